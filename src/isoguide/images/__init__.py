@@ -1,0 +1,1 @@
+"""Images and structures as immutable values."""

@@ -1,0 +1,165 @@
+"""The treatment plan as data: beams, control points, isocentres. No behaviour beyond looking things up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from isoguide.errors import AmbiguityError, MissingEvidenceError
+from isoguide.geometry.frames import Array, frozen_array
+
+SAME_ISOCENTRE_MM = 0.1
+"""Isocentres closer than this are one: plans repeat the same point per beam with rounding."""
+
+
+class PatientPosition(StrEnum):
+    """DICOM PatientPosition (0018,5100) of a lying patient; anything else is refused."""
+
+    HFS = "HFS"
+    HFP = "HFP"
+    HFDR = "HFDR"
+    HFDL = "HFDL"
+    FFS = "FFS"
+    FFP = "FFP"
+    FFDR = "FFDR"
+    FFDL = "FFDL"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlPoint:
+    """One control point with inherited values filled in; angles in degrees, positions in mm.
+
+    ``isocentre_mm`` (3,) is in planning LPS. ``table_top_mm`` is (lateral, longitudinal, vertical) and None where
+    the plan leaves the table position open. Leaf positions are in ``leaf_positions_mm``, shape (2, pairs).
+    """
+
+    gantry_deg: float
+    collimator_deg: float
+    couch_deg: float
+    cumulative_meterset: float
+    isocentre_mm: Array | None = None
+    table_top_mm: Array | None = None
+    table_pitch_deg: float = 0.0
+    table_roll_deg: float = 0.0
+    energy_mv: float | None = None
+    jaw_x_mm: tuple[float, float] | None = None
+    jaw_y_mm: tuple[float, float] | None = None
+    leaf_positions_mm: Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.isocentre_mm is not None:
+            object.__setattr__(self, "isocentre_mm", frozen_array(self.isocentre_mm, (3,), "isocentre"))
+        if self.table_top_mm is not None:
+            object.__setattr__(self, "table_top_mm", frozen_array(self.table_top_mm, (3,), "table position"))
+        if self.leaf_positions_mm is not None:
+            leaves = frozen_array(self.leaf_positions_mm, (2, -1), "leaf positions")
+            object.__setattr__(self, "leaf_positions_mm", leaves)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beam:
+    """A beam: ``delivery_type`` is TREATMENT, SETUP, OPEN_PORTFILM, TRMT_PORTFILM ... (300A,00CE)."""
+
+    number: int
+    name: str
+    delivery_type: str
+    radiation_type: str
+    machine: str
+    control_points: tuple[ControlPoint, ...]
+    patient_setup_number: int | None = None
+    meterset_mu: float | None = None
+
+    @property
+    def is_treatment(self) -> bool:
+        """True for a beam that treats, false for set-up and portal imaging fields."""
+        return self.delivery_type in ("TREATMENT", "")
+
+    @property
+    def isocentre_mm(self) -> Array | None:
+        """Isocentre of the first control point, planning LPS mm, None where the beam has none."""
+        return self.control_points[0].isocentre_mm if self.control_points else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A treatment plan (photon or ion)."""
+
+    sop_instance_uid: str
+    label: str
+    patient_position: PatientPosition
+    beams: tuple[Beam, ...]
+    frame_of_reference_uid: str = ""
+    structure_set_uid: str = ""
+    approval_status: str = ""
+    fractions_planned: int | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    def beam(self, number: int) -> Beam:
+        """Return the beam with this number.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If the plan has no such beam.
+        """
+        for beam in self.beams:
+            if beam.number == number:
+                return beam
+        known = ", ".join(f"{beam.number} ({beam.name})" for beam in self.beams)
+        msg = f"plan '{self.label}' has no beam {number}; it has {known or 'none'}"
+        raise MissingEvidenceError(msg)
+
+    def isocentre_mm(self, beam_number: int | None = None) -> Array:
+        """Return the one isocentre of the treatment beams, or that of the beam asked for; (3,) planning LPS mm.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If no beam, or not the one asked for, states an isocentre.
+        AmbiguityError
+            If the treatment beams have several isocentres and none was chosen.
+        """
+        if beam_number is not None:
+            chosen = self.beam(beam_number).isocentre_mm
+            if chosen is None:
+                msg = f"beam {beam_number} of plan '{self.label}' has no isocentre; give one with --isocentre X,Y,Z"
+                raise MissingEvidenceError(msg)
+            return chosen
+        treating = [beam for beam in self.beams if beam.is_treatment]
+        groups = group_isocentres(treating or self.beams)
+        if not groups:
+            msg = f"plan '{self.label}' has no isocentre in any beam; give one with --isocentre X,Y,Z"
+            raise MissingEvidenceError(msg)
+        if len(groups) > 1:
+            choices = "; ".join(f"{_xyz(point)} for beam {_numbers(beams)}" for point, beams in groups)
+            msg = f"plan '{self.label}' has {len(groups)} isocentres ({choices}); choose with --beam N"
+            raise AmbiguityError(msg)
+        return groups[0][0]
+
+
+def group_isocentres(beams: Sequence[Beam]) -> list[tuple[Array, list[Beam]]]:
+    """Group beams by isocentre within :data:`SAME_ISOCENTRE_MM`, in beam order; every control point counts."""
+    groups: list[tuple[Array, list[Beam]]] = []
+    for beam in beams:
+        for point in beam.control_points:
+            if point.isocentre_mm is not None:
+                _add(groups, point.isocentre_mm, beam)
+    return groups
+
+
+def _add(groups: list[tuple[Array, list[Beam]]], point_mm: Array, beam: Beam) -> None:
+    for known, members in groups:
+        if np.linalg.norm(known - point_mm) <= SAME_ISOCENTRE_MM:
+            if beam not in members:
+                members.append(beam)
+            return
+    groups.append((point_mm, [beam]))
+
+
+def _xyz(point_mm: Array) -> str:
+    return "(" + ", ".join(f"{value:.1f}" for value in point_mm) + ") mm"
+
+
+def _numbers(beams: Sequence[Beam]) -> str:
+    return ", ".join(str(beam.number) for beam in beams)
