@@ -1,0 +1,1 @@
+"""Virtual patient and virtual scanner with known truth."""
