@@ -1,24 +1,28 @@
-# One environment in .venv, made from a pinned and hashed lock; rebuilt only when the lock changes.
+# One environment in .venv, made from a pinned and hashed lock; made again only when the lock changes.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+PEERS := .venv/.peers
 DEMO_DIR ?= demo
 
-.PHONY: demo test check format lock benchmark clean help
+.PHONY: help demo test check format benchmark lock clean
 
 help:
-	@echo "make demo       set up, then align a built-in example with known truth"
+	@echo "make demo       set up, then align a built-in example with known truth (files in $(DEMO_DIR)/)"
 	@echo "make test       set up, then run all tests"
-	@echo "make check      set up, then run every gate: format, lint, types, layers, budgets, coverage"
-	@echo "make benchmark  set up the peers, then run the side-by-side comparison"
-	@echo "make lock       resolve the pinned, hashed requirements anew"
+	@echo "make check      set up, then run every gate: format, lint, types, layers, budgets, docs, tests, coverage"
+	@echo "make format     set up, then lay out the code and mend what the linter can mend"
+	@echo "make benchmark  set up the peers, then compare with them side by side"
+	@echo "make lock       resolve the pinned, hashed requirements anew (needs uv)"
+	@echo "make clean      remove the environment and everything that was made"
 
-$(STAMP): requirements/dev.txt pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Setting up .venv from requirements/dev.txt (about a minute, once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+$(STAMP): requirements/dev.txt pyproject.toml tools/set_up.sh
+	@PYTHON=$(PYTHON) tools/set_up.sh
+	@touch $@
+
+$(PEERS): requirements/benchmark.txt $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements/benchmark.txt
+	@touch $@
 
 demo: $(STAMP)
 	@$(BIN)/isoguide demo --out $(DEMO_DIR) --force
@@ -30,15 +34,14 @@ check: $(STAMP)
 	@$(BIN)/python tools/check.py
 
 format: $(STAMP)
-	@$(BIN)/ruff format .
-	@$(BIN)/ruff check --fix .
+	@$(BIN)/python -m ruff format .
+	@$(BIN)/python -m ruff check --fix .
 
-benchmark: $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/benchmark.txt
+benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/rigid.py
 
-lock: $(STAMP)
+lock:
 	@tools/lock.sh
 
 clean:
-	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist
