@@ -1,0 +1,220 @@
+"""CT series as single-frame CT Image Storage files (PS3.3 A.3), for the virtual patient and for tests."""
+
+import secrets
+import shutil
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
+
+from isoguide.dicom.identity import PatientIdentity
+from isoguide.dicom.modules import (
+    UNKNOWN_STUDY,
+    SeriesDetails,
+    SeriesUids,
+    StudyDetails,
+    WrittenSeries,
+    add_equipment,
+    add_frame_of_reference,
+    add_patient,
+    add_series,
+    add_study,
+    date_text,
+    new_dataset,
+    time_text,
+)
+from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset
+from isoguide.errors import OutputError
+from isoguide.images.volume import Volume
+from isoguide.progress import Progress, silent
+
+EXAMPLE_TIME: Final = datetime(2020, 1, 1, 8, 0, 0)
+"""When an example was acquired unless stated: a fixed moment keeps examples identical from run to run."""
+
+INT16_STEPS: Final = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class CtAcquisition:
+    """How a CT series came about: when, by what, of what.
+
+    ``kilovoltage`` is None when unknown. ``body_part`` is a defined term of BodyPartExamined (PS3.16
+    Annex L), an unpaired one such as PELVIS, CHEST or HEADNECK: paired parts would need a laterality.
+    """
+
+    acquired_at: datetime = EXAMPLE_TIME
+    model: str = "isoguide virtual CT"
+    description: str = ""
+    body_part: str = "PELVIS"
+    kilovoltage: float | None = 120.0
+    study: StudyDetails = UNKNOWN_STUDY
+    series_number: int = 1
+
+
+EXAMPLE_ACQUISITION: Final = CtAcquisition()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Stored pixel values with ``value = slope * pixel + intercept``."""
+
+    pixels: NDArray[np.int16]
+    slope: float
+    intercept: float
+
+
+def write_ct_series(
+    folder: Path,
+    volume: Volume,
+    *,
+    patient: PatientIdentity,
+    patient_position: str,
+    uids: SeriesUids,
+    acquisition: CtAcquisition = EXAMPLE_ACQUISITION,
+    progress: Progress = silent,
+) -> WrittenSeries:
+    """Write one file per slice, ``CT_0001.dcm`` ... along increasing k, into ``folder`` (made when absent).
+
+    Parameters
+    ----------
+    folder
+        Where to; existing files of these names are replaced.
+    volume
+        int16 is stored as it is, float32 is spread over the 16 bits by slope and intercept. Without
+        Hounsfield units (``is_hounsfield`` False) the rescale type is US, unspecified, as in cone-beam CT.
+    patient, patient_position, uids
+        Whose images, the code of PatientPosition (0018,5100), and where they belong; image UIDs follow from
+        the series UID and the slice number, so another volume needs another series UID.
+    acquisition
+        Date, device and study.
+    progress
+        Told after every slice.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written; no file of the series remains then.
+    """
+    stored = _stored(volume)
+    instance_uids = tuple(derived_uid(uids.series, "image", str(k)) for k in range(volume.grid.shape[0]))
+    series = WrittenSeries(
+        patient=patient,
+        study_instance_uid=uids.study,
+        series_instance_uid=uids.series,
+        frame_of_reference_uid=uids.frame_of_reference,
+        sop_class_uid=str(CTImageStorage),
+        instance_uids=instance_uids,
+        paths=tuple(folder / f"CT_{k + 1:04d}.dcm" for k in range(len(instance_uids))),
+    )
+    staging = _staging_folder(folder)
+    try:
+        for k, path in enumerate(series.paths):
+            dataset = _slice(series, volume, stored, k, acquisition)
+            dataset.PatientPosition = str(patient_position)
+            save_dataset(staging / path.name, dataset)
+            progress((k + 1) / len(series.paths), "writing images")
+        _move_all(staging, series.paths)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return series
+
+
+def _staging_folder(folder: Path) -> Path:
+    staging = folder / f".ct-{secrets.token_hex(4)}.part"
+    try:
+        staging.mkdir(parents=True)
+    except OSError as error:
+        msg = f"cannot write to {folder} ({error.strerror or error}); choose a folder that can be written"
+        raise OutputError(msg) from error
+    return staging
+
+
+def _move_all(staging: Path, paths: tuple[Path, ...]) -> None:
+    moved: list[Path] = []
+    try:
+        for path in paths:
+            (staging / path.name).replace(path)
+            moved.append(path)
+    except OSError as error:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        msg = f"cannot write {path} ({error.strerror or error}); choose a folder that can be written"
+        raise OutputError(msg) from error
+
+
+def _stored(volume: Volume) -> _Stored:
+    values = volume.values
+    if values.dtype == np.int16:
+        return _Stored(np.asarray(values, dtype=np.int16), 1.0, 0.0)
+    low, high = float(values.min()), float(values.max())
+    # The slope is rounded to what the file will say before it is used, so that reading inverts it exactly.
+    slope = float(decimal_string((high - low) / (INT16_STEPS - 1))) if high > low else 1.0
+    intercept = float(decimal_string((high + low) / 2.0))
+    pixels = np.rint((np.asarray(values, dtype=np.float64) - intercept) / slope)
+    return _Stored(np.clip(pixels, -32768, 32767).astype(np.int16), slope, intercept)
+
+
+def _slice(
+    series: WrittenSeries, volume: Volume, stored: _Stored, k: int, acquisition: CtAcquisition
+) -> Dataset:
+    dataset = new_dataset(series.sop_class_uid, series.instance_uids[k], created_at=acquisition.acquired_at)
+    add_patient(dataset, series.patient)
+    study = acquisition.study
+    started_at = study.started_at or acquisition.acquired_at
+    add_study(dataset, series.study_instance_uid, replace(study, started_at=started_at))
+    add_series(
+        dataset,
+        SeriesDetails(
+            series_instance_uid=series.series_instance_uid,
+            modality="CT",
+            number=acquisition.series_number,
+            description=acquisition.description,
+            body_part=acquisition.body_part,
+        ),
+    )
+    add_equipment(dataset, model=acquisition.model)
+    add_frame_of_reference(dataset, series.frame_of_reference_uid)
+    _add_acquisition(dataset, k, acquisition)
+    _add_plane(dataset, volume, k)
+    _add_pixels(dataset, volume, stored, k)
+    return dataset
+
+
+def _add_acquisition(dataset: Dataset, k: int, acquisition: CtAcquisition) -> None:
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    dataset.InstanceNumber = k + 1
+    dataset.AcquisitionNumber = 1
+    for kind in ("Series", "Acquisition", "Content"):
+        setattr(dataset, f"{kind}Date", date_text(acquisition.acquired_at))
+        setattr(dataset, f"{kind}Time", time_text(acquisition.acquired_at))
+    kilovoltage = acquisition.kilovoltage
+    dataset.KVP = decimal_string(kilovoltage) if kilovoltage is not None else None
+
+
+def _add_plane(dataset: Dataset, volume: Volume, k: int) -> None:
+    grid = volume.grid
+    column_mm, row_mm, slice_mm = (float(step) for step in grid.spacing_mm)
+    dataset.PixelSpacing = decimal_strings([row_mm, column_mm])
+    dataset.SliceThickness = decimal_string(slice_mm)
+    dataset.ImageOrientationPatient = decimal_strings([*grid.direction[:, 0], *grid.direction[:, 1]])
+    position_mm = grid.origin_mm + k * slice_mm * grid.direction[:, 2]
+    dataset.ImagePositionPatient = decimal_strings(position_mm.tolist())
+
+
+def _add_pixels(dataset: Dataset, volume: Volume, stored: _Stored, k: int) -> None:
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Rows, dataset.Columns = volume.grid.shape[1:]
+    dataset.BitsAllocated = 16
+    dataset.BitsStored = 16
+    dataset.HighBit = 15
+    dataset.PixelRepresentation = 1
+    dataset.RescaleSlope = decimal_string(stored.slope)
+    dataset.RescaleIntercept = decimal_string(stored.intercept)
+    dataset.RescaleType = "HU" if volume.is_hounsfield else "US"
+    dataset.PixelData = stored.pixels[k].astype("<i2").tobytes()
