@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import Array, Frame, frozen_array
@@ -53,7 +54,9 @@ class Grid:
         direction = frozen_array(self.direction, (3, 3), "grid direction")
         deviation = float(np.abs(direction.T @ direction - np.eye(3)).max())
         if deviation > ORTHOGONAL_TOLERANCE:
-            msg = f"the grid axes are not orthonormal (off by {deviation:.2g}): the image is sheared or scaled"
+            msg = (
+                f"the grid axes are not orthonormal (off by {deviation:.2g}): the image is sheared or scaled"
+            )
             raise GeometryError(msg)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "spacing_mm", spacing)
@@ -82,7 +85,7 @@ class Grid:
     @property
     def index_from_xyz(self) -> Array:
         """Homogeneous 4×4 matrix from (x, y, z) mm to fractional (i, j, k)."""
-        return np.linalg.inv(self.xyz_from_index)
+        return np.asarray(np.linalg.inv(self.xyz_from_index), dtype=np.float64)
 
     @property
     def centre_mm(self) -> Array:
@@ -103,15 +106,14 @@ class Grid:
         offset_mm = np.asarray(xyz_mm, dtype=np.float64) - self.origin_mm
         return offset_mm @ np.linalg.inv(self.direction * self.spacing_mm).T
 
-    def contains(self, xyz_mm: Array) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+    def contains(self, xyz_mm: Array) -> NDArray[np.bool_]:
         """Tell which positions (..., 3) lie between the outermost voxel centres, shape (...)."""
         ijk = self.index(xyz_mm)
         last = np.array(self.shape[::-1], dtype=np.float64) - 1.0
-        inside: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = ((ijk >= 0.0) & (ijk <= last)).all(axis=-1)
-        return inside
+        return np.asarray(((ijk >= 0.0) & (ijk <= last)).all(axis=-1))
 
     def corners_mm(self) -> Array:
-        """The eight outermost voxel centres, shape (8, 3)."""
+        """Return the eight outermost voxel centres, shape (8, 3)."""
         last = np.array(self.shape[::-1], dtype=np.float64) - 1.0
         unit = np.array(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")).reshape(3, -1).T
         return self.xyz(unit * last)

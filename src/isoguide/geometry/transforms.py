@@ -119,7 +119,7 @@ class RigidTransform:
         )
 
     def apply(self, xyz_mm: Array) -> Array:
-        """Map bare coordinates of ``from_frame``, shape (..., 3) mm; prefer ``self @ points`` where frames matter."""
+        """Map bare coordinates (..., 3) mm of ``from_frame``; ``self @ points`` checks the frame as well."""
         return np.asarray(xyz_mm, dtype=np.float64) @ self.rotation.T + self.translation_mm
 
     @overload
@@ -147,7 +147,9 @@ def _nearest_rigid(matrix: Array) -> Array:
     rotation = matrix[:3, :3]
     residual = float(np.linalg.norm(rotation.T @ rotation - np.eye(3)))
     if residual >= RIGID_TOLERANCE:
-        msg = f"the matrix is not rigid: its rotation part is off by {residual:.2g} (limit {RIGID_TOLERANCE:g})"
+        msg = (
+            f"the matrix is not rigid: its rotation part is off by {residual:.2g} (limit {RIGID_TOLERANCE:g})"
+        )
         raise GeometryError(msg)
     if np.linalg.det(rotation) < 0.0:
         msg = "the matrix is not rigid: it mirrors left and right (determinant -1)"
