@@ -5,7 +5,7 @@ Source: DICOM PS3.3 C.7.1 to C.7.5, C.12.1 and C.12.2.
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -169,7 +169,13 @@ def add_patient(dataset: Dataset, patient: PatientIdentity) -> None:
 
 
 def add_study(dataset: Dataset, study_instance_uid: str, study: StudyDetails = UNKNOWN_STUDY) -> None:
-    """Add the General Study module (PS3.3 C.7.2.1)."""
+    """Add the General Study module (PS3.3 C.7.2.1).
+
+    Raises
+    ------
+    OutputError
+        If there is no study UID.
+    """
     if not study_instance_uid:
         msg = "the object has no study to belong to; give the StudyInstanceUID of the images"
         raise OutputError(msg)
@@ -181,6 +187,11 @@ def add_study(dataset: Dataset, study_instance_uid: str, study: StudyDetails = U
     dataset.ReferringPhysicianName = study.referring_physician
     if study.description:
         dataset.StudyDescription = shortened(study.description, 64)
+
+
+def started_by(study: StudyDetails, moment: datetime) -> StudyDetails:
+    """Return the study with ``moment`` as its start where it states none."""
+    return study if study.started_at is not None else replace(study, started_at=moment)
 
 
 def add_series(dataset: Dataset, series: SeriesDetails) -> None:
@@ -202,7 +213,13 @@ def add_equipment(dataset: Dataset, *, model: str = "isoguide") -> None:
 
 
 def add_frame_of_reference(dataset: Dataset, frame_of_reference_uid: str) -> None:
-    """Add the Frame of Reference module (PS3.3 C.7.4.1); the frame has no anatomical reference point."""
+    """Add the Frame of Reference module (PS3.3 C.7.4.1); the frame has no anatomical reference point.
+
+    Raises
+    ------
+    OutputError
+        If there is no frame UID.
+    """
     if not frame_of_reference_uid:
         msg = "the object has no frame of reference; give the FrameOfReferenceUID of the images"
         raise OutputError(msg)

@@ -2,7 +2,7 @@
 
 import secrets
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,7 @@ from isoguide.dicom.modules import (
     add_study,
     date_text,
     new_dataset,
+    started_by,
     time_text,
 )
 from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset
@@ -164,9 +165,8 @@ def _slice(
 ) -> Dataset:
     dataset = new_dataset(series.sop_class_uid, series.instance_uids[k], created_at=acquisition.acquired_at)
     add_patient(dataset, series.patient)
-    study = acquisition.study
-    started_at = study.started_at or acquisition.acquired_at
-    add_study(dataset, series.study_instance_uid, replace(study, started_at=started_at))
+    study = started_by(acquisition.study, acquisition.acquired_at)
+    add_study(dataset, series.study_instance_uid, study)
     add_series(
         dataset,
         SeriesDetails(

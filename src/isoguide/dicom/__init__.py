@@ -1,0 +1,21 @@
+"""The only speaker of DICOM: reads what a clinic exports, writes what it can take back."""
+
+from isoguide.dicom.identity import PatientIdentity
+from isoguide.dicom.modules import SeriesUids, StudyDetails, WrittenObject, WrittenSeries
+from isoguide.dicom.write_ct import CtAcquisition, write_ct_series
+from isoguide.dicom.write_plan import PlanDetails, write_plan
+from isoguide.dicom.write_structure_set import StructureSetDetails, write_structure_set
+
+__all__ = [
+    "CtAcquisition",
+    "PatientIdentity",
+    "PlanDetails",
+    "SeriesUids",
+    "StructureSetDetails",
+    "StudyDetails",
+    "WrittenObject",
+    "WrittenSeries",
+    "write_ct_series",
+    "write_plan",
+    "write_structure_set",
+]
