@@ -1,0 +1,71 @@
+"""What a user installs: light to import, silent, typed, and from a lock that names no machine."""
+
+import importlib
+import logging
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import isoguide
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MODULES = sorted(found.name for found in pkgutil.walk_packages(isoguide.__path__, "isoguide."))
+
+
+def requirements(name: str) -> list[str]:
+    lines = (ROOT / "requirements" / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith(("-", "#", " "))]
+
+
+def test_importing_isoguide_loads_no_compiler_no_plotting_and_no_dicom_library() -> None:
+    heavy = ("numba", "matplotlib", "scipy", "pydicom", "highdicom", "SimpleITK", "typer", "rich")
+    code = f"import sys, isoguide; print([name for name in {heavy} if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_can_be_imported_and_says_what_it_is(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__, f"{name} has no docstring"
+    for public in getattr(module, "__all__", ()):
+        assert hasattr(module, public), f"{name} promises {public}"
+
+
+def test_the_library_is_silent_until_somebody_listens() -> None:
+    handlers = logging.getLogger("isoguide").handlers
+    assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
+
+
+def test_the_package_ships_its_types() -> None:
+    assert (Path(isoguide.__path__[0]) / "py.typed").is_file()
+
+
+def test_the_version_is_the_one_to_cite() -> None:
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert re.search(rf"^version: {re.escape(isoguide.__version__)}$", citation, re.MULTILINE)
+
+
+def test_the_lock_is_made_from_what_the_package_asks_for() -> None:
+    assert requirements("runtime.in") == PROJECT["dependencies"]
+    assert requirements("formats.in") == PROJECT["optional-dependencies"]["formats"]
+
+
+@pytest.mark.parametrize("name", ["dev", "benchmark"])
+def test_the_lock_pins_and_hashes_every_package_and_names_no_address(name: str) -> None:
+    lock = (ROOT / "requirements" / f"{name}.txt").read_text()
+    pins = re.split(r"\n(?=\S)", lock.strip())
+    assert len(pins) > 3
+    for pin in pins:
+        assert re.match(r"[\w.-]+==[\w.]+", pin), f"not pinned: {pin.splitlines()[0]}"
+        assert "--hash=sha256:" in pin, f"not hashed: {pin.splitlines()[0]}"
+    assert "://" not in lock
+    for wanted in requirements(f"{name}.in"):
+        package = re.split(r"[<>=]", wanted)[0].lower()
+        assert re.search(rf"^{re.escape(package)}==", lock, re.MULTILINE), f"{package} is not locked"
