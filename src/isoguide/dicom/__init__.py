@@ -1,21 +1,24 @@
 """The only speaker of DICOM: reads what a clinic exports, writes what it can take back."""
 
-from isoguide.dicom.identity import PatientIdentity
-from isoguide.dicom.modules import SeriesUids, StudyDetails, WrittenObject, WrittenSeries
+from isoguide.dicom.identity import PatientIdentity, StudyContext
+from isoguide.dicom.modules import SeriesUids, WrittenObject, WrittenSeries
 from isoguide.dicom.write_ct import CtAcquisition, write_ct_series
 from isoguide.dicom.write_plan import PlanDetails, write_plan
+from isoguide.dicom.write_registration import RegistrationDetails, write_spatial_registration
 from isoguide.dicom.write_structure_set import StructureSetDetails, write_structure_set
 
 __all__ = [
     "CtAcquisition",
     "PatientIdentity",
     "PlanDetails",
+    "RegistrationDetails",
     "SeriesUids",
     "StructureSetDetails",
-    "StudyDetails",
+    "StudyContext",
     "WrittenObject",
     "WrittenSeries",
     "write_ct_series",
     "write_plan",
+    "write_spatial_registration",
     "write_structure_set",
 ]

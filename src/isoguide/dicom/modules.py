@@ -5,7 +5,7 @@ Source: DICOM PS3.3 C.7.1 to C.7.5, C.12.1 and C.12.2.
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,7 @@ from typing import Protocol
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from isoguide.dicom.identity import PatientIdentity
+from isoguide.dicom.identity import PatientIdentity, StudyContext
 from isoguide.dicom.part10 import (
     CHARACTER_SET,
     MANUFACTURER,
@@ -31,6 +31,11 @@ class ReferencedSeries(Protocol):
     @property
     def patient(self) -> PatientIdentity:
         """Whose images they are."""
+        ...
+
+    @property
+    def study(self) -> StudyContext:
+        """What their study says of itself."""
         ...
 
     @property
@@ -78,24 +83,11 @@ class SeriesUids:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyDetails:
-    """What the study module says besides the UID; empty where it is not known."""
-
-    study_id: str = ""
-    accession_number: str = ""
-    referring_physician: str = ""
-    description: str = ""
-    started_at: datetime | None = None
-
-
-UNKNOWN_STUDY = StudyDetails()
-
-
-@dataclass(frozen=True, slots=True)
 class WrittenSeries:
     """An image series that was just written."""
 
     patient: PatientIdentity
+    study: StudyContext
     study_instance_uid: str
     series_instance_uid: str
     frame_of_reference_uid: str
@@ -154,11 +146,21 @@ def new_dataset(sop_class_uid: str, sop_instance_uid: str, *, created_at: dateti
     return dataset
 
 
-def add_patient(dataset: Dataset, patient: PatientIdentity) -> None:
-    """Add the Patient module (PS3.3 C.7.1.1), exactly as the patient is known elsewhere."""
+def add_patient_and_study(dataset: Dataset, image: ReferencedSeries) -> None:
+    """Add the Patient and General Study modules (PS3.3 C.7.1.1, C.7.2.1), exactly as ``image`` has them.
+
+    Raises
+    ------
+    OutputError
+        If there is no study UID.
+    """
+    if not image.study_instance_uid:
+        msg = "the object has no study to belong to; give the StudyInstanceUID of the images"
+        raise OutputError(msg)
+    patient, study = image.patient, image.study
     with warnings.catch_warnings():
-        # An identity that breaks a rule of its type (a hashed date, a long name) still has to come out as it
-        # went in: corrected, it would name somebody else.
+        # What breaks a rule of its type (a hashed date, a long name) still has to come out as it went in:
+        # corrected, it would name somebody else or start another study.
         warnings.simplefilter("ignore")
         dataset.PatientName = patient.name
         dataset.PatientID = patient.patient_id
@@ -166,32 +168,14 @@ def add_patient(dataset: Dataset, patient: PatientIdentity) -> None:
             dataset.IssuerOfPatientID = patient.issuer
         dataset.PatientBirthDate = patient.birth_date
         dataset.PatientSex = patient.sex
-
-
-def add_study(dataset: Dataset, study_instance_uid: str, study: StudyDetails = UNKNOWN_STUDY) -> None:
-    """Add the General Study module (PS3.3 C.7.2.1).
-
-    Raises
-    ------
-    OutputError
-        If there is no study UID.
-    """
-    if not study_instance_uid:
-        msg = "the object has no study to belong to; give the StudyInstanceUID of the images"
-        raise OutputError(msg)
-    dataset.StudyInstanceUID = study_instance_uid
-    dataset.StudyDate = date_text(study.started_at)
-    dataset.StudyTime = time_text(study.started_at)
-    dataset.StudyID = shortened(study.study_id, 16)
-    dataset.AccessionNumber = shortened(study.accession_number, 16)
-    dataset.ReferringPhysicianName = study.referring_physician
-    if study.description:
-        dataset.StudyDescription = shortened(study.description, 64)
-
-
-def started_by(study: StudyDetails, moment: datetime) -> StudyDetails:
-    """Return the study with ``moment`` as its start where it states none."""
-    return study if study.started_at is not None else replace(study, started_at=moment)
+        dataset.StudyInstanceUID = image.study_instance_uid
+        dataset.StudyDate = study.date
+        dataset.StudyTime = study.time
+        dataset.StudyID = study.study_id
+        dataset.AccessionNumber = study.accession_number
+        dataset.ReferringPhysicianName = study.referring_physician
+        if study.description:
+            dataset.StudyDescription = study.description
 
 
 def add_series(dataset: Dataset, series: SeriesDetails) -> None:

@@ -12,21 +12,17 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
 
-from isoguide.dicom.identity import PatientIdentity
+from isoguide.dicom.identity import PatientIdentity, StudyContext
 from isoguide.dicom.modules import (
-    UNKNOWN_STUDY,
     SeriesDetails,
     SeriesUids,
-    StudyDetails,
     WrittenSeries,
     add_equipment,
     add_frame_of_reference,
-    add_patient,
+    add_patient_and_study,
     add_series,
-    add_study,
     date_text,
     new_dataset,
-    started_by,
     time_text,
 )
 from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset
@@ -46,6 +42,7 @@ class CtAcquisition:
 
     ``kilovoltage`` is None when unknown. ``body_part`` is a defined term of BodyPartExamined (PS3.16
     Annex L), an unpaired one such as PELVIS, CHEST or HEADNECK: paired parts would need a laterality.
+    Without a ``study``, it starts with the acquisition.
     """
 
     acquired_at: datetime = EXAMPLE_TIME
@@ -53,7 +50,7 @@ class CtAcquisition:
     description: str = ""
     body_part: str = "PELVIS"
     kilovoltage: float | None = 120.0
-    study: StudyDetails = UNKNOWN_STUDY
+    study: StudyContext | None = None
     series_number: int = 1
 
 
@@ -102,9 +99,13 @@ def write_ct_series(
         If the folder cannot be written; no file of the series remains then.
     """
     stored = _stored(volume)
+    study = acquisition.study or StudyContext(
+        study_id="1", date=date_text(acquisition.acquired_at), time=time_text(acquisition.acquired_at)
+    )
     instance_uids = tuple(derived_uid(uids.series, "image", str(k)) for k in range(volume.grid.shape[0]))
     series = WrittenSeries(
         patient=patient,
+        study=study,
         study_instance_uid=uids.study,
         series_instance_uid=uids.series,
         frame_of_reference_uid=uids.frame_of_reference,
@@ -164,9 +165,7 @@ def _slice(
     series: WrittenSeries, volume: Volume, stored: _Stored, k: int, acquisition: CtAcquisition
 ) -> Dataset:
     dataset = new_dataset(series.sop_class_uid, series.instance_uids[k], created_at=acquisition.acquired_at)
-    add_patient(dataset, series.patient)
-    study = started_by(acquisition.study, acquisition.acquired_at)
-    add_study(dataset, series.study_instance_uid, study)
+    add_patient_and_study(dataset, series)
     add_series(
         dataset,
         SeriesDetails(

@@ -10,20 +10,16 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RTPlanStorage, RTStructureSetStorage
 
 from isoguide.dicom.modules import (
-    UNKNOWN_STUDY,
     ReferencedSeries,
     SeriesDetails,
-    StudyDetails,
     WrittenObject,
     add_equipment,
     add_frame_of_reference,
-    add_patient,
+    add_patient_and_study,
     add_series,
-    add_study,
     date_text,
     new_dataset,
     sop_reference,
-    started_by,
     time_text,
 )
 from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset, shortened
@@ -51,7 +47,7 @@ class PlanDetails:
 
     Parameters
     ----------
-    created_at, study, series_number
+    created_at, series_number
         As in :class:`isoguide.dicom.StructureSetDetails`.
     prescribed_dose_gy, target_roi_number
         The dose reference; a plan for the site without a region when the number is None, no reference at all
@@ -65,7 +61,6 @@ class PlanDetails:
     """
 
     created_at: datetime = EXAMPLE_TIME
-    study: StudyDetails = UNKNOWN_STUDY
     series_number: int = 3
     prescribed_dose_gy: float | None = 60.0
     target_roi_number: int | None = None
@@ -93,8 +88,7 @@ def write_plan(
     """
     _check_writable(plan, details)
     dataset = new_dataset(str(RTPlanStorage), plan.sop_instance_uid, created_at=details.created_at)
-    add_patient(dataset, image.patient)
-    add_study(dataset, image.study_instance_uid, started_by(details.study, details.created_at))
+    add_patient_and_study(dataset, image)
     series_uid = derived_uid(plan.sop_instance_uid, "series")
     add_series(dataset, SeriesDetails(series_uid, "RTPLAN", details.series_number, plan.label))
     dataset.OperatorsName = ""

@@ -10,21 +10,17 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RTStructureSetStorage
 
 from isoguide.dicom.modules import (
-    UNKNOWN_STUDY,
     ReferencedSeries,
     SeriesDetails,
-    StudyDetails,
     WrittenObject,
     add_equipment,
     add_frame_of_reference,
-    add_patient,
+    add_patient_and_study,
     add_series,
-    add_study,
     date_text,
     image_references,
     new_dataset,
     sop_reference,
-    started_by,
     time_text,
 )
 from isoguide.dicom.part10 import decimal_strings, derived_uid, save_dataset, shortened
@@ -49,7 +45,6 @@ class StructureSetDetails:
     label: str = "STRUCTURES"
     sop_instance_uid: str = ""
     created_at: datetime = EXAMPLE_TIME
-    study: StudyDetails = UNKNOWN_STUDY
     series_number: int = 2
 
 
@@ -74,7 +69,7 @@ def write_structure_set(
     image
         The images they were drawn on.
     details
-        Label, date, study.
+        Label, date, number.
 
     Raises
     ------
@@ -84,8 +79,7 @@ def write_structure_set(
     _check_numbers(structures)
     uid = details.sop_instance_uid or derived_uid(image.series_instance_uid, "structure set", details.label)
     dataset = new_dataset(str(RTStructureSetStorage), uid, created_at=details.created_at)
-    add_patient(dataset, image.patient)
-    add_study(dataset, image.study_instance_uid, started_by(details.study, details.created_at))
+    add_patient_and_study(dataset, image)
     series_uid = derived_uid(uid, "series")
     add_series(
         dataset,
