@@ -279,8 +279,8 @@ def correction_covariance(
     """Return the covariance of the couch correction that follows from that of the registration.
 
     To first order, exactly: with the true transform ``exp(xi) @ estimate`` and xi = (u, w) about the plan
-    isocentre, the shift changes by ``Rcᵀ B u`` and the rotation ``Rc`` by a small turn ``B w`` on its left, which
-    the columns ``Rz x``, ``Rz Rx y`` and ``z`` distribute over pitch, roll and yaw.
+    isocentre, the shift changes by ``Rcᵀ B u`` and the rotation ``Rc`` by a small turn ``B w`` on its
+    left, which the columns ``Rz x``, ``Rz Rx y`` and ``z`` distribute over pitch, roll and yaw.
 
     Parameters
     ----------
