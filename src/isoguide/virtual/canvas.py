@@ -1,0 +1,139 @@
+"""A volume that anatomy is painted into, solid by solid, with soft edges."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoguide.virtual import shapes
+from isoguide.virtual.shapes import Coordinates, Triple
+from isoguide.virtual.texture import smooth_field
+
+Floats = NDArray[np.float32]
+Box = tuple[slice, slice, slice]
+T = TypeVar("T")
+
+WARP_MM = 2.0
+"""Standard deviation of the random bend that makes every organ a little irregular and the sides unequal."""
+WARP_KNOT_MM = 55.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A solid on the canvas: its signed distance (negative inside) on a box of voxels ``[k, j, i]``."""
+
+    box: Box
+    distance: Floats
+
+    def grown(self, margin_mm: float) -> "Part":
+        """Return the solid with a margin all around."""
+        return Part(self.box, self.distance - np.float32(margin_mm))
+
+
+class Canvas:
+    """Anatomy under construction.
+
+    Parameters
+    ----------
+    rng
+        Bends space, so that straight things come out slightly crooked.
+    axes
+        Anatomical positions of the voxel centres along k (z), j (y), i (x), in mm, one-dimensional and ascending.
+    """
+
+    def __init__(self, rng: np.random.Generator, axes: tuple[Floats, Floats, Floats]) -> None:
+        self.rng = rng
+        self.axes = axes
+        self.shape = (len(axes[0]), len(axes[1]), len(axes[2]))
+        self.hu: Floats = np.full(self.shape, -1000.0, dtype=np.float32)
+        bends = [smooth_field(rng, axes, WARP_KNOT_MM, WARP_MM) for _ in range(3)]
+        z, y, x = axes
+        bends[0] += x
+        bends[1] += y[:, None]
+        bends[2] += z[:, None, None]
+        self._xyz = (bends[0], bends[1], bends[2])
+        self.edge_mm = np.float32(1.2 * max(float(x[1] - x[0]), float(y[1] - y[0])))
+
+    def everywhere(self) -> Coordinates:
+        """Bent coordinates of all voxels."""
+        return self._xyz
+
+    def box(self, low: Triple, high: Triple) -> Box:
+        """Voxels whose bent position may lie in a box given by its corners (x, y, z) in mm."""
+        slices = []
+        for axis, first, last in zip(self.axes, low[::-1], high[::-1], strict=True):
+            reach = 4.0 * WARP_MM
+            slices.append(slice(*np.searchsorted(axis, (first - reach, last + reach))))
+        return slices[0], slices[1], slices[2]
+
+    def at(self, box: Box) -> Coordinates:
+        """Bent coordinates of a box of voxels."""
+        return self._xyz[0][box], self._xyz[1][box], self._xyz[2][box]
+
+    def part(self, low: Triple, high: Triple, distance: Callable[[Coordinates], Floats]) -> Part:
+        """Evaluate a signed distance on the voxels of a box in mm."""
+        box = self.box(low, high)
+        return Part(box, distance(self.at(box)))
+
+    def ellipsoid(self, centre: Triple, radii: Triple, tilt_deg: Triple = shapes.UPRIGHT) -> Part:
+        """Return an ellipsoid, not yet painted."""
+        reach = max(radii) if tilt_deg != shapes.UPRIGHT else 0.0
+        half = [max(r, reach) + 2.0 for r in radii]
+        low, high = _corners([centre], half)
+        return self.part(low, high, lambda p: shapes.ellipsoid(p, centre, radii, tilt_deg))
+
+    def rod(self, start: Triple, stop: Triple, radius: float, radius_stop: float) -> Part:
+        """Return a rod with round ends, not yet painted."""
+        low, high = _corners([start, stop], [max(radius, radius_stop) + 2.0] * 3)
+        return self.part(low, high, lambda p: shapes.capsule(p, start, stop, radius, radius_stop))
+
+    def paint(self, part: Part, hu: float, only_in: Floats | None = None) -> Part:
+        """Fill a solid with a value; ``only_in`` (same box, 0 to 1) limits it to another solid. Returns the part."""
+        cover = self.cover(part)
+        if only_in is not None:
+            cover *= only_in
+        view = self.hu[part.box]
+        view += cover * (np.float32(hu) - view)
+        return part
+
+    def cover(self, part: Part) -> Floats:
+        """How much of each voxel of its box a part covers, 0 to 1."""
+        cover = np.float32(0.5) - part.distance / self.edge_mm
+        result: Floats = np.clip(cover, 0.0, 1.0, out=cover)
+        return result
+
+    def bone(self, part: Part, cortical_hu: float, spongy_hu: float, shell_mm: float) -> Part:
+        """Fill a solid with a dense shell and a spongy inside. Returns the part."""
+        depth = -part.distance - np.float32(shell_mm)
+        inner = np.clip(np.float32(0.5) + depth / self.edge_mm, 0.0, 1.0)
+        value = np.float32(cortical_hu) + inner * np.float32(spongy_hu - cortical_hu)
+        view = self.hu[part.box]
+        view += self.cover(part) * (value - view)
+        return part
+
+    def tube(self, points: Sequence[Triple], radii: Sequence[float], hu: float) -> None:
+        """Paint a chain of rods."""
+        for (start, stop), (r0, r1) in zip(_pairs(points), _pairs(radii), strict=True):
+            self.paint(self.rod(start, stop, r0, r1), hu)
+
+    def chain(self, points: Sequence[Triple], radii: Sequence[float]) -> Part:
+        """Return a chain of rods as one solid, not yet painted."""
+        low, high = _corners(points, [max(radii) + 2.0] * 3)
+        rods = list(zip(_pairs(points), _pairs(radii), strict=True))
+        return self.part(
+            low,
+            high,
+            lambda p: shapes.union(*(shapes.capsule(p, a, b, r0, r1) for (a, b), (r0, r1) in rods)),
+        )
+
+
+def _pairs(items: Sequence[T]) -> list[tuple[T, T]]:
+    return list(zip(items[:-1], items[1:], strict=True))
+
+
+def _corners(points: Sequence[Triple], reach: Sequence[float]) -> tuple[Triple, Triple]:
+    values = np.array(points, dtype=np.float64)
+    low, high = values.min(axis=0) - reach, values.max(axis=0) + reach
+    return (low[0], low[1], low[2]), (high[0], high[1], high[2])

@@ -1,0 +1,59 @@
+"""Body outlines and hollow regions whose cross-section changes from slice to slice."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from isoguide.virtual.canvas import Canvas, Part
+from isoguide.virtual.shapes import Coordinates
+
+Floats = NDArray[np.float32]
+
+SQUARE = np.float32(0.35)
+"""How far the cross-section bulges from an ellipse towards a rectangle (0 to 1)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """A trunk given by rows (z, middle y, half width, depth in front, depth behind), z ascending, all in mm."""
+
+    rows: tuple[tuple[float, float, float, float, float], ...]
+
+    def at(self, z: Floats | float) -> tuple[Floats, Floats, Floats, Floats]:
+        """Middle y, half width, depth in front and depth behind at heights z."""
+        table = np.array(self.rows)
+        inside = np.clip(z, table[0, 0], table[-1, 0])
+        values = PchipInterpolator(table[:, 0], table[:, 1:])(inside).astype(np.float32)
+        return values[..., 0], values[..., 1], values[..., 2], values[..., 3]
+
+    def distance(self, p: Coordinates, z: Floats, slack_mm: float = 0.0) -> Floats:
+        """Signed distance along rays from the middle line, of a trunk smaller by ``slack_mm``.
+
+        Parameters
+        ----------
+        p
+            Bent coordinates ``[k, j, i]``.
+        z
+            Unbent height of each slice, (k,).
+        slack_mm
+            How much thinner than the outline.
+        """
+        middle, width, front, back = (
+            v[:, None, None] - np.float32(s)
+            for v, s in zip(self.at(z), (0.0, slack_mm, slack_mm, slack_mm), strict=True)
+        )
+        x, y = p[0], p[1] - middle
+        u = np.square(x / width)
+        v = np.square(y / np.where(y < 0.0, front, back))
+        level = u + v - SQUARE * np.minimum(u, 1.0) * np.minimum(v, 1.0)
+        radius = np.sqrt(x * x + y * y)
+        level = np.sqrt(np.maximum(level, np.float32(1e-4)))
+        result: Floats = radius - np.maximum(radius, np.float32(1.0)) / level
+        return result
+
+    def whole(self, canvas: Canvas) -> Part:
+        """Return the trunk as a part that spans the canvas."""
+        box = tuple(slice(0, n) for n in canvas.shape)
+        return Part((box[0], box[1], box[2]), self.distance(canvas.everywhere(), canvas.axes[0]))

@@ -1,0 +1,105 @@
+"""Signed distances of simple solids: negative inside, millimetres, exact at the surface and close to it.
+
+Coordinates are three arrays that broadcast against each other: x to the patient's left, y to his back, z to his head.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoguide.geometry.frames import Array
+from isoguide.geometry.transforms import rotation_x, rotation_y, rotation_z
+
+Floats = NDArray[np.float32]
+Coordinates = tuple[Floats, Floats, Floats]
+Triple = tuple[float, float, float]
+
+UPRIGHT = (0.0, 0.0, 0.0)
+
+
+def turned(tilt_deg: Triple) -> Array:
+    """Rotation Rz·Ry·Rx of a solid by three angles, shape (3, 3)."""
+    return rotation_z(tilt_deg[2]) @ rotation_y(tilt_deg[1]) @ rotation_x(tilt_deg[0])
+
+
+def local(p: Coordinates, centre: Triple, tilt_deg: Triple = UPRIGHT) -> Coordinates:
+    """Coordinates relative to a solid's own centre and axes."""
+    x, y, z = (axis - np.float32(c) for axis, c in zip(p, centre, strict=True))
+    if tilt_deg == UPRIGHT:
+        return x, y, z
+    r = turned(tilt_deg).astype(np.float32)
+    return (
+        r[0, 0] * x + r[1, 0] * y + r[2, 0] * z,
+        r[0, 1] * x + r[1, 1] * y + r[2, 1] * z,
+        r[0, 2] * x + r[1, 2] * y + r[2, 2] * z,
+    )
+
+
+def ellipsoid(p: Coordinates, centre: Triple, radii: Triple, tilt_deg: Triple = UPRIGHT) -> Floats:
+    """Distance to an ellipsoid, first order (exact for a sphere)."""
+    x, y, z = local(p, centre, tilt_deg)
+    a, b, c = (np.float32(1.0 / r) for r in radii)
+    x, y, z = x * a, y * b, z * c
+    squared = x * x + y * y + z * z
+    x, y, z = x * a, y * b, z * c
+    gradient = np.sqrt(x * x + y * y + z * z)
+    level = np.sqrt(squared)
+    distance: Floats = level * (level - np.float32(1.0)) / np.maximum(gradient, np.float32(1e-6))
+    # At the very centre both vanish; there the distance is the smallest radius.
+    return np.where(level < 1e-3, np.float32(-min(radii)), distance)
+
+
+def capsule(p: Coordinates, start: Triple, stop: Triple, radius: float, radius_stop: float) -> Floats:
+    """Distance to a rod with round ends whose radius changes linearly along it."""
+    ax, ay, az = (np.float32(b - a) for a, b in zip(start, stop, strict=True))
+    length2 = max(float(ax * ax + ay * ay + az * az), 1e-6)
+    x, y, z = (axis - np.float32(c) for axis, c in zip(p, start, strict=True))
+    along = np.clip((x * ax + y * ay + z * az) * np.float32(1.0 / length2), 0.0, 1.0)
+    x, y, z = x - along * ax, y - along * ay, z - along * az
+    r = np.float32(radius) + along * np.float32(radius_stop - radius)
+    distance: Floats = np.sqrt(x * x + y * y + z * z) - r
+    return distance
+
+
+def scaled(p: Coordinates, centre: Triple, factors: Triple) -> Coordinates:
+    """Stretch space about a point, so that a solid measured in it is ``1 / factor`` as large along each axis."""
+    x, y, z = (
+        np.float32(c) + (axis - np.float32(c)) * np.float32(f)
+        for axis, c, f in zip(p, centre, factors, strict=True)
+    )
+    return x, y, z
+
+
+def mirrored(p: Coordinates) -> Coordinates:
+    """Fold the right half onto the left, for solids that come in pairs."""
+    return np.abs(p[0]), p[1], p[2]
+
+
+def union(*distances: Floats) -> Floats:
+    """Distance to several solids together."""
+    nearest = distances[0]
+    for distance in distances[1:]:
+        nearest = np.minimum(nearest, distance)
+    return nearest
+
+
+def blended(first: Floats, second: Floats, radius_mm: float) -> Floats:
+    """Union with a fillet of the given radius (polynomial smooth minimum)."""
+    r = np.float32(radius_mm)
+    h = np.clip(np.float32(0.5) + np.float32(0.5) * (second - first) / r, 0.0, 1.0)
+    result: Floats = second + h * (first - second) - r * h * (np.float32(1.0) - h)
+    return result
+
+
+def without(solid: Floats, *holes: Floats) -> Floats:
+    """Distance to a solid with others cut out."""
+    for hole in holes:
+        solid = np.maximum(solid, -hole)
+    return solid
+
+
+def common(*distances: Floats) -> Floats:
+    """Distance to what several solids share."""
+    shared = distances[0]
+    for distance in distances[1:]:
+        shared = np.maximum(shared, distance)
+    return shared

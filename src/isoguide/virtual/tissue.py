@@ -1,0 +1,56 @@
+"""Skin, fat, muscle wall and cavity: what every trunk has in common."""
+
+import numpy as np
+
+from isoguide.virtual.canvas import Canvas, Part
+from isoguide.virtual.outline import Outline
+from isoguide.virtual.texture import smooth_field
+
+SKIN_MM = 2.0
+SKIN_HU = 15.0
+FAT_HU = -103.0
+MUSCLE_HU = 52.0
+VISCERAL_FAT_HU = -95.0
+
+
+def lay_soft_tissue(
+    canvas: Canvas, trunk: Outline, couch_y_mm: float, fat_mm: float, wall_mm: float
+) -> tuple[Part, Part]:
+    """Paint skin, subcutaneous fat of uneven thickness, the muscle wall and fat inside.
+
+    Parameters
+    ----------
+    canvas
+        Still empty.
+    trunk
+        The body's outline.
+    couch_y_mm
+        The back is flat where it lies on the couch.
+    fat_mm
+        Mean thickness of the subcutaneous fat.
+    wall_mm
+        Mean thickness of the muscle wall.
+
+    Returns
+    -------
+    tuple[Part, Part]
+        The body and the cavity inside the wall.
+    """
+    whole = trunk.whole(canvas)
+    _, y, _ = canvas.axes
+    lying = y[:, None] - np.float32(couch_y_mm)
+    body = np.maximum(whole.distance, lying)
+    uneven = smooth_field(canvas.rng, canvas.axes, 70.0, 0.3 * fat_mm)
+    fat = np.maximum(uneven + np.float32(fat_mm), np.float32(4.0))
+    edge = float(canvas.edge_mm)
+    canvas.hu = np.interp(
+        body,
+        [-SKIN_MM - edge / 2, -SKIN_MM + edge / 2, -edge / 2, edge / 2],
+        [FAT_HU, SKIN_HU, SKIN_HU, -1000.0],
+    ).astype(np.float32)
+    # The back is pressed flat: fat under it is squeezed, but muscle stays.
+    wall = Part(whole.box, np.maximum(whole.distance + fat, lying + np.float32(0.6 * fat_mm)))
+    canvas.paint(wall, MUSCLE_HU)
+    cavity = wall.grown(-wall_mm)
+    canvas.paint(cavity, VISCERAL_FAT_HU)
+    return Part(whole.box, body), cavity
