@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,20 @@ def test_the_lock_pins_and_hashes_every_package_and_names_no_address(name: str) 
     for wanted in requirements(f"{name}.in"):
         package = re.split(r"[<>=]", wanted)[0].lower()
         assert re.search(rf"^{re.escape(package)}==", lock, re.MULTILINE), f"{package} is not locked"
+
+
+def test_the_wheel_holds_the_whole_package_and_its_command(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("isoguide-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if name.startswith("isoguide/")}
+        (entry_points,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
+        assert b"isoguide = isoguide.cli:main" in archive.read(entry_points)
+    package = Path(isoguide.__path__[0])
+    there = {
+        path.relative_to(package.parent).as_posix()
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert held == there

@@ -24,7 +24,7 @@ if ! .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))'
 fi
 echo "Setting up .venv from requirements/dev.txt (a minute or two, once) ..."
 install() {
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$@"
+  .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input "$@"
 }
 install --require-hashes -r requirements/dev.txt
 install --no-deps --no-build-isolation -e .
