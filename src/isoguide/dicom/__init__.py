@@ -1,9 +1,23 @@
 """The only speaker of DICOM: reads what a clinic exports, writes what it can take back."""
 
+from isoguide.dicom.ct import ImageSeries, content_hash, read_ct_series
+from isoguide.dicom.daily_set import (
+    DailySet,
+    IsocentreEvidence,
+    check_same_patient,
+    load_daily_set,
+    machine_isocentre,
+)
 from isoguide.dicom.identity import PatientIdentity, StudyContext
 from isoguide.dicom.modules import SeriesUids, WrittenObject, WrittenSeries
+from isoguide.dicom.planning_set import PlanningSet, load_planning_set
 from isoguide.dicom.position_report import AxisUncertainty, PositionReport
 from isoguide.dicom.read_report import read_position_report
+from isoguide.dicom.rtdose import DoseGrid, read_dose
+from isoguide.dicom.rtplan import read_plan
+from isoguide.dicom.rtstruct import StructureSet, read_structure_set
+from isoguide.dicom.scan import FolderContents, FoundSeries, UnusableFile, scan_folder
+from isoguide.dicom.spatial_registration import SpatialRegistration, combined, read_spatial_registration
 from isoguide.dicom.write_ct import CtAcquisition, write_ct_series
 from isoguide.dicom.write_plan import PlanDetails, write_plan
 from isoguide.dicom.write_registration import RegistrationDetails, write_spatial_registration
@@ -13,17 +27,39 @@ from isoguide.dicom.write_structure_set import StructureSetDetails, write_struct
 __all__ = [
     "AxisUncertainty",
     "CtAcquisition",
+    "DailySet",
+    "DoseGrid",
+    "FolderContents",
+    "FoundSeries",
+    "ImageSeries",
+    "IsocentreEvidence",
     "PatientIdentity",
     "PlanDetails",
+    "PlanningSet",
     "PositionReport",
     "RegistrationDetails",
     "ReportDetails",
     "SeriesUids",
+    "SpatialRegistration",
+    "StructureSet",
     "StructureSetDetails",
     "StudyContext",
+    "UnusableFile",
     "WrittenObject",
     "WrittenSeries",
+    "check_same_patient",
+    "combined",
+    "content_hash",
+    "load_daily_set",
+    "load_planning_set",
+    "machine_isocentre",
+    "read_ct_series",
+    "read_dose",
+    "read_plan",
     "read_position_report",
+    "read_spatial_registration",
+    "read_structure_set",
+    "scan_folder",
     "write_ct_series",
     "write_plan",
     "write_position_report",

@@ -161,7 +161,7 @@ def stack(planes: Sequence[Slice], frame: Frame) -> tuple[Grid, tuple[Slice, ...
         msg = f"{planes[0].source} is a single slice, which has no thickness; give the whole series"
         raise GeometryError(msg)
     _check_agreement(planes)
-    direction = _direction(planes[0])
+    direction = orthonormal_direction(planes[0].cosines, planes[0].source)
     positions = np.array([plane.position_mm for plane in planes])
     heights_mm = positions @ direction[:, 2]
     order = np.argsort(heights_mm, kind="stable")
@@ -206,12 +206,19 @@ def _refuse_odd_one(planes: Sequence[Slice], what: str, value: Callable[[Slice],
             raise GeometryError(msg)
 
 
-def _direction(plane: Slice) -> Array:
-    row, column = plane.cosines
+def orthonormal_direction(cosines: Array, source: str) -> Array:
+    """Turn the row and column cosines (2, 3) into axes along i, j, k as columns (3, 3), k = row × column.
+
+    Raises
+    ------
+    GeometryError
+        If they are further from orthonormal than rounding explains.
+    """
+    row, column = cosines
     deviation = max(abs(row @ row - 1.0), abs(column @ column - 1.0), abs(row @ column))
     if deviation > COSINE_TOLERANCE:
         msg = (
-            f"{plane.source} has an ImageOrientationPatient that is off orthonormal by {deviation:.2g}; "
+            f"{source} has an ImageOrientationPatient that is off orthonormal by {deviation:.2g}; "
             "export it again"
         )
         raise GeometryError(msg)

@@ -1,0 +1,203 @@
+"""RT Plans and RT Ion Plans: beams with every control point filled in (PS3.3 C.8.8.14, C.8.8.25).
+
+An attribute that is absent in a later control point means "unchanged". Positions stay in patient LPS: the
+plan's isocentre is never in machine coordinates (C.8.8.25.6).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from pydicom.uid import RTIonPlanStorage
+
+from isoguide.dicom.item import Item, tolerating_odd_values
+from isoguide.dicom.scan import PLAN_CLASSES, DicomFile, open_dicom
+from isoguide.errors import GeometryError, MismatchError, MissingEvidenceError, UnreadableError
+from isoguide.geometry.frames import Array
+from isoguide.plan import Beam, ControlPoint, PatientPosition, Plan
+
+_TABLE_KEYWORDS: Final = (
+    "TableTopLateralPosition",
+    "TableTopLongitudinalPosition",
+    "TableTopVerticalPosition",
+)
+_JAW_X: Final = frozenset({"X", "ASYMX"})
+_JAW_Y: Final = frozenset({"Y", "ASYMY"})
+_LEAVES: Final = frozenset({"MLCX", "MLCY"})
+
+
+@tolerating_odd_values
+def read_plan(source: DicomFile | Path | str, *, fallback_position: PatientPosition | None = None) -> Plan:
+    """Read a photon, electron or ion plan.
+
+    Parameters
+    ----------
+    source
+        A scanned file, or a path.
+    fallback_position
+        The position of the planning images, used with a warning where the plan does not state one.
+
+    Raises
+    ------
+    UnreadableError
+        If it is not a plan, or a value in it is not a number.
+    MismatchError
+        If its beams treat the patient in different positions.
+    MissingEvidenceError
+        If no patient position is stated.
+    GeometryError
+        If the position is not one of a lying patient.
+    """
+    file = source if isinstance(source, DicomFile) else open_dicom(source)
+    item = file.item
+    if file.sop_class_uid not in PLAN_CLASSES:
+        msg = f"{file.path} is {file.class_name}, not an RT Plan; give another file"
+        raise UnreadableError(msg)
+    is_ion = file.sop_class_uid == RTIonPlanStorage
+    groups = item.items("FractionGroupSequence")
+    metersets = _metersets(groups)
+    beams = tuple(
+        _beam(entry, metersets, is_ion=is_ion)
+        for entry in item.items("IonBeamSequence" if is_ion else "BeamSequence")
+    )
+    position, warnings = _position(item, beams, fallback_position)
+    if len(groups) > 1:
+        warnings += (
+            f"{file.path} has {len(groups)} fraction groups; the number of fractions is of the first",
+        )
+    return Plan(
+        sop_instance_uid=file.sop_instance_uid,
+        label=item.text("RTPlanLabel"),
+        patient_position=position,
+        beams=beams,
+        frame_of_reference_uid=item.text("FrameOfReferenceUID"),
+        structure_set_uid=referenced_structure_set_of(item),
+        approval_status=item.text("ApprovalStatus"),
+        fractions_planned=groups[0].integer("NumberOfFractionsPlanned") if groups else None,
+        warnings=warnings,
+    )
+
+
+def referenced_structure_set_of(item: Item) -> str:
+    """Return the SOPInstanceUID of the structure set a plan was made on, empty where it is not stated."""
+    referenced = item.first("ReferencedStructureSetSequence")
+    return referenced.text("ReferencedSOPInstanceUID") if referenced else ""
+
+
+def _metersets(groups: tuple[Item, ...]) -> Mapping[int, float]:
+    found: dict[int, float] = {}
+    for group in groups:
+        for beam in group.items("ReferencedBeamSequence"):
+            number, meterset = beam.integer("ReferencedBeamNumber"), beam.number("BeamMeterset")
+            if number is not None and meterset is not None:
+                found.setdefault(number, meterset)
+    return found
+
+
+def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
+    number = entry.need_integer("BeamNumber")
+    named = Item(entry.dataset, f"{entry.source} beam {number}")
+    radiation = named.text("RadiationType")
+    points: list[ControlPoint] = []
+    state = _State(None, table_is_relative=False)
+    for point in named.items("IonControlPointSequence" if is_ion else "ControlPointSequence"):
+        state = _advance(state, point, is_photon=radiation == "PHOTON")
+        if state.point is not None:
+            points.append(state.point)
+    return Beam(
+        number=number,
+        name=named.text("BeamName"),
+        delivery_type=named.text("TreatmentDeliveryType"),
+        radiation_type=radiation,
+        machine=named.text("TreatmentMachineName"),
+        control_points=tuple(points),
+        patient_setup_number=named.integer("ReferencedPatientSetupNumber"),
+        meterset_mu=metersets.get(number),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """The control point so far, and whether its table position has an unknown start (C.8.8.14.6)."""
+
+    point: ControlPoint | None
+    table_is_relative: bool
+
+
+def _advance(state: _State, item: Item, *, is_photon: bool) -> _State:
+    """Fill in what a control point leaves out from the one before it."""
+    before = state.point or ControlPoint(0.0, 0.0, 0.0, 0.0)
+    # Zero-length table positions in the first control point make later ones relative to an unknown start.
+    relative = state.table_is_relative or (
+        state.point is None
+        and any(item.has(keyword) and item.number(keyword) is None for keyword in _TABLE_KEYWORDS)
+    )
+
+    def changed(keyword: str, unchanged: float) -> float:
+        value = item.number(keyword)
+        return unchanged if value is None else value
+
+    isocentre = item.numbers("IsocenterPosition", 3)
+    energy = item.number("NominalBeamEnergy") if is_photon else None
+    point = replace(
+        before,
+        gantry_deg=changed("GantryAngle", before.gantry_deg),
+        collimator_deg=changed("BeamLimitingDeviceAngle", before.collimator_deg),
+        couch_deg=changed("PatientSupportAngle", before.couch_deg),
+        cumulative_meterset=changed("CumulativeMetersetWeight", before.cumulative_meterset),
+        isocentre_mm=before.isocentre_mm if isocentre is None else isocentre,
+        table_top_mm=None if relative else _table_top(item, before.table_top_mm),
+        table_pitch_deg=changed("TableTopPitchAngle", before.table_pitch_deg),
+        table_roll_deg=changed("TableTopRollAngle", before.table_roll_deg),
+        energy_mv=before.energy_mv if energy is None else energy,
+    )
+    return _State(_with_devices(point, item), relative)
+
+
+def _table_top(item: Item, before: Array | None) -> Array | None:
+    values = [item.number(keyword) for keyword in _TABLE_KEYWORDS]
+    if before is not None:
+        values = [old if new is None else new for new, old in zip(values, before.tolist(), strict=True)]
+    return None if any(value is None for value in values) else np.array(values, dtype=np.float64)
+
+
+def _with_devices(point: ControlPoint, item: Item) -> ControlPoint:
+    for device in item.items("BeamLimitingDevicePositionSequence"):
+        kind = device.text("RTBeamLimitingDeviceType")
+        positions = device.numbers("LeafJawPositions")
+        if positions is None:
+            continue
+        if kind in _LEAVES and positions.size % 2 == 0:
+            point = replace(point, leaf_positions_mm=positions.reshape(2, -1))
+        elif kind in _JAW_X and positions.size == 2:
+            point = replace(point, jaw_x_mm=(float(positions[0]), float(positions[1])))
+        elif kind in _JAW_Y and positions.size == 2:
+            point = replace(point, jaw_y_mm=(float(positions[0]), float(positions[1])))
+    return point
+
+
+def _position(
+    item: Item, beams: tuple[Beam, ...], fallback: PatientPosition | None
+) -> tuple[PatientPosition, tuple[str, ...]]:
+    setups = {
+        setup.integer("PatientSetupNumber"): setup.text("PatientPosition")
+        for setup in item.items("PatientSetupSequence")
+    }
+    used = {beam.patient_setup_number for beam in beams if beam.patient_setup_number in setups}
+    stated = sorted({setups[number] for number in used or setups if setups[number]})
+    if len(stated) > 1:
+        msg = f"{item.source} treats the patient in several positions ({', '.join(stated)}); split the plan"
+        raise MismatchError(msg)
+    if not stated and fallback is None:
+        msg = f"{item.source} states no patient position; export the plan with its patient setup"
+        raise MissingEvidenceError(msg)
+    if not stated and fallback is not None:
+        return fallback, (
+            f"{item.source} states no patient position: {fallback} of the planning images is used",
+        )
+    if stated[0] not in PatientPosition.__members__:
+        msg = f"{item.source} has the PatientPosition '{stated[0]}', which is not one of a lying patient"
+        raise GeometryError(msg + "; it cannot be used")
+    return PatientPosition(stated[0]), ()
