@@ -1,0 +1,195 @@
+"""How sure a match is and why to believe it: covariance, residual map, backward match, other starts, other vertebrae."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from isoguide.geometry.frames import Array
+from isoguide.registration.planning import PreparedPlanning
+from isoguide.registration.pyramid import Level
+from isoguide.registration.refine import Fit, refine, small_motion
+from isoguide.registration.result import Alternative, RegionResidual, Uncertainty
+from isoguide.registration.templates import LEVER_MM, PATCH, Templates, build_templates
+
+INFLATION = 1.3
+"""Calibrated on simulated cases: what neighbouring patches get wrong together is not seen by the sum over cells."""
+FLOOR_MM = 0.02
+"""Interpolation and resolution leave about this much however many patches agree."""
+CHI2_95_3 = 7.814728
+"""95 % quantile of the chi-square distribution with three degrees of freedom."""
+REGION_MM = 36.0
+LEAST_IN_REGION = 8
+BACKWARD_PATCHES = 700
+START_SHIFT_MM, START_TURN_DEG = 7.0, 4.0
+SAME_ANSWER_MM = 1.0
+INDEPENDENT_SAMPLES = 6.0
+"""Neighbouring samples repeat each other: a patch of 125 counts as about this many independent comparisons."""
+
+
+def displacement_mm(first: Array, second: Array, points_mm: Array) -> Array:
+    """Distance (n,) on the planning CT between two answers, at planning points (n, 3); matrices daily from planning."""
+    moved = points_mm @ second[:3, :3].T + second[:3, 3]
+    back = (moved - first[:3, 3]) @ first[:3, :3]
+    return np.asarray(np.linalg.norm(back - points_mm, axis=1))
+
+
+def covariance_mm(fit: Fit, templates: Templates, basis: Array) -> Array:
+    """Cluster-robust covariance (6, 6) of the six parameters in mm about the templates' centre.
+
+    Patches of one cell of 24 mm count as one observation. Source: Cameron & Miller, "A practitioner's guide to
+    cluster-robust inference", J. Human Resources 50 (2015) 317.
+    """
+    used = fit.weight > 0.0
+    scores = fit.weight[used, None] * fit.gradient[used]
+    _, group = np.unique(templates.cells[used], return_inverse=True)
+    sums = np.zeros((group.max() + 1, 6))
+    np.add.at(sums, group, scores)
+    clusters = len(sums)
+    bread = basis @ np.linalg.pinv(basis.T @ fit.normal @ basis) @ basis.T
+    correction = clusters / max(clusters - basis.shape[1], 1)
+    spread = bread @ (correction * sums.T @ sums) @ bread
+    return INFLATION**2 * spread + FLOOR_MM**2 * basis @ basis.T
+
+
+def uncertainty(fit: Fit, prepared: PreparedPlanning, basis: Array) -> Uncertainty:
+    """Covariance as translation (mm) and rotation (rad) about the isocentre, and its largest effect at the target."""
+    scale = np.diag([1.0, 1.0, 1.0, 1.0 / LEVER_MM, 1.0 / LEVER_MM, 1.0 / LEVER_MM])
+    covariance = scale @ covariance_mm(fit, prepared.fine, basis) @ scale
+    answer = Uncertainty(prepared.centre_mm, covariance, 0.0)
+    largest = max(
+        float(np.linalg.eigvalsh(answer.about(point)[:3, :3])[-1]) for point in prepared.target_points_mm
+    )
+    return Uncertainty(prepared.centre_mm, covariance, float(np.sqrt(CHI2_95_3 * largest)))
+
+
+def condition(fit: Fit, basis: Array) -> tuple[float, Array]:
+    """Condition number of the normal matrix in mm and the weakest motion, a unit vector (6,)."""
+    values, vectors = np.linalg.eigh(basis.T @ fit.normal @ basis)
+    weakest = basis @ vectors[:, 0]
+    return float(values[-1] / max(values[0], 1e-12 * values[-1])), weakest / np.linalg.norm(weakest)
+
+
+def motion_in_words(direction: Array) -> str:
+    """Name the dominant part of a motion (6,) in planning LPS, such as 'shift along z (head-foot)'."""
+    names = (
+        "shift along x (left-right)",
+        "shift along y (anterior-posterior)",
+        "shift along z (head-foot)",
+        "rotation about x (left-right axis)",
+        "rotation about y (anterior-posterior axis)",
+        "rotation about z (head-foot axis)",
+    )
+    return names[int(np.abs(direction).argmax())]
+
+
+def residual_map(fit: Fit, templates: Templates) -> tuple[RegionResidual, ...]:
+    """How each region of 36 mm would still shift by itself: zero for a rigid patient, deformation otherwise."""
+    used = np.flatnonzero(np.isfinite(fit.correlation))
+    cell = np.floor((templates.centres_mm[used] - templates.centre_mm) / REGION_MM + 0.5).astype(np.int64)
+    regions, group = np.unique(cell, axis=0, return_inverse=True)
+    found = []
+    for number in range(len(regions)):
+        members = used[group.reshape(-1) == number]
+        weight = fit.weight[members]
+        if (weight > 0.0).sum() < LEAST_IN_REGION:
+            continue
+        normal = np.einsum("p,pij->ij", weight, templates.information[members][:, :3, :3])
+        normal += 0.02 * np.trace(normal) / 3.0 * np.eye(3)
+        # The step moves the template onto the image; where the anatomy went on the day is the other way round.
+        shift = -np.linalg.solve(normal, weight @ fit.gradient[members, :3])
+        centre = templates.centres_mm[members].mean(axis=0)
+        found.append(RegionResidual(centre, shift, float(fit.correlation[members].mean()), len(members)))
+    return tuple(found)
+
+
+def backward_inconsistency_mm(fit: Fit, daily: Level, prepared: PreparedPlanning, basis: Array) -> float:
+    """Largest distance at the target between the answer and the answer with planning and daily exchanged."""
+    pose = fit.daily_from_planning
+    order = np.argsort(-fit.weight, kind="stable")[:BACKWARD_PATCHES]
+    centres = prepared.fine.centres_mm[np.sort(order)] @ pose[:3, :3].T + pose[:3, 3]
+    nodes = np.unique(np.rint(daily.grid.index(centres)).astype(np.int64)[:, ::-1], axis=0)
+    margin = PATCH // 2 + 1
+    fits = ((nodes >= margin) & (nodes < np.array(daily.values.shape) - margin)).all(axis=1)
+    nodes = nodes[fits]
+    if len(nodes) == 0:
+        return float("inf")
+    centre = pose[:3, :3] @ prepared.centre_mm + pose[:3, 3]
+    templates = build_templates(daily, nodes, centre)
+    usable = np.isfinite(templates.information).all(axis=(1, 2))
+    turned = np.kron(np.eye(2), pose[:3, :3]) @ basis
+    inverse = np.linalg.inv(pose)
+    back = refine(templates.subset(usable), prepared.fine_level, inverse, turned, steps=8, tolerance_mm=0.01)
+    if not back.weight.any():
+        return float("inf")
+    return float(
+        displacement_mm(pose, np.linalg.inv(back.daily_from_planning), prepared.target_points_mm).max()
+    )
+
+
+def restarts(
+    fit: Fit, daily: Level, prepared: PreparedPlanning, basis: Array
+) -> tuple[float, tuple[int, int]]:
+    """Start four more times from 12 mm and 7° away at 3 mm resolution.
+
+    Returns the largest distance at the target between those that came back, and (came back, started).
+    """
+    signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=np.float64)
+    turn_mm = np.deg2rad(START_TURN_DEG) * LEVER_MM
+    reference = refine(prepared.middle, daily, fit.daily_from_planning, basis, steps=10, tolerance_mm=0.01)
+    ends = []
+    for shift, turn in zip(signs, -signs[::-1], strict=True):
+        away = basis @ (basis.T @ np.concatenate([START_SHIFT_MM * shift, turn_mm * turn]))
+        start = fit.daily_from_planning @ small_motion(away, prepared.centre_mm)
+        end = refine(prepared.middle, daily, start, basis, steps=20, tolerance_mm=0.01)
+        distance = displacement_mm(
+            reference.daily_from_planning, end.daily_from_planning, prepared.target_points_mm
+        )
+        ends.append(float(distance.max()))
+    agreeing = [distance for distance in ends if distance < SAME_ANSWER_MM]
+    return max(agreeing, default=float("inf")), (len(agreeing), len(ends))
+
+
+def vertebral_alternatives(
+    fit: Fit, levels: tuple[Level, Level], prepared: PreparedPlanning, basis: Array
+) -> tuple[Alternative, ...]:
+    """Start one and two vertebral pitches up and down and compare on everything the daily image shows.
+
+    ``levels`` are the daily image at 6 mm (context) and 3 mm (region). Best competitor first; starts that came back
+    to the answer are left out.
+    """
+    coarse, middle = levels
+    here = refine(prepared.coarse, coarse, fit.daily_from_planning, basis, steps=0, tolerance_mm=0.0)
+    found = []
+    for pitches in (-2, -1, 1, 2):
+        start = fit.daily_from_planning.copy()
+        start[:3, 3] += start[:3, :3] @ np.array([0.0, 0.0, pitches * prepared.pitch_mm])
+        there = refine(prepared.middle, middle, start, basis, steps=12, tolerance_mm=0.05)
+        pose = there.daily_from_planning
+        offset = displacement_mm(fit.daily_from_planning, pose, prepared.centre_mm[None])[0]
+        if offset < 0.4 * prepared.pitch_mm:
+            continue
+        context = refine(prepared.coarse, coarse, pose, basis, steps=0, tolerance_mm=0.0)
+        odds = _log_odds(here.correlation, context.correlation)
+        shown = np.isfinite(context.correlation)
+        similarity = float(context.correlation[shown].mean()) if shown.any() else 0.0
+        found.append(Alternative(pitches, float(offset), similarity, odds))
+    return tuple(sorted(found, key=lambda alternative: alternative.log_odds))
+
+
+def _log_odds(here: Array, there: Array) -> float:
+    """Log-likelihood ratio of two poses over the patches that both show, for normal noise of unknown strength."""
+    both = np.isfinite(here) & np.isfinite(there)
+    if not both.any():
+        return float("inf")
+    ours, theirs = (1.0 - np.clip(rho[both], 0.0, 0.995) ** 2 for rho in (here, there))
+    return float(0.5 * INDEPENDENT_SAMPLES * (np.log(theirs) - np.log(ours)).sum())
+
+
+def without_rotation(pose: Array, centre_mm: Array, yaw_axis: NDArray[np.float64] | None) -> Array:
+    """Drop the rotation of a pose, or keep only its part about ``yaw_axis``, holding the image of ``centre_mm``."""
+    reduced = np.eye(4)
+    if yaw_axis is not None:
+        turn = Rotation.from_matrix(pose[:3, :3]).as_rotvec() @ yaw_axis
+        reduced[:3, :3] = Rotation.from_rotvec(turn * yaw_axis).as_matrix()
+    reduced[:3, 3] = pose[:3, :3] @ centre_mm + pose[:3, 3] - reduced[:3, :3] @ centre_mm
+    return reduced

@@ -1,0 +1,235 @@
+"""Rigid registration of the day's CT or cone-beam CT to the planning CT."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoguide.errors import GeometryError, InputError
+from isoguide.geometry.frames import DAILY, PLANNING, Array
+from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
+from isoguide.images.volume import Volume
+from isoguide.progress import Progress, silent
+from isoguide.registration import assess
+from isoguide.registration.anatomy import field_of_view, grey_to_hu
+from isoguide.registration.planning import COARSE_MM, FINE_MM, MIDDLE_MM, PreparedPlanning
+from isoguide.registration.pyramid import Level, crop, make_level
+from isoguide.registration.refine import Fit, refine
+from isoguide.registration.result import Quality, Registration, Verdict
+from isoguide.registration.search import Candidate, search
+from isoguide.registration.settings import MatchSettings
+from isoguide.registration.verdict import LEAST_OVERLAP_FRACTION, Evidence, judge
+
+ALGORITHM = "patch-NCC inverse-compositional Gauss-Newton 1"
+DAILY_HALF_MM = 230.0
+"""Of the day's image this much around the machine isocentre is used: the region, its largest offset, and context."""
+COARSE_STEPS, MIDDLE_STEPS, FINE_STEPS = 25, 20, 15
+TOLERANCE_MM = {COARSE_MM: 0.05, MIDDLE_MM: 0.02, FINE_MM: 0.003}
+CONVINCING = 0.7
+"""Mean correlation at 6 mm above which a start has found the place; below it rotations are searched as well."""
+LEAST_SHOWN = 25
+"""Patches a coarse fit needs in the daily image to count."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Daily:
+    coarse: Level
+    middle: Level
+    fine: Level
+    centre_mm: Array
+
+
+def register_volumes(
+    prepared: PreparedPlanning, daily: Volume, *, initial: RigidTransform, progress: Progress = silent
+) -> Registration:
+    """Match the day's image to the planning CT.
+
+    Parameters
+    ----------
+    prepared
+        From :func:`isoguide.registration.prepare_planning`, reusable for every fraction.
+    daily
+        CT or cone-beam CT in the daily frame; grey values need not be Hounsfield units.
+    initial
+        Planning from daily as the patient should be: the machine isocentre on the plan isocentre. The truth may be
+        up to ±50 mm and ±15° per axis away.
+    progress
+        Called with the fraction done.
+
+    Returns
+    -------
+    Registration
+        With the verdict "not available" and no transform where the images do not determine an answer.
+
+    Raises
+    ------
+    GeometryError
+        If ``initial`` does not take the daily to the planning frame.
+    """
+    if (initial.to_frame, initial.from_frame) != (PLANNING, DAILY):
+        msg = f"the initial transform must be '{PLANNING} from {DAILY}', not '{initial.to_frame} from {initial.from_frame}'"
+        raise GeometryError(msg)
+    progress(0.0, "reading the field of view")
+    start = initial.inverse().matrix
+    try:
+        images = _daily_levels(daily, start[:3, :3] @ prepared.centre_mm + start[:3, 3])
+    except InputError as error:
+        return _not_available(prepared, (str(error),))
+    progress(0.2, "finding the place")
+    found = _find(prepared, images, start)
+    if found is None:
+        reason = "the daily image does not show the planned region: no place was found where the two agree"
+        return _not_available(prepared, (reason,))
+    progress(0.5, "refining")
+    full = _refine(prepared, images, found, np.eye(6))
+    basis = motion_basis(prepared.settings)
+    constrained = full if basis.shape[1] == 6 else _constrain(prepared, images, full, basis)
+    progress(0.7, "checking the answer")
+    return _assess(prepared, images, (full, constrained), basis, start)
+
+
+def motion_basis(settings: MatchSettings) -> Array:
+    """Columns (6, n) that span the motions a couch with these degrees of freedom can correct."""
+    if settings.degrees_of_freedom == 6:
+        return np.eye(6)
+    if settings.degrees_of_freedom == 3:
+        return np.eye(6)[:, :3]
+    axis = np.asarray(settings.yaw_axis_lps, dtype=np.float64)
+    yaw = np.concatenate([np.zeros(3), axis / np.linalg.norm(axis)])
+    return np.column_stack([np.eye(6)[:, :3], yaw])
+
+
+def _daily_levels(daily: Volume, centre: Array) -> _Daily:
+    grid, values = crop(daily.grid, daily.values, centre - DAILY_HALF_MM, centre + DAILY_HALF_MM)
+    if min(grid.shape) < 4:
+        msg = "the daily image lies away from the machine isocentre: check --machine-isocentre"
+        raise InputError(msg)
+    part = field_of_view(values)
+    scale, offset = (np.float32(number) for number in grey_to_hu(daily))
+    levels = [
+        make_level(grid, part, spacing, interpolate=False) for spacing in (COARSE_MM, MIDDLE_MM, FINE_MM)
+    ]
+    coarse = Level(levels[0].grid, levels[0].values * scale + offset)
+    return _Daily(coarse, levels[1], levels[2], centre)
+
+
+def _find(prepared: PreparedPlanning, images: _Daily, start: Array) -> Fit | None:
+    """Best coarse fit from the set-up position and from the peaks of the correlation; None where nothing fits."""
+    candidates = [Candidate(start, 0.0)]
+    candidates += search(prepared.spectrum, images.coarse, images.centre_mm, rotations=False, keep=4)
+    best = _best_coarse(prepared, images, candidates)
+    if best is None or best.similarity < CONVINCING:
+        wide = search(prepared.spectrum, images.coarse, images.centre_mm, rotations=True, keep=8)
+        contenders = [_best_coarse(prepared, images, wide), best]
+        best = max((fit for fit in contenders if fit is not None), key=_merit, default=None)
+    return best
+
+
+def _best_coarse(prepared: PreparedPlanning, images: _Daily, candidates: list[Candidate]) -> Fit | None:
+    fits: list[Fit] = []
+    for candidate in candidates:
+        fit = refine(
+            prepared.coarse,
+            images.coarse,
+            candidate.daily_from_planning,
+            np.eye(6),
+            steps=COARSE_STEPS,
+            tolerance_mm=TOLERANCE_MM[COARSE_MM],
+        )
+        if np.isfinite(fit.correlation).sum() >= LEAST_SHOWN:
+            fits.append(fit)
+    return max(fits, key=_merit, default=None)
+
+
+def _merit(fit: Fit) -> float:
+    """Mean correlation, less where fewer patches are seen: a sliver that fits by chance must not win."""
+    shown = int(np.isfinite(fit.correlation).sum())
+    return fit.similarity * float(np.sqrt(min(1.0, shown / (3.0 * LEAST_SHOWN))))
+
+
+def _refine(prepared: PreparedPlanning, images: _Daily, found: Fit, basis: Array) -> Fit:
+    middle = refine(
+        prepared.middle,
+        images.middle,
+        found.daily_from_planning,
+        basis,
+        steps=MIDDLE_STEPS,
+        tolerance_mm=TOLERANCE_MM[MIDDLE_MM],
+    )
+    return refine(
+        prepared.fine,
+        images.fine,
+        middle.daily_from_planning,
+        basis,
+        steps=FINE_STEPS,
+        tolerance_mm=TOLERANCE_MM[FINE_MM],
+    )
+
+
+def _constrain(prepared: PreparedPlanning, images: _Daily, full: Fit, basis: Array) -> Fit:
+    """Match again with fewer degrees of freedom: the answer is solved for, not cut out of the 6-DoF one."""
+    yaw = basis[3:, 3] if basis.shape[1] == 4 else None
+    pose = assess.without_rotation(full.daily_from_planning, prepared.centre_mm, yaw)
+    start = Fit(pose, full.correlation, full.weight, full.gradient, full.normal, 0, 0.0)
+    return _refine(prepared, images, start, basis)
+
+
+def _assess(
+    prepared: PreparedPlanning, images: _Daily, fits: tuple[Fit, Fit], basis: Array, start: Array
+) -> Registration:
+    full, fit = fits
+    shown = float(np.isfinite(fit.correlation).mean())
+    if shown < LEAST_OVERLAP_FRACTION or not fit.weight.any():
+        reason = f"the daily image shows only {100.0 * shown:.0f} % of the match region"
+        return _not_available(prepared, (reason,))
+    number, weakest = assess.condition(fit, basis)
+    agreement, agreeing = assess.restarts(full, images.middle, prepared, np.eye(6))
+    quality = Quality(
+        similarity=fit.similarity,
+        overlap_fraction=shown,
+        condition_number=number,
+        weakest_direction=weakest,
+        weakest_direction_words=assess.motion_in_words(weakest),
+        inverse_inconsistency_mm=assess.backward_inconsistency_mm(full, images.fine, prepared, np.eye(6)),
+        start_agreement_mm=agreement,
+        starts_agreeing=agreeing,
+        residuals=assess.residual_map(fit, prepared.fine),
+        alternatives=assess.vertebral_alternatives(full, (images.coarse, images.middle), prepared, np.eye(6)),
+    )
+    sure = assess.uncertainty(fit, prepared, basis)
+    shift = assess.displacement_mm(start, full.daily_from_planning, prepared.centre_mm[None])[0]
+    angle = rotation_angle_deg(start[:3, :3].T @ full.daily_from_planning[:3, :3])
+    verdict, reasons = judge(Evidence(quality, sure, float(shift), angle))
+    available = verdict is not Verdict.NOT_AVAILABLE
+    return Registration(
+        verdict=verdict,
+        reasons=reasons,
+        planning_from_daily=_transform(fit) if available else None,
+        unconstrained=_transform(full) if available else None,
+        degrees_of_freedom=prepared.settings.degrees_of_freedom,
+        centre_mm=prepared.centre_mm,
+        content=prepared.settings.content,
+        uncertainty=sure if available else None,
+        quality=quality,
+        algorithm=ALGORITHM,
+        settings=prepared.settings.as_record(),
+    )
+
+
+def _transform(fit: Fit) -> RigidTransform:
+    return RigidTransform(DAILY, PLANNING, fit.daily_from_planning).inverse()
+
+
+def _not_available(prepared: PreparedPlanning, reasons: tuple[str, ...]) -> Registration:
+    return Registration(
+        verdict=Verdict.NOT_AVAILABLE,
+        reasons=reasons,
+        planning_from_daily=None,
+        unconstrained=None,
+        degrees_of_freedom=prepared.settings.degrees_of_freedom,
+        centre_mm=prepared.centre_mm,
+        content=prepared.settings.content,
+        uncertainty=None,
+        quality=None,
+        algorithm=ALGORITHM,
+        settings=prepared.settings.as_record(),
+    )

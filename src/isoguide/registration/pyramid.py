@@ -1,0 +1,118 @@
+"""Coarser copies of a volume on its own axes, made by one separable pass per axis."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from isoguide.geometry.frames import Array
+from isoguide.geometry.grid import Grid
+from isoguide.kernels.filtering import filter_axis
+
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+SMOOTHING_PER_SPACING = 0.6
+"""Gaussian sigma in units of the new spacing: at 0.6 what folds back above Nyquist is below 1 %."""
+TAIL_SIGMAS = 3.0
+UPSAMPLE_BELOW = 0.8
+"""A new spacing below this share of the old one is interpolated (cubic B-spline) instead of smoothed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level:
+    """One resolution of a volume: float32 values on a grid, NaN outside the field of view."""
+
+    grid: Grid
+    values: Float32
+
+
+@dataclass(frozen=True, slots=True)
+class _AxisPlan:
+    first: Int64
+    weights: Float32
+    spacing_mm: float
+    prefilter: bool
+
+
+def make_level(
+    grid: Grid, values: Float32 | NDArray[np.int16], spacing_mm: float, *, interpolate: bool
+) -> Level:
+    """Bring a volume to about ``spacing_mm`` along each of its own axes.
+
+    Parameters
+    ----------
+    grid, values
+        The volume [k, j, i]; NaN marks what is outside the field of view and spreads by the filter's reach.
+    spacing_mm
+        Wanted distance between samples.
+    interpolate
+        Where the volume is coarser than wanted along an axis: True interpolates with cubic B-splines (needs values
+        without NaN), False keeps the coarse samples as they are.
+    """
+    plans = [
+        _plan_axis(values.shape[axis], float(grid.spacing_mm[2 - axis]), spacing_mm, interpolate)
+        for axis in range(3)
+    ]
+    current = values
+    # The axis that throws most data away goes first, the one that adds samples last.
+    for axis in sorted(range(3), key=lambda axis: len(plans[axis].first) / values.shape[axis]):
+        plan = plans[axis]
+        if plan.prefilter:
+            current = ndimage.spline_filter1d(current, order=3, axis=axis, output=np.float32, mode="mirror")
+        current = filter_axis(np.ascontiguousarray(current), axis, plan.first, plan.weights)
+    shape = (current.shape[0], current.shape[1], current.shape[2])
+    out_spacing = np.array([plan.spacing_mm for plan in reversed(plans)])
+    current.flags.writeable = False
+    return Level(Grid(grid.frame, shape, out_spacing, grid.origin_mm, grid.direction), current)
+
+
+def crop(
+    grid: Grid, values: NDArray[np.int16] | Float32, low_mm: Array, high_mm: Array
+) -> tuple[Grid, Float32 | NDArray[np.int16]]:
+    """Cut out the voxels between two opposite corners given in the grid's frame; empty boxes keep one voxel.
+
+    Returns the grid of the part and its values (C-contiguous copy).
+    """
+    corners = np.stack(np.meshgrid(*np.stack([low_mm, high_mm], axis=1), indexing="ij"), axis=-1).reshape(
+        -1, 3
+    )
+    index = grid.index(corners)
+    last = np.array(grid.shape[::-1]) - 1
+    low = np.clip(np.floor(index.min(axis=0)), 0, last).astype(int)
+    high = np.clip(np.ceil(index.max(axis=0)), 0, last).astype(int) + 1
+    part = np.ascontiguousarray(values[low[2] : high[2], low[1] : high[1], low[0] : high[0]])
+    shape = (part.shape[0], part.shape[1], part.shape[2])
+    return Grid(grid.frame, shape, grid.spacing_mm, grid.xyz(low.astype(np.float64)), grid.direction), part
+
+
+def _plan_axis(count: int, old_mm: float, new_mm: float, interpolate: bool) -> _AxisPlan:  # noqa: FBT001 - private
+    if new_mm < UPSAMPLE_BELOW * old_mm:
+        if not interpolate or count < 4:
+            return _AxisPlan(np.arange(count), np.ones((count, 1), np.float32), old_mm, prefilter=False)
+        positions = np.arange(int((count - 1) * old_mm / new_mm) + 1) * (new_mm / old_mm)
+        first, weights = _cubic_weights(positions, count)
+        return _AxisPlan(first, weights, new_mm, prefilter=True)
+    positions = np.arange(int((count - 1) * old_mm / new_mm) + 1) * (new_mm / old_mm)
+    first, weights = _gaussian_weights(positions, count, SMOOTHING_PER_SPACING * new_mm / old_mm)
+    return _AxisPlan(first, weights, new_mm, prefilter=False)
+
+
+def _gaussian_weights(positions: Array, count: int, sigma: float) -> tuple[Int64, Float32]:
+    taps = min(count, 2 * int(np.ceil(TAIL_SIGMAS * sigma)))
+    first = np.clip(np.floor(positions).astype(np.int64) - taps // 2 + 1, 0, count - taps)
+    distance = first[:, None] + np.arange(taps) - positions[:, None]
+    weights = np.exp(-0.5 * (distance / sigma) ** 2)
+    return first, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _cubic_weights(positions: Array, count: int) -> tuple[Int64, Float32]:
+    first = np.clip(np.floor(positions).astype(np.int64) - 1, 0, count - 4)
+    t = np.abs(first[:, None] + np.arange(4) - positions[:, None])
+    inner = 2.0 / 3.0 - t**2 + 0.5 * t**3
+    outer = np.clip(2.0 - t, 0.0, None) ** 3 / 6.0
+    weights = np.where(t < 1.0, inner, outer)
+    # At the two ends the missing coefficient is the mirror image of one inside: fold its weight back.
+    weights /= weights.sum(axis=1, keepdims=True)
+    return first, weights.astype(np.float32)
