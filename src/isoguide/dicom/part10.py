@@ -5,6 +5,7 @@ flushed to the disk, and renamed.
 """
 
 import hashlib
+import io
 import os
 import secrets
 import uuid
@@ -45,6 +46,16 @@ def derived_uid(*seeds: str) -> str:
     digest[8] = digest[8] & 0x3F | 0x80
     return f"2.25.{uuid.UUID(bytes=bytes(digest)).int}"
 
+
+_ENCODING_ERRORS: Final = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    NotImplementedError,
+    OSError,
+)
+"""What pydicom raises when a value cannot be encoded as its value representation (OSError for numbers)."""
 
 IMPLEMENTATION_CLASS_UID: Final = derived_uid("isoguide", "implementation class")
 
@@ -96,18 +107,27 @@ def save_dataset(path: Path, dataset: Dataset) -> None:
     OutputError
         If the folder does not exist or cannot be written, or a value does not fit its DICOM type.
     """
+    content = _encoded(path, dataset)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("xb") as file:
-            dcmwrite(file, dataset, enforce_file_format=True)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         msg = f"cannot write {path} ({error.strerror or error}); choose a folder that can be written"
         raise OutputError(msg) from error
-    except (ValueError, TypeError, AttributeError, OverflowError, NotImplementedError) as error:
-        msg = f"cannot write {path}: a value does not fit its attribute ({error}); correct the input"
-        raise OutputError(msg) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _encoded(path: Path, dataset: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        dcmwrite(buffer, dataset, enforce_file_format=True)
+    except _ENCODING_ERRORS as error:
+        reason = str(error).partition("\n")[0]  # pydicom appends a traceback
+        msg = f"cannot write {path}: a value does not fit its attribute ({reason}); correct the input"
+        raise OutputError(msg) from error
+    return buffer.getvalue()

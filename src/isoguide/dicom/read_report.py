@@ -116,7 +116,7 @@ def _values(group: Item, bound: Code | None = None) -> dict[str, float]:
 
 
 def _check_relative(item: Item) -> None:
-    """Refuse a value that does not say that it is a correction: the codes alone could mean a table reading."""
+    """Refuse a value that does not say that it is a correction: its code alone could mean a table reading."""
     derivation = _one(item, code.DERIVATION).first("ConceptCodeSequence")
     if derivation is None or not _code_is(derivation, code.RELATIVE):
         msg = f"the position report {item.source} has a table value that is not a correction; write it anew"

@@ -138,15 +138,15 @@ def _staging_folder(folder: Path) -> Path:
 
 def _move_all(staging: Path, paths: tuple[Path, ...]) -> None:
     moved: list[Path] = []
-    try:
-        for path in paths:
+    for path in paths:
+        try:
             (staging / path.name).replace(path)
-            moved.append(path)
-    except OSError as error:
-        for path in moved:
-            path.unlink(missing_ok=True)
-        msg = f"cannot write {path} ({error.strerror or error}); choose a folder that can be written"
-        raise OutputError(msg) from error
+        except OSError as error:
+            for earlier in moved:
+                earlier.unlink(missing_ok=True)
+            msg = f"cannot write {path} ({error.strerror or error}); choose a folder that can be written"
+            raise OutputError(msg) from error
+        moved.append(path)
 
 
 def _stored(volume: Volume) -> _Stored:
@@ -179,13 +179,14 @@ def _slice(
     add_equipment(dataset, model=acquisition.model)
     add_frame_of_reference(dataset, series.frame_of_reference_uid)
     _add_acquisition(dataset, k, acquisition)
+    # An original CT is in Hounsfield units by definition (PS3.3 C.8.2.1.1.1); anything else was derived.
+    dataset.ImageType = ["ORIGINAL" if volume.is_hounsfield else "DERIVED", "PRIMARY", "AXIAL"]
     _add_plane(dataset, volume, k)
     _add_pixels(dataset, volume, stored, k)
     return dataset
 
 
 def _add_acquisition(dataset: Dataset, k: int, acquisition: CtAcquisition) -> None:
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.InstanceNumber = k + 1
     dataset.AcquisitionNumber = 1
     for kind in ("Series", "Acquisition", "Content"):
