@@ -11,7 +11,10 @@ from isoguide.geometry.frames import Array, Frame, Points, frozen_array
 
 RIGID_TOLERANCE = 1e-4
 """Largest ‖RᵀR - I‖ still taken for a rotation: DICOM writes 16 characters per value, and a matrix rounded
-to four decimals by other software stays below it, while shear or scale that matters does not."""
+to five decimals by other software stays below it, while shear or scale that matters does not."""
+
+EXACT_TOLERANCE = 1e-14
+"""Rotations this close, such as products of a few exact ones, are left as they are."""
 
 
 def rotation_x(angle_deg: float) -> Array:
@@ -157,6 +160,8 @@ def _nearest_rigid(matrix: Array) -> Array:
     if not np.array_equal(matrix[3], [0.0, 0.0, 0.0, 1.0]):
         msg = f"the matrix is not rigid: its last row is {matrix[3].tolist()}, not 0 0 0 1"
         raise GeometryError(msg)
+    if residual < EXACT_TOLERANCE:
+        return matrix
     u, _, vt = np.linalg.svd(rotation)
     exact = matrix.copy()
     exact[:3, :3] = u @ vt
