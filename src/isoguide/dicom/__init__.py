@@ -8,6 +8,7 @@ from isoguide.dicom.daily_set import (
     load_daily_set,
     machine_isocentre,
 )
+from isoguide.dicom.description import Finding, describe_contents
 from isoguide.dicom.identity import PatientIdentity, StudyContext
 from isoguide.dicom.modules import SeriesUids, WrittenObject, WrittenSeries
 from isoguide.dicom.planning_set import PlanningSet, load_planning_set
@@ -29,6 +30,7 @@ __all__ = [
     "CtAcquisition",
     "DailySet",
     "DoseGrid",
+    "Finding",
     "FolderContents",
     "FoundSeries",
     "ImageSeries",
@@ -50,6 +52,7 @@ __all__ = [
     "check_same_patient",
     "combined",
     "content_hash",
+    "describe_contents",
     "load_daily_set",
     "load_planning_set",
     "machine_isocentre",

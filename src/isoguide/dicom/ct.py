@@ -17,6 +17,7 @@ from isoguide.dicom.scan import FoundSeries
 from isoguide.dicom.slices import Slice, slices_of, stack, without_localizers
 from isoguide.errors import GeometryError, MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import Array, Frame
+from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
 
@@ -113,11 +114,7 @@ def read_ct_series(series: FoundSeries, frame: Frame, *, needs_hounsfield: bool)
     MissingEvidenceError
         If the values are needed as Hounsfield units and the files do not say how to get them.
     """
-    planes, warnings = without_localizers(slices_of(series))
-    _check_one(planes, "PatientID")
-    _check_one(planes, "FrameOfReferenceUID")
-    _check_one(planes, "PatientPosition")
-    grid, planes = stack(planes, frame)
+    grid, planes, warnings = series_geometry(series, frame)
     item = planes[0].file.item
     warnings += _rescale_warnings(planes, needs_hounsfield=needs_hounsfield)
     cone_beam = cone_beam_evidence(item)
@@ -151,6 +148,21 @@ def read_ct_series(series: FoundSeries, frame: Frame, *, needs_hounsfield: bool)
         paths=tuple(dict.fromkeys(plane.file.path for plane in planes)),
         warnings=warnings + position_warnings + _compression_warnings(item),
     )
+
+
+def series_geometry(series: FoundSeries, frame: Frame) -> tuple[Grid, tuple[Slice, ...], tuple[str, ...]]:
+    """Return the grid of a series, its planes in the order of k and what was left out; pixels stay unread.
+
+    Raises
+    ------
+    UnreadableError, GeometryError, MismatchError
+        As :func:`read_ct_series`.
+    """
+    planes, warnings = without_localizers(slices_of(series))
+    for keyword in ("PatientID", "FrameOfReferenceUID", "PatientPosition"):
+        _check_one(planes, keyword)
+    grid, planes = stack(planes, frame)
+    return grid, planes, warnings
 
 
 def content_hash(volume: Volume) -> str:

@@ -161,9 +161,7 @@ def _edges(entry: Item, registered_uid: str, file: DicomFile) -> list[FrameRegis
         )
         raise GeometryError(msg)
     if moving and not source_uid:
-        msg = (
-            f"{file.path} names the images but not the frame of reference it moves; export it with the frame"
-        )
+        msg = f"{file.path} moves images without naming their frame of reference; export it with the frame"
         raise UnreadableError(msg)
     if not transforms or not source_uid:
         return []

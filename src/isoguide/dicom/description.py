@@ -1,0 +1,143 @@
+"""What a folder holds in plain words, and what is wrong with it, without reading a single pixel."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from isoguide.dicom.ct import series_geometry
+from isoguide.dicom.item import tolerating_odd_values
+from isoguide.dicom.rtdose import dose_geometry
+from isoguide.dicom.rtplan import read_plan
+from isoguide.dicom.rtstruct import read_structure_set
+from isoguide.dicom.scan import CT_CLASSES, DicomFile, FolderContents, FoundSeries
+from isoguide.dicom.spatial_registration import read_spatial_registration
+from isoguide.errors import InputError
+from isoguide.geometry.frames import PLANNING
+from isoguide.geometry.grid import Grid
+from isoguide.plan import group_isocentres
+
+_SHOWN_NAMES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    Parameters
+    ----------
+    kind
+        CT series, plan, structure set, dose, registration, image series, other object, damaged file.
+    text
+        One sentence without the kind.
+    uid
+        What the options of the commands choose it by; empty where it cannot be chosen.
+    problem
+        Why it cannot be used, empty when nothing is wrong.
+    """
+
+    kind: str
+    text: str
+    uid: str = ""
+    problem: str = ""
+
+
+@tolerating_odd_values
+def describe_contents(contents: FolderContents) -> tuple[Finding, ...]:
+    """Describe every series and object of a folder, and check what can be checked from headers.
+
+    Nothing is raised for bad data: each problem stands with the object it belongs to.
+    """
+    findings = [_series(series) for series in contents.image_series]
+    findings += [_checked("plan", file, _plan) for file in contents.plans]
+    findings += [_checked("structure set", file, _structures) for file in contents.structure_sets]
+    findings += [_checked("dose", file, _dose) for file in contents.doses]
+    findings += [_checked("registration", file, _registration) for file in contents.registrations]
+    findings += _others(contents)
+    findings += [Finding("damaged file", str(bad.path), problem=bad.reason) for bad in contents.unusable]
+    return tuple(findings)
+
+
+def _series(series: FoundSeries) -> Finding:
+    item = series.item
+    description = item.text("SeriesDescription")
+    words = [f"'{description}'" if description else "without description"]
+    words.append(f"of patient {series.files[0].patient}")
+    size = f"{len(series.files)} file(s), {item.text('Columns')} × {item.text('Rows')}"
+    kind = f"{item.text('Modality') or 'image'} series"
+    if not series.is_ct:
+        return Finding(kind, f"{' '.join(words)}: {size}", series.series_instance_uid)
+    try:
+        grid, planes, warnings = series_geometry(series, PLANNING)
+    except InputError as error:
+        return Finding(kind, f"{' '.join(words)}: {size}", series.series_instance_uid, str(error))
+    notes = [item.text("PatientPosition"), *warnings]
+    if any(plane.rescale is None for plane in planes):
+        notes.append("without rescale, so no CT numbers")
+    return Finding(
+        kind,
+        f"{' '.join(words)}: {_grid(grid)}, {', '.join(note for note in notes if note)}",
+        series.series_instance_uid,
+    )
+
+
+def _grid(grid: Grid) -> str:
+    slices, rows, columns = grid.shape
+    x_mm, y_mm, z_mm = grid.spacing_mm
+    return f"{slices} slices of {columns} × {rows}, {x_mm:.2f} × {y_mm:.2f} × {z_mm:.2f} mm"
+
+
+def _checked(kind: str, file: DicomFile, describe: Callable[[DicomFile], str]) -> Finding:
+    try:
+        return Finding(kind, describe(file), file.sop_instance_uid)
+    except InputError as error:
+        return Finding(kind, f"in {file.path.name}", file.sop_instance_uid, str(error))
+
+
+def _plan(file: DicomFile) -> str:
+    plan = read_plan(file)
+    isocentres = [
+        "(" + ", ".join(f"{value:.1f}" for value in point) + ")" for point, _ in group_isocentres(plan.beams)
+    ]
+    where = f"isocentre {' and '.join(isocentres)} mm" if isocentres else "no isocentre"
+    status = f", {plan.approval_status.lower()}" if plan.approval_status else ""
+    return (
+        f"'{plan.label}' of patient {file.patient} with {len(plan.beams)} beam(s), {where}, "
+        f"{plan.patient_position}{status}, in {file.path.name}"
+    )
+
+
+def _structures(file: DicomFile) -> str:
+    structures = read_structure_set(file)
+    names = list(structures.names[:_SHOWN_NAMES]) + ["..."] * (len(structures.names) > _SHOWN_NAMES)
+    return (
+        f"'{structures.label}' of patient {file.patient} with {len(structures.names)} structure(s) "
+        f"({', '.join(names)}), in {file.path.name}"
+    )
+
+
+def _dose(file: DicomFile) -> str:
+    grid, _ = dose_geometry(file.item, PLANNING)
+    summation = file.item.text("DoseSummationType").lower()
+    return f"{summation} dose of patient {file.patient}: {_grid(grid)}, in {file.path.name}"
+
+
+def _registration(file: DicomFile) -> str:
+    registration = read_spatial_registration(file)
+    count = len(registration.frame_of_reference_uids)
+    return f"of patient {file.patient} between {count} frame(s) of reference, in {file.path.name}"
+
+
+def _others(contents: FolderContents) -> Sequence[Finding]:
+    named = {
+        id(file)
+        for group in (contents.plans, contents.structure_sets, contents.doses, contents.registrations)
+        for file in group
+    }
+    named |= {id(file) for series in contents.image_series for file in series.files}
+    counts = Counter(file.class_name for file in contents.files if id(file) not in named)
+    # A CT object without pixels reaches this point, too; it is no image and cannot be chosen.
+    empty = sum(file.sop_class_uid in CT_CLASSES for file in contents.files if id(file) not in named)
+    problem = "CT objects without pixels" if empty else ""
+    found = [Finding("other object", f"{count} × {name}") for name, count in sorted(counts.items())]
+    return [*found, *([Finding("damaged file", f"{empty} file(s)", problem=problem)] if empty else [])]
