@@ -31,6 +31,25 @@ class Part:
         """Return the solid with a margin all around."""
         return Part(self.box, self.distance - np.float32(margin_mm))
 
+    def clipped(self, box: Box) -> "Part":
+        """Return the piece of the solid that lies within a box of voxels."""
+        shared = tuple(_overlap(a, b) for a, b in zip(self.box, box, strict=True))
+        own = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(shared, self.box, strict=True))
+        return Part((shared[0], shared[1], shared[2]), self.distance[own])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stencil:
+    """How much of each voxel of a box may be painted, 0 to 1."""
+
+    box: Box
+    weight: Floats
+
+    def at(self, box: Box) -> Floats:
+        """Weights on a box that lies within the stencil's."""
+        k, j, i = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, self.box, strict=True))
+        return self.weight[k, j, i]
+
 
 class Canvas:
     """Anatomy under construction.
@@ -89,14 +108,21 @@ class Canvas:
         low, high = _corners([start, stop], [max(radius, radius_stop) + 2.0] * 3)
         return self.part(low, high, lambda p: shapes.capsule(p, start, stop, radius, radius_stop))
 
-    def paint(self, part: Part, hu: float, only_in: Floats | None = None) -> Part:
-        """Fill a solid with a value; ``only_in`` (same box, 0 to 1) limits it to another solid. Returns the part."""
-        cover = self.cover(part)
-        if only_in is not None:
-            cover *= only_in
-        view = self.hu[part.box]
+    def paint(self, part: Part, hu: float, only_in: "Stencil | None" = None) -> Part:
+        """Fill a solid with a value, where a stencil is given only there. Returns the part."""
+        if only_in is None:
+            cover = self.cover(part)
+            view = self.hu[part.box]
+        else:
+            shown = part.clipped(only_in.box)
+            cover = self.cover(shown) * only_in.at(shown.box)
+            view = self.hu[shown.box]
         view += cover * (np.float32(hu) - view)
         return part
+
+    def stencil(self, part: Part) -> "Stencil":
+        """Return a solid as something that limits what is painted."""
+        return Stencil(part.box, self.cover(part))
 
     def cover(self, part: Part) -> Floats:
         """How much of each voxel of its box a part covers, 0 to 1."""
@@ -127,6 +153,11 @@ class Canvas:
             high,
             lambda p: shapes.union(*(shapes.capsule(p, a, b, r0, r1) for (a, b), (r0, r1) in rods)),
         )
+
+
+def _overlap(a: slice, b: slice) -> slice:
+    start = max(a.start, b.start)
+    return slice(start, max(start, min(a.stop, b.stop)))
 
 
 def _pairs(items: Sequence[T]) -> list[tuple[T, T]]:

@@ -28,6 +28,14 @@ class Outline:
         values = PchipInterpolator(table[:, 0], table[:, 1:])(inside).astype(np.float32)
         return values[..., 0], values[..., 1], values[..., 2], values[..., 3]
 
+    def surface(self, angle_deg: float, z: float, outward_mm: float = 0.0) -> tuple[float, float, float]:
+        """Return the point of the outline at a height, 0° at the back, 90° at the left, 180° in front."""
+        middle, width, front, back = (float(v) for v in self.at(z))
+        sine, cosine = np.sin(np.deg2rad(angle_deg)), np.cos(np.deg2rad(angle_deg))
+        bulge = 1.0 / np.sqrt(1.0 - float(SQUARE) * sine**2 * cosine**2)
+        depth = (back if cosine > 0.0 else front) + outward_mm
+        return float((width + outward_mm) * sine * bulge), float(middle + depth * cosine * bulge), z
+
     def distance(self, p: Coordinates, z: Floats, slack_mm: float = 0.0) -> Floats:
         """Signed distance along rays from the middle line, of a trunk smaller by ``slack_mm``.
 

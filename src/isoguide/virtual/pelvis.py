@@ -27,7 +27,7 @@ SACRUM = ((0.0, 52.0, 74.0), (0.0, 72.0, 48.0), (0.0, 84.0, 24.0), (0.0, 88.0, 2
 
 def draw(canvas: Canvas) -> Drawing:
     """Paint the patient and say where target and organs are."""
-    external, cavity = lay_soft_tissue(canvas, TRUNK, COUCH_Y_MM, fat_mm=17.0, wall_mm=14.0)
+    external, cavity = lay_soft_tissue(canvas, TRUNK.whole(canvas), COUCH_Y_MM, fat_mm=17.0, wall_mm=14.0)
     _muscles(canvas)
     _bowel(canvas, cavity)
     bladder, rectum, prostate = _organs(canvas)
@@ -86,7 +86,7 @@ def _muscles(canvas: Canvas) -> None:
 def _bowel(canvas: Canvas, cavity: Part) -> None:
     """Loops of bowel that wander through the upper cavity, some with gas."""
     rng = canvas.rng
-    inside = canvas.cover(cavity)
+    inside = canvas.stencil(cavity)
     for _ in range(9):
         point = np.array([rng.uniform(-85, 85), rng.uniform(-68, -10), rng.uniform(70, 215)])
         heading = rng.standard_normal(3)
@@ -98,12 +98,12 @@ def _bowel(canvas: Canvas, cavity: Part) -> None:
             point = np.clip(point + 20.0 * heading / np.linalg.norm(heading), (-98, -72, 45), (98, 4, 230))
         for start, stop, r in zip(points[:-1], points[1:], radii, strict=False):
             part = canvas.rod(start, stop, r, r)
-            canvas.paint(part, 38.0, inside[part.box])
-            canvas.paint(part.grown(-2.5), float(rng.uniform(5.0, 45.0)), inside[part.box])
+            canvas.paint(part, 38.0, inside)
+            canvas.paint(part.grown(-2.5), float(rng.uniform(5.0, 45.0)), inside)
         for point_mm in points[::3]:
             if rng.uniform() < 0.4:
                 gas = canvas.ellipsoid((point_mm[0], point_mm[1] - 3.0, point_mm[2]), (7.0, 5.0, 9.0))
-                canvas.paint(gas, -950.0, inside[gas.box])
+                canvas.paint(gas, -950.0, inside)
 
 
 def _organs(canvas: Canvas) -> tuple[Part, Part, Part]:

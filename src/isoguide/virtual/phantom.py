@@ -11,10 +11,11 @@ from isoguide.geometry.frames import PLANNING, Array, frozen_array
 from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
-from isoguide.virtual import pelvis, thorax
+from isoguide.virtual import head_neck, pelvis, thorax
 from isoguide.virtual.canvas import Canvas
 from isoguide.virtual.contours import closed_contours
 from isoguide.virtual.rendering import Drawing, finished, scanned
+from isoguide.virtual.tissue import restore_skin
 
 Site = Literal["pelvis", "thorax", "head-neck"]
 
@@ -31,6 +32,7 @@ class _Region:
 REGIONS: Final[dict[str, _Region]] = {
     "pelvis": _Region((-188.0, -118.0, -115.0), (188.0, 150.0, 235.0), pelvis.draw),
     "thorax": _Region((-188.0, -118.0, -150.0), (188.0, 150.0, 150.0), thorax.draw),
+    "head-neck": _Region((-144.0, -126.0, -142.0), (144.0, 146.0, 172.0), head_neck.draw),
 }
 
 
@@ -106,6 +108,7 @@ def build_phantom(
     ]
     canvas = Canvas(rng, (axes[2], axes[1], axes[0]))
     drawing = region.draw(canvas)
+    restore_skin(canvas, drawing.outlines[0].part)
     # The scanner's origin has nothing to do with the patient: structures and isocentre move with it.
     origin_mm = np.round(rng.uniform((-12.0, -260.0, -60.0), (12.0, -200.0, 60.0)), 1)
     corner_mm = tuple(round(float(axis[0] + o), 4) for axis, o in zip(axes, origin_mm, strict=True))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import rotation_x, rotation_y, rotation_z
+from isoguide.kernels.solids import ellipsoid_distance, rod_distance
 
 Floats = NDArray[np.float32]
 Coordinates = tuple[Floats, Floats, Floats]
@@ -36,27 +37,29 @@ def local(p: Coordinates, centre: Triple, tilt_deg: Triple = UPRIGHT) -> Coordin
 
 def ellipsoid(p: Coordinates, centre: Triple, radii: Triple, tilt_deg: Triple = UPRIGHT) -> Floats:
     """Distance to an ellipsoid, first order (exact for a sphere)."""
-    x, y, z = local(p, centre, tilt_deg)
-    a, b, c = (np.float32(1.0 / r) for r in radii)
-    x, y, z = x * a, y * b, z * c
-    squared = x * x + y * y + z * z
-    x, y, z = x * a, y * b, z * c
-    gradient = np.sqrt(x * x + y * y + z * z)
-    level = np.sqrt(squared)
-    distance: Floats = level * (level - np.float32(1.0)) / np.maximum(gradient, np.float32(1e-6))
-    # At the very centre both vanish; there the distance is the smallest radius.
-    return np.where(level < 1e-3, np.float32(-min(radii)), distance)
+    axes = turned(tilt_deg).astype(np.float32)
+    return ellipsoid_distance(p, np.array(centre, dtype=np.float32), axes, np.array(radii, dtype=np.float32))
 
 
 def capsule(p: Coordinates, start: Triple, stop: Triple, radius: float, radius_stop: float) -> Floats:
     """Distance to a rod with round ends whose radius changes linearly along it."""
-    ax, ay, az = (np.float32(b - a) for a, b in zip(start, stop, strict=True))
-    length2 = max(float(ax * ax + ay * ay + az * az), 1e-6)
-    x, y, z = (axis - np.float32(c) for axis, c in zip(p, start, strict=True))
-    along = np.clip((x * ax + y * ay + z * az) * np.float32(1.0 / length2), 0.0, 1.0)
-    x, y, z = x - along * ax, y - along * ay, z - along * az
-    r = np.float32(radius) + along * np.float32(radius_stop - radius)
-    distance: Floats = np.sqrt(x * x + y * y + z * z) - r
+    ends = np.array([start, stop], dtype=np.float32)
+    return rod_distance(p, ends[0], ends[1], np.array([radius, radius_stop], dtype=np.float32))
+
+
+def block(
+    p: Coordinates, centre: Triple, half: Triple, rounding_mm: float, tilt_deg: Triple = UPRIGHT
+) -> Floats:
+    """Distance to a box with rounded edges; ``half`` are its outer half widths."""
+    x, y, z = (
+        np.abs(axis) - np.float32(h - rounding_mm)
+        for axis, h in zip(local(p, centre, tilt_deg), half, strict=True)
+    )
+    outside = np.sqrt(
+        np.square(np.maximum(x, 0.0)) + np.square(np.maximum(y, 0.0)) + np.square(np.maximum(z, 0.0))
+    )
+    inside = np.minimum(np.maximum(x, np.maximum(y, z)), 0.0)
+    distance: Floats = outside + inside - np.float32(rounding_mm)
     return distance
 
 

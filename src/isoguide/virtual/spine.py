@@ -81,7 +81,7 @@ def typical(level: str, centre: Triple, lean_deg: float, rng: np.random.Generato
         half_width=own[0] * float(np.interp(n, at, [10.5, 14, 14, 20, 21, 25.5])),
         half_depth=own[1] * float(np.interp(n, at, [8.5, 9, 9, 15, 15.5, 17.5])),
         half_height=own[2] * 0.5 * (pitch_mm(level) - float(np.interp(n, at, [4.5, 4.5, 4, 5, 6.5, 8.5]))),
-        spinous=own[3] * float(np.interp(n, at, [18, 32, 30, 26, 26, 28])),
+        spinous=own[3] * float(np.interp(n, at, [16, 30, 28, 20, 22, 27])),
         transverse=own[4] * float(np.interp(n, at, [8, 14, 26, 13, 18, 24])),
         droop=own[5] * float(np.interp(n, [1, 6, 10, 15, 18, 23], [6, 6, 20, 20, 8, 4])),
         density=float(own[6]),

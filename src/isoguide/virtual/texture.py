@@ -36,7 +36,8 @@ def smooth_field(
     # A cubic B-spline of white coefficients has a variance of about 0.479 per axis.
     field = np.tensordot(splines[0], knots * np.float32(deviation * 0.479**-1.5), axes=1)
     field = np.matmul(splines[1], field)
-    result: Floats = np.matmul(field, splines[2].T)
+    flat = field.reshape(-1, field.shape[2]) @ splines[2].T
+    result: Floats = flat.reshape([len(axis) for axis in axes])
     return result
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from isoguide.virtual.canvas import Canvas, Part
-from isoguide.virtual.outline import Outline
+from isoguide.virtual.shapes import Floats
 from isoguide.virtual.texture import smooth_field
 
 SKIN_MM = 2.0
@@ -14,7 +14,7 @@ VISCERAL_FAT_HU = -95.0
 
 
 def lay_soft_tissue(
-    canvas: Canvas, trunk: Outline, couch_y_mm: float, fat_mm: float, wall_mm: float
+    canvas: Canvas, whole: Part, couch_y_mm: float, fat_mm: float, wall_mm: float
 ) -> tuple[Part, Part]:
     """Paint skin, subcutaneous fat of uneven thickness, the muscle wall and fat inside.
 
@@ -22,8 +22,8 @@ def lay_soft_tissue(
     ----------
     canvas
         Still empty.
-    trunk
-        The body's outline.
+    whole
+        The body before it lies down, on the whole canvas.
     couch_y_mm
         The back is flat where it lies on the couch.
     fat_mm
@@ -36,21 +36,29 @@ def lay_soft_tissue(
     tuple[Part, Part]
         The body and the cavity inside the wall.
     """
-    whole = trunk.whole(canvas)
     _, y, _ = canvas.axes
     lying = y[:, None] - np.float32(couch_y_mm)
     body = np.maximum(whole.distance, lying)
     uneven = smooth_field(canvas.rng, canvas.axes, 70.0, 0.3 * fat_mm)
     fat = np.maximum(uneven + np.float32(fat_mm), np.float32(4.0))
-    edge = float(canvas.edge_mm)
-    canvas.hu = np.interp(
-        body,
-        [-SKIN_MM - edge / 2, -SKIN_MM + edge / 2, -edge / 2, edge / 2],
-        [FAT_HU, SKIN_HU, SKIN_HU, -1000.0],
-    ).astype(np.float32)
+    canvas.hu = _layers(body, float(canvas.edge_mm))
     # The back is pressed flat: fat under it is squeezed, but muscle stays.
     wall = Part(whole.box, np.maximum(whole.distance + fat, lying + np.float32(0.6 * fat_mm)))
     canvas.paint(wall, MUSCLE_HU)
     cavity = wall.grown(-wall_mm)
     canvas.paint(cavity, VISCERAL_FAT_HU)
     return Part(whole.box, body), cavity
+
+
+def restore_skin(canvas: Canvas, body: Part) -> None:
+    """Repaint skin and air where something was painted through them."""
+    outer = body.distance > np.float32(-SKIN_MM - 1.5)
+    canvas.hu[body.box][outer] = _layers(body.distance[outer], float(canvas.edge_mm))
+
+
+def _layers(body_mm: Floats, edge_mm: float) -> Floats:
+    """Fat, skin and air by the distance to the body's surface."""
+    half = edge_mm / 2.0
+    depths = [-SKIN_MM - half, -SKIN_MM + half, -half, half]
+    layers: Floats = np.interp(body_mm, depths, [FAT_HU, SKIN_HU, SKIN_HU, -1000.0]).astype(np.float32)
+    return layers
