@@ -37,7 +37,8 @@ from isoguide.geometry.transforms import RigidTransform
 ALIGNED_BY_CONTENT: Final = Code("125024", "DCM", "Image Content-based Alignment")
 """How the frames were registered (PS3.16 CID 7100)."""
 
-SAME_FRAME_NOTE: Final = "Both images carry the same frame of reference UID"
+SAME_FRAME_NOTE: Final = "same frame of reference UID in both images"
+"""Goes to the comment and to the caller: equal UIDs claim a common position, and the matrix denies it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ def write_spatial_registration(
     Returns
     -------
     WrittenObject
-        With a note when both series carry the same frame of reference UID: the registration then says that
-        the UID is not to be trusted for position, which its reader should know.
+        With a note when both series carry the same frame of reference UID. A matrix from a frame to itself
+        would contradict itself, so the source is then named by its images alone (as PS3.3 C.20.2.1 allows).
 
     Raises
     ------
@@ -116,7 +117,10 @@ def write_spatial_registration(
     add_frame_of_reference(dataset, planning.frame_of_reference_uid)
     _add_content_identification(dataset, details)
     notes = _notes(planning, daily)
-    dataset.RegistrationSequence = [_source(planning_from_daily, daily, (details.comment, *notes))]
+    source = _source(planning_from_daily, daily, "; ".join([details.comment, *notes]))
+    if daily.frame_of_reference_uid != planning.frame_of_reference_uid:
+        source.FrameOfReferenceUID = daily.frame_of_reference_uid
+    dataset.RegistrationSequence = [source]
     add_instance_references(dataset, [planning, daily])
     save_dataset(path, dataset)
     return WrittenObject(
@@ -155,9 +159,7 @@ def _add_content_identification(dataset: Dataset, details: RegistrationDetails) 
     dataset.ContentCreatorName = details.creator
 
 
-def _source(
-    planning_from_daily: RigidTransform, daily: ReferencedSeries, remarks: tuple[str, ...]
-) -> Dataset:
+def _source(planning_from_daily: RigidTransform, daily: ReferencedSeries, comment: str) -> Dataset:
     if not daily.frame_of_reference_uid:
         msg = "the daily image has no frame of reference; a registration cannot say what it maps"
         raise OutputError(msg)
@@ -165,11 +167,10 @@ def _source(
     matrix.FrameOfReferenceTransformationMatrixType = "RIGID"
     matrix.FrameOfReferenceTransformationMatrix = decimal_strings(planning_from_daily.matrix.ravel().tolist())
     registration = Dataset()
-    registration.FrameOfReferenceTransformationComment = shortened("; ".join(filter(None, remarks)), 64)
+    registration.FrameOfReferenceTransformationComment = shortened(comment, 64)
     registration.RegistrationTypeCodeSequence = [code_item(ALIGNED_BY_CONTENT)]
     registration.MatrixSequence = [matrix]
     source = Dataset()
-    source.FrameOfReferenceUID = daily.frame_of_reference_uid
     source.ReferencedImageSequence = image_references(daily)
     source.MatrixRegistrationSequence = [registration]
     return source
