@@ -11,7 +11,7 @@ from isoguide.kernels.chunks import run_chunked
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
-FAST = {"contract", "reassoc", "nsz"}
+FAST: set[str] = {"contract", "reassoc", "nsz"}
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)

@@ -13,7 +13,7 @@ from isoguide.kernels.chunks import run_chunked
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-FAST = {"contract", "reassoc", "nsz"}
+FAST: set[str] = {"contract", "reassoc", "nsz"}
 
 CORRELATION, LENGTH, GRADIENT = 0, 1, 2
 """Columns of the sums: f·m, then |m - mean(m)|, then d·m for each parameter."""

@@ -19,6 +19,8 @@ BODY_ABOVE_HU = -300.0
 BONE_ABOVE_HU = 150.0
 SOFT_TISSUE_HU = (-160.0, 240.0)
 AIR_HU, WATER_HU = -1000.0, 20.0
+NOT_AIR = 0.25
+"""Above this share of the grey range a voxel is no longer air, lung or the blur of its edge."""
 THIN_MM = 12.0
 """Couch tops, cushions and mask shells are thinner than this: opening the body by half of it cuts them off."""
 BONE_SHARE = 0.08
@@ -32,16 +34,20 @@ LEAST_PERIODICITY = 0.2
 def grey_to_hu(volume: Volume) -> tuple[float, float]:
     """Return scale and offset that bring grey values near Hounsfield units: exactly (1, 0) for calibrated CT.
 
-    For uncalibrated images the darkest peak is taken for air and the typical value above the midpoint for soft
+    For uncalibrated images the darkest value is taken for air and the most frequent value clearly above it for soft
     tissue; good enough to find bodies and bones, not for dose.
     """
     if volume.is_hounsfield:
         return 1.0, 0.0
     sample = np.asarray(volume.values[::2, ::4, ::4], dtype=np.float32)
-    air, bright = np.percentile(sample, [1.0, 99.5])
-    tissue = np.median(sample[sample > (air + bright) / 2.0]) if bright > air else air + 1.0
-    scale = (WATER_HU - AIR_HU) / max(float(tissue - air), 1e-6)
-    return scale, AIR_HU - scale * float(air)
+    air, bright = (float(value) for value in np.percentile(sample, [1.0, 99.5]))
+    if bright <= air:
+        return 1.0, AIR_HU - air
+    counts, edges = np.histogram(sample, bins=150, range=(air + NOT_AIR * (bright - air), bright))
+    peak = int(ndimage.gaussian_filter1d(counts.astype(np.float64), 1.5).argmax())
+    tissue = float(edges[peak] + edges[peak + 1]) / 2.0
+    scale = (WATER_HU - AIR_HU) / (tissue - air)
+    return scale, AIR_HU - scale * air
 
 
 def find_body(level: Level, near_mm: Array) -> BoolArray:

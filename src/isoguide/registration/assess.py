@@ -1,4 +1,4 @@
-"""How sure a match is and why to believe it: covariance, residual map, backward match, other starts, other vertebrae."""
+"""How sure a match is and why to believe it: covariance, residual map, backward match, other vertebrae."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from isoguide.geometry.frames import Array
 from isoguide.registration.planning import PreparedPlanning
 from isoguide.registration.pyramid import Level
-from isoguide.registration.refine import Fit, refine, small_motion
+from isoguide.registration.refine import Fit, displacement_mm, refine
 from isoguide.registration.result import Alternative, RegionResidual, Uncertainty
 from isoguide.registration.templates import LEVER_MM, PATCH, Templates, build_templates
 
@@ -20,17 +20,8 @@ CHI2_95_3 = 7.814728
 REGION_MM = 36.0
 LEAST_IN_REGION = 8
 BACKWARD_PATCHES = 700
-START_SHIFT_MM, START_TURN_DEG = 7.0, 4.0
-SAME_ANSWER_MM = 1.0
 INDEPENDENT_SAMPLES = 6.0
 """Neighbouring samples repeat each other: a patch of 125 counts as about this many independent comparisons."""
-
-
-def displacement_mm(first: Array, second: Array, points_mm: Array) -> Array:
-    """Distance (n,) on the planning CT between two answers, at planning points (n, 3); matrices daily from planning."""
-    moved = points_mm @ second[:3, :3].T + second[:3, 3]
-    back = (moved - first[:3, 3]) @ first[:3, :3]
-    return np.asarray(np.linalg.norm(back - points_mm, axis=1))
 
 
 def covariance_mm(fit: Fit, templates: Templates, basis: Array) -> Array:
@@ -124,29 +115,6 @@ def backward_inconsistency_mm(fit: Fit, daily: Level, prepared: PreparedPlanning
     return float(
         displacement_mm(pose, np.linalg.inv(back.daily_from_planning), prepared.target_points_mm).max()
     )
-
-
-def restarts(
-    fit: Fit, daily: Level, prepared: PreparedPlanning, basis: Array
-) -> tuple[float, tuple[int, int]]:
-    """Start four more times from 12 mm and 7° away at 3 mm resolution.
-
-    Returns the largest distance at the target between those that came back, and (came back, started).
-    """
-    signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=np.float64)
-    turn_mm = np.deg2rad(START_TURN_DEG) * LEVER_MM
-    reference = refine(prepared.middle, daily, fit.daily_from_planning, basis, steps=10, tolerance_mm=0.01)
-    ends = []
-    for shift, turn in zip(signs, -signs[::-1], strict=True):
-        away = basis @ (basis.T @ np.concatenate([START_SHIFT_MM * shift, turn_mm * turn]))
-        start = fit.daily_from_planning @ small_motion(away, prepared.centre_mm)
-        end = refine(prepared.middle, daily, start, basis, steps=20, tolerance_mm=0.01)
-        distance = displacement_mm(
-            reference.daily_from_planning, end.daily_from_planning, prepared.target_points_mm
-        )
-        ends.append(float(distance.max()))
-    agreeing = [distance for distance in ends if distance < SAME_ANSWER_MM]
-    return max(agreeing, default=float("inf")), (len(agreeing), len(ends))
 
 
 def vertebral_alternatives(

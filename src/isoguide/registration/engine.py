@@ -13,16 +13,17 @@ from isoguide.registration import assess
 from isoguide.registration.anatomy import field_of_view, grey_to_hu
 from isoguide.registration.planning import COARSE_MM, FINE_MM, MIDDLE_MM, PreparedPlanning
 from isoguide.registration.pyramid import Level, crop, make_level
-from isoguide.registration.refine import Fit, refine
+from isoguide.registration.refine import Fit, displacement_mm, refine
 from isoguide.registration.result import Quality, Registration, Verdict
 from isoguide.registration.search import Candidate, search
 from isoguide.registration.settings import MatchSettings
+from isoguide.registration.starts import MIDDLE_STEPS, Starts, best_of_starts
 from isoguide.registration.verdict import LEAST_OVERLAP_FRACTION, Evidence, judge
 
 ALGORITHM = "patch-NCC inverse-compositional Gauss-Newton 1"
 DAILY_HALF_MM = 230.0
 """Of the day's image this much around the machine isocentre is used: the region, its largest offset, and context."""
-COARSE_STEPS, MIDDLE_STEPS, FINE_STEPS = 25, 20, 15
+COARSE_STEPS, FINE_STEPS = 25, 15
 TOLERANCE_MM = {COARSE_MM: 0.05, MIDDLE_MM: 0.02, FINE_MM: 0.003}
 CONVINCING = 0.7
 """Mean correlation at 6 mm above which a start has found the place; below it rotations are searched as well."""
@@ -80,11 +81,12 @@ def register_volumes(
         reason = "the daily image does not show the planned region: no place was found where the two agree"
         return _not_available(prepared, (reason,))
     progress(0.5, "refining")
-    full = _refine(prepared, images, found, np.eye(6))
+    chosen, starts = best_of_starts(prepared, images.middle, found.daily_from_planning)
+    full = _refine_fine(prepared, images, chosen, np.eye(6))
     basis = motion_basis(prepared.settings)
     constrained = full if basis.shape[1] == 6 else _constrain(prepared, images, full, basis)
     progress(0.7, "checking the answer")
-    return _assess(prepared, images, (full, constrained), basis, start)
+    return _assess(prepared, images, (full, constrained), starts, start)
 
 
 def motion_basis(settings: MatchSettings) -> Array:
@@ -146,43 +148,30 @@ def _merit(fit: Fit) -> float:
     return fit.similarity * float(np.sqrt(min(1.0, shown / (3.0 * LEAST_SHOWN))))
 
 
-def _refine(prepared: PreparedPlanning, images: _Daily, found: Fit, basis: Array) -> Fit:
-    middle = refine(
-        prepared.middle,
-        images.middle,
-        found.daily_from_planning,
-        basis,
-        steps=MIDDLE_STEPS,
-        tolerance_mm=TOLERANCE_MM[MIDDLE_MM],
-    )
-    return refine(
-        prepared.fine,
-        images.fine,
-        middle.daily_from_planning,
-        basis,
-        steps=FINE_STEPS,
-        tolerance_mm=TOLERANCE_MM[FINE_MM],
-    )
+def _refine_fine(prepared: PreparedPlanning, images: _Daily, start: Fit, basis: Array) -> Fit:
+    pose, tolerance = start.daily_from_planning, TOLERANCE_MM[FINE_MM]
+    return refine(prepared.fine, images.fine, pose, basis, steps=FINE_STEPS, tolerance_mm=tolerance)
 
 
 def _constrain(prepared: PreparedPlanning, images: _Daily, full: Fit, basis: Array) -> Fit:
     """Match again with fewer degrees of freedom: the answer is solved for, not cut out of the 6-DoF one."""
     yaw = basis[3:, 3] if basis.shape[1] == 4 else None
     pose = assess.without_rotation(full.daily_from_planning, prepared.centre_mm, yaw)
-    start = Fit(pose, full.correlation, full.weight, full.gradient, full.normal, 0, 0.0)
-    return _refine(prepared, images, start, basis)
+    tolerance = TOLERANCE_MM[MIDDLE_MM]
+    middle = refine(prepared.middle, images.middle, pose, basis, steps=MIDDLE_STEPS, tolerance_mm=tolerance)
+    return _refine_fine(prepared, images, middle, basis)
 
 
 def _assess(
-    prepared: PreparedPlanning, images: _Daily, fits: tuple[Fit, Fit], basis: Array, start: Array
+    prepared: PreparedPlanning, images: _Daily, fits: tuple[Fit, Fit], starts: Starts, initial: Array
 ) -> Registration:
     full, fit = fits
+    basis = motion_basis(prepared.settings)
     shown = float(np.isfinite(fit.correlation).mean())
     if shown < LEAST_OVERLAP_FRACTION or not fit.weight.any():
         reason = f"the daily image shows only {100.0 * shown:.0f} % of the match region"
         return _not_available(prepared, (reason,))
     number, weakest = assess.condition(fit, basis)
-    agreement, agreeing = assess.restarts(full, images.middle, prepared, np.eye(6))
     quality = Quality(
         similarity=fit.similarity,
         overlap_fraction=shown,
@@ -190,14 +179,14 @@ def _assess(
         weakest_direction=weakest,
         weakest_direction_words=assess.motion_in_words(weakest),
         inverse_inconsistency_mm=assess.backward_inconsistency_mm(full, images.fine, prepared, np.eye(6)),
-        start_agreement_mm=agreement,
-        starts_agreeing=agreeing,
+        start_agreement_mm=starts.spread_mm,
+        starts_agreeing=(starts.agreeing, starts.started),
         residuals=assess.residual_map(fit, prepared.fine),
         alternatives=assess.vertebral_alternatives(full, (images.coarse, images.middle), prepared, np.eye(6)),
     )
     sure = assess.uncertainty(fit, prepared, basis)
-    shift = assess.displacement_mm(start, full.daily_from_planning, prepared.centre_mm[None])[0]
-    angle = rotation_angle_deg(start[:3, :3].T @ full.daily_from_planning[:3, :3])
+    shift = displacement_mm(initial, full.daily_from_planning, prepared.centre_mm[None])[0]
+    angle = rotation_angle_deg(initial[:3, :3].T @ full.daily_from_planning[:3, :3])
     verdict, reasons = judge(Evidence(quality, sure, float(shift), angle))
     available = verdict is not Verdict.NOT_AVAILABLE
     return Registration(

@@ -37,6 +37,12 @@ class Fit:
     last_step_mm: float
 
     @property
+    def evidence(self) -> float:
+        """Log-likelihood of the pose up to a constant: what the weights climb, so that answers can be compared."""
+        shown = np.clip(self.correlation[np.isfinite(self.correlation)], 0.0, 1.0)
+        return float(-np.log(1.0 - shown**2 + NOISE_FLOOR).sum())
+
+    @property
     def similarity(self) -> float:
         """Mean correlation over the patches that the daily image shows, 0 when it shows none."""
         shown = np.isfinite(self.correlation)
@@ -49,6 +55,13 @@ def small_motion(parameters_mm: Array, centre_mm: Array) -> Array:
     matrix[:3, :3] = Rotation.from_rotvec(parameters_mm[3:] / LEVER_MM).as_matrix()
     matrix[:3, 3] = parameters_mm[:3] + centre_mm - matrix[:3, :3] @ centre_mm
     return matrix
+
+
+def displacement_mm(first: Array, second: Array, points_mm: Array) -> Array:
+    """Distance (n,) on the planning CT between two answers, at planning points (n, 3); matrices daily from planning."""
+    moved = points_mm @ second[:3, :3].T + second[:3, 3]
+    back = (moved - first[:3, 3]) @ first[:3, :3]
+    return np.asarray(np.linalg.norm(back - points_mm, axis=1))
 
 
 def refine(

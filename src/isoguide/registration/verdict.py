@@ -17,7 +17,7 @@ LARGEST_UNCERTAINTY_MM: Final = 3.0
 HIGH_UNCERTAINTY_MM: Final = 1.0
 LARGEST_CONDITION: Final = 2000.0
 HIGH_INCONSISTENCY_MM: Final = 1.0
-HIGH_RESIDUAL_MM: Final = 3.0
+HIGH_RESIDUAL_MM: Final = 2.0
 LARGEST_SHIFT_MM: Final = 87.0
 """±50 mm on each axis: what the search is made for."""
 LARGEST_ANGLE_DEG: Final = 26.0
