@@ -1,0 +1,25 @@
+"""The command line: the same doors as from Python, from a terminal."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+CRASHED = 70
+"""Exit code of a mistake of ours (EX_SOFTWARE of BSD); 0, 1 and 2 mean something about the patient."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command ``isoguide`` and exit.
+
+    Exit codes: 0 accepted, 1 review needed or not available, 2 bad input or usage, 70 a mistake of isoguide,
+    130 interrupted, 143 terminated.
+    """
+    from isoguide.cli.app import run
+
+    try:
+        code = run(sys.argv[1:] if arguments is None else list(arguments))
+    except Exception:  # noqa: BLE001 - a crash must not exit with 1, which is an answer about the patient
+        traceback.print_exc()
+        sys.stderr.write("isoguide: this is a mistake of isoguide, please report the lines above\n")
+        code = CRASHED
+    sys.exit(code)

@@ -1,0 +1,192 @@
+"""The commands and their options. Everything heavy is imported inside, so that ``--help`` is quick."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+import isoguide
+from isoguide.cli.endings import ACCEPTED, BAD_INPUT, INTERRUPTED, LOOK, complain, one_sentence_endings
+
+app = typer.Typer(
+    name="isoguide",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; a usage error becomes one sentence."""
+    try:
+        code = get_command(app).main(args=list(arguments), prog_name="isoguide", standalone_mode=False)
+    except TyperException as error:
+        complain(error.format_message())
+        return BAD_INPUT
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted; nothing was left behind")
+        return INTERRUPTED
+    return code if isinstance(code, int) else ACCEPTED
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"isoguide {isoguide.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def isoguide_command(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Align the day's image to the treatment plan, and say how sure it is. Not a medical device.
+
+    Exit codes: 0 accepted, 1 review needed or not available, 2 bad input or usage.
+    """
+    del version
+
+
+@app.command(name="align")
+def align_command(
+    planning: Annotated[
+        Path,
+        typer.Argument(
+            help="Planning export: a folder with CT, RT Structure Set and RT Plan, or a volume file."
+        ),
+    ],
+    daily: Annotated[Path, typer.Argument(help="The day's CT or cone-beam CT: a folder, or a volume file.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write registration.dcm, report.dcm, report.html and result.json there."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
+    ] = False,
+    roi: Annotated[
+        str,
+        typer.Option(help="Where to match: auto, box:SIZE_MM about the isocentre, or a structure's name."),
+    ] = "auto",
+    content: Annotated[str, typer.Option(help="What to match: auto, bone or soft.")] = "auto",
+    dof: Annotated[int, typer.Option(help="What the couch can do: 3 (shifts), 4 (shifts and yaw) or 6.")] = 6,
+    beam: Annotated[int | None, typer.Option(help="Use the isocentre of this beam.")] = None,
+    isocentre: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,Z", help="Plan isocentre, mm, DICOM LPS, instead of the plan's."),
+    ] = None,
+    machine_isocentre: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,Z|image-origin",
+            help="Machine isocentre in the day's image, where its files do not say.",
+        ),
+    ] = None,
+    planning_series: Annotated[
+        str | None, typer.Option(metavar="UID", help="Which planning CT series.")
+    ] = None,
+    daily_series: Annotated[
+        str | None, typer.Option(metavar="UID", help="Which image series of the day.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Plan.")] = None,
+    structures: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Structure Set.")] = None,
+    patient_position: Annotated[
+        str | None, typer.Option(metavar="HFS|FFS|...", help="How the patient lies, where no file says so.")
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option(metavar="mm", help="Take volume files that state no unit as millimetres.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+) -> None:
+    """Align the day's image to the plan.
+
+    Prints the couch correction (IEC 61217) with its 95 % uncertainty, and a verdict with its reasons.
+
+    **Examples**
+
+    `isoguide align plan/ cbct/ --out result/`
+
+    `isoguide align plan/ cbct/ --roi PTV --dof 4 --json`
+
+    `isoguide align plan/ cbct/ --roi box:120 --content bone --machine-isocentre image-origin`
+
+    `isoguide align plan.nii.gz day.nii.gz --isocentre -7.5,-234,16 --machine-isocentre 0,0,0`
+    """
+    from isoguide.cli import values
+    from isoguide.cli.align import align_and_show
+    from isoguide.workflow.request import AlignRequest
+
+    with one_sentence_endings():
+        request = AlignRequest(
+            planning=planning,
+            daily=daily,
+            region=values.region(roi),
+            content=values.content(content),
+            degrees_of_freedom=values.degrees_of_freedom(dof),
+            beam=beam,
+            isocentre_mm=values.point(isocentre, "--isocentre"),
+            machine_isocentre_mm=values.machine_isocentre(machine_isocentre),
+            planning_series_uid=planning_series,
+            daily_series_uid=daily_series,
+            plan_uid=plan,
+            structure_set_uid=structures,
+            patient_position=values.patient_position(patient_position),
+            assume_mm=values.units(units),
+        )
+        accepted = align_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
+    raise typer.Exit(ACCEPTED if accepted else LOOK)
+
+
+@app.command(name="inspect")
+def inspect_command(
+    path: Annotated[Path, typer.Argument(help="A folder or a file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say in plain words what a folder holds and what is wrong with it.
+
+    Exits with 0 when everything can be used, with 1 when something cannot.
+
+    **Examples**
+
+    `isoguide inspect export/`
+
+    `isoguide inspect day.nii.gz --json`
+    """
+    from isoguide.cli.inspect import inspect_and_show
+
+    with one_sentence_endings():
+        is_sound = inspect_and_show(path, as_json=json)
+    raise typer.Exit(ACCEPTED if is_sound else LOOK)
+
+
+@app.command(name="demo")
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Where the example and its results go.")] = Path("isoguide-demo"),
+    seed: Annotated[
+        int, typer.Option(min=0, help="Another number makes another patient and displacement.")
+    ] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier demonstration.")] = False,
+) -> None:
+    """Align a built-in example with known truth and print the error.
+
+    A virtual patient is made, displaced, imaged by a simulated cone-beam CT, written as DICOM files and
+    aligned from those files.
+
+    **Examples**
+
+    `isoguide demo`
+
+    `isoguide demo --out /tmp/demo --seed 7 --force`
+    """
+    from isoguide.cli.demo import demonstrate_and_show
+
+    with one_sentence_endings():
+        accepted = demonstrate_and_show(out, seed=seed, overwrite=force)
+    raise typer.Exit(ACCEPTED if accepted else LOOK)

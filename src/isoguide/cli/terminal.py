@@ -1,0 +1,179 @@
+"""What a person sees: progress on standard error, the answer as a table on standard output."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from isoguide.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from isoguide.workflow.alignment import Alignment
+    from isoguide.workflow.example import Demonstration
+    from isoguide.workflow.inspect import Inspection
+
+_SIGNS = {"accept": ("✔", "green"), "review": ("▲", "yellow"), "not available": ("✖", "red")}
+
+
+@contextmanager
+def shown_progress(*, wanted: bool) -> Iterator[Progress]:
+    """Show a bar on standard error while the block runs, if that is a terminal and ``wanted``."""
+    if not (wanted and sys.stderr.isatty()):
+        yield silent
+        return
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(bar_width=30), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("Starting", total=1.0)
+
+        def report(fraction: float, step: str) -> None:
+            bars.update(task, completed=fraction, description=escape(step[:1].upper() + step[1:]))
+
+        yield report
+
+
+def console() -> Console:
+    """Write on standard output as a person reads it: wrapped to the terminal, coloured only there."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
+    """Print identification, correction, verdict, reasons and warnings."""
+    out = console()
+    out.print(Text(_identification(alignment), style="bold"))
+    if alignment.correction is not None:
+        out.print(Padding(_correction_table(alignment), (1, 0, 0, 2)))
+    _show_residuals(out, alignment)
+    _show_verdict(out, alignment)
+    _show_lines(out, "warning", "yellow", alignment.warnings)
+    if results is not None:
+        out.print(Text(f"Results: {results}"))
+
+
+def _identification(alignment: "Alignment") -> str:
+    series, plan = alignment.planning.series, alignment.planning.plan
+    who = (
+        str(series.patient) if series is not None else f"{alignment.planning.path.name}, no patient identity"
+    )
+    what = f"plan '{plan.label}'" if plan is not None else "no plan"
+    return f"{who} · {what} · {alignment.planning.patient_position}"
+
+
+def _correction_table(alignment: "Alignment") -> Table:
+    from isoguide.workflow.words import movements
+
+    assert alignment.correction is not None  # noqa: S101 - the caller has checked; tells the type checker
+    half_widths = alignment.half_widths or {}
+    table = Table(box=None, pad_edge=False)
+    for title, justify in (
+        ("Move the couch", "left"),
+        ("by", "right"),
+        ("95 %", "right"),
+        ("in words", "left"),
+    ):
+        table.add_column(title, justify="right" if justify == "right" else "left", header_style="dim")
+    for movement in movements(alignment.correction, alignment.planning.patient_position):
+        half_width = half_widths.get(movement.key)
+        spread = f"± {half_width:.2f}" if half_width is not None else ""
+        table.add_row(
+            movement.axis,
+            Text(f"{movement.value + 0.0:+.2f} {movement.unit}", style="bold"),
+            Text(spread),
+            Text(movement.direction, style="dim" if movement.is_still else ""),
+        )
+    return table
+
+
+def _show_residuals(out: Console, alignment: "Alignment") -> None:
+    for line in alignment.residuals:
+        if line.is_target:
+            text = (
+                f"  A couch with {alignment.request.degrees_of_freedom} degrees of freedom leaves "
+                f"{line.largest_mm:.1f} mm at most at {line.name}."
+            )
+            out.print(Text(text))
+
+
+def _show_verdict(out: Console, alignment: "Alignment") -> None:
+    sign, colour = _SIGNS[alignment.verdict.value]
+    uncertainty = alignment.registration.uncertainty
+    target = alignment.target.name if alignment.target is not None else "the target"
+    sure = (
+        f"   95 % of the error at {target} within {uncertainty.largest_at_target_mm:.2f} mm"
+        if uncertainty is not None and alignment.correction is not None
+        else ""
+    )
+    out.print()
+    out.print(Text.assemble((f"{sign} {alignment.verdict.value.upper()}", f"bold {colour}"), sure))
+    _show_lines(out, "reason", colour, alignment.reasons)
+
+
+def _show_lines(out: Console, kind: str, colour: str, lines: Sequence[str]) -> None:
+    for line in lines:
+        out.print(Padding(Text.assemble((f"{kind}: ", colour), line), (0, 0, 0, 2)))
+
+
+def show_demonstration(demonstration: "Demonstration") -> None:
+    """Print found and true correction side by side, and the error at the target."""
+    alignment, truth, out = demonstration.alignment, demonstration.truth, console()
+    out.print(
+        Text(
+            "Built-in example: a virtual patient with known displacement, aligned from DICOM files",
+            style="bold",
+        )
+    )
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "found", "95 %", "truth", "error"):
+        table.add_column(title, justify="right" if title else "left", header_style="dim")
+    half_widths = alignment.half_widths or {}
+    for key in ("lateral_mm", "longitudinal_mm", "vertical_mm", "pitch_deg", "roll_deg", "yaw_deg"):
+        true = getattr(truth, key)
+        found = getattr(alignment.correction, key) if alignment.correction is not None else None
+        name, _, unit = key.partition("_")
+        table.add_row(
+            f"{name.capitalize()} ({'mm' if unit == 'mm' else '°'})",
+            Text(_signed(found), style="bold"),
+            Text(f"± {half_widths[key]:.2f}" if key in half_widths else ""),
+            Text(_signed(true)),
+            Text(_signed(found - true if found is not None else None), style="cyan"),
+        )
+    out.print(Padding(table, (1, 0, 0, 2)))
+    if demonstration.error_mm is not None:
+        within = "mean error of the tissue within 60 mm of the isocentre"
+        out.print(Padding(Text(f"{demonstration.error_mm:.3f} mm {within}", style="bold"), (1, 0, 0, 2)))
+    _show_verdict(out, alignment)
+    out.print(Text(f"Look at {demonstration.folder / 'report.html'}"))
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value + 0.0:+.3f}"
+
+
+def show_inspection(inspection: "Inspection") -> None:
+    """Print what a path holds, one paragraph per thing, and what is wrong."""
+    out = console()
+    out.print(Text(str(inspection.path), style="bold"))
+    for item in inspection.items:
+        out.print(Padding(Text.assemble((f"{item.kind} ", "bold"), item.text), (0, 0, 0, 2)))
+        if item.uid:
+            out.print(Padding(Text(f"UID {item.uid}", style="dim"), (0, 0, 0, 6)))
+        if item.problem:
+            out.print(Padding(Text.assemble(("cannot be used: ", "bold red"), item.problem), (0, 0, 0, 6)))
+    if inspection.other_files:
+        names = ", ".join(path.name for path in inspection.other_files[:8])
+        more = ", ..." if len(inspection.other_files) > 8 else ""
+        out.print(
+            Padding(
+                Text(f"{len(inspection.other_files)} other file(s), ignored: {names}{more}"), (0, 0, 0, 2)
+            )
+        )
+    if not inspection.items:
+        out.print(Padding(Text("nothing that isoguide can read", style="bold red"), (0, 0, 0, 2)))

@@ -1,0 +1,1 @@
+"""The jobs a user asks for, from files to files: align, inspect, demonstrate, report."""

@@ -1,0 +1,64 @@
+"""The answer of an alignment, as one immutable value: everything that is shown or written comes from here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from isoguide.geometry.correction import CouchCorrection
+from isoguide.geometry.frames import Array
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.structure import Structure
+from isoguide.registration.result import CHI_95_PER_AXIS, Registration, Verdict
+from isoguide.workflow.inputs import DailyInput, PlanningInput
+from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.target import StructureResidual
+from isoguide.workflow.treatment_setup import TreatmentSetup
+
+CORRECTION_KEYS: Final = ("lateral_mm", "longitudinal_mm", "vertical_mm", "pitch_deg", "roll_deg", "yaw_deg")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """The answer to an :class:`~isoguide.workflow.request.AlignRequest`.
+
+    ``planning_from_daily`` and ``correction`` belong together and describe what the couch can do; they are
+    None exactly when the verdict is "not available". ``unconstrained_correction`` is the 6-DoF correction
+    where fewer degrees of freedom were asked for, and ``residuals`` what the difference leaves at the
+    structures. ``covariance`` is that of (lateral, longitudinal, vertical, pitch, roll, yaw), (6, 6), mm
+    and degrees.
+    """
+
+    request: AlignRequest
+    planning: PlanningInput
+    daily: DailyInput
+    registration: Registration
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    planning_from_daily: RigidTransform | None = None
+    correction: CouchCorrection | None = None
+    covariance: Array | None = None
+    unconstrained_correction: CouchCorrection | None = None
+    target: Structure | None = None
+    residuals: tuple[StructureResidual, ...] = ()
+    timing_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def setup(self) -> TreatmentSetup:
+        """Both isocentres and the patient position."""
+        return TreatmentSetup(
+            self.planning.isocentre.xyz_mm, self.daily.isocentre.xyz_mm, self.planning.patient_position
+        )
+
+    @property
+    def half_widths(self) -> dict[str, float] | None:
+        """95 % half widths of the six numbers by their names, None where the match has no uncertainty."""
+        if self.covariance is None:
+            return None
+        deviations = np.sqrt(np.clip(np.diag(self.covariance), 0.0, None)) * CHI_95_PER_AXIS
+        return dict(zip(CORRECTION_KEYS, (float(value) for value in deviations), strict=True))

@@ -1,0 +1,68 @@
+"""Do these two inputs belong together? Wrong patient, position, place or day is caught here."""
+
+from typing import Final
+
+import numpy as np
+
+from isoguide.dicom import check_same_patient
+from isoguide.errors import MismatchError
+from isoguide.geometry.frames import Array
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.workflow.inputs import DailyInput, PlanningInput, point_text
+
+_LATTICE: Final = 9
+"""Points per axis of the day's image that are looked up in the planning image."""
+
+
+def check_pair(planning: PlanningInput, daily: DailyInput) -> tuple[str, ...]:
+    """Refuse what must not be matched, and return warnings about what could not be checked.
+
+    Raises
+    ------
+    MismatchError
+        If the patients or the patient positions differ.
+    """
+    if planning.dicom is None or daily.dicom is None:
+        files = [str(side.path) for side in (planning, daily) if side.dicom is None]
+        return (f"PATIENT NOT CHECKED: {' and '.join(files)} carry no patient identity",)
+    return check_same_patient(planning.dicom, daily.dicom)
+
+
+def require_overlap(planning: PlanningInput, daily: DailyInput, planning_from_daily: RigidTransform) -> None:
+    """Refuse images that do not share a single place when isocentre lies on isocentre.
+
+    Raises
+    ------
+    MismatchError
+        If no part of the day's image falls into the planning image.
+    """
+    points_mm = planning_from_daily.apply(_lattice_mm(daily))
+    if planning.volume.grid.contains(points_mm).any():
+        return
+    msg = (
+        f"the images {planning.path} and {daily.path} do not overlap with the plan isocentre "
+        f"{point_text(planning.isocentre.xyz_mm)} on the machine isocentre "
+        f"{point_text(daily.isocentre.xyz_mm)} ({daily.isocentre.evidence}): check both isocentres"
+    )
+    raise MismatchError(msg)
+
+
+def _lattice_mm(daily: DailyInput) -> Array:
+    grid = daily.volume.grid
+    steps = [np.linspace(0.0, n - 1.0, _LATTICE) for n in grid.shape[::-1]]
+    return grid.xyz(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3))
+
+
+def doubts_about(planning: PlanningInput, daily: DailyInput) -> tuple[str, ...]:
+    """Reasons why a person has to look even at a good match: perhaps it is not the image of the day."""
+    if planning.content_sha256 == daily.content_sha256:
+        return ("the day's image is the planning image itself",)
+    first, second = planning.series, daily.series
+    if first is None or second is None or first.acquired_at is None or second.acquired_at is None:
+        return ()
+    if second.acquired_at < first.acquired_at:
+        return (
+            f"the day's image ({second.acquired_at:%Y-%m-%d %H:%M}) was acquired before the planning CT "
+            f"({first.acquired_at:%Y-%m-%d %H:%M})",
+        )
+    return ()

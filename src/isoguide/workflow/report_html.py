@@ -1,0 +1,221 @@
+"""The report for people: one file, readable without a network, printable on A4."""
+
+from datetime import datetime
+from html import escape
+from importlib import resources
+
+import isoguide
+from isoguide.registration.result import Verdict
+from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.inputs import point_text
+from isoguide.workflow.pictures import TILE_MM
+from isoguide.workflow.report_pictures import (
+    ARROW_MAGNIFICATION,
+    CALM_MM,
+    SLAB_MM,
+    MatchFigures,
+    match_figures,
+)
+from isoguide.workflow.report_tables import (
+    alternatives_table,
+    correction_table,
+    identification_table,
+    provenance_table,
+    quality_table,
+    regions_table,
+    residual_table,
+)
+
+_BANNER = {
+    Verdict.ACCEPT: ("accept", "✔", "ACCEPT", "The match passed every check. A person still decides."),
+    Verdict.REVIEW: (
+        "review",
+        "▲",
+        "REVIEW",
+        "Look at the pictures and the reasons before using these numbers.",
+    ),
+    Verdict.NOT_AVAILABLE: (
+        "refused",
+        "✖",
+        "NOT AVAILABLE",
+        "There is no correction. Set the patient up again, take another image, or match by hand.",
+    ),
+}
+
+
+def report_html(alignment: Alignment) -> str:
+    """Write the report of an alignment.
+
+    Every text that comes from files or from the user is escaped, and a content security policy forbids
+    loading anything.
+    """
+    figures = match_figures(alignment)
+    sections = [
+        _header(alignment),
+        _banner(alignment),
+        _correction(alignment),
+        _pictures(alignment, figures),
+        _residuals(alignment, figures),
+        _quality(alignment),
+        _section("Identification", identification_table(alignment)),
+        _section("Provenance", provenance_table(alignment)),
+        _closing(),
+    ]
+    style = resources.files("isoguide.workflow").joinpath("report.css").read_text(encoding="utf-8")
+    title = f"isoguide: {alignment.verdict.value}, {_patient_line(alignment)}"
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        "style-src 'unsafe-inline'\">"
+        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>"
+        + "\n".join(section for section in sections if section)
+        + "</main></body></html>\n"
+    )
+
+
+def _section(title: str, body: str, *, kind: str = "") -> str:
+    if not body:
+        return ""
+    opening = f'<section class="{kind}">' if kind else "<section>"
+    return f"{opening}<h2>{escape(title)}</h2>{body}</section>"
+
+
+def _patient_line(alignment: Alignment) -> str:
+    series = alignment.planning.series or alignment.daily.series
+    if series is None:
+        return f"no patient identity ({alignment.planning.path.name})"
+    patient = series.patient
+    return f"{patient.name.replace('^', ' ').strip() or 'without name'}, ID {patient.patient_id or 'none'}"
+
+
+def _header(alignment: Alignment) -> str:
+    plan = alignment.planning.plan
+    series = alignment.planning.series
+    born = (
+        f"born {_date(series.patient.birth_date)}" if series is not None and series.patient.birth_date else ""
+    )
+    facts = (
+        born,
+        f"plan {plan.label}" if plan is not None else "no plan",
+        f"patient position {alignment.planning.patient_position}",
+        f"imaged {_when(alignment)}",
+    )
+    return (
+        '<header><div class="brand">isoguide <span>set-up report</span></div>'
+        f"<h1>{escape(_patient_line(alignment))}</h1>"
+        f"<p>{' · '.join(escape(fact) for fact in facts if fact)}</p></header>"
+    )
+
+
+def _when(alignment: Alignment) -> str:
+    series = alignment.daily.series
+    acquired: datetime | None = series.acquired_at if series is not None else None
+    return f"{acquired:%Y-%m-%d %H:%M}" if acquired is not None else "at an unknown time"
+
+
+def _date(text: str) -> str:
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
+
+
+def _banner(alignment: Alignment) -> str:
+    kind, sign, word, advice = _BANNER[alignment.verdict]
+    return (
+        f'<section class="banner {kind}"><div class="word">'
+        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'
+        f"<div><p>{advice}</p>{_bullets(alignment.reasons)}</div></section>{_warnings(alignment)}"
+    )
+
+
+def _warnings(alignment: Alignment) -> str:
+    if not alignment.warnings:
+        return ""
+    return f'<section class="warnings"><h2>Warnings</h2>{_bullets(alignment.warnings)}</section>'
+
+
+def _bullets(lines: tuple[str, ...]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+
+
+def _correction(alignment: Alignment) -> str:
+    if alignment.correction is None:
+        return ""
+    plan_point, machine_point = alignment.planning.isocentre, alignment.daily.isocentre
+    footnote = (
+        '<p class="small">IEC 61217. Translate first, then rotate about the machine isocentre: R = Rz(yaw) '
+        "Rx(pitch) Ry(roll). "
+        "Right, left and clockwise as seen from the foot of the couch, facing the gantry. "
+        f"Plan isocentre {escape(point_text(plan_point.xyz_mm))} ({escape(plan_point.evidence)}); "
+        f"machine isocentre {escape(point_text(machine_point.xyz_mm))} in the day's image "
+        f"({escape(machine_point.evidence)}).</p>"
+    )
+    return _section("Couch correction", correction_table(alignment) + footnote) + _constrained(alignment)
+
+
+def _constrained(alignment: Alignment) -> str:
+    degrees_of_freedom = alignment.request.degrees_of_freedom
+    if degrees_of_freedom == 6:
+        return ""
+    does = "translations" if degrees_of_freedom == 3 else "translations and yaw"
+    lead = (
+        f"<p>The couch makes {does} only. The numbers above were solved for that, so that the target ends up "
+        "as close to its planned place as it can; this is what remains.</p>"
+    )
+    return _section(
+        f"What a {degrees_of_freedom}-degree-of-freedom couch leaves", lead + residual_table(alignment)
+    )
+
+
+def _pictures(alignment: Alignment, figures: MatchFigures) -> str:
+    rows = []
+    if figures.after_checkerboard:
+        rows.append(_row("After the correction", "After, checkerboard", figures.after_checkerboard))
+        rows.append(_row("", "After, colour blend", figures.after_blend))
+    before = "Before: as the patient lies now"
+    rows.append(_row(before, "Before, checkerboard", figures.before_checkerboard))
+    rows.append(_row("", "Before, colour blend", figures.before_blend))
+    return _section("The match through the isocentre", _legend(alignment) + "".join(rows), kind="pictures")
+
+
+def _legend(alignment: Alignment) -> str:
+    keys = [("planning", "planning CT"), ("daily", "day's image"), ("both", "both agree")]
+    if alignment.target is not None:
+        keys.append(("outline", f"{alignment.target.name} as planned"))
+    swatches = " ".join(f'<span class="swatch {kind}"></span>{escape(text)}' for kind, text in keys)
+    return (
+        f'<p class="legend">{swatches}. Checkerboard tiles are {TILE_MM:g} mm; the tile up and left of the '
+        "cross shows the planning CT. Dim parts are in one image only. The cross marks the isocentre. Before "
+        "and after use the same grey window. Anatomical orientation: axial from the feet, coronal from the "
+        "front, sagittal from the left.</p>"
+    )
+
+
+def _row(title: str, label: str, pictures: tuple[str, ...]) -> str:
+    heading = f"<h3>{escape(title)}</h3>" if title else ""
+    row = f'<div class="row" aria-label="{escape(label)}">{"".join(pictures)}</div>'
+    return f'<div class="block">{heading}{row}</div>'
+
+
+def _residuals(alignment: Alignment, figures: MatchFigures) -> str:
+    if not figures.residual_map:
+        return ""
+    lead = (
+        "<p>How each region of about 3 cm would still like to move after the correction. Small arrows in all "
+        "directions are noise; neighbouring arrows that agree are tissue that has changed its shape. "
+        f"Arrows are drawn {ARROW_MAGNIFICATION:g} times as long as the motion, with a number from "
+        f"{CALM_MM:g} mm on; each picture shows the regions within {SLAB_MM:g} mm of its plane.</p>"
+    )
+    row = _row("", "Residual map", figures.residual_map)
+    return _section("Residual map", lead + row + regions_table(alignment), kind="pictures")
+
+
+def _quality(alignment: Alignment) -> str:
+    table = _section("Quality of the match", quality_table(alignment))
+    return table + _section("Was it the right vertebra?", alternatives_table(alignment))
+
+
+def _closing() -> str:
+    return (
+        f"<footer><p><strong>Not a medical device.</strong> isoguide {escape(isoguide.__version__)} is "
+        "research software. It must not be the only basis of a decision about a patient.</p></footer>"
+    )

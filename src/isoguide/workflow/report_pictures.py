@@ -1,0 +1,206 @@
+"""The report's figures: pixels as inline PNG, what is drawn on them as SVG, which stays sharp in print."""
+
+import base64
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+import numpy as np
+
+from isoguide.geometry.frames import Array
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.registration.result import RegionResidual
+from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.outlines import CroppedMask, outlines
+from isoguide.workflow.pictures import (
+    Picture,
+    Window,
+    checkerboard,
+    colour_blend,
+    daily_window,
+    grey_picture,
+    planning_window,
+    png,
+)
+from isoguide.workflow.planes import (
+    Pixels,
+    Plane,
+    field_of_view_mm,
+    planes_through,
+    sample,
+    sample_daily,
+)
+
+PIXELS: Final = 400
+SCALE_BAR_MM: Final = 50.0
+ARROW_MAGNIFICATION: Final = 10.0
+SLAB_MM: Final = 20.0
+"""Regions whose centre is no further than this from a plane are drawn on it."""
+CALM_MM, LARGE_MM = 1.0, 2.0
+"""Residuals below the first are drawn calm, above the second alarming (MPPG 9.a: 1 mm SRS, 2 mm SBRT)."""
+
+_COORDINATE: Final = {"Axial": (2, "z"), "Coronal": (1, "y"), "Sagittal": (0, "x")}
+
+
+@dataclass(frozen=True, slots=True)
+class MatchFigures:
+    """SVG elements of the three planes, ready to be placed: axial, coronal, sagittal."""
+
+    field_mm: float
+    before_checkerboard: tuple[str, ...]
+    before_blend: tuple[str, ...]
+    after_checkerboard: tuple[str, ...]
+    after_blend: tuple[str, ...]
+    residual_map: tuple[str, ...]
+
+
+def match_figures(alignment: Alignment) -> MatchFigures:
+    """Draw the match before and after the correction; nothing is drawn for after when there is no answer."""
+    scene = _Scene.of(alignment)
+    before = scene.daily_pixels(alignment.setup.uncorrected)
+    placed = alignment.planning_from_daily
+    after = scene.daily_pixels(placed) if placed is not None else None
+    same_scale = alignment.planning.volume.is_hounsfield and alignment.daily.volume.is_hounsfield
+    window = daily_window(scene.window, scene.planning, after or before, same_scale=same_scale)
+    tasks: list[tuple[str, Plane, Picture]] = []
+    for phase, cut in (("before", before), ("after", after)):
+        for plane, planning, daily in zip(scene.planes, scene.planning, cut or (), strict=cut is not None):
+            first, second = scene.window.grey(planning), window.grey(daily)
+            tasks.append((f"{phase}_checkerboard", plane, checkerboard(first, second, plane)))
+            tasks.append((f"{phase}_blend", plane, colour_blend(first, second)))
+    figures: dict[str, list[str]] = {kind: [] for kind, _, _ in tasks}
+    # Compression runs outside the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        encoded = list(pool.map(png, [picture for _, _, picture in tasks]))
+    for (kind, plane, _), data in zip(tasks, encoded, strict=True):
+        figures[kind].append(_svg(plane, data, scene.overlay(plane)))
+    return MatchFigures(
+        field_mm=scene.planes[0].field_mm,
+        before_checkerboard=tuple(figures.get("before_checkerboard", ())),
+        before_blend=tuple(figures.get("before_blend", ())),
+        after_checkerboard=tuple(figures.get("after_checkerboard", ())),
+        after_blend=tuple(figures.get("after_blend", ())),
+        residual_map=_residual_map(alignment, scene),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    """What stays the same in all pictures: planes, planning pixels, window, the target's outline."""
+
+    planes: tuple[Plane, ...]
+    planning: list[Pixels]
+    window: Window
+    alignment: Alignment
+    target: CroppedMask | None
+
+    @classmethod
+    def of(cls, alignment: Alignment) -> "_Scene":
+        volume, centre_mm = alignment.planning.volume, alignment.planning.isocentre.xyz_mm
+        field_mm = field_of_view_mm(volume, centre_mm, alignment.daily.volume.grid.extent_mm)
+        planes = planes_through(centre_mm, field_mm=field_mm, pixels=PIXELS)
+        planning = [sample(volume, plane.points_mm()) for plane in planes]
+        window = planning_window(planning, is_hounsfield=volume.is_hounsfield)
+        target = CroppedMask.of(alignment.target, volume.grid) if alignment.target is not None else None
+        return cls(planes, planning, window, alignment, target)
+
+    def daily_pixels(self, planning_from_daily: RigidTransform) -> list[Pixels]:
+        return [
+            sample_daily(self.alignment.daily.volume, planning_from_daily, plane) for plane in self.planes
+        ]
+
+    def overlay(self, plane: Plane) -> str:
+        parts = [_crosshair(), _letters(plane), _scale_bar(plane), _caption(plane)]
+        if self.target is not None:
+            parts.insert(0, _outline_path(outlines(self.target, plane)))
+        return "".join(parts)
+
+
+def _svg(plane: Plane, data: bytes, overlay: str) -> str:
+    encoded = base64.b64encode(data).decode("ascii")
+    return (
+        f'<svg class="picture" viewBox="0 0 {PIXELS} {PIXELS}" role="img" '
+        f'aria-label="{escape(plane.name)} plane">'
+        f'<image width="{PIXELS}" height="{PIXELS}" href="data:image/png;base64,{encoded}"/>{overlay}</svg>'
+    )
+
+
+def _crosshair() -> str:
+    """Draw a cross with an open middle, so that the isocentre itself stays visible."""
+    middle, gap, arm = PIXELS / 2.0, 8, 34
+    ends = ((gap, arm), (-arm, -gap))
+    path = "".join(
+        f"M{middle + a:g} {middle:g}H{middle + b:g}M{middle:g} {middle + a:g}V{middle + b:g}" for a, b in ends
+    )
+    return f'<path class="halo" d="{path}"/><path class="cross" d="{path}"/>'
+
+
+def _letters(plane: Plane) -> str:
+    left, right, top, bottom = plane.letters
+    middle = PIXELS / 2.0
+    places = (
+        (left, 14, middle),
+        (right, PIXELS - 14, middle),
+        (top, middle, 16),
+        (bottom, middle, PIXELS - 14),
+    )
+    return "".join(f'<text class="letter" x="{x:g}" y="{y:g}">{letter}</text>' for letter, x, y in places)
+
+
+def _scale_bar(plane: Plane) -> str:
+    length, x, y = SCALE_BAR_MM / plane.pixel_mm, 12, PIXELS - 14
+    path = f"M{x} {y - 5}v10M{x} {y}h{length:.1f}m0 -5v10"
+    return (
+        f'<path class="halo" d="{path}"/><path class="bar" d="{path}"/>'
+        f'<text class="note" x="{x + length + 6:.1f}" y="{y}">{SCALE_BAR_MM:g} mm</text>'
+    )
+
+
+def _caption(plane: Plane) -> str:
+    index, axis = _COORDINATE[plane.name]
+    value = float(plane.centre_mm[index]) + 0.0
+    return f'<text class="note" x="10" y="16">{escape(plane.name)} {axis} = {value:.1f} mm</text>'
+
+
+def _outline_path(lines: Sequence[Array]) -> str:
+    path = "".join(
+        "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line[:: max(1, len(line) // 600)]) + "Z"
+        for line in lines
+    )
+    return f'<path class="halo" d="{path}"/><path class="target" d="{path}"/>' if path else ""
+
+
+def _residual_map(alignment: Alignment, scene: _Scene) -> tuple[str, ...]:
+    """Draw what every region would still like to move, as arrows over the dimmed planning image."""
+    quality = alignment.registration.quality
+    if quality is None or not quality.residuals:
+        return ()
+    figures = []
+    for plane, planning in zip(scene.planes, scene.planning, strict=True):
+        picture = grey_picture(scene.window.grey(planning), brightness=0.5)
+        near = [r for r in quality.residuals if abs(float(plane.depth_mm(r.centre_mm))) <= SLAB_MM]
+        arrows = "".join(_arrow(plane, residual) for residual in near)
+        overlay = arrows + _letters(plane) + _scale_bar(plane) + _caption(plane)
+        figures.append(_svg(plane, png(picture), overlay))
+    return tuple(figures)
+
+
+def residual_class(length_mm: float) -> str:
+    """Name how alarming a residual is: calm, raised or large."""
+    if length_mm < CALM_MM:
+        return "calm"
+    return "raised" if length_mm < LARGE_MM else "large"
+
+
+def _arrow(plane: Plane, residual: RegionResidual) -> str:
+    x, y = (float(value) for value in plane.picture_xy(residual.centre_mm))
+    tip = plane.picture_xy(residual.centre_mm + ARROW_MAGNIFICATION * residual.shift_mm)
+    length_mm = float(np.linalg.norm(residual.shift_mm))
+    kind = residual_class(length_mm)
+    number = f'<text x="{x + 7:.1f}" y="{y + 12:.1f}">{length_mm:.1f}</text>' if length_mm >= CALM_MM else ""
+    return (
+        f'<g class="residual {kind}"><circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+        f'<path d="M{x:.1f} {y:.1f}L{tip[0]:.1f} {tip[1]:.1f}"/>{number}</g>'
+    )

@@ -1,0 +1,126 @@
+"""Everything an alignment leaves behind: two DICOM objects, a report for people, a document for programs."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import isoguide
+from isoguide.dicom import (
+    AxisUncertainty,
+    ImageSeries,
+    PositionReport,
+    WrittenObject,
+    write_position_report,
+    write_spatial_registration,
+)
+from isoguide.errors import OutputError
+from isoguide.geometry.correction import ANGLE_ORDER
+from isoguide.progress import Progress, part_of, silent
+from isoguide.workflow.align import align
+from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.report_html import report_html
+from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.result_json import result_document, result_text
+
+REGISTRATION, REPORT, PAGE, DOCUMENT = "registration.dcm", "report.dcm", "report.html", "result.json"
+RESULT_NAMES: Final = (REGISTRATION, REPORT, PAGE, DOCUMENT)
+
+
+def align_into(
+    request: AlignRequest, target: Path, *, overwrite: bool = False, progress: Progress = silent
+) -> Alignment:
+    """Align and write all results into a folder, all at once or not at all.
+
+    Raises
+    ------
+    InputError
+        As :func:`isoguide.workflow.align.align`.
+    OutputError
+        If the folder cannot be written, or holds results and ``overwrite`` is not set.
+    """
+    with published_folder(target, RESULT_NAMES, overwrite=overwrite) as folder:
+        alignment = align(request, part_of(progress, 0.0, 0.85))
+        return write_results(alignment, folder, progress=part_of(progress, 0.85, 1.0))
+
+
+def write_results(alignment: Alignment, folder: Path, *, progress: Progress = silent) -> Alignment:
+    """Write the results into an existing folder; return the alignment with notes and times of writing.
+
+    DICOM objects are written only where both images are DICOM, and a registration only where there is an
+    answer; what is left out is added to the warnings, which the report and the document repeat.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    start = time.perf_counter()
+    missing = _left_out(alignment)
+    alignment = replace(alignment, warnings=(*alignment.warnings, *missing))
+    progress(0.0, "Writing DICOM objects")
+    _write_dicom(alignment, folder)
+    progress(0.4, "Drawing the report")
+    _write_text(folder / PAGE, report_html(alignment))
+    progress(0.9, "Writing the document")
+    seconds = {**alignment.timing_s, "write": time.perf_counter() - start}
+    alignment = replace(alignment, timing_s=MappingProxyType(seconds))
+    _write_text(folder / DOCUMENT, result_text(result_document(alignment)))
+    progress(1.0, "Done")
+    return alignment
+
+
+def _left_out(alignment: Alignment) -> tuple[str, ...]:
+    if alignment.planning.series is None or alignment.daily.series is None:
+        return (f"{REGISTRATION} and {REPORT} were not written: they need both images as DICOM",)
+    if alignment.planning_from_daily is None:
+        return (f"{REGISTRATION} was not written: there is no answer",)
+    return ()
+
+
+def _write_dicom(alignment: Alignment, folder: Path) -> None:
+    planning, daily = alignment.planning.series, alignment.daily.series
+    if planning is None or daily is None:
+        return
+    written: WrittenObject | None = None
+    if alignment.planning_from_daily is not None:
+        written = write_spatial_registration(
+            folder / REGISTRATION, alignment.planning_from_daily, planning=planning, daily=daily
+        )
+    _write_report(alignment, folder / REPORT, planning=planning, daily=daily, registration=written)
+
+
+def _write_report(
+    alignment: Alignment,
+    path: Path,
+    *,
+    planning: ImageSeries,
+    daily: ImageSeries,
+    registration: WrittenObject | None,
+) -> None:
+    half_widths = alignment.half_widths
+    matched = alignment.registration
+    settings = tuple(f"{key} = {value}" for key, value in sorted(matched.settings.items()))
+    report = PositionReport(
+        verdict=alignment.verdict,
+        reasons=alignment.reasons,
+        correction=alignment.correction,
+        uncertainty=AxisUncertainty(**half_widths) if half_widths is not None else None,
+        order_of_operations=ANGLE_ORDER,
+        match_region=str(alignment.request.region),
+        algorithm=matched.algorithm,
+        algorithm_version=isoguide.__version__,
+        settings=settings,
+        degrees_of_freedom=alignment.request.degrees_of_freedom,
+    )
+    write_position_report(path, report, planning=planning, daily=daily, registration=registration)
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write {path.name} ({error.strerror}): free some space or choose another --out"
+        raise OutputError(msg) from error
