@@ -16,6 +16,7 @@ import numpy as np
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as DicomSequence
 
@@ -28,7 +29,15 @@ T = TypeVar("T")
 EARLIEST_YEAR = 1900
 """Anonymisers write the year 1: no CT is that old."""
 
-_CONVERSION_ERRORS = (ValueError, TypeError, OverflowError, NotImplementedError, struct.error, LookupError)
+_CONVERSION_ERRORS = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    NotImplementedError,
+    LookupError,
+    struct.error,
+    BytesLengthException,
+)
 
 
 def tolerating_odd_values(read: Callable[P, T]) -> Callable[P, T]:

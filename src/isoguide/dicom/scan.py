@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -45,6 +45,7 @@ DAMAGE: Final = (
     # pydicom meets damaged bytes with whatever the interpreter raises there: this is the list seen by
     # feeding it truncated, overwritten and random files. Everything else is a mistake of ours.
     InvalidDicomError,
+    BytesLengthException,
     EOFError,
     OSError,
     ValueError,
@@ -277,11 +278,11 @@ def _scan_file(path: Path) -> DicomFile | UnusableFile | None:
                 return None
             stream.seek(0)
             return _read_header(stream, path, has_preamble=has_preamble)
-    except DAMAGE as error:
+    except (*DAMAGE, UnreadableError) as error:
         reason = (
             f"it cannot be opened ({error.strerror})"
             if isinstance(error, OSError)
-            else "its header is damaged"
+            else "its header is damaged or cut"
         )
         return UnusableFile(path, reason)
 
@@ -310,7 +311,8 @@ def _read_header(stream: BinaryIO, path: Path, *, has_preamble: bool) -> DicomFi
         if isinstance(found, str):
             return UnusableFile(path, found, series_uid)
         pixels = found
-    if pixels is None and item.has("Rows") and item.has("BitsAllocated"):
+    is_image = sop_class in CT_CLASSES or (item.has("Rows") and item.has("BitsAllocated"))
+    if pixels is None and is_image:
         return UnusableFile(path, "it is truncated: its pixel data is missing", series_uid)
     return DicomFile(path, item, sop_class, item.text("SOPInstanceUID"), series_uid, syntax, pixels)
 
