@@ -7,9 +7,16 @@ import pytest
 from dicom_validation import dciodvfy_errors, standard_violations
 from written_objects import PATIENT, names, small_volume, write_pair
 
-from isoguide.dicom import CtAcquisition, PatientIdentity, SeriesUids, StudyContext, write_ct_series
+from isoguide.dicom import (
+    CtAcquisition,
+    PatientIdentity,
+    SeriesUids,
+    StudyContext,
+    load_daily_set,
+    write_ct_series,
+)
 from isoguide.errors import OutputError
-from isoguide.geometry.frames import PLANNING
+from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import rotation_x, rotation_z
 from isoguide.images.volume import Volume
@@ -159,3 +166,22 @@ def test_both_judges_notice_what_is_missing(tmp_path: Path) -> None:
     assert "RescaleSlope" in found
     assert "PixelSpacing" in found
     assert any("RescaleSlope" in error for error in dciodvfy_errors(path))
+
+
+@pytest.mark.parametrize("is_hounsfield", [True, False])
+def test_the_reading_side_finds_the_same_image(tmp_path: Path, *, is_hounsfield: bool) -> None:
+    volume = small_volume(DAILY, is_hounsfield=is_hounsfield)
+    write(tmp_path, volume, patient_position="FFS")
+    image = load_daily_set(tmp_path).image
+    assert image.patient == PATIENT
+    assert image.patient_position == "FFS"
+    assert (image.series_instance_uid, image.study_instance_uid) == (UIDS.series, UIDS.study)
+    assert image.frame_of_reference_uid == UIDS.frame_of_reference
+    assert image.volume.is_hounsfield is is_hounsfield
+    # The reader may count the slices the other way: compare where the values are, not how they are stored.
+    for k, j, i in ((0, 0, 0), (3, 5, 4), (1, 2, 3)):
+        found = np.rint(image.volume.grid.index(volume.grid.xyz(np.array([i, j, k])))).astype(int)
+        assert image.volume.values[tuple(found[::-1])] == volume.values[k, j, i]
+    np.testing.assert_allclose(
+        np.sort(image.volume.grid.corners_mm(), axis=0), np.sort(volume.grid.corners_mm(), axis=0), atol=1e-9
+    )

@@ -10,7 +10,7 @@ from isoguide.dicom.daily_set import (
 )
 from isoguide.dicom.description import Finding, describe_contents
 from isoguide.dicom.identity import PatientIdentity, StudyContext
-from isoguide.dicom.modules import SeriesUids, WrittenObject, WrittenSeries
+from isoguide.dicom.modules import ReferencedSeries, SeriesUids, WrittenObject, WrittenSeries
 from isoguide.dicom.planning_set import PlanningSet, load_planning_set
 from isoguide.dicom.position_report import AxisUncertainty, PositionReport
 from isoguide.dicom.read_report import read_position_report
@@ -39,6 +39,7 @@ __all__ = [
     "PlanDetails",
     "PlanningSet",
     "PositionReport",
+    "ReferencedSeries",
     "RegistrationDetails",
     "ReportDetails",
     "SeriesUids",

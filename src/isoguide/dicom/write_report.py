@@ -30,6 +30,7 @@ from isoguide.dicom.part10 import (
     file_meta,
     new_uid,
     save_dataset,
+    shortened,
     software_version,
 )
 from isoguide.dicom.position_report import AXES, PositionReport
@@ -87,7 +88,7 @@ def write_position_report(
     Raises
     ------
     OutputError
-        If a series has no DICOM instances or the file cannot be written.
+        If a series has no DICOM instances or no frame of reference, or the file cannot be written.
     """
     details = details or ReportDetails()
     evidence = _evidence(unique_series([daily, planning]), registration)
@@ -125,7 +126,7 @@ def _document(evidence: list[Dataset], content: Dataset, details: ReportDetails)
         software_versions=software_version(),
         is_complete=True,
         coding_schemes=[_own_scheme()],
-        series_description=details.description,
+        series_description=shortened(details.description, 64),
         content_date=made_at.date(),
         content_time=made_at.time(),
         series_date=made_at.date(),
@@ -282,6 +283,11 @@ def _image_library(series: Sequence[tuple[ReferencedSeries, Code]]) -> "Containe
     library = hd.sr.ContainerContentItem(name=code.IMAGE_LIBRARY, relationship_type="CONTAINS")
     library.ContentSequence = hd.sr.ContentSequence()
     for one, role in series:
+        if not one.frame_of_reference_uid:
+            msg = (
+                f"the image series {one.series_instance_uid} has no frame of reference; give images with one"
+            )
+            raise OutputError(msg)
         group = hd.sr.ContainerContentItem(name=code.IMAGE_LIBRARY_GROUP, relationship_type="CONTAINS")
         group.ContentSequence = hd.sr.ContentSequence()
         group.ContentSequence.append(
