@@ -1,6 +1,7 @@
 """Virtual patient and virtual scanner with known truth: for demonstrations, tests and benchmarks."""
 
-from isoguide.virtual.daily import DailySettings, simulate_daily
+from isoguide.virtual.daily import simulate_daily
+from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.displacement import (
     Displacement,
     displacement_of,

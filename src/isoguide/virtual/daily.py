@@ -4,8 +4,6 @@ The planning CT is moved exactly as told, sampled on a grid of its own and then 
 cut to a cylindrical field of view, rescaled, cupped, streaked, noisy, with another couch.
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -16,122 +14,19 @@ from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.kernels.bspline import sample_cubic
-from isoguide.virtual import artefacts
-from isoguide.virtual.patient_body import AIR_HU, BodyWeight, body_weight
+from isoguide.virtual.artefacts import add_bubbles_and_seeds, degrade, field_of_view
+from isoguide.virtual.daily_settings import DailySettings
+from isoguide.virtual.patient_body import AIR_HU, BODY_ABOVE_HU, BodyWeight, body_weight
+from isoguide.virtual.soft_tissue import pull_back
+from isoguide.virtual.treatment_couch import couch_top_mm, put_couch
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SPLINE_MARGIN = 12
 """Planning voxels kept around the daily field of view: the B-spline prefilter has decayed to 1e-7 by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class DailySettings:
-    """What the day's image is like.
-
-    Parameters
-    ----------
-    shape
-        Voxels ``[k, j, i]``.
-    spacing_mm
-        Voxel size along x, y, z.
-    centre_offset_mm
-        Centre of the grid minus the machine isocentre, x, y, z.
-    jitter_mm
-        The centre is moved by up to this much on top, at random, so that voxels never coincide by design.
-    is_hounsfield
-        True for a calibrated CT, False for cone-beam grey values.
-    field_of_view_mm
-        Diameter of the cylinder about the rotation axis that the image shows; None shows everything.
-    cone_ends_mm
-        How much shorter the cylinder is at its rim than on its axis, at each end.
-    fill_value
-        Grey value where nothing was imaged; vendors write 0, -1000 or -1024.
-    value_scale, value_shift
-        Grey value = scale × (HU + 1000) - 1000 + shift.
-    cupping
-        Loss in the middle of the patient, HU.
-    shading
-        Amplitude of slow brightness changes, HU (standard deviation), as scatter leaves behind.
-    streaks
-        Amplitude of line artefacts from the densest spots, HU (standard deviation near the spot).
-    rings
-        Amplitude of rings about the rotation axis, HU (standard deviation).
-    noise
-        Standard deviation of the noise, HU.
-    noise_grain_mm
-        Correlation length of the noise in the axial plane.
-    blur_mm
-        Standard deviation of the additional blur, in plane and along z.
-    remove_couch
-        Take the simulator's couch out first.
-    couch
-        Put another couch under the patient, fixed in the room.
-    deformation_mm
-        Largest displacement of soft tissue away from bones and target.
-    gas_pockets
-        New bowel gas, a number of bubbles in soft tissue away from the target.
-    metal_seeds
-        Dense spots of 4 mm inside the patient.
-    """
-
-    shape: tuple[int, int, int] = (90, 256, 256)
-    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 2.0)
-    centre_offset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    jitter_mm: float = 2.0
-    is_hounsfield: bool = True
-    field_of_view_mm: float | None = None
-    cone_ends_mm: float = 0.0
-    fill_value: int = -1024
-    value_scale: float = 1.0
-    value_shift: float = 0.0
-    cupping: float = 0.0
-    shading: float = 0.0
-    streaks: float = 0.0
-    rings: float = 0.0
-    noise: float = 0.0
-    noise_grain_mm: float = 0.8
-    blur_mm: tuple[float, float] = (0.0, 0.0)
-    remove_couch: bool = True
-    couch: bool = False
-    deformation_mm: float = 0.0
-    gas_pockets: int = 0
-    metal_seeds: int = 0
-
-    def with_changes(self, **changes: object) -> "DailySettings":
-        """Return the same settings with some replaced by name."""
-        return replace(self, **changes)  # type: ignore[arg-type]  # names and types are checked by the dataclass
-
-    @classmethod
-    def exact(cls) -> "DailySettings":
-        """Nothing but the displacement: for tests of geometry."""
-        return cls(jitter_mm=0.0, remove_couch=False)
-
-    @classmethod
-    def cone_beam(cls) -> "DailySettings":
-        """Return settings of a linac's cone-beam CT with a 25 cm field of view."""
-        return cls(
-            is_hounsfield=False,
-            field_of_view_mm=250.0,
-            cone_ends_mm=12.0,
-            value_scale=0.88,
-            value_shift=35.0,
-            cupping=90.0,
-            shading=18.0,
-            streaks=25.0,
-            rings=5.0,
-            noise=35.0,
-            blur_mm=(0.4, 0.4),
-            couch=True,
-        )
-
-    @classmethod
-    def repeat_ct(cls) -> "DailySettings":
-        """Return settings of a helical CT of the treatment day."""
-        return cls(
-            shape=(90, 320, 320), spacing_mm=(1.1, 1.1, 2.5), noise=12.0, noise_grain_mm=0.7, couch=True
-        )
+SMALLEST_GREY, LARGEST_GREY = -1024, 32767
+"""What 16 stored bits with the customary intercept hold."""
 
 
 def simulate_daily(
@@ -174,15 +69,23 @@ def simulate_daily(
         If the frames are others, or no body is found.
     """
     _check_frames(planning, planning_from_daily)
-    grid = daily_grid(settings, np.asarray(machine_isocentre_mm, dtype=np.float64), rng)
+    room_mm = np.asarray(machine_isocentre_mm, dtype=np.float64)
+    plan_mm = np.asarray(isocentre_mm, dtype=np.float64)
+    grid = daily_grid(settings, room_mm, rng)
     index_from_index = planning.grid.index_from_xyz @ planning_from_daily.matrix @ grid.xyz_from_index
     weight = body_weight(planning) if settings.remove_couch or settings.couch else None
-    values, known = _moved(planning, index_from_index, grid, settings, weight)
-    values = artefacts.degrade(values, grid, np.asarray(machine_isocentre_mm), settings, rng)
-    seen = known & artefacts.field_of_view(grid, np.asarray(machine_isocentre_mm), settings)
-    whole = np.clip(np.rint(values), -1024, 32767).astype(np.int16)
-    whole[~seen] = settings.fill_value
-    return Volume(grid, whole, settings.is_hounsfield, "simulated daily image")
+    elsewhere = None
+    if settings.deformation_mm:
+        elsewhere = pull_back(planning, weight, index_from_index, grid, plan_mm, settings.deformation_mm, rng)
+    values = _moved(planning, index_from_index, grid, weight if settings.remove_couch else None, elsewhere)
+    add_bubbles_and_seeds(values, grid, planning_from_daily.inverse().apply(plan_mm), settings, rng)
+    if settings.couch and weight is not None:
+        put_couch(values, grid, couch_top_mm(planning, weight, plan_mm, room_mm), float(room_mm[0]))
+    values = degrade(values, grid, room_mm, settings, rng)
+    seen = _known(index_from_index, grid.shape, planning) & field_of_view(grid, room_mm, settings)
+    grey = np.clip(np.rint(values), SMALLEST_GREY, LARGEST_GREY).astype(np.int16)
+    grey[~seen] = settings.fill_value
+    return Volume(grid, grey, settings.is_hounsfield, "simulated daily image")
 
 
 def _check_frames(planning: Volume, planning_from_daily: RigidTransform) -> None:
@@ -208,23 +111,27 @@ def _moved(
     planning: Volume,
     index_from_index: Array,
     grid: Grid,
-    settings: DailySettings,
     weight: BodyWeight | None,
-) -> tuple[Floats, Mask]:
-    """Sample the patient on the daily grid; also say which voxels the planning CT knows about."""
-    last = np.array(grid.shape[::-1]) - 1.0
-    corners = np.array(np.meshgrid(*([0.0, n] for n in last), indexing="ij")).reshape(3, -1).T
-    corners_in = corners @ index_from_index[:3, :3].T + index_from_index[:3, 3]
-    k, j, i = _box(corners_in, planning.grid.shape)
+    elsewhere: Floats | None,
+) -> Floats:
+    """Sample the patient on the daily grid, without the couch where a body weight is given."""
+    k, j, i = _box(_corners_in_planning(index_from_index, grid), planning.grid.shape)
     values = planning.values[k, j, i].astype(np.float32)
-    if settings.remove_couch and weight is not None:
+    if weight is not None:
         values = np.float32(AIR_HU) + (values - np.float32(AIR_HU)) * weight.on(k, j, i)
     values = _smoothed_for(values, planning.grid.spacing_mm, grid.spacing_mm)
     coefficients = ndimage.spline_filter(values, 3, output=np.float32, mode="mirror")
     to_box = index_from_index[:3].copy()
     to_box[:, 3] -= (i.start, j.start, k.start)
-    daily = sample_cubic(coefficients, to_box, grid.shape)
-    return daily, _known(index_from_index, grid.shape, planning)
+    return sample_cubic(coefficients, to_box, grid.shape, elsewhere)
+
+
+def _corners_in_planning(index_from_index: Array, grid: Grid) -> Array:
+    """Planning indices (8, 3) of the daily grid's corners."""
+    last = np.array(grid.shape[::-1]) - 1.0
+    corners = np.array(np.meshgrid(*([0.0, n] for n in last), indexing="ij")).reshape(3, -1).T
+    moved: Array = corners @ index_from_index[:3, :3].T + index_from_index[:3, 3]
+    return moved
 
 
 def _box(corners: Array, shape: tuple[int, int, int]) -> tuple[slice, slice, slice]:
@@ -262,5 +169,5 @@ def _known(index_from_index: Array, shape: tuple[int, int, int], planning: Volum
         ijk = [
             np.clip(np.rint(axis[beside]), 0, n - 1).astype(int) for axis, n in ((x, ni), (y, nj), (z, nk))
         ]
-        known[beside] = planning.values[ijk[2], ijk[1], ijk[0]] < -300
+        known[beside] = planning.values[ijk[2], ijk[1], ijk[0]] < BODY_ABOVE_HU
     return known

@@ -1,7 +1,7 @@
 """The patient without what he lies on: couch and immobilisation taken out of a CT.
 
 The body is found on a coarse grid, because only its outline is needed: the largest connected piece above -300 HU
-after an opening, with lungs and gas filled in.
+once thin things are smoothed away, with lungs and gas filled in.
 """
 
 from dataclasses import dataclass
@@ -12,46 +12,41 @@ from scipy import ndimage
 
 from isoguide.errors import GeometryError
 from isoguide.images.volume import Volume
+from isoguide.virtual.lattice import interpolated
 
 AIR_HU = -1000.0
 BODY_ABOVE_HU = -300.0
 """Fat is about -100 and skin rarely below -300 even where it shares a voxel with air."""
 COARSE_MM = 2.5
-"""Voxel size of the search in the axial plane: fine enough for an outline, forty times less to label."""
-OPENING_MM = 7.5
-"""Whatever is thinner than this, such as couch shells, straps and masks, falls off the body."""
+"""Voxel size of the search in the axial plane: fine enough for an outline, a fraction of the voxels to label."""
+THIN_MM = 4.0
+"""Standard deviation of the smoothing: shells, straps and masks thinner than about this fall below one half."""
 
+Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BodyWeight:
-    """How much each place belongs to the patient: 1 inside, 0 outside, with a ramp about 2 mm outside the skin.
+    """How much each place belongs to the patient: 1 up to about 3 mm outside the skin, 0 beyond about 6 mm.
 
-    ``coarse`` is ``[k, j, i]`` at every slice and every ``stride``-th row and column of the CT.
+    ``coarse`` is ``[k, j, i]`` at every slice and every ``stride``-th row and column of the CT, before the ramp is
+    steepened; ``body`` is the body itself on the same lattice.
     """
 
-    coarse: NDArray[np.float32]
+    coarse: Floats
+    body: Mask
     stride: tuple[int, int]
 
-    def on(self, k: slice, j: slice, i: slice) -> NDArray[np.float32]:
+    def on(self, k: slice, j: slice, i: slice) -> Floats:
         """Return the weight on a box of the CT's voxels."""
-        rows = _between(j, self.stride[0], self.coarse.shape[1])
-        columns = _between(i, self.stride[1], self.coarse.shape[2])
-        weight: NDArray[np.float32] = np.matmul(rows, self.coarse[k] @ columns.T)
-        return np.clip(2.0 * weight, 0.0, 1.0, out=weight)
-
-
-def _between(voxels: slice, stride: int, count: int) -> NDArray[np.float32]:
-    """Matrix (fine, coarse) of linear interpolation from every ``stride``-th voxel."""
-    fine = np.arange(voxels.start, voxels.stop)
-    position = np.minimum(fine / stride, count - 1.0)
-    below = np.minimum(position.astype(int), max(count - 2, 0))
-    matrix = np.zeros((len(fine), count), dtype=np.float32)
-    rows = np.arange(len(fine))
-    matrix[rows, below] = 1.0 - (position - below)
-    matrix[rows, np.minimum(below + 1, count - 1)] += position - below
-    return matrix
+        first, last = i.start // self.stride[1], -(-(i.stop - 1) // self.stride[1]) + 1
+        columns = np.arange(i.start, i.stop) / self.stride[1] - first
+        rows = np.arange(j.start, j.stop) / self.stride[0]
+        weight = interpolated(self.coarse[k, :, first:last], 2, columns)
+        weight = interpolated(weight, 1, rows)
+        weight *= np.float32(2.0)
+        return np.minimum(weight, np.float32(1.0), out=weight)
 
 
 def body_weight(planning: Volume) -> BodyWeight:
@@ -67,26 +62,24 @@ def body_weight(planning: Volume) -> BodyWeight:
     GeometryError
         If nothing in the image is as dense as a body.
     """
-    strides = [max(1, round(COARSE_MM / spacing)) for spacing in planning.grid.spacing_mm[:2]]
-    stride = (strides[1], strides[0])
+    column_mm, row_mm = planning.grid.spacing_mm[:2]
+    stride = (max(1, round(COARSE_MM / row_mm)), max(1, round(COARSE_MM / column_mm)))
     dense = planning.values[:, :: stride[0], :: stride[1]] > BODY_ABOVE_HU
-    reach = [
-        max(1, 2 * round(OPENING_MM / (2.0 * planning.grid.spacing_mm[axis] * strides[axis])) + 1)
-        for axis in (1, 0)
-    ]
-    body = _filled(_largest(_opened(dense, reach)))
+    coarse_mm = np.array([stride[0] * row_mm, stride[1] * column_mm])
+    thick = _smoothed(dense, THIN_MM / coarse_mm) > 0.5
+    body = _filled(_largest(thick))
     if not body.any():
         msg = f"no body above {BODY_ABOVE_HU:g} HU was found in {planning.source or 'the planning image'}"
         raise GeometryError(msg)
-    grown = ndimage.maximum_filter(body.view(np.uint8), size=(1, 3, 3))
-    return BodyWeight(grown.astype(np.float32), stride)
+    grown = ndimage.maximum_filter(body.view(np.uint8), size=(1, 3, 3)).view(np.bool_)
+    return BodyWeight(_smoothed(grown, COARSE_MM / coarse_mm), body, stride)
 
 
-def _opened(mask: Mask, reach: list[int]) -> Mask:
-    size = (1, *reach)
-    eroded = ndimage.minimum_filter(mask.view(np.uint8), size=size)
-    opened: Mask = ndimage.maximum_filter(eroded, size=size).view(np.bool_)
-    return opened
+def _smoothed(mask: Mask, sigma: NDArray[np.float64]) -> Floats:
+    smooth: Floats = ndimage.gaussian_filter(
+        mask.astype(np.float32), (0.0, sigma[0], sigma[1]), truncate=2.5, mode="nearest"
+    )
+    return smooth
 
 
 def _largest(mask: Mask) -> Mask:
@@ -124,9 +117,10 @@ def patient_only(planning: Volume) -> Volume:
     GeometryError
         If no body is found.
     """
-    whole = tuple(slice(0, n) for n in planning.grid.shape)
-    weight = body_weight(planning).on(whole[0], whole[1], whole[2])
-    values = AIR_HU + (planning.values - np.float32(AIR_HU)) * weight
-    return Volume(
-        planning.grid, values.astype(planning.values.dtype), planning.is_hounsfield, planning.source
-    )
+    k, j, i = (slice(0, n) for n in planning.grid.shape)
+    values = np.float32(AIR_HU) + (planning.values - np.float32(AIR_HU)) * body_weight(planning).on(k, j, i)
+    if planning.values.dtype == np.int16:
+        return Volume(
+            planning.grid, np.rint(values).astype(np.int16), planning.is_hounsfield, planning.source
+        )
+    return Volume(planning.grid, values, planning.is_hounsfield, planning.source)
