@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 
 CHUNKS = 16
 """Work is always cut into this many pieces whose results are combined in order: same bits on any machine."""
@@ -22,6 +23,6 @@ def run_chunked(piece: Callable[[int, int], None], count: int) -> None:
     ``piece`` calls a compiled kernel that releases the GIL and writes only to its own range.
     """
     bounds = [count * chunk // CHUNKS for chunk in range(CHUNKS + 1)]
-    ranges = [(start, stop) for start, stop in zip(bounds[:-1], bounds[1:], strict=True) if stop > start]
+    ranges = [(start, stop) for start, stop in pairwise(bounds) if stop > start]
     for future in [_pool().submit(piece, start, stop) for start, stop in ranges]:
         future.result()

@@ -43,15 +43,15 @@ def _along_rows(volume, first, weights, out, start, stop):  # type: ignore[no-un
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _along_columns(volume, first, weights_t, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
+def _along_columns(volume, first, weights, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
     # Weights come transposed (taps, n): the inner loop then runs over outputs and vectorises with gathers.
-    taps = weights_t.shape[0]
+    taps = weights.shape[0]
     for k in range(start, stop):
         for j in range(out.shape[1]):
             for i in range(out.shape[2]):
                 total = np.float32(0.0)
                 for t in range(taps):
-                    total += weights_t[t, i] * np.float32(volume[k, j, first[i] + t])
+                    total += weights[t, i] * np.float32(volume[k, j, first[i] + t])
                 out[k, j, i] = total
 
 

@@ -20,51 +20,68 @@ CORRELATION, LENGTH, GRADIENT = 0, 1, 2
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _patch_sums(volume, size, matrix, centres, steps, f, d, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
+def _bounds(steps, bounds):  # type: ignore[no-untyped-def]  # numba infers the types
+    for axis in range(3):
+        bounds[axis, 0] = steps[axis, 0]
+        bounds[axis, 1] = steps[axis, 0]
+        for s in range(steps.shape[1]):
+            bounds[axis, 0] = min(bounds[axis, 0], steps[axis, s])
+            bounds[axis, 1] = max(bounds[axis, 1], steps[axis, s])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def _lies_inside(base, bounds, shape):  # type: ignore[no-untyped-def]  # numba infers the types
+    for axis in range(3):
+        if not (base[axis] + bounds[axis, 0] >= 0 and base[axis] + bounds[axis, 1] < shape[2 - axis] - 1):
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def _sample(volume, base, steps, m):  # type: ignore[no-untyped-def]  # numba infers the types
+    # Unsigned offsets into the flat array: no test for negative indices in the innermost loop.
+    flat = volume.reshape(-1)
+    stride_j = np.uint64(volume.shape[2])
+    stride_k = np.uint64(volume.shape[2] * volume.shape[1])
+    one_j = stride_j + np.uint64(1)
+    one = np.float32(1.0)
+    bx, by, bz = base[0], base[1], base[2]
+    for s in range(len(m)):
+        x = bx + steps[0, s]
+        y = by + steps[1, s]
+        z = bz + steps[2, s]
+        i = np.uint64(x)
+        j = np.uint64(y)
+        k = np.uint64(z)
+        u = x - np.float32(i)
+        v = y - np.float32(j)
+        w = z - np.float32(k)
+        o = k * stride_k + j * stride_j + i
+        q = o + stride_k
+        a = flat[o] * (one - u) + flat[o + np.uint64(1)] * u
+        b = flat[o + stride_j] * (one - u) + flat[o + one_j] * u
+        e = flat[q] * (one - u) + flat[q + np.uint64(1)] * u
+        g = flat[q + stride_j] * (one - u) + flat[q + one_j] * u
+        m[s] = (a * (one - v) + b * v) * (one - w) + (e * (one - v) + g * v) * w
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def _patch_sums(volume, matrix, centres, steps, f, d, out):  # type: ignore[no-untyped-def]  # numba infers the types
     samples = f.shape[1]
     parameters = d.shape[1]
-    low = np.empty(3, np.float32)
-    high = np.empty(3, np.float32)
-    for axis in range(3):
-        low[axis] = steps[axis, 0]
-        high[axis] = steps[axis, 0]
-        for s in range(samples):
-            low[axis] = min(low[axis], steps[axis, s])
-            high[axis] = max(high[axis], steps[axis, s])
-    stride_j = np.uint64(size[2])
-    stride_k = np.uint64(size[2] * size[1])
-    one_j = stride_j + np.uint64(1)
+    bounds = np.empty((3, 2), np.float32)
+    _bounds(steps, bounds)
+    base = np.empty(3, np.float32)
     m = np.empty(samples, np.float32)
-    one = np.float32(1.0)
-    for p in range(start, stop):
+    for p in range(len(centres)):
         cx, cy, cz = centres[p, 0], centres[p, 1], centres[p, 2]
-        bx = np.float32(matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] * cz + matrix[0, 3])
-        by = np.float32(matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] * cz + matrix[1, 3])
-        bz = np.float32(matrix[2, 0] * cx + matrix[2, 1] * cy + matrix[2, 2] * cz + matrix[2, 3])
-        inside = bx + low[0] >= 0 and bx + high[0] < size[2] - 1
-        inside = inside and by + low[1] >= 0 and by + high[1] < size[1] - 1
-        inside = inside and bz + low[2] >= 0 and bz + high[2] < size[0] - 1
-        if not inside:
-            for c in range(out.shape[1]):
-                out[p, c] = np.nan
+        for axis in range(3):
+            row = matrix[axis]
+            base[axis] = np.float32(row[0] * cx + row[1] * cy + row[2] * cz + row[3])
+        if not _lies_inside(base, bounds, volume.shape):
+            out[p] = np.nan
             continue
-        for s in range(samples):
-            x = bx + steps[0, s]
-            y = by + steps[1, s]
-            z = bz + steps[2, s]
-            i = np.uint64(x)
-            j = np.uint64(y)
-            k = np.uint64(z)
-            u = x - np.float32(i)
-            v = y - np.float32(j)
-            w = z - np.float32(k)
-            o = k * stride_k + j * stride_j + i
-            q = o + stride_k
-            a = volume[o] * (one - u) + volume[o + np.uint64(1)] * u
-            b = volume[o + stride_j] * (one - u) + volume[o + one_j] * u
-            e = volume[q] * (one - u) + volume[q + np.uint64(1)] * u
-            g = volume[q + stride_j] * (one - u) + volume[q + one_j] * u
-            m[s] = (a * (one - v) + b * v) * (one - w) + (e * (one - v) + g * v) * w
+        _sample(volume, base, steps, m)
         total = np.float32(0.0)
         for s in range(samples):
             total += m[s]
@@ -106,11 +123,10 @@ def patch_sums(
     """
     out = np.empty((len(centres_mm), 2 + d.shape[1]))
     steps = np.ascontiguousarray((index_from_mm[:, :3] @ offsets_mm.T).astype(np.float32))
-    size = np.array(volume.shape, dtype=np.int64)
-    flat = volume.reshape(-1)
 
     def piece(start: int, stop: int) -> None:
-        _patch_sums(flat, size, index_from_mm, centres_mm, steps, f, d, out, start, stop)
+        part = slice(start, stop)
+        _patch_sums(volume, index_from_mm, centres_mm[part], steps, f[part], d[part], out[part])
 
     run_chunked(piece, len(centres_mm))
     return out
@@ -135,4 +151,4 @@ def patch_sums_reference(
     sums = np.column_stack(
         [(f * m).sum(axis=1), np.linalg.norm(centred, axis=1), np.einsum("pcs,ps->pc", d, m)]
     )
-    return np.where(inside[:, None], sums, np.nan)
+    return np.asarray(np.where(np.expand_dims(inside, 1), sums, np.nan))
