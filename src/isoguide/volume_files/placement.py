@@ -12,7 +12,7 @@ from isoguide.geometry.grid import Grid
 
 SHEAR_TOLERANCE: Final = 1e-4
 """Largest deviation of the axes from orthogonal: headers hold single precision."""
-ASSUME_OPTION: Final = "--assume-mm"
+ASSUME_OPTION: Final = "--units mm"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
