@@ -121,7 +121,8 @@ def _blank_border_runs(volume, fill, out, start, stop):  # type: ignore[no-untyp
 def blank_border_runs(volume: NDArray[np.int16] | Float32, fill: float) -> Float32:
     """Copy a volume [k, j, i] to float32 with NaN where ``fill`` runs in from the border of a slice.
 
-    Runs are followed along rows and columns: a reconstruction circle padded with one value becomes NaN outside.
+    Runs are followed along rows and columns: a reconstruction circle padded with one value becomes NaN
+    outside.
     """
     out = np.empty(volume.shape, dtype=np.float32)
 

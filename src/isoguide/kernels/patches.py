@@ -1,8 +1,8 @@
 """Compare patches of the planning CT with the daily image under a rigid pose, one image read per sample.
 
-A patch is a cube of samples on a lattice of the planning CT. Its template is ``f`` (zero mean, unit length) and
-``d`` (derivatives of ``f`` by the motion parameters, orthogonal to ``f`` and to the constant). Because of the
-orthogonality the grey-value gain and offset of a patch drop out: ``d · m / (f · m)`` is the gradient itself.
+A patch is a cube of samples on a lattice of the planning CT. Its template is ``f`` (zero mean, unit length)
+and ``d`` (derivatives of ``f`` by the motion parameters, orthogonal to ``f`` and to the constant). Because of
+the orthogonality the grey-value gain and offset of a patch drop out: ``d · m / (f · m)`` is the gradient itself.
 """
 
 import numpy as np

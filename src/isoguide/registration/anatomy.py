@@ -32,10 +32,10 @@ LEAST_PERIODICITY = 0.2
 
 
 def grey_to_hu(volume: Volume) -> tuple[float, float]:
-    """Return scale and offset that bring grey values near Hounsfield units: exactly (1, 0) for calibrated CT.
+    """Return scale and offset that bring grey values near Hounsfield units: (1, 0) for calibrated CT.
 
-    For uncalibrated images the darkest value is taken for air and the most frequent value clearly above it for soft
-    tissue; good enough to find bodies and bones, not for dose.
+    For uncalibrated images the darkest value is taken for air and the most frequent value clearly above it for
+    soft tissue; good enough to find bodies and bones, not for dose.
     """
     if volume.is_hounsfield:
         return 1.0, 0.0
@@ -85,9 +85,10 @@ def _distance(mask: BoolArray, level: Level, near_mm: Array) -> float:
 
 
 def field_of_view(values: VolumeValues) -> Float32:
-    """Copy values [k, j, i] to float32 with NaN where the scanner padded slices outside its field of view.
+    """Copy values [k, j, i] to float32 with NaN where the scanner padded slices outside its view.
 
-    The padding is one value that fills the corners; it is followed inward from the borders along rows and columns.
+    The padding is one value that fills the corners; it is followed inward from the borders along rows and
+    columns.
     """
     corners = np.stack([values[:, j, i] for j in (0, -1) for i in (0, -1)])
     candidates, counts = np.unique(corners, return_counts=True)
@@ -111,7 +112,7 @@ def content_mask(level: Level, content: Content) -> BoolArray:
 
 
 def vertebral_pitch_mm(level: Level, body: BoolArray) -> float:
-    """Distance from one vertebra to the next, from the period of bone along z; 30 mm where no period shows."""
+    """Distance between vertebrae, mm, from the period of bone along z; 30 mm where no period shows."""
     bone = ((level.values > BONE_ABOVE_HU) & body).astype(np.float64)
     profile = bone.sum(axis=(1, 2))
     spacing = float(level.grid.spacing_mm[2])

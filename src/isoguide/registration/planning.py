@@ -38,8 +38,9 @@ TARGET_RADIUS_MM = 30.0
 class PreparedPlanning:
     """Everything that depends on the planning CT and the settings only.
 
-    ``coarse``, ``middle`` and ``fine`` hold the templates at 6, 3 and 1.5 mm; ``coarse`` sees the whole anatomy
-    around the isocentre, the others the region of match. ``target_points_mm`` (n, 3) is where accuracy is judged.
+    ``coarse``, ``middle`` and ``fine`` hold the templates at 6, 3 and 1.5 mm; ``coarse`` sees the whole
+    anatomy around the isocentre, the others the region of match. ``target_points_mm`` (n, 3) is where accuracy
+    is judged.
     """
 
     volume: Volume
@@ -109,10 +110,10 @@ def prepare_planning(
     anatomy, spectrum = _find_anatomy(volume, centre)
     low, high = _region_box(settings, volume, centre)
     progress(0.3, "choosing templates at 6 mm")
-    around = Level(
-        *crop(anatomy.coarse.grid, anatomy.coarse.values, centre - COARSE_HALF_MM, centre + COARSE_HALF_MM)
+    grid, values = crop(
+        anatomy.coarse.grid, anatomy.coarse.values, centre - COARSE_HALF_MM, centre + COARSE_HALF_MM
     )
-    coarse = _templates(anatomy, around, None)
+    coarse = _templates(anatomy, Level(grid, values), None)
     progress(0.4, "choosing templates at 3 mm")
     middle_level = anatomy.level(low - MIDDLE_MARGIN_MM, high + MIDDLE_MARGIN_MM, MIDDLE_MM)
     middle = _templates(anatomy, middle_level, settings)
@@ -145,7 +146,10 @@ def _region_box(settings: MatchSettings, volume: Volume, centre: Array) -> tuple
     region = settings.region
     if region.mask is not None:
         if region.mask.shape != volume.grid.shape:
-            msg = f"the mask of '{region.name}' has the shape {region.mask.shape}, the planning CT {volume.grid.shape}"
+            msg = (
+                f"the mask of '{region.name}' has the shape {region.mask.shape}, "
+                f"the planning CT {volume.grid.shape}"
+            )
             raise InputError(msg)
         kji = np.argwhere(region.mask)
         ends = volume.grid.xyz(np.stack([kji.min(axis=0), kji.max(axis=0)])[:, ::-1].astype(np.float64))
@@ -157,7 +161,7 @@ def _region_box(settings: MatchSettings, volume: Volume, centre: Array) -> tuple
 
 
 def _templates(anatomy: _Anatomy, level: Level, settings: MatchSettings | None) -> Templates:
-    """Templates of one level inside the body, in the region and of the content asked for (any, without settings)."""
+    """Templates of one level inside the body; with settings, in their region and of their content only."""
     allowed = _on_grid(anatomy.core, anatomy.coarse.grid, level.grid)
     if settings is not None:
         allowed &= content_mask(level, settings.content)

@@ -48,8 +48,8 @@ def make_level(
     spacing_mm
         Wanted distance between samples.
     interpolate
-        Where the volume is coarser than wanted along an axis: True interpolates with cubic B-splines (needs values
-        without NaN), False keeps the coarse samples as they are.
+        Where the volume is coarser than wanted along an axis: True interpolates with cubic B-splines (needs
+        values without NaN), False keeps the coarse samples as they are.
     """
     plans = [
         _plan_axis(values.shape[axis], float(grid.spacing_mm[2 - axis]), spacing_mm, interpolate)

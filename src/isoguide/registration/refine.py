@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from isoguide.geometry.frames import Array
@@ -24,8 +23,9 @@ OUTLIER_SCALES = 4.685
 class Fit:
     """Where a refinement ended and what each patch said there.
 
-    ``daily_from_planning`` (4, 4); per patch: ``correlation`` (NaN outside the daily image), ``weight``, and ``gradient``
-    (patches, 6), which is near zero in the weighted sum at the optimum. ``normal`` is the weighted 6x6 sum of information.
+    ``daily_from_planning`` (4, 4); per patch: ``correlation`` (NaN outside the daily image), ``weight``, and
+    ``gradient`` (patches, 6), whose weighted sum is near zero at the optimum. ``normal`` is the weighted 6x6
+    sum of information.
     """
 
     daily_from_planning: Array
@@ -38,7 +38,7 @@ class Fit:
 
     @property
     def evidence(self) -> float:
-        """Log-likelihood of the pose up to a constant: what the weights climb, so that answers can be compared."""
+        """Log-likelihood of the pose up to a constant: what the weights climb; compares answers."""
         shown = np.clip(self.correlation[np.isfinite(self.correlation)], 0.0, 1.0)
         return float(-np.log(1.0 - shown**2 + NOISE_FLOOR).sum())
 
@@ -58,7 +58,7 @@ def small_motion(parameters_mm: Array, centre_mm: Array) -> Array:
 
 
 def displacement_mm(first: Array, second: Array, points_mm: Array) -> Array:
-    """Distance (n,) on the planning CT between two answers, at planning points (n, 3); matrices daily from planning."""
+    """Distance (n,) mm on the planning CT between two matrices daily from planning, at its points (n, 3)."""
     moved = points_mm @ second[:3, :3].T + second[:3, 3]
     back = (moved - first[:3, 3]) @ first[:3, :3]
     return np.asarray(np.linalg.norm(back - points_mm, axis=1))
@@ -87,7 +87,7 @@ def refine(
         fit = _evaluate(templates, daily, index_from_xyz, pose, taken, float(length))
         if taken >= steps or length < tolerance_mm or not fit.weight.any():
             return fit
-        step = _solve(fit, templates, basis)
+        step = _solve(fit, basis)
         longest = float(np.abs(step).max())
         limit = 2.0 * templates.spacing_mm
         if longest > limit:
@@ -126,12 +126,12 @@ def _agreement(templates: Templates, gradient: Array, weight: Array) -> Array:
     wish = gradient - templates.information @ common
     distance = np.sqrt(weight * (wish**2).sum(axis=1) / np.trace(templates.information, axis1=1, axis2=2))
     scale = 1.4826 * float(np.median(distance[weight > 0.0])) + 1e-12
-    return np.clip(1.0 - (distance / (OUTLIER_SCALES * scale)) ** 2, 0.0, None) ** 2
+    tukey: Array = np.clip(1.0 - (distance / (OUTLIER_SCALES * scale)) ** 2, 0.0, None) ** 2
+    return tukey
 
 
-def _solve(fit: Fit, templates: Templates, basis: Array) -> NDArray[np.float64]:
-    del templates
+def _solve(fit: Fit, basis: Array) -> Array:
     normal = basis.T @ fit.normal @ basis
     damped = normal + DAMPING * np.trace(normal) / len(normal) * np.eye(len(normal))
-    step: NDArray[np.float64] = basis @ np.linalg.solve(damped, basis.T @ (fit.weight @ fit.gradient))
+    step: Array = basis @ np.linalg.solve(damped, basis.T @ (fit.weight @ fit.gradient))
     return step

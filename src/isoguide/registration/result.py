@@ -24,8 +24,8 @@ class Verdict(StrEnum):
 class Uncertainty:
     """Uncertainty of ``planning_from_daily`` as a small motion in planning LPS about ``centre_mm``.
 
-    The true transform is ``exp(xi) @ estimate`` with ``xi = (translation mm, rotation rad)``, so that a point x of the
-    planning CT is wrong by ``translation + rotation × (x - centre)``.
+    The true transform is ``exp(xi) @ estimate`` with ``xi = (translation mm, rotation rad)``, so that a point
+    x of the planning CT is wrong by ``translation + rotation × (x - centre)``.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ class RegionResidual:
 class Alternative:
     """A competing answer, started ``pitches`` vertebrae along the spine, judged on context outside the match.
 
-    ``offset_mm`` is where it ended relative to the answer; ``similarity`` is on the common context; ``log_odds``
-    says how much better the answer explains the images (negative: the alternative is better).
+    ``offset_mm`` is where it ended relative to the answer; ``similarity`` is on the common context;
+    ``log_odds`` says how much better the answer explains the images (negative: the alternative is better).
     """
 
     pitches: int
@@ -123,8 +123,9 @@ class Quality:
 class Registration:
     """The answer of :func:`isoguide.registration.register_volumes`.
 
-    ``planning_from_daily`` maps the day's image to the planning CT (LPS mm); it is None exactly when the verdict is
-    "not available". ``unconstrained`` is the 6-DoF answer where fewer degrees of freedom were asked for.
+    ``planning_from_daily`` maps the day's image to the planning CT (LPS mm); it is None exactly when the
+    verdict is "not available". ``unconstrained`` is the 6-DoF answer where fewer degrees of freedom were asked
+    for.
     """
 
     verdict: Verdict

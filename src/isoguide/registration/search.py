@@ -31,7 +31,7 @@ LEAST_OVERLAP = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanningSpectrum:
-    """The planning side of the search, transformed once per plan: values, squares and mask around a centre."""
+    """Planning side of the search, transformed once per plan: values, squares and mask about a centre."""
 
     centre_mm: Array
     mask: NDArray[np.complex64]
@@ -48,8 +48,8 @@ class Candidate:
 
 
 def planning_spectrum(level: Level, centre_mm: Array) -> PlanningSpectrum:
-    """Transform the planning CT around ``centre_mm``; values must be near HU with the room already removed."""
-    values, mask = _on_lattice(level, centre_mm, np.eye(3), centre_mm)
+    """Transform the planning CT around ``centre_mm``; values near HU, the room already removed."""
+    values, mask = _on_lattice(level, centre_mm, np.eye(3), whole=True)
     return PlanningSpectrum(centre_mm, _transform(mask), _transform(values), _transform(values**2))
 
 
@@ -80,7 +80,7 @@ def search(
 def _translations(
     planning: PlanningSpectrum, daily: Level, daily_centre_mm: Array, rotation: Array, *, peaks: int
 ) -> list[Candidate]:
-    values, mask = _on_lattice(daily, daily_centre_mm, rotation, None)
+    values, mask = _on_lattice(daily, daily_centre_mm, rotation, whole=False)
     if mask.sum() < 50:
         return []
     correlation = _masked_correlation(planning, values, mask)
@@ -107,7 +107,7 @@ def _masked_correlation(planning: PlanningSpectrum, values: Float32, mask: Float
 
 
 def _peaks(correlation: Array, count: int) -> list[NDArray[np.int64]]:
-    """Indices of the highest local maxima within the largest shift, as signed (k, j, i) shifts."""
+    """Find the highest local maxima within the largest shift, as signed (k, j, i) shifts."""
     reach = int(LARGEST_SHIFT_MM // LATTICE_MM)
     window = np.take(
         np.take(np.take(correlation, range(-reach, reach + 1), 0), range(-reach, reach + 1), 1),
@@ -128,22 +128,20 @@ def _inverse(spectrum: NDArray[np.complex64]) -> Array:
     return np.asarray(fft.irfftn(spectrum, s=(LATTICE,) * 3), dtype=np.float64)
 
 
-def _on_lattice(
-    level: Level, centre_mm: Array, rotation: Array, whole_around_mm: Array | None
-) -> tuple[Float32, Float32]:
+def _on_lattice(level: Level, centre_mm: Array, rotation: Array, *, whole: bool) -> tuple[Float32, Float32]:
     """Sample a level on the lattice turned by ``rotation`` about ``centre_mm``; index 0 is the centre, wrapped.
 
-    Returns values (0 where unknown) and mask, both [k, j, i]; without ``whole_around_mm`` only the cube of
+    Returns values (0 where unknown) and mask, both [k, j, i]; unless ``whole``, only the cube of
     ±:data:`DAILY_HALF_MM` is filled.
     """
-    half = LATTICE // 2 if whole_around_mm is not None else int(DAILY_HALF_MM // LATTICE_MM)
-    reach = np.arange(-half, half if whole_around_mm is not None else half + 1)
+    half = LATTICE // 2 if whole else int(DAILY_HALF_MM // LATTICE_MM)
+    reach = np.arange(-half, half if whole else half + 1)
     k, j, i = np.meshgrid(reach, reach, reach, indexing="ij")
     offsets = np.stack([i, j, k], axis=-1).reshape(-1, 3) * LATTICE_MM
     index = np.rint(level.grid.index(offsets @ rotation.T + centre_mm)).astype(np.int64)
     size = np.array(level.grid.shape[::-1])
     inside = ((index >= 0) & (index < size)).all(axis=1)
-    x, y, z = np.where(inside[:, None], index, 0).T
+    x, y, z = np.where(np.expand_dims(inside, 1), index, 0).T
     sampled = np.where(inside, level.values[z, y, x], np.nan)
     known = np.isfinite(sampled)
     values = np.zeros((LATTICE,) * 3, dtype=np.float32)

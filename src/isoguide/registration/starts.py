@@ -29,10 +29,10 @@ class Starts:
 
 
 def best_of_starts(prepared: PreparedPlanning, daily: Level, pose: Array) -> tuple[Fit, Starts]:
-    """Refine from ``pose``, from four displaced poses, and from what the head-side and foot-side halves want alone.
+    """Refine from ``pose``, from four displaced poses, and from where the upper and lower half go alone.
 
-    The halves matter where the patient bends: each may follow another bone, and the answer is the one that explains
-    most of the region.
+    The halves matter where the patient bends: each may follow another bone, and the answer is the one that
+    explains most of the region.
     """
     first = _refine(prepared, daily, pose)
     turn_mm = np.deg2rad(TURN_DEG) * LEVER_MM

@@ -14,14 +14,14 @@ Float32 = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
 LEVER_MM = 50.0
-"""Rotations are measured as the shift they cause at this distance from the centre, so that all six are in mm."""
+"""Rotations are measured as the shift they cause this far from the centre, so that all six are in mm."""
 PATCH = 5
 """Samples along the edge of a patch."""
 STRIDE = 2
 """Every second node per axis may be the centre of a patch."""
 NOISE_HU = 25.0
 MODEL_ERROR = 0.05
-"""Share of a patch's own contrast that a daily image may get wrong (scatter, hardening, small deformation)."""
+"""Share of a patch's own contrast that a daily image may get wrong: scatter, hardening, deformation."""
 CELL_MM = 24.0
 """Patches are spread over cells of this size; each further patch in a cell counts for less."""
 
@@ -30,9 +30,10 @@ CELL_MM = 24.0
 class Templates:
     """Patches of one resolution.
 
-    ``centres_mm`` (patches, 3) planning LPS; ``offsets_mm`` (samples, 3); ``values`` (patches, samples), zero mean and
-    unit length; ``derivatives`` (patches, 6, samples) per mm of (tx, ty, tz, rx, ry, rz) about ``centre_mm``, orthogonal
-    to the values and the constant; ``information`` (patches, 6, 6) their products; ``cells`` (patches,) spatial groups.
+    ``centres_mm`` (patches, 3) planning LPS; ``offsets_mm`` (samples, 3); ``values`` (patches, samples), zero
+    mean and unit length; ``derivatives`` (patches, 6, samples) per mm of (tx, ty, tz, rx, ry, rz) about
+    ``centre_mm``, orthogonal to the values and the constant; ``information`` (patches, 6, 6) their products;
+    ``cells`` (patches,) spatial groups.
     """
 
     spacing_mm: float
@@ -62,7 +63,7 @@ class Templates:
 
 
 def motion_jacobian(points_mm: Array, centre_mm: Array) -> Array:
-    """Derivative (..., 3, 6) of a point by (tx, ty, tz, rx, ry, rz), all in mm, about ``centre_mm``."""
+    """Return the derivative (..., 3, 6) of points by (tx, ty, tz, rx, ry, rz), in mm about ``centre_mm``."""
     lever = (np.asarray(points_mm) - centre_mm) / LEVER_MM
     jacobian = np.zeros((*lever.shape[:-1], 3, 6))
     jacobian[..., [0, 1, 2], [0, 1, 2]] = 1.0
@@ -83,7 +84,7 @@ def make_templates(level: Level, allowed: BoolArray, centre_mm: Array, count: in
 
 
 def _choose(level: Level, allowed: BoolArray, centre_mm: Array, count: int) -> NDArray[np.int64]:
-    """Indices (n, 3) [k, j, i] of the patches that together say most about the least certain motions."""
+    """Pick the patches, (n, 3) [k, j, i], that together say most about the least certain motions."""
     if min(level.values.shape) < PATCH + 2:
         return np.empty((0, 3), dtype=np.int64)
     axes, tensor, variance = _local_structure(level)
@@ -106,8 +107,8 @@ def _choose(level: Level, allowed: BoolArray, centre_mm: Array, count: int) -> N
 def _local_structure(level: Level) -> tuple[list[NDArray[np.int64]], Float32, Float32]:
     """Mean gradient products and grey-value variance of every second patch.
 
-    Returns the node indices per axis (k, j, i), the products xx, xy, xz, yy, yz, zz (6, k, j, i) per mm² in LPS, and the
-    variance (k, j, i).
+    Returns the node indices per axis (k, j, i), the products xx, xy, xz, yy, yz, zz (6, k, j, i) per mm² in
+    LPS, and the variance (k, j, i).
     """
     margin = PATCH // 2
     axes = [np.arange(margin, size - margin, STRIDE) for size in level.values.shape]
@@ -157,7 +158,7 @@ def _rank_in_cell(cells: NDArray[np.int64], score: Array) -> NDArray[np.int64]:
 
 
 def build_templates(level: Level, nodes: NDArray[np.int64], centre_mm: Array) -> Templates:
-    """Build the patches centred on these nodes (n, 3) [k, j, i], which keep PATCH // 2 + 1 off every border."""
+    """Build the patches centred on nodes (n, 3) [k, j, i] that keep PATCH // 2 + 1 off every border."""
     margin = PATCH // 2
     steps = np.stack(np.meshgrid(*[np.arange(-margin, margin + 1)] * 3, indexing="ij"), axis=-1).reshape(
         -1, 3
@@ -197,7 +198,7 @@ def build_templates(level: Level, nodes: NDArray[np.int64], centre_mm: Array) ->
 
 
 def _derivatives(gradient: Float32, lever: Float32) -> Float32:
-    """Derivative (n, 6, samples) of each sample by the six motions: the gradient, and the lever crossed with it."""
+    """Differentiate samples by the six motions, (n, 6, samples): the gradient, and the lever crossed with it."""
     gx, gy, gz = gradient[:, 0], gradient[:, 1], gradient[:, 2]
     x, y, z = lever[..., 0], lever[..., 1], lever[..., 2]
     return np.stack([gx, gy, gz, y * gz - z * gy, z * gx - x * gz, x * gy - y * gx], axis=1)
