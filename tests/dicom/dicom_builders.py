@@ -94,7 +94,7 @@ def write_series(
         ds = ct_slice(k, series=series, syntax=syntax)
         ds.FrameOfReferenceUID = frame
         edit(ds, k)
-        paths.append(save(ds, folder / f"{(k * 7) % 11}-{series[-2:]}.bin"))
+        paths.append(save(ds, folder / f"{(k * 7) % 31}-{series[-2:]}.bin"))
     return paths
 
 

@@ -97,9 +97,9 @@ def _fill_padding(values: VolumeValues, pixels: Sequence[StoredPixels]) -> None:
     padded = [(plane, found.is_padding) for plane, found in zip(values, pixels, strict=True)]
     if all(mask is None for _, mask in padded):
         return
-    lowest = [plane.min() if mask is None else plane[~mask].min(initial=np.inf) for plane, mask in padded]
-    smallest = float(np.min(np.array(lowest, dtype=np.float64)))
-    fill = max(AIR_HU, smallest) if np.isfinite(smallest) else AIR_HU
+    real = [plane if mask is None else plane[~mask] for plane, mask in padded]
+    smallest = min((float(one.min()) for one in real if one.size), default=AIR_HU)
+    fill = max(AIR_HU, smallest)
     for plane, mask in padded:
         if mask is not None:
             plane[mask] = fill

@@ -54,7 +54,7 @@ DAMAGE: Final = (
     AttributeError,
     NotImplementedError,
     OverflowError,
-    RecursionError,
+    RuntimeError,
     MemoryError,
     struct.error,
     zlib.error,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from pydicom.dataset import Dataset
 
 from isoguide.dicom.item import Item
 from isoguide.dicom.scan import DicomFile, FoundSeries
@@ -95,7 +96,7 @@ def _frame_slice(file: DicomFile, index: int, frame: Item, shared: Item | None) 
     def group(keyword: str) -> Item:
         found = frame.first(keyword) or (shared.first(keyword) if shared else None)
         source = f"{file.item.source} frame {index + 1}"
-        return Item(found.dataset if found else type(file.item.dataset)(), source)
+        return Item(found.dataset if found else Dataset(), source)
 
     groups = tuple(
         group(keyword)
