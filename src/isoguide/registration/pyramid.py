@@ -1,6 +1,7 @@
 """Coarser copies of a volume on its own axes, made by one separable pass per axis."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,10 +9,12 @@ from scipy import ndimage
 
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
+from isoguide.images.volume import VolumeValues
 from isoguide.kernels.filtering import filter_axis
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
+Values = TypeVar("Values", Float32, VolumeValues)
 
 SMOOTHING_PER_SPACING = 0.6
 """Gaussian sigma in units of the new spacing: at 0.6 what folds back above Nyquist is below 1 %."""
@@ -36,9 +39,7 @@ class _AxisPlan:
     prefilter: bool
 
 
-def make_level(
-    grid: Grid, values: Float32 | NDArray[np.int16], spacing_mm: float, *, interpolate: bool
-) -> Level:
+def make_level(grid: Grid, values: VolumeValues, spacing_mm: float, *, interpolate: bool) -> Level:
     """Bring a volume to about ``spacing_mm`` along each of its own axes.
 
     Parameters
@@ -52,25 +53,27 @@ def make_level(
         values without NaN), False keeps the coarse samples as they are.
     """
     plans = [
-        _plan_axis(values.shape[axis], float(grid.spacing_mm[2 - axis]), spacing_mm, interpolate)
+        _plan_axis(values.shape[axis], float(grid.spacing_mm[2 - axis]), spacing_mm, interpolate=interpolate)
         for axis in range(3)
     ]
-    current = values
     # The axis that throws most data away goes first, the one that adds samples last.
-    for axis in sorted(range(3), key=lambda axis: len(plans[axis].first) / values.shape[axis]):
-        plan = plans[axis]
-        if plan.prefilter:
-            current = ndimage.spline_filter1d(current, order=3, axis=axis, output=np.float32, mode="mirror")
-        current = filter_axis(np.ascontiguousarray(current), axis, plan.first, plan.weights)
-    shape = (current.shape[0], current.shape[1], current.shape[2])
+    first, second, third = sorted(range(3), key=lambda axis: len(plans[axis].first) / values.shape[axis])
+    filtered = _along(_along(_along(values, first, plans), second, plans), third, plans)
+    shape = (filtered.shape[0], filtered.shape[1], filtered.shape[2])
     out_spacing = np.array([plan.spacing_mm for plan in reversed(plans)])
-    current.flags.writeable = False
-    return Level(Grid(grid.frame, shape, out_spacing, grid.origin_mm, grid.direction), current)
+    filtered.flags.writeable = False
+    return Level(Grid(grid.frame, shape, out_spacing, grid.origin_mm, grid.direction), filtered)
 
 
-def crop(
-    grid: Grid, values: NDArray[np.int16] | Float32, low_mm: Array, high_mm: Array
-) -> tuple[Grid, Float32 | NDArray[np.int16]]:
+def _along(values: VolumeValues, axis: int, plans: list[_AxisPlan]) -> Float32:
+    plan = plans[axis]
+    if plan.prefilter:
+        coefficients = ndimage.spline_filter1d(values, order=3, axis=axis, output=np.float32, mode="mirror")
+        return filter_axis(np.ascontiguousarray(coefficients), axis, plan.first, plan.weights)
+    return filter_axis(values, axis, plan.first, plan.weights)
+
+
+def crop(grid: Grid, values: Values, low_mm: Array, high_mm: Array) -> tuple[Grid, Values]:
     """Cut out the voxels between two opposite corners given in the grid's frame; empty boxes keep one voxel.
 
     Returns the grid of the part and its values (C-contiguous copy).
@@ -82,28 +85,30 @@ def crop(
     last = np.array(grid.shape[::-1]) - 1
     low = np.clip(np.floor(index.min(axis=0)), 0, last).astype(int)
     high = np.clip(np.ceil(index.max(axis=0)), 0, last).astype(int) + 1
-    part = np.ascontiguousarray(values[low[2] : high[2], low[1] : high[1], low[0] : high[0]])
+    part = values[low[2] : high[2], low[1] : high[1], low[0] : high[0]].copy()
     shape = (part.shape[0], part.shape[1], part.shape[2])
     return Grid(grid.frame, shape, grid.spacing_mm, grid.xyz(low.astype(np.float64)), grid.direction), part
 
 
-def _plan_axis(count: int, old_mm: float, new_mm: float, interpolate: bool) -> _AxisPlan:  # noqa: FBT001 - private
+def _plan_axis(count: int, old_mm: float, new_mm: float, *, interpolate: bool) -> _AxisPlan:
+    positions = np.arange(int((count - 1) * old_mm / new_mm) + 1, dtype=np.float64) * (new_mm / old_mm)
     if new_mm < UPSAMPLE_BELOW * old_mm:
         if not interpolate or count < 4:
             return _AxisPlan(np.arange(count), np.ones((count, 1), np.float32), old_mm, prefilter=False)
-        positions = np.arange(int((count - 1) * old_mm / new_mm) + 1) * (new_mm / old_mm)
         first, weights = _cubic_weights(positions, count)
         return _AxisPlan(first, weights, new_mm, prefilter=True)
-    positions = np.arange(int((count - 1) * old_mm / new_mm) + 1) * (new_mm / old_mm)
     first, weights = _gaussian_weights(positions, count, SMOOTHING_PER_SPACING * new_mm / old_mm)
     return _AxisPlan(first, weights, new_mm, prefilter=False)
 
 
 def _gaussian_weights(positions: Array, count: int, sigma: float) -> tuple[Int64, Float32]:
-    taps = min(count, 2 * int(np.ceil(TAIL_SIGMAS * sigma)))
-    first = np.clip(np.floor(positions).astype(np.int64) - taps // 2 + 1, 0, count - taps)
+    taps = min(count, 2 * int(np.ceil(TAIL_SIGMAS * sigma)) + 1)
+    first = np.clip(np.rint(positions).astype(np.int64) - taps // 2, 0, count - taps)
     distance = first[:, None] + np.arange(taps) - positions[:, None]
     weights = np.exp(-0.5 * (distance / sigma) ** 2)
+    # Cut tails would shift the image by a hundredth of a voxel: tilt the weights until a ramp is kept.
+    lean = (weights * distance).sum(axis=1) / (weights * distance**2).sum(axis=1)
+    weights *= 1.0 - lean[:, None] * distance
     return first, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
