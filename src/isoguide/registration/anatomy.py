@@ -22,7 +22,7 @@ AIR_HU, WATER_HU = -1000.0, 20.0
 NOT_AIR = 0.25
 """Above this share of the grey range a voxel is no longer air, lung or the blur of its edge."""
 THIN_MM = 12.0
-"""Couch tops, cushions and mask shells are thinner than this: opening the body by half of it cuts them off."""
+"""Couch tops, cushions and mask shells are thinner than this: opening the body by half of it cuts them."""
 BONE_SHARE = 0.08
 """A patch of which this share is bone shows an edge of it."""
 USUAL_PITCH_MM = 30.0
@@ -34,8 +34,8 @@ LEAST_PERIODICITY = 0.2
 def grey_to_hu(volume: Volume) -> tuple[float, float]:
     """Return scale and offset that bring grey values near Hounsfield units: (1, 0) for calibrated CT.
 
-    For uncalibrated images the darkest value is taken for air and the most frequent value clearly above it for
-    soft tissue; good enough to find bodies and bones, not for dose.
+    For uncalibrated images the darkest value is taken for air and the most frequent value clearly above it
+    for soft tissue; good enough to find bodies and bones, not for dose.
     """
     if volume.is_hounsfield:
         return 1.0, 0.0

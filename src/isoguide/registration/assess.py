@@ -1,5 +1,7 @@
 """How sure a match is and why to believe it: covariance, residual map, backward match, other vertebrae."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -11,24 +13,24 @@ from isoguide.registration.refine import Fit, displacement_mm, refine
 from isoguide.registration.result import Alternative, RegionResidual, Uncertainty
 from isoguide.registration.templates import LEVER_MM, PATCH, Templates, build_templates
 
-INFLATION = 1.3
-"""Calibrated on simulated cases: what neighbouring patches get wrong together is not seen by the sum over cells."""
-FLOOR_MM = 0.02
-"""Interpolation and resolution leave about this much however many patches agree."""
+INFLATION = 1.6
+"""Calibrated on simulated cases: the sum over cells misses what neighbouring patches get wrong together."""
+FLOOR_MM: Final = np.array([0.014, 0.014, 0.014, 0.006, 0.006, 0.006])
+"""Interpolation and resolution leave about this much in shift and (at the lever) rotation, however many agree."""
 CHI2_95_3 = 7.814728
 """95 % quantile of the chi-square distribution with three degrees of freedom."""
 REGION_MM = 36.0
 LEAST_IN_REGION = 8
 BACKWARD_PATCHES = 700
 INDEPENDENT_SAMPLES = 6.0
-"""Neighbouring samples repeat each other: a patch of 125 counts as about this many independent comparisons."""
+"""Neighbouring samples repeat each other: a patch of 125 counts as about this many comparisons."""
 
 
 def covariance_mm(fit: Fit, templates: Templates, basis: Array) -> Array:
-    """Cluster-robust covariance (6, 6) of the six parameters in mm about the templates' centre.
+    """Estimate the cluster-robust covariance (6, 6) of the parameters in mm about the templates' centre.
 
-    Patches of one cell of 24 mm count as one observation. Source: Cameron & Miller, "A practitioner's guide to
-    cluster-robust inference", J. Human Resources 50 (2015) 317.
+    Patches of one cell of 24 mm count as one observation. Source: Cameron & Miller, "A practitioner's guide
+    to cluster-robust inference", J. Human Resources 50 (2015) 317.
     """
     used = fit.weight > 0.0
     scores = fit.weight[used, None] * fit.gradient[used]
@@ -39,11 +41,12 @@ def covariance_mm(fit: Fit, templates: Templates, basis: Array) -> Array:
     bread = basis @ np.linalg.pinv(basis.T @ fit.normal @ basis) @ basis.T
     correction = clusters / max(clusters - basis.shape[1], 1)
     spread = bread @ (correction * sums.T @ sums) @ bread
-    return INFLATION**2 * spread + FLOOR_MM**2 * basis @ basis.T
+    covariance: Array = INFLATION**2 * spread + basis @ basis.T @ np.diag(FLOOR_MM**2) @ basis @ basis.T
+    return covariance
 
 
 def uncertainty(fit: Fit, prepared: PreparedPlanning, basis: Array) -> Uncertainty:
-    """Covariance as translation (mm) and rotation (rad) about the isocentre, and its largest effect at the target."""
+    """Covariance of translation (mm) and rotation (rad) about the isocentre, and its effect at the target."""
     scale = np.diag([1.0, 1.0, 1.0, 1.0 / LEVER_MM, 1.0 / LEVER_MM, 1.0 / LEVER_MM])
     covariance = scale @ covariance_mm(fit, prepared.fine, basis) @ scale
     answer = Uncertainty(prepared.centre_mm, covariance, 0.0)
@@ -74,7 +77,7 @@ def motion_in_words(direction: Array) -> str:
 
 
 def residual_map(fit: Fit, templates: Templates) -> tuple[RegionResidual, ...]:
-    """How each region of 36 mm would still shift by itself: zero for a rigid patient, deformation otherwise."""
+    """How each region of 36 mm would shift by itself: zero for a rigid patient, deformation otherwise."""
     used = np.flatnonzero(np.isfinite(fit.correlation))
     cell = np.floor((templates.centres_mm[used] - templates.centre_mm) / REGION_MM + 0.5).astype(np.int64)
     regions, group = np.unique(cell, axis=0, return_inverse=True)
@@ -86,7 +89,7 @@ def residual_map(fit: Fit, templates: Templates) -> tuple[RegionResidual, ...]:
             continue
         normal = np.einsum("p,pij->ij", weight, templates.information[members][:, :3, :3])
         normal += 0.02 * np.trace(normal) / 3.0 * np.eye(3)
-        # The step moves the template onto the image; where the anatomy went on the day is the other way round.
+        # The step moves the template onto the image; where the anatomy went is the other way round.
         shift = -np.linalg.solve(normal, weight @ fit.gradient[members, :3])
         centre = templates.centres_mm[members].mean(axis=0)
         found.append(RegionResidual(centre, shift, float(fit.correlation[members].mean()), len(members)))
@@ -94,27 +97,25 @@ def residual_map(fit: Fit, templates: Templates) -> tuple[RegionResidual, ...]:
 
 
 def backward_inconsistency_mm(fit: Fit, daily: Level, prepared: PreparedPlanning, basis: Array) -> float:
-    """Largest distance at the target between the answer and the answer with planning and daily exchanged."""
+    """Largest distance at the target between the answer and that with planning and daily exchanged."""
     pose = fit.daily_from_planning
     order = np.argsort(-fit.weight, kind="stable")[:BACKWARD_PATCHES]
     centres = prepared.fine.centres_mm[np.sort(order)] @ pose[:3, :3].T + pose[:3, 3]
     nodes = np.unique(np.rint(daily.grid.index(centres)).astype(np.int64)[:, ::-1], axis=0)
     margin = PATCH // 2 + 1
-    fits = ((nodes >= margin) & (nodes < np.array(daily.values.shape) - margin)).all(axis=1)
-    nodes = nodes[fits]
+    nodes = nodes[np.all((nodes >= margin) & (nodes < np.array(daily.values.shape) - margin), axis=1)]
     if len(nodes) == 0:
         return float("inf")
     centre = pose[:3, :3] @ prepared.centre_mm + pose[:3, 3]
     templates = build_templates(daily, nodes, centre)
-    usable = np.isfinite(templates.information).all(axis=(1, 2))
+    usable = np.flatnonzero(np.isfinite(templates.information).all(axis=(1, 2)))
     turned = np.kron(np.eye(2), pose[:3, :3]) @ basis
-    inverse = np.linalg.inv(pose)
+    inverse = np.asarray(np.linalg.inv(pose), dtype=np.float64)
     back = refine(templates.subset(usable), prepared.fine_level, inverse, turned, steps=8, tolerance_mm=0.01)
     if not back.weight.any():
         return float("inf")
-    return float(
-        displacement_mm(pose, np.linalg.inv(back.daily_from_planning), prepared.target_points_mm).max()
-    )
+    returned = np.asarray(np.linalg.inv(back.daily_from_planning), dtype=np.float64)
+    return float(displacement_mm(pose, returned, prepared.target_points_mm).max())
 
 
 def vertebral_alternatives(
@@ -122,8 +123,8 @@ def vertebral_alternatives(
 ) -> tuple[Alternative, ...]:
     """Start one and two vertebral pitches up and down and compare on everything the daily image shows.
 
-    ``levels`` are the daily image at 6 mm (context) and 3 mm (region). Best competitor first; starts that came back
-    to the answer are left out.
+    ``levels`` are the daily image at 6 mm (context) and 3 mm (region). Best competitor first; starts that
+    came back to the answer are left out.
     """
     coarse, middle = levels
     here = refine(prepared.coarse, coarse, fit.daily_from_planning, basis, steps=0, tolerance_mm=0.0)
@@ -145,7 +146,7 @@ def vertebral_alternatives(
 
 
 def _log_odds(here: Array, there: Array) -> float:
-    """Log-likelihood ratio of two poses over the patches that both show, for normal noise of unknown strength."""
+    """Log-likelihood ratio of two poses over the patches both show, for normal noise of unknown strength."""
     both = np.isfinite(here) & np.isfinite(there)
     if not both.any():
         return float("inf")
@@ -154,7 +155,7 @@ def _log_odds(here: Array, there: Array) -> float:
 
 
 def without_rotation(pose: Array, centre_mm: Array, yaw_axis: NDArray[np.float64] | None) -> Array:
-    """Drop the rotation of a pose, or keep only its part about ``yaw_axis``, holding the image of ``centre_mm``."""
+    """Drop the rotation of a pose, or all but that about ``yaw_axis``; ``centre_mm`` stays where it is."""
     reduced = np.eye(4)
     if yaw_axis is not None:
         turn = Rotation.from_matrix(pose[:3, :3]).as_rotvec() @ yaw_axis

@@ -22,11 +22,11 @@ from isoguide.registration.verdict import LEAST_OVERLAP_FRACTION, Evidence, judg
 
 ALGORITHM = "patch-NCC inverse-compositional Gauss-Newton 1"
 DAILY_HALF_MM = 230.0
-"""Of the day's image this much around the machine isocentre is used: the region, its largest offset, and context."""
+"""This much of the day's image around the machine isocentre is used: region, largest offset, context."""
 COARSE_STEPS, FINE_STEPS = 25, 15
 TOLERANCE_MM = {COARSE_MM: 0.05, MIDDLE_MM: 0.02, FINE_MM: 0.003}
 CONVINCING = 0.7
-"""Mean correlation at 6 mm above which a start has found the place; below it rotations are searched as well."""
+"""Mean correlation at 6 mm above which a start has found the place; below it rotations are searched."""
 LEAST_SHOWN = 25
 """Patches a coarse fit needs in the daily image to count."""
 
@@ -51,8 +51,8 @@ def register_volumes(
     daily
         CT or cone-beam CT in the daily frame; grey values need not be Hounsfield units.
     initial
-        Planning from daily as the patient should be: the machine isocentre on the plan isocentre. The truth may be
-        up to ±50 mm and ±15° per axis away.
+        Planning from daily as the patient should be: the machine isocentre on the plan isocentre. The truth
+        may be up to ±50 mm and ±15° per axis away.
     progress
         Called with the fraction done.
 
@@ -67,7 +67,10 @@ def register_volumes(
         If ``initial`` does not take the daily to the planning frame.
     """
     if (initial.to_frame, initial.from_frame) != (PLANNING, DAILY):
-        msg = f"the initial transform must be '{PLANNING} from {DAILY}', not '{initial.to_frame} from {initial.from_frame}'"
+        msg = (
+            f"the initial transform must be '{PLANNING} from {DAILY}', "
+            f"not '{initial.to_frame} from {initial.from_frame}'"
+        )
         raise GeometryError(msg)
     progress(0.0, "reading the field of view")
     start = initial.inverse().matrix
@@ -115,7 +118,7 @@ def _daily_levels(daily: Volume, centre: Array) -> _Daily:
 
 
 def _find(prepared: PreparedPlanning, images: _Daily, start: Array) -> Fit | None:
-    """Best coarse fit from the set-up position and from the peaks of the correlation; None where nothing fits."""
+    """Find the best coarse fit from the set-up position and the peaks of the correlation, if any fits."""
     candidates = [Candidate(start, 0.0)]
     candidates += search(prepared.spectrum, images.coarse, images.centre_mm, rotations=False, keep=4)
     best = _best_coarse(prepared, images, candidates)

@@ -39,8 +39,8 @@ class PreparedPlanning:
     """Everything that depends on the planning CT and the settings only.
 
     ``coarse``, ``middle`` and ``fine`` hold the templates at 6, 3 and 1.5 mm; ``coarse`` sees the whole
-    anatomy around the isocentre, the others the region of match. ``target_points_mm`` (n, 3) is where accuracy
-    is judged.
+    anatomy around the isocentre, the others the region of match. ``target_points_mm`` (n, 3) is where the
+    accuracy is judged.
     """
 
     volume: Volume
@@ -93,7 +93,7 @@ def prepare_planning(
     settings
         Region, content and degrees of freedom.
     target_points_mm
-        (n, 3) planning LPS, where the accuracy matters; a sphere of 30 mm around the isocentre when not given.
+        (n, 3) planning LPS, where accuracy matters; a sphere of 30 mm around the isocentre when not given.
 
     Raises
     ------

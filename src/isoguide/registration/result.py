@@ -124,8 +124,8 @@ class Registration:
     """The answer of :func:`isoguide.registration.register_volumes`.
 
     ``planning_from_daily`` maps the day's image to the planning CT (LPS mm); it is None exactly when the
-    verdict is "not available". ``unconstrained`` is the 6-DoF answer where fewer degrees of freedom were asked
-    for.
+    verdict is "not available". ``unconstrained`` is the 6-DoF answer where fewer degrees of freedom were
+    asked for.
     """
 
     verdict: Verdict

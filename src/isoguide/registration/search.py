@@ -129,7 +129,7 @@ def _inverse(spectrum: NDArray[np.complex64]) -> Array:
 
 
 def _on_lattice(level: Level, centre_mm: Array, rotation: Array, *, whole: bool) -> tuple[Float32, Float32]:
-    """Sample a level on the lattice turned by ``rotation`` about ``centre_mm``; index 0 is the centre, wrapped.
+    """Sample a level on the lattice turned by ``rotation`` about ``centre_mm``, which has index 0, wrapped.
 
     Returns values (0 where unknown) and mask, both [k, j, i]; unless ``whole``, only the cube of
     ±:data:`DAILY_HALF_MM` is filled.

@@ -20,8 +20,8 @@ AUTOMATIC_HALF_WIDTH_MM = 100.0
 class Region:
     """Where the match looks on the planning CT.
 
-    ``low_mm`` and ``high_mm`` are opposite corners of a box in planning LPS; ``mask`` (instead of a box) marks
-    voxels of the planning grid. Build one with :meth:`automatic`, :meth:`box` or :meth:`structure`.
+    ``low_mm`` and ``high_mm`` are opposite corners of a box in planning LPS; ``mask`` (instead of a box)
+    marks voxels of the planning grid. Build one with :meth:`automatic`, :meth:`box` or :meth:`structure`.
     """
 
     name: str

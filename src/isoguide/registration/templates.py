@@ -89,14 +89,14 @@ def _choose(level: Level, allowed: BoolArray, centre_mm: Array, count: int) -> N
         return np.empty((0, 3), dtype=np.int64)
     axes, tensor, variance = _local_structure(level)
     candidate = allowed[np.ix_(*axes)] & (variance > NOISE_HU**2 / 4.0)
-    at = np.nonzero(candidate)
-    nodes = np.stack([axis[index] for axis, index in zip(axes, at, strict=True)], axis=1)
+    k, j, i = np.nonzero(candidate)
+    nodes = np.stack([axes[0][k], axes[1][j], axes[2][i]], axis=1)
     if len(nodes) == 0:
         return nodes
-    local = np.moveaxis(tensor[(slice(None), *at)], 0, -1).astype(np.float64)[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]]
+    local = tensor[:, k, j, i].T.astype(np.float64)[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]]
     jacobian = motion_jacobian(level.grid.xyz(nodes[:, ::-1].astype(np.float64)), centre_mm)
     information = np.einsum("pai,pab,pbj->pij", jacobian, local.reshape(-1, 3, 3), jacobian, optimize=True)
-    information /= (NOISE_HU**2 + MODEL_ERROR * variance[at])[:, None, None]
+    information /= (NOISE_HU**2 + MODEL_ERROR * variance[k, j, i])[:, None, None]
     total = information.sum(axis=0)
     cost = np.linalg.inv(total + 1e-9 * np.trace(total) * np.eye(6))
     score = np.einsum("pij,ij->p", information, cost)
@@ -128,7 +128,8 @@ def _local_structure(level: Level) -> tuple[list[NDArray[np.int64]], Float32, Fl
 
 def _gradient_xyz(level: Level) -> list[Float32]:
     """Central differences per mm along x, y, z (LPS), whatever the orientation of the grid."""
-    along_index = np.gradient(level.values, *level.grid.spacing_mm[::-1].astype(np.float32))[::-1]
+    spacing = level.grid.spacing_mm.astype(np.float32)
+    along_index = [np.gradient(level.values, spacing[axis], axis=2 - axis) for axis in range(3)]
     return _to_lps(level, along_index)
 
 
@@ -198,7 +199,7 @@ def build_templates(level: Level, nodes: NDArray[np.int64], centre_mm: Array) ->
 
 
 def _derivatives(gradient: Float32, lever: Float32) -> Float32:
-    """Differentiate samples by the six motions, (n, 6, samples): the gradient, and the lever crossed with it."""
+    """Differentiate samples by the motions, (n, 6, samples): the gradient, and the lever crossed with it."""
     gx, gy, gz = gradient[:, 0], gradient[:, 1], gradient[:, 2]
     x, y, z = lever[..., 0], lever[..., 1], lever[..., 2]
     return np.stack([gx, gy, gz, y * gz - z * gy, z * gx - x * gz, x * gy - y * gx], axis=1)

@@ -63,8 +63,8 @@ def _impossible(evidence: Evidence) -> list[str]:
         ),
         (
             q.similarity < LEAST_SIMILARITY,
-            f"the images do not show the same anatomy (similarity {q.similarity:.2f}, at least {LEAST_SIMILARITY} "
-            "is needed): is this the right patient and the right body region?",
+            f"the images do not show the same anatomy (similarity {q.similarity:.2f}, "
+            f"at least {LEAST_SIMILARITY} is needed): is this the right patient and the right body region?",
         ),
         (
             q.condition_number > LARGEST_CONDITION,
@@ -78,8 +78,8 @@ def _impossible(evidence: Evidence) -> list[str]:
         ),
         (
             evidence.shift_mm > LARGEST_SHIFT_MM or evidence.angle_deg > LARGEST_ANGLE_DEG,
-            f"the match lies {evidence.shift_mm:.0f} mm and {evidence.angle_deg:.0f}° from the set-up position, beyond "
-            "what can be searched reliably",
+            f"the match lies {evidence.shift_mm:.0f} mm and {evidence.angle_deg:.0f}° from the set-up "
+            "position, beyond what can be searched reliably",
         ),
         (
             bool(q.alternatives) and q.alternatives[0].log_odds < 0.0,
@@ -123,7 +123,8 @@ def _doubts(evidence: Evidence) -> list[str]:
         ),
         (
             evidence.shift_mm > REVIEW_SHIFT_MM or evidence.angle_deg > REVIEW_ANGLE_DEG,
-            f"the correction is large ({evidence.shift_mm:.0f} mm, {evidence.angle_deg:.0f}°): check the set-up",
+            f"the correction is large ({evidence.shift_mm:.0f} mm, {evidence.angle_deg:.0f}°): "
+            "check the set-up",
         ),
     ]
     return [reason for failed, reason in checks if failed]
