@@ -14,6 +14,8 @@ from isoguide.kernels.chunks import run_chunked
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 FAST: set[str] = {"contract", "reassoc", "nsz"}
+FLAT = np.float32(1e-4)
+"""A patch whose grey values vary by less than this share of their mean is flat: only rounding is left in it."""
 
 CORRELATION, LENGTH, GRADIENT = 0, 1, 2
 """Columns of the sums: f·m, then |m - mean(m)|, then d·m for each parameter."""
@@ -89,8 +91,12 @@ def _patch_sums(volume, matrix, centres, steps, f, d, out):  # type: ignore[no-u
         square = np.float32(0.0)
         product = np.float32(0.0)
         for s in range(samples):
-            square += (m[s] - mean) * (m[s] - mean)
+            m[s] -= mean
+            square += m[s] * m[s]
             product += f[p, s] * m[s]
+        if square <= np.float32(samples) * (FLAT * mean) * (FLAT * mean):
+            out[p] = 0.0
+            continue
         out[p, 0] = product
         out[p, 1] = np.sqrt(square)
         for c in range(parameters):
@@ -119,7 +125,7 @@ def patch_sums(
     Returns
     -------
     (patches, 2 + parameters): f·m, |m - mean(m)| and d·m; a row is NaN where the daily image does not show
-    the whole patch.
+    the whole patch, and zero where the daily image is flat.
     """
     out = np.empty((len(centres_mm), 2 + d.shape[1]))
     steps = np.ascontiguousarray((index_from_mm[:, :3] @ offsets_mm.T).astype(np.float32))
@@ -147,8 +153,9 @@ def patch_sums_reference(
         at = base + corner
         weight = np.where(corner, frac, 1.0 - frac).prod(axis=-1)
         m += weight * volume[at[..., 2], at[..., 1], at[..., 0]]
-    centred = m - m.mean(axis=1, keepdims=True)
-    sums = np.column_stack(
-        [(f * m).sum(axis=1), np.linalg.norm(centred, axis=1), np.einsum("pcs,ps->pc", d, m)]
-    )
+    mean = m.mean(axis=1, keepdims=True)
+    centred = m - mean
+    length = np.linalg.norm(centred, axis=1)
+    sums = np.column_stack([(f * centred).sum(axis=1), length, np.einsum("pcs,ps->pc", d, centred)])
+    sums[length <= np.sqrt(m.shape[1]) * FLAT * np.abs(mean[:, 0])] = 0.0
     return np.asarray(np.where(np.expand_dims(inside, 1), sums, np.nan))
