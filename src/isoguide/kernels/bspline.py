@@ -1,7 +1,7 @@
 """Sampling of a cubic B-spline image at the voxels of another grid.
 
-Cubic B-splines (Unser, IEEE Signal Processing Magazine 16(6), 1999) pass through every voxel and shift a smooth
-object without displacing it, which linear interpolation does only on average.
+Cubic B-splines (Unser, IEEE Signal Processing Magazine 16(6), 1999) pass through every voxel and move a
+smooth object without displacing or blurring it, which linear interpolation does only on average.
 """
 
 import numpy as np
@@ -14,11 +14,9 @@ from isoguide.kernels.chunks import run_chunked
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}
 
-
-@njit(**_OPTIONS)
-def _weights(t):  # type: ignore[no-untyped-def]  # compiled: types come from the arguments
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _weights(t: np.float32) -> tuple[np.float32, np.float32, np.float32, np.float32]:
     """Return the four cubic B-spline weights at the fraction t in [0, 1)."""
     u = np.float32(1.0) - t
     sixth = np.float32(1.0 / 6.0)
@@ -28,8 +26,8 @@ def _weights(t):  # type: ignore[no-untyped-def]  # compiled: types come from th
     return w0, w1, np.float32(1.0) - w0 - w1 - w3, w3
 
 
-@njit(**_OPTIONS)
-def _mirror(n, size):  # type: ignore[no-untyped-def]  # compiled: types come from the arguments
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _mirror(n: int, size: int) -> int:
     """Reflect a tap that falls one voxel outside about the outermost voxel centre."""
     if n < 0:
         n = -n
@@ -38,8 +36,10 @@ def _mirror(n, size):  # type: ignore[no-untyped-def]  # compiled: types come fr
     return min(max(n, 0), size - 1)
 
 
-@njit(**_OPTIONS)
-def _row(c, sizes, start, step, shift, out):  # type: ignore[no-untyped-def]  # compiled
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _row(
+    c: Floats, sizes: tuple[int, int, int], start: Matrix, step: Matrix, shift: Floats, out: Floats
+) -> None:
     """Fill one row: position (i, j, k) = start + n step + shift[:, n], clamped to the image."""
     nk, nj, ni = sizes
     shifted = shift.shape[1] > 0
@@ -71,8 +71,10 @@ def _row(c, sizes, start, step, shift, out):  # type: ignore[no-untyped-def]  # 
         out[n] = total
 
 
-@njit(**_OPTIONS)
-def _slab(c, sizes, matrix, shift, out, first_k):  # type: ignore[no-untyped-def]  # compiled
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _slab(
+    c: Floats, sizes: tuple[int, int, int], matrix: Matrix, shift: Floats, out: Floats, first_k: int
+) -> None:
     """Fill the slices of ``out``, the first of which is slice ``first_k`` of the whole."""
     step = matrix[:, 0].copy()
     for k in range(out.shape[0]):

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}
 
-
-@njit(**_OPTIONS)
-def _ellipsoid(x, y, z, centre, axes, inverse, out):  # type: ignore[no-untyped-def]  # compiled
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _ellipsoid(
+    x: Floats, y: Floats, z: Floats, centre: Floats, axes: Matrix, inverse: Floats, out: Floats
+) -> None:
     one = np.float32(1.0)
     tiny = np.float32(1e-6)
     for n in range(out.size):
@@ -25,8 +25,8 @@ def _ellipsoid(x, y, z, centre, axes, inverse, out):  # type: ignore[no-untyped-
         out[n] = level * (level - one) / gradient
 
 
-@njit(**_OPTIONS)
-def _rod(x, y, z, start, along, radii, out):  # type: ignore[no-untyped-def]  # compiled
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _rod(x: Floats, y: Floats, z: Floats, start: Floats, along: Floats, radii: Floats, out: Floats) -> None:
     zero, one = np.float32(0.0), np.float32(1.0)
     length2 = along[0] * along[0] + along[1] * along[1] + along[2] * along[2]
     scale = one / max(length2, np.float32(1e-6))
@@ -36,6 +36,15 @@ def _rod(x, y, z, start, along, radii, out):  # type: ignore[no-untyped-def]  # 
         t = min(max((dx * along[0] + dy * along[1] + dz * along[2]) * scale, zero), one)
         dx, dy, dz = dx - t * along[0], dy - t * along[1], dz - t * along[2]
         out[n] = np.sqrt(dx * dx + dy * dy + dz * dz) - radii[0] - t * slope
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _fillet(first: Floats, second: Floats, radius: np.float32, out: Floats) -> None:
+    half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
+    scale = half / radius
+    for n in range(out.size):
+        h = min(max(half + scale * (second[n] - first[n]), zero), one)
+        out[n] = second[n] + h * (first[n] - second[n]) - radius * h * (one - h)
 
 
 def ellipsoid_distance(
@@ -99,4 +108,27 @@ def rod_distance_reference(
     t = np.clip(points @ along / max(float(along @ along), 1e-6), 0.0, 1.0)
     distance = np.linalg.norm(points - t[..., None] * along, axis=-1) - radii[0] - t * (radii[1] - radii[0])
     result: Floats = distance.astype(np.float32)
+    return result
+
+
+def filleted_union(first: Floats, second: Floats, radius_mm: float) -> Floats:
+    """Return the distance to two solids joined with a fillet (polynomial smooth minimum).
+
+    Parameters
+    ----------
+    first, second
+        Distances to the two, one shape.
+    radius_mm
+        Size of the fillet.
+    """
+    a, b = np.ascontiguousarray(first, dtype=np.float32), np.ascontiguousarray(second, dtype=np.float32)
+    out = np.empty(a.shape, dtype=np.float32)
+    _fillet(a.ravel(), b.ravel(), np.float32(radius_mm), out.reshape(-1))
+    return out
+
+
+def filleted_union_reference(first: Floats, second: Floats, radius_mm: float) -> Floats:
+    """Do the same as :func:`filleted_union` with NumPy."""
+    h = np.clip(0.5 + 0.5 * (second - first) / radius_mm, 0.0, 1.0)
+    result: Floats = (second + h * (first - second) - radius_mm * h * (1.0 - h)).astype(np.float32)
     return result

@@ -9,15 +9,19 @@ from isoguide.virtual.displacement import (
     target_error_mm,
     target_points,
 )
+from isoguide.virtual.examples import ExampleCase, example_case
 from isoguide.virtual.patient_body import patient_only
-from isoguide.virtual.phantom import Phantom, build_phantom
+from isoguide.virtual.phantom import Phantom, Site, build_phantom
 
 __all__ = [
     "DailySettings",
     "Displacement",
+    "ExampleCase",
     "Phantom",
+    "Site",
     "build_phantom",
     "displacement_of",
+    "example_case",
     "patient_only",
     "random_displacement",
     "simulate_daily",

@@ -1,4 +1,4 @@
-"""What an in-room scanner does to an image: each effect is a small function of the grid and a seeded generator."""
+"""What an in-room scanner does to an image: each effect is a small function of grid and generator."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +19,12 @@ T = TypeVar("T")
 WARP_MM = 2.0
 """Standard deviation of the random bend that makes every organ a little irregular and the sides unequal."""
 WARP_KNOT_MM = 55.0
+MUSCLE_HU, MARBLING_HU = np.float32(56.0), np.float32(75.0)
+"""Muscle, and how much darker the fat between its bundles is."""
+FASCIA_MM, FASCIA_HU = 1.3, -85.0
+STRAND_HU = np.float32(55.0)
+"""How much brighter the fibres in fat are."""
+THREAD_KNOT_MM = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +66,7 @@ class Canvas:
     rng
         Bends space, so that straight things come out slightly crooked.
     axes
-        Anatomical positions of the voxel centres along k (z), j (y), i (x), in mm, one-dimensional and ascending.
+        Anatomical positions of the voxel centres along k (z), j (y), i (x), mm, one-dimensional, ascending.
     """
 
     def __init__(self, rng: np.random.Generator, axes: tuple[Floats, Floats, Floats]) -> None:
@@ -73,6 +80,9 @@ class Canvas:
         bends[1] += y[:, None]
         bends[2] += z[:, None, None]
         self._xyz = (bends[0], bends[1], bends[2])
+        threads = smooth_field(rng, axes, THREAD_KNOT_MM, 1.0)
+        self._muscle: Floats = MUSCLE_HU - MARBLING_HU * _threads(threads, 0.0, 0.13)
+        self.strands: Floats = STRAND_HU * _threads(threads, 1.0, 0.1)
         self.edge_mm = np.float32(1.2 * max(float(x[1] - x[0]), float(y[1] - y[0])))
 
     def everywhere(self) -> Coordinates:
@@ -120,6 +130,16 @@ class Canvas:
         view += cover * (np.float32(hu) - view)
         return part
 
+    def muscle(self, part: Part, only_in: "Stencil | None" = None) -> Part:
+        """Fill a solid with marbled muscle under a thin layer of fat. Returns the part."""
+        box = part.box if only_in is None else part.clipped(only_in.box).box
+        shown = part.clipped(box)
+        share = np.float32(1.0) if only_in is None else only_in.at(box)
+        view = self.hu[box]
+        view += self.cover(shown.grown(FASCIA_MM)) * share * (np.float32(FASCIA_HU) - view)
+        view += self.cover(shown) * share * (self._muscle[box] - view)
+        return part
+
     def stencil(self, part: Part) -> "Stencil":
         """Return a solid as something that limits what is painted."""
         return Stencil(part.box, self.cover(part))
@@ -155,13 +175,20 @@ class Canvas:
         )
 
 
+def _threads(field: Floats, level: float, width: float) -> Floats:
+    """1 on the sheets where a random field passes a level, 0 away from them."""
+    sheet = (field - np.float32(level)) * np.float32(1.0 / width)
+    result: Floats = np.exp(-sheet * sheet)
+    return result
+
+
 def _overlap(a: slice, b: slice) -> slice:
     start = max(a.start, b.start)
     return slice(start, max(start, min(a.stop, b.stop)))
 
 
 def _pairs(items: Sequence[T]) -> list[tuple[T, T]]:
-    return list(zip(items[:-1], items[1:], strict=True))
+    return list(pairwise(items))
 
 
 def _corners(points: Sequence[Triple], reach: Sequence[float]) -> tuple[Triple, Triple]:

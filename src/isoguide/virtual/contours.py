@@ -11,11 +11,12 @@ from isoguide.virtual.canvas import Part
 SMALLEST_VERTICES = 6
 """Shorter polygons are specks that nobody draws."""
 
-# Edges of a cell: 0 top, 1 right, 2 bottom, 3 left. For each of the 16 corner patterns (bit 0 top left, 1 top right,
-# 2 bottom right, 3 bottom left inside), the edge where the line enters for each edge where it leaves.
+# Edges of a cell: 0 top, 1 right, 2 bottom, 3 left. For each pattern of inside corners (bit 0 top left, 1 top
+# right, 2 bottom right, 3 bottom left), the edges where lines enter and leave.
 _LINES: dict[int, tuple[tuple[int, int], ...]] = {
     1: ((3, 0),), 2: ((0, 1),), 3: ((3, 1),), 4: ((1, 2),), 5: ((3, 0), (1, 2)), 6: ((0, 2),), 7: ((3, 2),),
-    8: ((2, 3),), 9: ((2, 0),), 10: ((0, 1), (2, 3)), 11: ((2, 1),), 12: ((1, 3),), 13: ((1, 0),), 14: ((0, 3),),
+    8: ((2, 3),), 9: ((2, 0),), 10: ((0, 1), (2, 3)), 11: ((2, 1),), 12: ((1, 3),), 13: ((1, 0),),
+    14: ((0, 3),),
 }  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def closed_contours(part: Part, grid: Grid) -> tuple[Contour, ...]:
     for n, plane in enumerate(part.distance):
         for columns_rows in polygons(plane):
             ijk = np.column_stack(
-                [columns_rows + (i.start, j.start), np.full(len(columns_rows), k.start + n)]
+                [columns_rows + np.array([i.start, j.start]), np.full(len(columns_rows), k.start + n)]
             )
             contours.append(Contour("CLOSED_PLANAR", np.round(grid.xyz(ijk), 2)))
     return tuple(contours)

@@ -1,7 +1,7 @@
 """The day's image of a patient whose displacement is known.
 
-The planning CT is moved exactly as told, sampled on a grid of its own and then spoilt the way in-room images are:
-cut to a cylindrical field of view, rescaled, cupped, streaked, noisy, with another couch.
+The planning CT is moved exactly as told, sampled on a grid of its own and then spoilt the way in-room images
+are: cut to a cylindrical field of view, rescaled, cupped, streaked, noisy, with another couch.
 """
 
 import numpy as np
@@ -40,8 +40,8 @@ def simulate_daily(
 ) -> Volume:
     """Make the day's image of a patient displaced by a known amount.
 
-    Tissue at x of the planning CT appears at ``planning_from_daily.inverse().apply(x)``. What the planning CT does not
-    show (past its first and last slice, or where its edge cuts the body) gets the fill value.
+    Tissue at x of the planning CT appears at ``planning_from_daily.inverse().apply(x)``. What the planning CT
+    does not show (past its first and last slice, or where its edge cuts the body) gets the fill value.
 
     Parameters
     ----------

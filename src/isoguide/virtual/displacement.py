@@ -1,6 +1,6 @@
 """Known displacements of the virtual patient, and how far an estimate of one is from the truth.
 
-Set-up position means that the tissue at the plan isocentre lies at the machine isocentre and nothing is turned. A
+In set-up position the tissue at the plan isocentre lies at the machine isocentre and nothing is turned. A
 displacement is what happened on top of that: tissue at ``isocentre + v`` of the planning CT is found at
 ``machine_isocentre + translation + R v`` in the day's image (patient LPS in both).
 """
@@ -95,8 +95,8 @@ def random_displacement(
 ) -> RigidTransform:
     """Draw a displacement and return it as ``planning_from_daily``.
 
-    The translation is uniform in ±``largest_mm`` along each LPS axis; the rotation is Rz·Ry·Rx about the isocentre
-    with each angle uniform in ±``largest_deg``, so that its own angle can reach about 1.7 times that.
+    The translation is uniform in ±``largest_mm`` along each LPS axis; the rotation is Rz·Ry·Rx about the
+    isocentre with each angle uniform in ±``largest_deg``, so that the whole angle reaches about 1.7 times that.
 
     Parameters
     ----------
@@ -119,8 +119,8 @@ def random_displacement(
 def target_points(isocentre_mm: Array, radius_mm: float = 60.0, count: int = 200) -> Array:
     """Return points that fill a ball about the isocentre evenly: where target errors are evaluated.
 
-    The points lie on a Fibonacci lattice whose radius grows with the cube root of the index; they are the same on
-    every call. The outermost lies within 0.2 % of ``radius_mm``.
+    The points lie on a Fibonacci lattice whose radius grows with the cube root of the index; they are the
+    same on every call. The outermost lies within 0.2 % of ``radius_mm``.
 
     Parameters
     ----------
@@ -141,8 +141,9 @@ def target_points(isocentre_mm: Array, radius_mm: float = 60.0, count: int = 200
     z = 1.0 - 2.0 * ((n * 0.754877666) % 1.0)  # plastic-number sequence: height independent of radius
     ring = np.sqrt(1.0 - z * z)
     turn = GOLDEN_ANGLE_RAD * n
-    unit = np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=-1)
-    return np.asarray(isocentre_mm, dtype=np.float64) + radius[:, None] * unit
+    unit: Array = np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=-1)
+    points: Array = np.asarray(isocentre_mm, dtype=np.float64) + radius[:, None] * unit
+    return points
 
 
 def target_error_mm(estimate: RigidTransform, truth: RigidTransform, points_mm: Array) -> Array:

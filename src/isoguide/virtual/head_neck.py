@@ -1,4 +1,4 @@
-"""Head and neck down to the shoulders. The origin lies between jaw angles and upper neck, at the hard palate's height."""
+"""Head and neck down to the shoulders. The origin lies between the jaw angles, behind the hard palate."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ NECK = Outline(
         (40.0, 20.0, 56.0, 40.0, 62.0),
     )
 )
-COUCH_Y_MM = 106.0
+COUCH_Y_MM = 117.0
 CRANIUM: tuple[Triple, Triple] = ((0.0, 16.0, 80.0), (72.0, 93.0, 76.0))
 """Centre and half axes of the outer skull."""
 BRAIN_HU, AIR_HU, TOOTH_HU, FILLING_HU = 34.0, -990.0, 1750.0, 3000.0
@@ -33,7 +33,7 @@ def draw(canvas: Canvas) -> Drawing:
         (slice(0, canvas.shape[0]), slice(0, canvas.shape[1]), slice(0, canvas.shape[2])), _body(canvas)
     )
     external, inner = lay_soft_tissue(canvas, whole, COUCH_Y_MM, fat_mm=5.0, wall_mm=4.0)
-    canvas.paint(inner, 50.0)
+    canvas.muscle(inner)
     _fat_spaces(canvas)
     _muscles(canvas)
     glands = [_glands(canvas, side) for side in (1.0, -1.0)]
@@ -79,7 +79,7 @@ def _body(canvas: Canvas) -> Floats:
         shapes.ellipsoid(p, (0.0, -102.0, 8.0), (18.0, 12.0, 9.0)),
         5.0,
     )
-    ears = shapes.ellipsoid(shapes.mirrored(p), (78.0, 26.0, 34.0), (5.0, 17.0, 30.0), (8.0, -10.0, 28.0))
+    ears = shapes.ellipsoid(shapes.mirrored(p), (68.0, 20.0, 30.0), (5.0, 17.0, 30.0), (8.0, -12.0, -20.0))
     head = shapes.blended(shapes.blended(scalp, face, 18.0), shapes.blended(jaw, neck, 14.0), 14.0)
     return shapes.blended(shapes.blended(head, nose, 8.0), ears, 5.0)
 
@@ -98,32 +98,20 @@ def _fat_spaces(canvas: Canvas) -> None:
 
 def _muscles(canvas: Canvas) -> None:
     for side in (1.0, -1.0):
-        canvas.tube(
-            [(side * 62.0, 26.0, 6.0), (side * 50.0, 10.0, -55.0), (side * 20.0, -22.0, -120.0)],
-            [9.0, 11.0, 8.0],
-            58.0,
-        )
-        canvas.paint(canvas.ellipsoid((side * 54.0, -24.0, -8.0), (7.0, 17.0, 30.0), (-15.0, 0.0, 0.0)), 60.0)
-        canvas.paint(canvas.ellipsoid((side * 66.0, -12.0, 58.0), (5.0, 30.0, 34.0)), 55.0)
+        mastoid = [(side * 62.0, 26.0, 6.0), (side * 50.0, 10.0, -55.0), (side * 20.0, -22.0, -120.0)]
+        canvas.muscle(canvas.chain(mastoid, [9.0, 11.0, 8.0]))
+        canvas.muscle(canvas.ellipsoid((side * 54.0, -24.0, -8.0), (7.0, 17.0, 30.0), (-15.0, 0.0, 0.0)))
+        canvas.muscle(canvas.ellipsoid((side * 66.0, -12.0, 58.0), (5.0, 30.0, 34.0)))
         for x, y, r in ((14.0, 62.0, 11.0), (30.0, 58.0, 10.0), (16.0, 76.0, 7.0), (42.0, 46.0, 9.0)):
-            canvas.tube(
-                [(side * x, y - 4.0, 6.0), (side * x, y, -60.0), (side * (x + 4.0), y + 6.0, -150.0)],
-                [r, r, r],
-                54.0,
-            )
-        canvas.paint(
-            canvas.ellipsoid((side * 70.0, 62.0, -128.0), (60.0, 14.0, 26.0), (0.0, side * 20.0, 0.0)), 55.0
+            path = [(side * x, y - 4.0, 6.0), (side * x, y, -60.0), (side * (x + 4.0), y + 6.0, -150.0)]
+            canvas.muscle(canvas.chain(path, [r, r, r]))
+        canvas.muscle(
+            canvas.ellipsoid((side * 70.0, 62.0, -128.0), (60.0, 14.0, 26.0), (0.0, side * 20.0, 0.0))
         )
-        canvas.tube(
-            [(side * 27.0, 2.0, -2.0), (side * 27.0, 4.0, -60.0), (side * 24.0, 6.0, -150.0)],
-            [3.2, 4.0, 4.2],
-            62.0,
-        )
-        canvas.tube(
-            [(side * 36.0, 8.0, -2.0), (side * 36.0, 6.0, -60.0), (side * 34.0, 4.0, -150.0)],
-            [5.0, 6.5, 7.0],
-            50.0,
-        )
+        carotid = [(side * 27.0, 2.0, -2.0), (side * 27.0, 4.0, -60.0), (side * 24.0, 6.0, -150.0)]
+        canvas.tube(carotid, [3.2, 4.0, 4.2], 62.0)
+        jugular = [(side * 36.0, 8.0, -2.0), (side * 36.0, 6.0, -60.0), (side * 34.0, 4.0, -150.0)]
+        canvas.tube(jugular, [5.0, 6.5, 7.0], 50.0)
         for z in (-20.0, -45.0, -68.0, -90.0):
             node = (side * 44.0, 12.0 + 4.0 * float(canvas.rng.uniform(-1, 1)), z)
             canvas.paint(canvas.ellipsoid(node, (3.0, 3.5, 5.0)), 45.0)
@@ -132,7 +120,7 @@ def _muscles(canvas: Canvas) -> None:
 def _glands(canvas: Canvas, side: float) -> Part:
     canvas.paint(canvas.ellipsoid((side * 30.0, -26.0, -44.0), (11.0, 15.0, 12.0)), 32.0)
     canvas.paint(canvas.ellipsoid((side * 17.0, -8.0, -96.0), (9.0, 9.0, 21.0)), 115.0)
-    parotid = canvas.ellipsoid((side * 56.0, 5.0, -4.0), (10.0, 17.0, 25.0), (10.0, 0.0, side * -15.0))
+    parotid = canvas.ellipsoid((side * 50.0, 4.0, -2.0), (9.0, 16.0, 24.0), (10.0, 0.0, side * -15.0))
     return canvas.paint(parotid, -18.0)
 
 
@@ -168,12 +156,12 @@ def _brain_and_skull(canvas: Canvas) -> Part:
             )
         canvas.paint(canvas.rod((side * 80.0, 16.0, 30.0), (side * 50.0, 12.0, 30.0), 3.2, 3.0), AIR_HU)
     canvas.bone(canvas.rod((0.0, -14.0, 36.0), (0.0, 14.0, 8.0), 9.0, 6.0), 700.0, 240.0, 1.5)
-    canvas.bone(canvas.rod((0.0, 96.0, 66.0), (0.0, 108.0, 60.0), 9.0, 4.0), 950.0, 500.0, 2.0)
+    canvas.bone(canvas.rod((0.0, 99.0, 66.0), (0.0, 107.0, 61.0), 6.0, 3.5), 950.0, 500.0, 2.0)
     return brain
 
 
 def _skull_floor(p: Coordinates) -> Floats:
-    """Three steps: high over the orbits, lower in the middle, lowest at the back; negative above the floor."""
+    """Return the floor of three steps, high over the orbits and lowest at the back; negative above it."""
     _, y, z = p
     height = np.interp(y, [-60.0, -28.0, -14.0, 14.0, 26.0], [58.0, 50.0, 33.0, 31.0, 2.0]).astype(np.float32)
     result: Floats = height - z

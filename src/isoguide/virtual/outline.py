@@ -17,7 +17,7 @@ SQUARE = np.float32(0.35)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
-    """A trunk given by rows (z, middle y, half width, depth in front, depth behind), z ascending, all in mm."""
+    """A trunk given by rows (z, middle y, half width, depth in front, depth behind), z ascending, mm."""
 
     rows: tuple[tuple[float, float, float, float, float], ...]
 

@@ -1,7 +1,7 @@
 """The patient without what he lies on: couch and immobilisation taken out of a CT.
 
-The body is found on a coarse grid, because only its outline is needed: the largest connected piece above -300 HU
-once thin things are smoothed away, with lungs and gas filled in.
+The body is found on a coarse grid, because only its outline is needed: the largest connected piece above
+-300 HU once thin things are smoothed away, with lungs and gas filled in.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ AIR_HU = -1000.0
 BODY_ABOVE_HU = -300.0
 """Fat is about -100 and skin rarely below -300 even where it shares a voxel with air."""
 COARSE_MM = 2.5
-"""Voxel size of the search in the axial plane: fine enough for an outline, a fraction of the voxels to label."""
+"""Voxel size of the search in the axial plane: fine enough for an outline, and few voxels to label."""
 THIN_MM = 4.0
-"""Standard deviation of the smoothing: shells, straps and masks thinner than about this fall below one half."""
+"""Standard deviation of the smoothing: shells, straps and masks thinner than this fall below one half."""
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -30,8 +30,8 @@ Mask = NDArray[np.bool_]
 class BodyWeight:
     """How much each place belongs to the patient: 1 up to about 3 mm outside the skin, 0 beyond about 6 mm.
 
-    ``coarse`` is ``[k, j, i]`` at every slice and every ``stride``-th row and column of the CT, before the ramp is
-    steepened; ``body`` is the body itself on the same lattice.
+    ``coarse`` is ``[k, j, i]`` at every slice and every ``stride``-th row and column of the CT, before the
+    ramp is steepened; ``body`` is the body itself on the same lattice.
     """
 
     coarse: Floats

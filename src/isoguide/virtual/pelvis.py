@@ -1,9 +1,12 @@
 """A male pelvis with the lumbar spine. The origin lies midway between the femoral heads."""
 
+from functools import reduce
+
 import numpy as np
 
+from isoguide.geometry.frames import Array
 from isoguide.virtual import shapes, spine
-from isoguide.virtual.canvas import Canvas, Part
+from isoguide.virtual.canvas import Canvas, Part, Stencil
 from isoguide.virtual.outline import Outline
 from isoguide.virtual.rendering import Drawing, Outlined
 from isoguide.virtual.shapes import Coordinates, Floats, Triple
@@ -21,13 +24,13 @@ TRUNK = Outline(
     )
 )
 COUCH_Y_MM = 112.0
-SACRUM = ((0.0, 52.0, 74.0), (0.0, 72.0, 48.0), (0.0, 84.0, 24.0), (0.0, 88.0, 2.0), (0.0, 84.0, -16.0))
+SACRUM = ((0.0, 52.0, 74.0), (0.0, 68.0, 50.0), (0.0, 80.0, 27.0), (0.0, 86.0, 6.0), (0.0, 84.0, -13.0))
 """Centres of S1 to S5."""
 
 
 def draw(canvas: Canvas) -> Drawing:
     """Paint the patient and say where target and organs are."""
-    external, cavity = lay_soft_tissue(canvas, TRUNK.whole(canvas), COUCH_Y_MM, fat_mm=17.0, wall_mm=14.0)
+    external, cavity = lay_soft_tissue(canvas, _body(canvas), COUCH_Y_MM, fat_mm=17.0, wall_mm=14.0)
     _muscles(canvas)
     _bowel(canvas, cavity)
     bladder, rectum, prostate = _organs(canvas)
@@ -52,58 +55,102 @@ def draw(canvas: Canvas) -> Drawing:
     )
 
 
+def _body(canvas: Canvas) -> Part:
+    """Trunk with two legs and the cleft between the buttocks."""
+    trunk = TRUNK.whole(canvas)
+    p = canvas.everywhere()
+    fade = np.maximum(np.float32(-52.0) - canvas.axes[0], 0.0)[:, None, None]
+    low = slice(0, int(np.searchsorted(canvas.axes[0], 10.0)))
+    legs_at = tuple(axis[low] for axis in p)
+    legs = [
+        shapes.capsule(
+            (legs_at[0], legs_at[1], legs_at[2]), (s * 92.0, 6.0, 0.0), (s * 88.0, 2.0, -260.0), 82.0, 80.0
+        )
+        for s in (1.0, -1.0)
+    ]
+    body = trunk.distance + np.float32(1.6) * fade
+    body[low] = shapes.blended(body[low], shapes.union(*legs), 14.0)
+    cleft = shapes.capsule(
+        (legs_at[0], legs_at[1], legs_at[2]), (0.0, 122.0, 45.0), (0.0, 108.0, -120.0), 9.0, 16.0
+    )
+    body[low] = shapes.without(body[low], cleft)
+    return Part(trunk.box, body)
+
+
 def _muscles(canvas: Canvas) -> None:
     for side in (1.0, -1.0):
-        canvas.paint(
-            canvas.ellipsoid((side * 66.0, 78.0, 5.0), (58.0, 27.0, 82.0), (0.0, 0.0, side * -22.0)), 52.0
-        )
-        canvas.paint(
-            canvas.ellipsoid((side * 122.0, 22.0, 58.0), (20.0, 44.0, 62.0), (0.0, side * 12.0, side * 18.0)),
-            55.0,
-        )
-        canvas.paint(canvas.ellipsoid((side * 128.0, -40.0, 12.0), (17.0, 26.0, 75.0), (8.0, 0.0, 0.0)), 56.0)
-        canvas.paint(canvas.ellipsoid((side * 92.0, -55.0, -85.0), (48.0, 36.0, 75.0)), 54.0)
-        canvas.paint(canvas.ellipsoid((side * 85.0, 42.0, -110.0), (46.0, 40.0, 70.0)), 53.0)
-        canvas.paint(canvas.ellipsoid((side * 55.0, -5.0, -95.0), (30.0, 42.0, 70.0)), 55.0)
+        for centre, radii, tilt in (
+            ((66.0, 80.0, 0.0), (60.0, 27.0, 84.0), (0.0, 0.0, -20.0)),
+            ((104.0, 44.0, 62.0), (15.0, 46.0, 56.0), (0.0, 8.0, 38.0)),
+            ((122.0, 8.0, 40.0), (13.0, 36.0, 48.0), (0.0, 10.0, 24.0)),
+            ((128.0, -42.0, 6.0), (15.0, 24.0, 72.0), (8.0, 0.0, 0.0)),
+            ((104.0, -58.0, -85.0), (26.0, 20.0, 70.0), (0.0, 0.0, 0.0)),
+            ((138.0, -20.0, -95.0), (20.0, 40.0, 60.0), (0.0, 0.0, 0.0)),
+            ((52.0, -26.0, -92.0), (18.0, 26.0, 60.0), (0.0, -14.0, 0.0)),
+            ((44.0, 12.0, -98.0), (24.0, 30.0, 66.0), (0.0, 0.0, 0.0)),
+            ((98.0, 50.0, -112.0), (34.0, 24.0, 66.0), (0.0, 0.0, 0.0)),
+            ((62.0, 58.0, -118.0), (24.0, 24.0, 60.0), (0.0, 0.0, 0.0)),
+            ((78.0, 26.0, 100.0), (40.0, 9.0, 50.0), (0.0, 24.0, -48.0)),
+            ((40.0, 8.0, -20.0), (8.0, 26.0, 34.0), (0.0, 0.0, 10.0)),
+            ((60.0, 56.0, 20.0), (36.0, 8.0, 14.0), (0.0, 0.0, -30.0)),
+        ):
+            x, y, z = centre
+            canvas.muscle(
+                canvas.ellipsoid((side * x, y, z), radii, (tilt[0], side * tilt[1], side * tilt[2]))
+            )
         psoas = [
-            (side * 34.0, 22.0, 230.0),
-            (side * 46.0, 14.0, 150.0),
-            (side * 60.0, -6.0, 85.0),
-            (side * 88.0, -38.0, 15.0),
+            (34.0, 22.0, 250.0),
+            (46.0, 14.0, 150.0),
+            (60.0, -6.0, 85.0),
+            (88.0, -38.0, 15.0),
+            (106.0, -8.0, -55.0),
         ]
-        canvas.tube([*psoas, (side * 108.0, -10.0, -55.0)], [15.0, 22.0, 23.0, 17.0, 9.0], 57.0)
-        canvas.paint(
-            canvas.ellipsoid((side * 90.0, 22.0, 95.0), (34.0, 14.0, 48.0), (0.0, side * 30.0, side * -50.0)),
-            54.0,
-        )
-        canvas.paint(canvas.ellipsoid((side * 40.0, 12.0, -18.0), (9.0, 24.0, 34.0)), 53.0)
-        erector = [(side * 24.0, 86.0, 60.0), (side * 32.0, 76.0, 130.0), (side * 36.0, 74.0, 240.0)]
-        canvas.tube(erector, [15.0, 24.0, 25.0], 48.0)
-        rectus = [(side * 14.0, -66.0, 10.0), (side * 36.0, -90.0, 110.0), (side * 38.0, -88.0, 230.0)]
-        canvas.tube(rectus, [6.0, 9.0, 9.0], 55.0)
+        canvas.muscle(canvas.chain([(side * x, y, z) for x, y, z in psoas], [14.0, 21.0, 22.0, 16.0, 9.0]))
+        for path, radii_mm in (
+            ([(24.0, 86.0, 60.0), (30.0, 77.0, 130.0), (33.0, 75.0, 250.0)], [13.0, 22.0, 23.0]),
+            ([(14.0, -66.0, 10.0), (36.0, -88.0, 110.0), (38.0, -86.0, 250.0)], [6.0, 9.0, 9.0]),
+            ([(72.0, 52.0, 120.0), (66.0, 54.0, 250.0)], [14.0, 12.0]),
+        ):
+            canvas.muscle(canvas.chain([(side * x, y, z) for x, y, z in path], radii_mm))
 
 
 def _bowel(canvas: Canvas, cavity: Part) -> None:
-    """Loops of bowel that wander through the upper cavity, some with gas."""
-    rng = canvas.rng
+    """Paint loops of small bowel in the upper cavity and the colon at its sides, some with gas."""
     inside = canvas.stencil(cavity)
-    for _ in range(9):
-        point = np.array([rng.uniform(-85, 85), rng.uniform(-68, -10), rng.uniform(70, 215)])
-        heading = rng.standard_normal(3)
-        points, radii = [], []
-        for _ in range(7):
-            points.append((float(point[0]), float(point[1]), float(point[2])))
-            radii.append(float(rng.uniform(9.0, 14.0)))
-            heading = heading / np.linalg.norm(heading) + 0.9 * rng.standard_normal(3) * (1.0, 0.8, 0.8)
-            point = np.clip(point + 20.0 * heading / np.linalg.norm(heading), (-98, -72, 45), (98, 4, 230))
-        for start, stop, r in zip(points[:-1], points[1:], radii, strict=False):
-            part = canvas.rod(start, stop, r, r)
-            canvas.paint(part, 38.0, inside)
-            canvas.paint(part.grown(-2.5), float(rng.uniform(5.0, 45.0)), inside)
-        for point_mm in points[::3]:
-            if rng.uniform() < 0.4:
-                gas = canvas.ellipsoid((point_mm[0], point_mm[1] - 3.0, point_mm[2]), (7.0, 5.0, 9.0))
-                canvas.paint(gas, -950.0, inside)
+    for _ in range(16):
+        _loop(canvas, inside)
+    rng = canvas.rng
+    for side, start in ((1.0, 130.0), (-1.0, 70.0)):
+        z = start
+        while z < 250.0:
+            size = float(rng.uniform(19.0, 25.0))
+            pouch = canvas.ellipsoid((side * float(rng.uniform(98, 104)), -2.0, z), (size, size + 2.0, 15.0))
+            canvas.paint(pouch, 40.0, inside)
+            canvas.paint(pouch.grown(-2.5), float(rng.uniform(-60.0, 30.0)), inside)
+            if rng.uniform() < 0.45:
+                gas = canvas.ellipsoid((side * 101.0, -10.0, z), (12.0, 9.0, 9.0))
+                canvas.paint(gas, -940.0, inside)
+            z += 19.0
+
+
+def _loop(canvas: Canvas, inside: Stencil) -> None:
+    rng = canvas.rng
+    point = np.array([rng.uniform(-80, 80), rng.uniform(-74, -14), rng.uniform(75, 235)])
+    heading = rng.standard_normal(3)
+    points, radii = [], []
+    for _ in range(7):
+        points.append((float(point[0]), float(point[1]), float(point[2])))
+        radii.append(float(rng.uniform(9.0, 14.0)))
+        heading = heading / np.linalg.norm(heading) + 0.9 * rng.standard_normal(3) * (1.0, 0.8, 0.8)
+        point = np.clip(point + 20.0 * heading / np.linalg.norm(heading), (-92, -78, 58), (92, 0, 250))
+    content = float(rng.uniform(2.0, 45.0))
+    loop = canvas.chain(points, radii)
+    canvas.paint(loop.grown(1.2), -90.0, inside)
+    canvas.paint(loop, 40.0, inside)
+    canvas.paint(loop.grown(-2.5), content, inside)
+    for x, y, z in points[::3]:
+        if rng.uniform() < 0.3:
+            canvas.paint(canvas.ellipsoid((x, y - 3.0, z), (7.0, 5.0, 9.0)), -950.0, inside)
 
 
 def _organs(canvas: Canvas) -> tuple[Part, Part, Part]:
@@ -190,55 +237,78 @@ def _hips(canvas: Canvas) -> None:
 
 
 def _hip(p: Coordinates) -> Floats:
-    """Left hip bone: wing, socket, ischium and pubis."""
+    """Signed distance of the left hip bone: wing, socket, ischium and pubis."""
+    return shapes.blended(shapes.blended(_wing(p), _socket(p), 8.0), _pubic_ring(p), 6.0)
+
+
+def _wing(p: Coordinates) -> Floats:
+    """Cut a bowl that opens forwards and inwards, with a thick crest, and add the pillar to the sacrum."""
     x, y, z = p
-    # The wing is a piece of a bowl that opens upwards and forwards.
-    bowl = shapes.ellipsoid(p, (0.0, -22.0, 75.0), (122.0, 108.0, 165.0), (0.0, 0.0, 12.0))
-    crest = np.float32(122.0) - np.square((y - np.float32(6.0)) / np.float32(9.0))
-    lower = np.float32(14.0) + np.square(np.maximum(y - np.float32(20.0), 0.0)) / np.float32(45.0)
-    thickness = np.float32(4.2) + np.float32(4.5) * np.exp(-np.square((z - crest) / np.float32(10.0)))
-    wing = shapes.common(
-        np.abs(bowl) - thickness, z - crest, lower - z, np.float32(44.0) - x, np.abs(y - 8.0) - 82.0
+    bowl = shapes.ellipsoid(p, (0.0, -78.0, 128.0), (127.0, 157.0, 170.0))
+    crest = np.float32(126.0) - np.square((y - np.float32(14.0)) / np.float32(9.5))
+    lower = np.float32(12.0) + np.square(np.maximum(y - np.float32(26.0), 0.0)) / np.float32(42.0)
+    lower += np.square(np.maximum(np.float32(-28.0) - y, 0.0)) / np.float32(16.0)
+    thickness = np.float32(3.6) + np.float32(4.5) * np.exp(-np.square((z - crest) / np.float32(9.0)))
+    thickness += np.float32(3.0) * np.exp(-np.square((z - lower) / np.float32(16.0)))
+    span = np.abs(y - np.float32(4.0)) - np.float32(74.0)
+    wing = shapes.common(np.abs(bowl) - thickness, z - crest, lower - z, np.float32(36.0) - x, span)
+    pillar = shapes.capsule(p, (84.0, 8.0, 24.0), (52.0, 56.0, 62.0), 12.0, 13.0)
+    return shapes.blended(wing, pillar, 7.0)
+
+
+def _socket(p: Coordinates) -> Floats:
+    return shapes.without(
+        shapes.ellipsoid(p, (82.0, 1.0, 5.0), (34.0, 32.0, 34.0)),
+        shapes.ellipsoid(p, (90.0, 0.0, -1.0), (27.0, 27.0, 27.0)),
+        shapes.capsule(p, (95.0, -3.0, -8.0), (140.0, -4.0, -40.0), 24.0, 32.0),
     )
-    socket = shapes.without(
-        shapes.ellipsoid(p, (84.0, 1.0, 3.0), (37.0, 34.0, 36.0)),
-        shapes.ellipsoid(p, (91.0, 0.0, -1.0), (27.5, 27.5, 27.5)),
-        shapes.capsule(p, (95.0, -4.0, -6.0), (140.0, -6.0, -35.0), 24.0, 30.0),
-    )
-    pillar = shapes.capsule(p, (80.0, 14.0, 28.0), (50.0, 58.0, 72.0), 11.0, 15.0)
-    ischium = shapes.capsule(p, (76.0, 26.0, -14.0), (60.0, 38.0, -62.0), 14.0, 13.0)
-    upper_pubis = shapes.capsule(p, (70.0, -16.0, 0.0), (14.0, -50.0, -20.0), 10.0, 9.0)
-    body = shapes.ellipsoid(p, (9.0, -50.0, -28.0), (6.5, 10.0, 19.0))
-    lower_pubis = shapes.capsule(p, (10.0, -48.0, -42.0), (56.0, 30.0, -70.0), 7.0, 9.0)
-    ring = shapes.blended(shapes.blended(ischium, lower_pubis, 4.0), shapes.union(upper_pubis, body), 5.0)
-    return shapes.blended(shapes.blended(wing, pillar, 8.0), shapes.blended(socket, ring, 5.0), 6.0)
+
+
+def _pubic_ring(p: Coordinates) -> Floats:
+    ischium = shapes.capsule(p, (76.0, 26.0, -14.0), (60.0, 36.0, -62.0), 13.0, 13.0)
+    spike = shapes.capsule(p, (68.0, 34.0, 2.0), (52.0, 50.0, -8.0), 7.0, 3.5)
+    upper_pubis = shapes.capsule(p, (70.0, -18.0, 2.0), (14.0, -50.0, -18.0), 9.5, 8.5)
+    body = shapes.ellipsoid(p, (9.0, -50.0, -27.0), (6.5, 10.0, 19.0))
+    lower_pubis = shapes.capsule(p, (10.0, -47.0, -42.0), (56.0, 28.0, -70.0), 6.5, 9.0)
+    back = shapes.blended(shapes.blended(ischium, spike, 4.0), lower_pubis, 4.0)
+    return shapes.blended(back, shapes.union(upper_pubis, body), 4.0)
 
 
 def _sacrum(canvas: Canvas) -> None:
     rng = canvas.rng
-    widths = np.array([52.0, 44.0, 34.0, 25.0, 17.0]) * (1.0 + 0.05 * rng.uniform(-1, 1, 5))
+    own = 1.0 + 0.05 * rng.uniform(-1, 1, (5, 2))
 
     def distance(p: Coordinates) -> Floats:
-        parts = []
-        for n, (centre, width) in enumerate(zip(SACRUM, widths, strict=True)):
-            tilt = (-35.0 + 17.0 * n, 0.0, 0.0)
-            parts.append(shapes.ellipsoid(p, centre, (float(width), 15.0 - 1.6 * n, 16.0), tilt))
-        solid = parts[0]
-        for part in parts[1:]:
-            solid = shapes.blended(solid, part, 6.0)
-        ridge = shapes.capsule(p, (0.0, 76.0, 78.0), (0.0, 102.0, 10.0), 5.0, 4.0)
+        solid = _sacral_segments(p, own)
+        ridge = shapes.capsule(p, (0.0, 78.0, 80.0), (0.0, 103.0, 10.0), 5.0, 4.0)
         solid = shapes.blended(solid, ridge, 6.0)
         holes = [
             shapes.capsule(p, (s * x, y - 26.0, z), (s * x, y + 30.0, z + 6.0), 4.0, 4.0)
             for s in (1.0, -1.0)
-            for x, y, z in ((24.0, 62.0, 61.0), (21.0, 78.0, 36.0), (17.0, 86.0, 13.0))
+            for x, y, z in ((25.0, 62.0, 61.0), (21.0, 78.0, 36.0), (17.0, 86.0, 13.0))
         ]
-        canal = shapes.capsule(p, (0.0, 74.0, 92.0), (0.0, 93.0, 20.0), 8.0, 4.0)
-        return shapes.without(solid, canal, *holes)
+        canal = shapes.capsule(p, (0.0, 68.0, 98.0), (0.0, 94.0, 20.0), 9.0, 4.0)
+        joint = _wing(shapes.mirrored(p)) - np.float32(2.2)
+        return shapes.without(solid, canal, joint, *holes)
 
-    canvas.bone(canvas.part((-62.0, 25.0, -35.0), (62.0, 112.0, 100.0), distance), 640.0, 170.0, 1.6)
+    canvas.bone(canvas.part((-66.0, 20.0, -35.0), (66.0, 114.0, 104.0), distance), 640.0, 170.0, 1.6)
     coccyx = canvas.chain([(0.0, 80.0, -24.0), (0.0, 72.0, -34.0), (1.0, 62.0, -40.0)], [6.0, 5.0, 3.5])
     canvas.bone(coccyx, 500.0, 200.0, 1.5)
+
+
+def _sacral_segments(p: Coordinates, own: Array) -> Floats:
+    """Five fused vertebrae, smaller and smaller, and the side masses of the first three."""
+    segments = []
+    for n, (x, y, z) in enumerate(SACRUM):
+        tilt = (-38.0 + 17.0 * n, 0.0, 0.0)
+        half = (float((27.0 - 3.6 * n) * own[n, 0]), 13.5 - 1.9 * n, float((14.5 - 0.8 * n) * own[n, 1]))
+        segment = shapes.block(p, (x, y, z), half, 6.5, tilt)
+        if n < 4:
+            side = (34.0 - 7.0 * n, y + 5.0, z - 2.0)
+            mass = shapes.ellipsoid(shapes.mirrored(p), side, (23.0 - 3.0 * n, 14.0 - 2.0 * n, 18.0), tilt)
+            segment = shapes.blended(segment, mass, 5.0)
+        segments.append(segment)
+    return reduce(lambda upper, lower: shapes.blended(upper, lower, 7.0), segments)
 
 
 def _lumbar_spine(rng: np.random.Generator) -> list[spine.Vertebra]:

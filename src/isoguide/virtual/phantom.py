@@ -102,16 +102,19 @@ def build_phantom(
         raise InputError(msg)
     region = REGIONS[site]
     rng = np.random.default_rng([seed, sorted(REGIONS).index(site)])
+    # Patients differ in size: anatomy is painted in coordinates of a typical one and stretched.
+    build = rng.uniform(0.955, 1.045, 3)
+    steps = np.array(spacing_mm) / build
     axes = [
         np.arange(low + step / 2.0, high, step, dtype=np.float32)
-        for low, high, step in zip(region.low_mm, region.high_mm, spacing_mm, strict=True)
+        for low, high, step in zip(region.low_mm, region.high_mm, steps, strict=True)
     ]
     canvas = Canvas(rng, (axes[2], axes[1], axes[0]))
     drawing = region.draw(canvas)
     restore_skin(canvas, drawing.outlines[0].part)
     # The scanner's origin has nothing to do with the patient: structures and isocentre move with it.
     origin_mm = np.round(rng.uniform((-12.0, -260.0, -60.0), (12.0, -200.0, 60.0)), 1)
-    corner_mm = tuple(round(float(axis[0] + o), 4) for axis, o in zip(axes, origin_mm, strict=True))
+    corner_mm = [round(float(axis[0] * b + o), 3) for axis, b, o in zip(axes, build, origin_mm, strict=True)]
     grid = Grid.axial(PLANNING, canvas.shape, spacing_mm, (corner_mm[0], corner_mm[1], corner_mm[2]))
     anatomy = finished(canvas, spacing_mm, rng)
     ct = scanned(anatomy, drawing, canvas.axes, rng)
@@ -126,6 +129,6 @@ def build_phantom(
         Volume(grid, ct, source=name),
         Volume(grid, anatomy, source=name),
         structures,
-        np.array(drawing.isocentre_mm) + origin_mm,
+        np.round(np.array(drawing.isocentre_mm) * build + origin_mm, 1),
         name,
     )

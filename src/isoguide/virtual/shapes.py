@@ -1,6 +1,6 @@
 """Signed distances of simple solids: negative inside, millimetres, exact at the surface and close to it.
 
-Coordinates are three arrays that broadcast against each other: x to the patient's left, y to his back, z to his head.
+Coordinates are three arrays of one shape: x to the patient's left, y to his back, z to his head.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import rotation_x, rotation_y, rotation_z
-from isoguide.kernels.solids import ellipsoid_distance, rod_distance
+from isoguide.kernels.solids import ellipsoid_distance, filleted_union, rod_distance
 
 Floats = NDArray[np.float32]
 Coordinates = tuple[Floats, Floats, Floats]
@@ -64,7 +64,7 @@ def block(
 
 
 def scaled(p: Coordinates, centre: Triple, factors: Triple) -> Coordinates:
-    """Stretch space about a point, so that a solid measured in it is ``1 / factor`` as large along each axis."""
+    """Stretch space about a point: a solid measured in it is ``1 / factor`` as large along each axis."""
     x, y, z = (
         np.float32(c) + (axis - np.float32(c)) * np.float32(f)
         for axis, c, f in zip(p, centre, factors, strict=True)
@@ -87,10 +87,7 @@ def union(*distances: Floats) -> Floats:
 
 def blended(first: Floats, second: Floats, radius_mm: float) -> Floats:
     """Union with a fillet of the given radius (polynomial smooth minimum)."""
-    r = np.float32(radius_mm)
-    h = np.clip(np.float32(0.5) + np.float32(0.5) * (second - first) / r, 0.0, 1.0)
-    result: Floats = second + h * (first - second) - r * h * (np.float32(1.0) - h)
-    return result
+    return filleted_union(first, second, radius_mm)
 
 
 def without(solid: Floats, *holes: Floats) -> Floats:

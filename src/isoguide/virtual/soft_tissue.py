@@ -1,5 +1,7 @@
 """Soft tissue that is not where it was, around bones and a target that are."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -7,8 +9,8 @@ from scipy import ndimage
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
-from isoguide.virtual.patient_body import BodyWeight
 from isoguide.virtual.lattice import upsampled
+from isoguide.virtual.patient_body import BodyWeight
 from isoguide.virtual.texture import smooth_field
 
 Floats = NDArray[np.float32]
@@ -34,8 +36,8 @@ def pull_back(
 ) -> Floats:
     """Return by how many planning voxels to look elsewhere for the tissue of each daily voxel.
 
-    The field is zero at bones and about the isocentre. Its slope stays below about ``3 largest_mm / 25 mm``, so that
-    for displacements up to 5 mm nothing folds.
+    The field is zero at bones and about the isocentre. Its slope stays below about ``3 largest_mm / 25 mm``,
+    so that nothing folds for displacements up to 6 mm.
 
     Parameters
     ----------
@@ -106,7 +108,9 @@ def _from_bone(
     bone = ndimage.gaussian_filter(values, 0.7, truncate=2.0) > BONE_ABOVE_HU
     if weight is not None:
         bone &= weight.on(*box) > 0.5
-    blocks = ndimage.maximum_filter(bone.view(np.uint8), size=steps)[:: steps[0], :: steps[1], :: steps[2]]
+    blocks = ndimage.maximum_filter(bone.view(np.uint8), size=steps.tolist())[
+        :: steps[0], :: steps[1], :: steps[2]
+    ]
     if not blocks.any():
         return np.full(blocks.shape, 1e3, dtype=np.float32)
     spacing_mm = steps * planning.grid.spacing_mm[::-1]
@@ -114,8 +118,8 @@ def _from_bone(
     return distance
 
 
-def _ramp(t: Array) -> Array:
+def _ramp(t: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Smooth step from 0 to 1."""
     s = np.clip(t, 0.0, 1.0)
-    smooth: Array = s * s * (3.0 - 2.0 * s)
+    smooth: NDArray[np.floating[Any]] = s * s * (3.0 - 2.0 * s)
     return smooth

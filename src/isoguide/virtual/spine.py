@@ -1,6 +1,7 @@
 """A spine whose vertebrae resemble each other as real ones do: alike enough to be mistaken, none the same."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,8 +35,9 @@ LEVELS = (
 class Vertebra:
     """Size and place of one vertebra, mm; the centre is that of its body.
 
-    ``tilt_deg`` turns it about x, y, z; ``half_width``, ``half_depth`` and ``half_height`` are those of the body;
-    ``spinous``, ``transverse`` are the lengths of the processes and ``droop`` how far the spinous one points down.
+    ``tilt_deg`` turns it about x, y, z; ``half_width``, ``half_depth`` and ``half_height`` are those of the
+    body; ``spinous`` and ``transverse`` are the lengths of the processes, and ``droop`` is how far the
+    spinous one points down.
     """
 
     level: str
@@ -100,9 +102,14 @@ def distance(v: Vertebra, p: Coordinates) -> Floats:
         pair, (side, 0.5 * d, 0.25 * h), (side + 2.0, canal_y + 3.0, 0.2 * h), 0.3 * h, 0.33 * h
     )
     lamina = capsule(pair, (side + 1.0, canal_y + 4.0, 0.0), (1.0, canal_y + 10.5, -0.35 * h), 4.2, 4.0)
-    spinous_tip = (0.0, canal_y + 10.0 + v.spinous, -0.3 * h - v.droop)
-    thin = (1.45 * own[0], own[1], 0.75 * (own[2] + 0.3 * h) - 0.3 * h)
-    spinous = capsule(thin, (0.0, canal_y + 10.0, -0.3 * h), spinous_tip, 4.2, 3.4)
+    # A blade: thin from side to side, and the taller the lower in the spine.
+    squeeze = np.float32(np.interp(h, [5.0, 10.0, 14.0], [0.85, 0.7, 0.42]))
+    level = np.float32(-0.3 * h)
+    blade = (np.float32(1.45) * own[0], own[1], squeeze * (own[2] - level) + level)
+    tip_z = float(level - squeeze * np.float32(v.droop))
+    spinous = capsule(
+        blade, (0.0, canal_y + 10.0, float(level)), (0.0, canal_y + 10.0 + v.spinous, tip_z), 4.2, 3.4
+    )
     tip = (side + 4.0 + v.transverse, canal_y + 8.0, 0.35 * h)
     transverse = capsule(pair, (side + 3.0, canal_y + 2.0, 0.2 * h), tip, 4.3, 3.2)
     facet = ellipsoid(pair, (side + 3.5, canal_y + 4.5, 0.0), (4.5, 5.0, 1.15 * h))
@@ -122,10 +129,10 @@ def _body(own: Coordinates, w: float, d: float, h: float) -> Floats:
     return common(drum, plate, back)
 
 
-def paint(canvas: Canvas, vertebrae: list[Vertebra], cord: bool = True) -> None:
+def paint(canvas: Canvas, vertebrae: list[Vertebra]) -> None:
     """Paint discs and canal, then the vertebrae, top to bottom."""
     centres = [v.centre for v in vertebrae]
-    for v, w in zip(vertebrae[:-1], vertebrae[1:], strict=True):
+    for v, w in pairwise(vertebrae):
         middle = tuple((a + b) / 2.0 for a, b in zip(v.centre, w.centre, strict=True))
         radii = (
             w.half_width * 0.97,
@@ -141,6 +148,5 @@ def paint(canvas: Canvas, vertebrae: list[Vertebra], cord: bool = True) -> None:
         part = canvas.part(low, high, lambda p, v=v: distance(v, p))  # type: ignore[misc]  # v is bound per loop
         canvas.bone(part, 720.0 * v.density, 190.0 * v.density, 1.5)
     behind = [(x, y + v.half_depth + 7.0, z) for v, (x, y, z) in zip(vertebrae, centres, strict=True)]
-    if cord:
-        canvas.tube(behind, [7.0] * len(behind), CANAL_HU)
-        canvas.tube(behind, [4.8] * len(behind), CORD_HU)
+    canvas.tube(behind, [7.0] * len(behind), CANAL_HU)
+    canvas.tube(behind, [4.8] * len(behind), CORD_HU)

@@ -13,7 +13,7 @@ POWER_LAW = 3.0
 def smooth_field(
     rng: np.random.Generator, axes: tuple[Floats, Floats, Floats], knot_mm: float, deviation: float
 ) -> Floats:
-    """Return a field that varies over a few ``knot_mm``: random cubic B-spline coefficients on a coarse lattice.
+    """Return a field that varies over a few ``knot_mm``: random cubic B-spline coefficients on a lattice.
 
     Parameters
     ----------

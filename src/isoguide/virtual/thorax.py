@@ -1,7 +1,8 @@
-"""A thorax with arms up. The origin lies in the middle of the trunk at the height of T7; x points to the left."""
+"""A thorax with arms up. The origin lies in the middle of the trunk at the height of T7."""
 
 import numpy as np
 
+from isoguide.geometry.frames import Array
 from isoguide.virtual import shapes, spine
 from isoguide.virtual.canvas import Canvas, Part
 from isoguide.virtual.outline import Outline
@@ -48,7 +49,7 @@ def draw(canvas: Canvas) -> Drawing:
     vertebrae = _thoracic_spine(canvas.rng)
     domes = _abdomen(canvas, cage)
     heart = _heart(canvas)
-    lungs = [_lung(canvas, cage, domes, heart, side) for side in (1.0, -1.0)]
+    lungs = [_lung(canvas, cage, domes, side) for side in (1.0, -1.0)]
     for lung, side in zip(lungs, (1.0, -1.0), strict=True):
         _vessels_of_lung(canvas, lung, side)
     _great_vessels(canvas)
@@ -79,17 +80,17 @@ def _upper_muscles(canvas: Canvas) -> None:
         pectoral = canvas.ellipsoid(
             (side * 82.0, -68.0, 72.0), (60.0, 13.0, 44.0), (10.0, side * 8.0, side * -24.0)
         )
-        canvas.paint(pectoral, 56.0)
+        canvas.muscle(pectoral)
         minor = canvas.ellipsoid(
             (side * 90.0, -46.0, 85.0), (24.0, 7.0, 34.0), (0.0, side * 30.0, side * -35.0)
         )
-        canvas.paint(minor, 54.0)
+        canvas.muscle(minor)
         for y, z, length in ((64.0, 40.0, 70.0), (46.0, 95.0, 45.0)):
-            canvas.paint(
-                canvas.ellipsoid((side * 122.0, y, z), (22.0, 13.0, length), (0.0, 0.0, side * 40.0)), 57.0
+            canvas.muscle(
+                canvas.ellipsoid((side * 122.0, y, z), (22.0, 13.0, length), (0.0, 0.0, side * 40.0))
             )
         erector = [(side * 22.0, 84.0, -160.0), (side * 24.0, 86.0, 0.0), (side * 22.0, 72.0, 155.0)]
-        canvas.tube(erector, [17.0, 14.0, 13.0], 52.0)
+        canvas.muscle(canvas.chain(erector, [17.0, 14.0, 13.0]))
         gap = canvas.ellipsoid((side * 66.0, 88.0, 30.0), (22.0, 2.6, 60.0), (0.0, 0.0, side * -12.0))
         canvas.paint(gap, -90.0)
 
@@ -170,7 +171,7 @@ def _heart(canvas: Canvas) -> Part:
     return heart
 
 
-def _lung(canvas: Canvas, cage: Part, domes: Part, heart: Part, side: float) -> Part:
+def _lung(canvas: Canvas, cage: Part, domes: Part, side: float) -> Part:
     half = canvas.shape[2] // 2
     columns = slice(half - 12, canvas.shape[2]) if side > 0 else slice(0, half + 12)
     box = (slice(0, canvas.shape[0]), slice(0, canvas.shape[1]), columns)
@@ -189,7 +190,7 @@ def _lung(canvas: Canvas, cage: Part, domes: Part, heart: Part, side: float) -> 
 
 
 def _mediastinum(p: Coordinates, side: float) -> Floats:
-    """What separates the lungs: heart, great vessels, spine."""
+    """Return what separates the lungs: heart, great vessels, spine."""
     heart = shapes.ellipsoid(p, (24.0, -30.0, -34.0), (58.0, 45.0, 50.0), (0.0, 25.0, 28.0))
     column = shapes.ellipsoid(p, (4.0, -18.0, 30.0), (34.0, 46.0, 260.0))
     spine_bulge = shapes.union(
@@ -208,14 +209,14 @@ def _vessels_of_lung(canvas: Canvas, lung: Part, side: float) -> None:
     inside = np.argwhere(lung.distance[::2, ::3, ::3] < -4.0)
     axes = [axis[s] for axis, s in zip(canvas.axes, lung.box, strict=True)]
     for start in ((side * 34.0, 8.0, 14.0), (side * 30.0, 0.0, 0.0)):
-        chosen = inside[rng.choice(len(inside), 220, replace=False)]
+        chosen = inside[rng.choice(len(inside), 300, replace=False)]
         goals = np.column_stack(
             [axes[2][3 * chosen[:, 2]], axes[1][3 * chosen[:, 1]], axes[0][2 * chosen[:, 0]]]
         ).astype(np.float64)
-        _branch(canvas, np.array(start), goals, 6.0)
+        _branch(canvas, np.array(start), goals, 6.8)
 
 
-def _branch(canvas: Canvas, start: np.ndarray, goals: np.ndarray, radius: float) -> None:  # type: ignore[type-arg]  # float64 (3,) and (n, 3)
+def _branch(canvas: Canvas, start: Array, goals: Array, radius: float) -> None:
     """Grow a vessel towards the middle of its goals, then split them between two daughters."""
     middle = goals.mean(axis=0)
     stop = start + 0.45 * (middle - start) if len(goals) > 1 else middle

@@ -9,7 +9,6 @@ from isoguide.virtual.texture import smooth_field
 SKIN_MM = 2.0
 SKIN_HU = 15.0
 FAT_HU = -103.0
-MUSCLE_HU = 52.0
 VISCERAL_FAT_HU = -95.0
 
 
@@ -42,9 +41,10 @@ def lay_soft_tissue(
     uneven = smooth_field(canvas.rng, canvas.axes, 70.0, 0.3 * fat_mm)
     fat = np.maximum(uneven + np.float32(fat_mm), np.float32(4.0))
     canvas.hu = _layers(body, float(canvas.edge_mm))
+    canvas.hu += canvas.strands * (body < np.float32(-SKIN_MM - 1.0))
     # The back is pressed flat: fat under it is squeezed, but muscle stays.
     wall = Part(whole.box, np.maximum(whole.distance + fat, lying + np.float32(0.6 * fat_mm)))
-    canvas.paint(wall, MUSCLE_HU)
+    canvas.muscle(wall)
     cavity = wall.grown(-wall_mm)
     canvas.paint(cavity, VISCERAL_FAT_HU)
     return Part(whole.box, body), cavity

@@ -21,7 +21,7 @@ BEVEL = 0.35
 def couch_top_mm(
     planning: Volume, weight: BodyWeight, isocentre_mm: Array, machine_isocentre_mm: Array
 ) -> float:
-    """Return the height y of the couch top in daily LPS: touching the back of a supine patient in set-up position.
+    """Return the height y of the couch top, daily LPS: it touches a supine patient's back in set-up position.
 
     Parameters
     ----------
