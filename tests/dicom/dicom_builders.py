@@ -249,7 +249,7 @@ def registration(*items: tuple[str, Sequence[np.ndarray]], registered: str = FRA
 def matrix_item(matrix: np.ndarray, kind: str = "RIGID") -> Dataset:
     return _item(
         FrameOfReferenceTransformationMatrixType=kind,
-        FrameOfReferenceTransformationMatrix=[f"{value:.12g}"[:16] for value in np.ravel(matrix)],
+        FrameOfReferenceTransformationMatrix=[f"{value:.9g}" for value in np.ravel(matrix)],
     )
 
 
