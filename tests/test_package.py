@@ -16,7 +16,11 @@ import isoguide
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-MODULES = sorted(found.name for found in pkgutil.walk_packages(isoguide.__path__, "isoguide."))
+MODULES = sorted(
+    found.name
+    for found in pkgutil.walk_packages(isoguide.__path__, "isoguide.")
+    if not found.name.endswith("__main__")  # importing it runs the command
+)
 
 
 def requirements(name: str) -> list[str]:
