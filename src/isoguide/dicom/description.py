@@ -10,7 +10,7 @@ from isoguide.dicom.item import tolerating_odd_values
 from isoguide.dicom.rtdose import dose_geometry
 from isoguide.dicom.rtplan import read_plan
 from isoguide.dicom.rtstruct import read_structure_set
-from isoguide.dicom.scan import CT_CLASSES, DicomFile, FolderContents, FoundSeries
+from isoguide.dicom.scan import DicomFile, FolderContents, FoundSeries
 from isoguide.dicom.spatial_registration import read_spatial_registration
 from isoguide.errors import InputError
 from isoguide.geometry.frames import PLANNING
@@ -136,8 +136,4 @@ def _others(contents: FolderContents) -> Sequence[Finding]:
     }
     named |= {id(file) for series in contents.image_series for file in series.files}
     counts = Counter(file.class_name for file in contents.files if id(file) not in named)
-    # A CT object without pixels reaches this point, too; it is no image and cannot be chosen.
-    empty = sum(file.sop_class_uid in CT_CLASSES for file in contents.files if id(file) not in named)
-    problem = "CT objects without pixels" if empty else ""
-    found = [Finding("other object", f"{count} × {name}") for name, count in sorted(counts.items())]
-    return [*found, *([Finding("damaged file", f"{empty} file(s)", problem=problem)] if empty else [])]
+    return tuple(Finding("other object", f"{count} × {name}") for name, count in sorted(counts.items()))

@@ -7,8 +7,7 @@ from typing import Final
 import numpy as np
 
 from isoguide.errors import GeometryError, MissingEvidenceError
-from isoguide.geometry.frames import Array, Frame
-from isoguide.geometry.grid import Grid
+from isoguide.geometry.frames import Array
 
 SHEAR_TOLERANCE: Final = 1e-4
 """Largest deviation of the axes from orthogonal: headers hold single precision."""
@@ -23,8 +22,8 @@ class Placement:
     warnings: tuple[str, ...] = ()
 
 
-def grid_of(placement: Placement, shape: tuple[int, int, int], frame: Frame, path: Path) -> Grid:
-    """Build the grid of ``[k, j, i]`` arrays of this shape.
+def axes_of(placement: Placement, path: Path) -> tuple[Array, Array]:
+    """Return spacing (3,) in mm and orthonormal direction (3, 3) of the voxel axes.
 
     Raises
     ------
@@ -42,7 +41,7 @@ def grid_of(placement: Placement, shape: tuple[int, int, int], frame: Frame, pat
         msg = f"{path} has sheared voxel axes (off by {shear:.2g}); resample it onto an orthogonal grid"
         raise GeometryError(msg)
     u, _, vt = np.linalg.svd(direction)
-    return Grid(frame, shape, spacing_mm, placement.lps_from_index[:3, 3], u @ vt)
+    return spacing_mm, u @ vt
 
 
 def unknown_units(path: Path, what: str) -> MissingEvidenceError:

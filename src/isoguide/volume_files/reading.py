@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from isoguide.errors import MissingEvidenceError, UnreadableError
 from isoguide.geometry.frames import Frame
+from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume, VolumeValues
 from isoguide.volume_files import metaimage, nifti, nrrd
-from isoguide.volume_files.placement import Placement, grid_of
+from isoguide.volume_files.placement import Placement, axes_of
 
 NIFTI_SUFFIXES: Final = (".nii", ".nii.gz")
 NRRD_SUFFIXES: Final = (".nrrd", ".nhdr")
@@ -83,12 +84,13 @@ def load_volume_file(path: Path | str, frame: Frame, *, assume_mm: bool = False)
         raise UnreadableError(msg)
     try:
         placement = _placement(path, assume_mm=assume_mm)
+        spacing_mm, direction = axes_of(placement, path)
         values = _values(path)
         digest = _sha256(path)
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror}); check the file and its permissions"
         raise UnreadableError(msg) from error
-    grid = grid_of(placement, values.shape, frame, path)
+    grid = Grid(frame, values.shape, spacing_mm, placement.lps_from_index[:3, 3], direction)
     looks_like_hu = float(values.min()) <= AIR_BELOW_HU and float(values.max()) >= BONE_ABOVE_HU
     warnings = placement.warnings
     if not looks_like_hu:
