@@ -43,6 +43,13 @@ def test_every_module_can_be_imported_and_says_what_it_is(name: str) -> None:
         assert hasattr(module, public), f"{name} promises {public}"
 
 
+def test_every_name_that_isoguide_offers_is_there_and_no_other() -> None:
+    for name in isoguide.__all__:
+        assert getattr(isoguide, name).__module__.startswith("isoguide.")
+    with pytest.raises(AttributeError, match="no attribute 'align_everything'"):
+        _ = isoguide.align_everything
+
+
 def test_the_library_is_silent_until_somebody_listens() -> None:
     handlers = logging.getLogger("isoguide").handlers
     assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
