@@ -1,8 +1,9 @@
 """The peers, each with a configuration that its own documentation would call sensible for rigid CT matching.
 
 All of them get what our engine gets: the planning CT cropped to the region of match (±100 mm around the
-isocentre), a mask of the body there, the day's image with a mask of its field of view, and the set-up position
-as the start. Each runs with two threads. Images are handed over in memory; only the registration is timed.
+isocentre), a mask of the body there, the daily image with a mask of its field of view, and the set-up
+position as the start. Each runs with two threads. Images are handed over in memory; only the registration
+is timed.
 """
 
 import importlib.metadata
