@@ -59,10 +59,14 @@ def align_command(
     planning: Annotated[
         Path,
         typer.Argument(
-            help="Planning export: a folder with CT, RT Structure Set and RT Plan, or a volume file."
+            metavar="PLANNING",
+            help="Planning export: a folder with CT, RT Structure Set and RT Plan, or a volume file.",
         ),
     ],
-    daily: Annotated[Path, typer.Argument(help="The day's CT or cone-beam CT: a folder, or a volume file.")],
+    daily: Annotated[
+        Path,
+        typer.Argument(metavar="DAILY", help="The day's CT or cone-beam CT: a folder, or a volume file."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(help="Write registration.dcm, report.dcm, report.html and result.json there."),
@@ -146,7 +150,7 @@ def align_command(
 
 @app.command(name="inspect")
 def inspect_command(
-    path: Annotated[Path, typer.Argument(help="A folder or a file.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder or a file.")],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Say in plain words what a folder holds and what is wrong with it.

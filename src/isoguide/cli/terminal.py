@@ -126,7 +126,7 @@ def show_demonstration(demonstration: "Demonstration") -> None:
     alignment, truth, out = demonstration.alignment, demonstration.truth, console()
     out.print(
         Text(
-            "Built-in example: a virtual patient with known displacement, aligned from DICOM files",
+            "A virtual patient with a known displacement, aligned from DICOM files",
             style="bold",
         )
     )

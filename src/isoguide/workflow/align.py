@@ -8,8 +8,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-import numpy as np
-
 from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection, correction_covariance
 from isoguide.geometry.frames import Array
@@ -107,17 +105,12 @@ def _target(planning: PlanningInput) -> Structure | None:
 def _prepare(
     request: AlignRequest, planning: PlanningInput, target: Structure | None, progress: Progress
 ) -> PreparedPlanning:
-    setup = TreatmentSetup(planning.isocentre.xyz_mm, np.zeros(3), planning.patient_position)
-    settings = MatchSettings(
-        region=_region(request, planning),
-        content=request.content,
-        degrees_of_freedom=request.degrees_of_freedom,
-        yaw_axis_lps=setup.yaw_axis_lps,
-    )
+    # The match is always free to turn: a rotation that the couch cannot make must not look like another
+    # patient. What the couch can do is solved for at the target afterwards.
     return prepare_planning(
         planning.volume,
         isocentre_mm=planning.isocentre.xyz_mm,
-        settings=settings,
+        settings=MatchSettings(region=_region(request, planning), content=request.content),
         target_points_mm=surface_points_mm(target) if target is not None else None,
         progress=progress,
     )
@@ -146,16 +139,14 @@ def _with_correction(answer: Alignment) -> Alignment:
         return answer
     setup, degrees_of_freedom = answer.setup, answer.request.degrees_of_freedom
     points_mm = surface_points_mm(answer.target) if answer.target else points_about(setup.plan_isocentre_mm)
+    correction, placed = setup.correction(matched), matched
     unconstrained: CouchCorrection | None = None
     residuals: tuple[StructureResidual, ...] = ()
-    if degrees_of_freedom == 6:
-        correction, placed = setup.correction(matched), matched
-    else:
-        full = answer.registration.unconstrained or matched
-        unconstrained = setup.correction(full)
-        correction = setup.constrained(full, degrees_of_freedom, points_mm)
+    if degrees_of_freedom != 6:
+        unconstrained = correction
+        correction = setup.constrained(matched, degrees_of_freedom, points_mm)
         placed = setup.realised(correction)
-        residuals = _residuals(answer, full, correction, points_mm)
+        residuals = _residuals(answer, matched, correction, points_mm)
     reasons = (*answer.reasons, *doubts_about(answer.planning, answer.daily), *_residual_doubts(residuals))
     escalates = len(reasons) > len(answer.reasons) and answer.verdict is Verdict.ACCEPT
     return replace(
@@ -165,7 +156,7 @@ def _with_correction(answer: Alignment) -> Alignment:
         warnings=(*answer.warnings, *_reach_warnings(correction)),
         planning_from_daily=placed,
         correction=correction,
-        covariance=_covariance(answer, placed, points_mm),
+        covariance=_covariance(answer, matched, points_mm),
         unconstrained_correction=unconstrained,
         residuals=residuals,
     )
@@ -201,17 +192,15 @@ def _reach_warnings(correction: CouchCorrection) -> tuple[str, ...]:
     )
 
 
-def _covariance(answer: Alignment, placed: RigidTransform, points_mm: Array) -> Array | None:
-    """Covariance (6, 6) of the correction; what the couch cannot do is certain to be zero."""
+def _covariance(answer: Alignment, matched: RigidTransform, points_mm: Array) -> Array | None:
+    """Covariance (6, 6) of the correction; None where the match has none."""
     uncertainty = answer.registration.uncertainty
     if uncertainty is None:
         return None
     setup, degrees_of_freedom = answer.setup, answer.request.degrees_of_freedom
-    # A couch that only shifts serves the middle of the target: that is where its shift is uncertain.
-    centre_mm = points_mm.mean(axis=0) if degrees_of_freedom == 3 else setup.plan_isocentre_mm
-    covariance = correction_covariance(uncertainty.about(centre_mm), placed, setup.patient_position)
-    moves = {3: (0, 1, 2), 4: (0, 1, 2, 5), 6: tuple(range(6))}[degrees_of_freedom]
-    keep = np.zeros((6, 6))
-    keep[np.ix_(moves, moves)] = 1.0
-    kept: Array = covariance * keep
-    return kept
+    about_isocentre = uncertainty.about(setup.plan_isocentre_mm)
+    if degrees_of_freedom == 6:
+        return correction_covariance(about_isocentre, matched, setup.patient_position)
+    jacobian = setup.constrained_jacobian(matched, degrees_of_freedom, points_mm)
+    propagated: Array = jacobian @ about_isocentre @ jacobian.T
+    return propagated

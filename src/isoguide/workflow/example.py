@@ -32,6 +32,7 @@ from isoguide.virtual import (
     random_displacement,
     simulate_daily,
     target_error_mm,
+    target_points,
 )
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.output_folder import published_folder
@@ -91,7 +92,8 @@ def demonstrate(
     alignment = align_into(request, target, overwrite=overwrite, progress=part_of(progress, 0.6, 1.0))
     placed, error_mm = alignment.planning_from_daily, None
     if placed is not None:
-        error_mm = target_error_mm(placed, planning_from_daily, phantom.isocentre_mm).mean()
+        points_mm = target_points(phantom.isocentre_mm)
+        error_mm = float(target_error_mm(placed, planning_from_daily, points_mm).mean())
     return Demonstration(alignment, _setup(phantom).correction(planning_from_daily), error_mm, target)
 
 
@@ -147,7 +149,7 @@ def write_planning_export(folder: Path, phantom: Phantom, *, patient: PatientIde
         details=StructureSetDetails(label="EXAMPLE", created_at=PLANNED_AT),
     )
     plan = Plan(
-        sop_instance_uid=f"{structures.sop_instance_uid}.1"[:64],
+        sop_instance_uid=SeriesUids.from_seed(f"{seed} plan").series,
         label="EXAMPLE",
         patient_position=PatientPosition.HFS,
         beams=(_arc(phantom.isocentre_mm),),

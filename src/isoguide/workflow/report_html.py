@@ -19,7 +19,9 @@ from isoguide.workflow.report_pictures import (
 from isoguide.workflow.report_tables import (
     alternatives_table,
     correction_table,
+    date_text,
     identification_table,
+    patient_name,
     provenance_table,
     quality_table,
     regions_table,
@@ -85,15 +87,16 @@ def _patient_line(alignment: Alignment) -> str:
     series = alignment.planning.series or alignment.daily.series
     if series is None:
         return f"no patient identity ({alignment.planning.path.name})"
-    patient = series.patient
-    return f"{patient.name.replace('^', ' ').strip() or 'without name'}, ID {patient.patient_id or 'none'}"
+    return f"{patient_name(series)}, ID {series.patient.patient_id or 'none'}"
 
 
 def _header(alignment: Alignment) -> str:
     plan = alignment.planning.plan
     series = alignment.planning.series
     born = (
-        f"born {_date(series.patient.birth_date)}" if series is not None and series.patient.birth_date else ""
+        f"born {date_text(series.patient.birth_date)}"
+        if series is not None and series.patient.birth_date
+        else ""
     )
     facts = (
         born,
@@ -112,10 +115,6 @@ def _when(alignment: Alignment) -> str:
     series = alignment.daily.series
     acquired: datetime | None = series.acquired_at if series is not None else None
     return f"{acquired:%Y-%m-%d %H:%M}" if acquired is not None else "at an unknown time"
-
-
-def _date(text: str) -> str:
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
 
 
 def _banner(alignment: Alignment) -> str:
@@ -200,7 +199,7 @@ def _residuals(alignment: Alignment, figures: MatchFigures) -> str:
     if not figures.residual_map:
         return ""
     lead = (
-        "<p>How each region of about 3 cm would still like to move after the correction. Small arrows in all "
+        "<p>How each region of about 3 cm would still like to move after the match. Small arrows in all "
         "directions are noise; neighbouring arrows that agree are tissue that has changed its shape. "
         f"Arrows are drawn {ARROW_MAGNIFICATION:g} times as long as the motion, with a number from "
         f"{CALM_MM:g} mm on; each picture shows the regions within {SLAB_MM:g} mm of its plane.</p>"

@@ -247,8 +247,8 @@ def _series_facts(series: ImageSeries | None) -> tuple[str, ...]:
     acquired = f"{series.acquired_at:%Y-%m-%d %H:%M:%S}" if series.acquired_at is not None else ""
     device = " ".join(part for part in (series.manufacturer, series.model, series.device_serial) if part)
     return (
-        f"{series.patient.name} ({series.patient.patient_id})",
-        series.patient.birth_date,
+        f"{patient_name(series)} ({series.patient.patient_id})",
+        date_text(series.patient.birth_date),
         series.modality,
         f"{series.description or 'without description'}, {len(series.instance_uids)} images",
         acquired,
@@ -257,6 +257,16 @@ def _series_facts(series: ImageSeries | None) -> tuple[str, ...]:
         series.series_instance_uid,
         series.frame_of_reference_uid,
     )
+
+
+def patient_name(series: ImageSeries) -> str:
+    """Write the patient's name as people do: without the separators of DICOM."""
+    return " ".join(series.patient.name.replace("^", " ").split()) or "without name"
+
+
+def date_text(text: str) -> str:
+    """Write a DICOM date as YYYY-MM-DD; anything else as it is."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
 
 
 def _escaped(text: str) -> str:

@@ -69,27 +69,20 @@ def movements(correction: CouchCorrection, patient_position: str) -> tuple[Movem
     the gantry; parts of the body are always 'the patient's'.
     """
     x_axis, y_axis, z_axis = iec_from_lps(patient_position)
-
-    def side(axis_lps: Array, sign: float) -> str:
-        return anatomical_side(axis_lps if sign > 0.0 else -axis_lps)
-
-    lateral, longitudinal, vertical = (
-        correction.lateral_mm,
-        correction.longitudinal_mm,
-        correction.vertical_mm,
-    )
-    pitch, roll, yaw = correction.pitch_deg, correction.roll_deg, correction.yaw_deg
+    c = correction
+    lateral, longitudinal, vertical = c.lateral_mm, c.longitudinal_mm, c.vertical_mm
+    pitch, roll, yaw = c.pitch_deg, c.roll_deg, c.yaw_deg
     words = (
-        f"to the {_either(lateral, 'right', 'left')}, towards the patient's {side(x_axis, lateral)}",
+        f"to the {_either(lateral, 'right', 'left')}, towards the patient's {_side(x_axis, lateral)}",
         f"{_either(longitudinal, 'towards', 'away from')} the gantry, "
-        f"towards the patient's {side(y_axis, longitudinal)}",
-        f"{_either(vertical, 'up', 'down')}, towards the patient's {side(z_axis, vertical)}",
+        f"towards the patient's {_side(y_axis, longitudinal)}",
+        f"{_either(vertical, 'up', 'down')}, towards the patient's {_side(z_axis, vertical)}",
         f"gantry end {_either(pitch, 'up', 'down')}: "
-        f"the patient's {side(y_axis, 1.0)} goes {_either(pitch, 'up', 'down')}",
+        f"the patient's {_going(y_axis)} {_either(pitch, 'up', 'down')}",
         f"{_either(roll, 'clockwise', 'counter-clockwise')} facing the gantry: "
-        f"the patient's {side(x_axis, 1.0)} goes {_either(roll, 'down', 'up')}",
+        f"the patient's {_going(x_axis)} {_either(roll, 'down', 'up')}",
         f"{_either(yaw, 'counter-clockwise', 'clockwise')} from above: "
-        f"the patient's {side(y_axis, 1.0)} goes to the {_either(yaw, 'left', 'right')}",
+        f"the patient's {_going(y_axis)} to the {_either(yaw, 'left', 'right')}",
     )
     names = ("Lateral", "Longitudinal", "Vertical", "Pitch", "Roll", "Yaw")
     values = (lateral, longitudinal, vertical, pitch, roll, yaw)
@@ -102,12 +95,21 @@ def movements(correction: CouchCorrection, patient_position: str) -> tuple[Movem
     return tuple(lines)
 
 
+def _side(axis_lps: Array, sign: float) -> str:
+    return anatomical_side(axis_lps if sign > 0.0 else -axis_lps)
+
+
+def _going(axis_lps: Array) -> str:
+    part = anatomical_side(axis_lps)
+    return f"{part} {'go' if part == 'feet' else 'goes'}"
+
+
 def _either(value: float, positive: str, negative: str) -> str:
     return positive if value > 0.0 else negative
 
 
 def half_width_text(half_width: float | None) -> str:
-    """Write a 95 % half width with one decimal, never as a falsely certain zero: ``± 0.3``, ``± <0.1``."""
+    """Write a 95 % half width with two decimals, never as a falsely certain zero: ``± 0.27``, ``± 0.01``."""
     if half_width is None or not np.isfinite(half_width):
         return "not known"
-    return "± <0.1" if half_width < 0.05 else f"± {half_width:.{DISPLAY_DECIMALS}f}"
+    return f"± {max(half_width, 0.01):.2f}"

@@ -1,0 +1,55 @@
+"""One small patient and one alignment of it for all tests of the workflow."""
+
+from dataclasses import replace
+
+import pytest
+from small_patient import SmallPatient, write_small_patient
+
+from isoguide.registration.result import Registration, Verdict
+from isoguide.workflow.align import align
+from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.request import AlignRequest
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> SmallPatient:
+    return write_small_patient(tmp_path_factory.mktemp("patient"))
+
+
+@pytest.fixture(scope="session")
+def alignment(patient: SmallPatient) -> Alignment:
+    return align(AlignRequest(patient.planning, patient.daily))
+
+
+@pytest.fixture(scope="session")
+def couch_of_three(patient: SmallPatient) -> Alignment:
+    return align(AlignRequest(patient.planning, patient.daily, degrees_of_freedom=3))
+
+
+@pytest.fixture
+def unavailable(alignment: Alignment) -> Alignment:
+    """The same images with an engine that found no answer."""
+    matched = alignment.registration
+    reasons = ("the day's image shows another part of the body",)
+    refused = Registration(
+        verdict=Verdict.NOT_AVAILABLE,
+        reasons=reasons,
+        planning_from_daily=None,
+        unconstrained=None,
+        degrees_of_freedom=6,
+        centre_mm=matched.centre_mm,
+        content=matched.content,
+        uncertainty=None,
+        quality=None,
+        algorithm=matched.algorithm,
+        settings=matched.settings,
+    )
+    return replace(
+        alignment,
+        registration=refused,
+        verdict=Verdict.NOT_AVAILABLE,
+        reasons=reasons,
+        planning_from_daily=None,
+        correction=None,
+        covariance=None,
+    )
