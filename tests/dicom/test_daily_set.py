@@ -20,7 +20,15 @@ from dicom_builders import (
 )
 from pydicom.dataset import Dataset
 
-from isoguide.dicom import DailySet, check_same_patient, load_daily_set, load_planning_set, machine_isocentre
+from isoguide.dicom import (
+    DailySet,
+    check_same_patient,
+    describe_contents,
+    load_daily_set,
+    load_planning_set,
+    machine_isocentre,
+    scan_folder,
+)
 from isoguide.dicom.daily_set import IEC_FIXED_FRAME_UID
 from isoguide.errors import AmbiguityError, GeometryError, MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import DAILY
@@ -82,6 +90,22 @@ def test_in_room_structures_of_somebody_else_are_refused(tmp_path: Path) -> None
     save(ds, tmp_path / "rs")
     with pytest.raises(MismatchError, match="rs belongs to another patient"):
         _day(tmp_path)
+
+
+def test_in_room_structures_of_another_frame_of_reference_are_refused(tmp_path: Path) -> None:
+    save(structure_set(series=DAY_SERIES, points={"SetupIsocenter": (0, 0, 0)}), tmp_path / "rs")
+    with pytest.raises(MismatchError, match=r"rs names the CT series .* in another frame of reference"):
+        _day(tmp_path)
+
+
+def test_a_scout_series_beside_the_image_is_no_candidate(tmp_path: Path) -> None:
+    def scout(ds: Dataset, k: int) -> None:
+        ds.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+
+    write_series(tmp_path / "scout", scout, series=DAY_SERIES + "9", count=1)
+    assert _day(tmp_path).image.series_instance_uid == DAY_SERIES
+    described = [finding.text for finding in describe_contents(scan_folder(tmp_path))]
+    assert any(text.endswith("1 file(s), 16 × 16, scout view") for text in described)
 
 
 @pytest.mark.parametrize("name", ["SetupIsocenter", "initmatchiso", "InitLaserIso", "AcqIsocenter"])

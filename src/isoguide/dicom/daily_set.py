@@ -176,6 +176,12 @@ def _in_room_structures(
     if not candidates:
         return None, ()
     structures = read_structure_set(candidates[0], DAILY)
+    if frame_uid and structures.frame_of_reference_uid not in ("", frame_uid):
+        msg = (
+            f"{structures.path} names the {image.label} but is in another frame of reference "
+            f"({structures.frame_of_reference_uid}); export both again"
+        )
+        raise MismatchError(msg)
     return structures, structures.warnings
 
 

@@ -65,8 +65,9 @@ def _series(series: FoundSeries) -> Finding:
     words.append(f"of patient {series.files[0].patient}")
     size = f"{len(series.files)} file(s), {item.text('Columns')} × {item.text('Rows')}"
     kind = f"{item.text('Modality') or 'image'} series"
-    if not series.is_ct:
-        return Finding(kind, f"{' '.join(words)}: {size}", series.series_instance_uid)
+    if not series.is_ct or series.is_localizer:
+        scout = ", scout view" if series.is_localizer else ""
+        return Finding(kind, f"{' '.join(words)}: {size}{scout}", series.series_instance_uid)
     try:
         grid, planes, warnings = series_geometry(series, PLANNING)
     except InputError as error:

@@ -126,6 +126,11 @@ class FoundSeries:
         return self.files[0].sop_class_uid in CT_CLASSES
 
     @property
+    def is_localizer(self) -> bool:
+        """True when every image is a scout view (ImageType LOCALIZER), which is no volume."""
+        return all("LOCALIZER" in file.item.texts("ImageType") for file in self.files)
+
+    @property
     def label(self) -> str:
         """What messages call the series: modality, description, number of files and UID."""
         modality = self.item.text("Modality") or "image"
@@ -162,8 +167,8 @@ class FolderContents:
 
     @property
     def ct_series(self) -> tuple[FoundSeries, ...]:
-        """Series of CT images, cone-beam CT included."""
-        return tuple(series for series in self.image_series if series.is_ct)
+        """Series of CT images, cone-beam CT included and scout views left out."""
+        return tuple(series for series in self.image_series if series.is_ct and not series.is_localizer)
 
     @property
     def plans(self) -> tuple[DicomFile, ...]:
