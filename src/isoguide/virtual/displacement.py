@@ -96,7 +96,7 @@ def random_displacement(
     """Draw a displacement and return it as ``planning_from_daily``.
 
     The translation is uniform in ±``largest_mm`` along each LPS axis; the rotation is Rz·Ry·Rx about the
-    isocentre with each angle uniform in ±``largest_deg``, so that the whole angle reaches about 1.7 times that.
+    isocentre with each angle uniform in ±``largest_deg``, so that the whole angle reaches 1.7 times that.
 
     Parameters
     ----------

@@ -63,6 +63,7 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("Spinal cord", "ORGAN", canvas.chain(cord, [5.0] * len(cord))),
         ),
         couch_y_mm=COUCH_Y_MM,
+        vertebrae=tuple(vertebrae),
     )
 
 
@@ -120,7 +121,7 @@ def _muscles(canvas: Canvas) -> None:
 def _glands(canvas: Canvas, side: float) -> Part:
     canvas.paint(canvas.ellipsoid((side * 30.0, -26.0, -44.0), (11.0, 15.0, 12.0)), 32.0)
     canvas.paint(canvas.ellipsoid((side * 17.0, -8.0, -96.0), (9.0, 9.0, 21.0)), 115.0)
-    parotid = canvas.ellipsoid((side * 50.0, 4.0, -2.0), (9.0, 16.0, 24.0), (10.0, 0.0, side * -15.0))
+    parotid = canvas.ellipsoid((side * 47.0, 4.0, -2.0), (9.0, 15.0, 23.0), (10.0, 0.0, side * -15.0))
     return canvas.paint(parotid, -18.0)
 
 

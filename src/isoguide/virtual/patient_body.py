@@ -60,8 +60,12 @@ def body_weight(planning: Volume) -> BodyWeight:
     Raises
     ------
     GeometryError
-        If nothing in the image is as dense as a body.
+        If the image is not in HU, or nothing in it is as dense as a body.
     """
+    if not planning.is_hounsfield:
+        name = planning.source or "the planning image"
+        msg = f"patient and couch cannot be told apart in {name}: its values are not HU; give a CT in HU"
+        raise GeometryError(msg)
     column_mm, row_mm = planning.grid.spacing_mm[:2]
     stride = (max(1, round(COARSE_MM / row_mm)), max(1, round(COARSE_MM / column_mm)))
     dense = planning.values[:, :: stride[0], :: stride[1]] > BODY_ABOVE_HU

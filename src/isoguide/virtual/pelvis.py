@@ -20,7 +20,7 @@ TRUNK = Outline(
         (60.0, 6.0, 170.0, 104.0, 112.0),
         (110.0, 4.0, 161.0, 106.0, 102.0),
         (170.0, 2.0, 150.0, 104.0, 96.0),
-        (240.0, 0.0, 153.0, 100.0, 97.0),
+        (280.0, 0.0, 156.0, 102.0, 98.0),
     )
 )
 COUCH_Y_MM = 112.0
@@ -38,7 +38,8 @@ def draw(canvas: Canvas) -> Drawing:
     femora = [_femur(canvas, side) for side in (1.0, -1.0)]
     _hips(canvas)
     _sacrum(canvas)
-    spine.paint(canvas, _lumbar_spine(canvas.rng))
+    vertebrae = _lumbar_spine(canvas.rng)
+    spine.paint(canvas, vertebrae)
     target = prostate.grown(6.0)
     return Drawing(
         isocentre_mm=(1.0, -4.0, -3.0),
@@ -52,6 +53,7 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("Femoral head right", "ORGAN", femora[1]),
         ),
         couch_y_mm=COUCH_Y_MM,
+        vertebrae=tuple(vertebrae),
     )
 
 
@@ -99,7 +101,7 @@ def _muscles(canvas: Canvas) -> None:
                 canvas.ellipsoid((side * x, y, z), radii, (tilt[0], side * tilt[1], side * tilt[2]))
             )
         psoas = [
-            (34.0, 22.0, 250.0),
+            (34.0, 22.0, 285.0),
             (46.0, 14.0, 150.0),
             (60.0, -6.0, 85.0),
             (88.0, -38.0, 15.0),
@@ -107,9 +109,9 @@ def _muscles(canvas: Canvas) -> None:
         ]
         canvas.muscle(canvas.chain([(side * x, y, z) for x, y, z in psoas], [14.0, 21.0, 22.0, 16.0, 9.0]))
         for path, radii_mm in (
-            ([(24.0, 86.0, 60.0), (30.0, 77.0, 130.0), (33.0, 75.0, 250.0)], [13.0, 22.0, 23.0]),
-            ([(14.0, -66.0, 10.0), (36.0, -88.0, 110.0), (38.0, -86.0, 250.0)], [6.0, 9.0, 9.0]),
-            ([(72.0, 52.0, 120.0), (66.0, 54.0, 250.0)], [14.0, 12.0]),
+            ([(24.0, 86.0, 60.0), (30.0, 77.0, 130.0), (33.0, 75.0, 285.0)], [13.0, 22.0, 23.0]),
+            ([(14.0, -66.0, 10.0), (36.0, -88.0, 110.0), (38.0, -86.0, 285.0)], [6.0, 9.0, 9.0]),
+            ([(72.0, 52.0, 120.0), (66.0, 54.0, 285.0)], [14.0, 12.0]),
         ):
             canvas.muscle(canvas.chain([(side * x, y, z) for x, y, z in path], radii_mm))
 
@@ -117,12 +119,12 @@ def _muscles(canvas: Canvas) -> None:
 def _bowel(canvas: Canvas, cavity: Part) -> None:
     """Paint loops of small bowel in the upper cavity and the colon at its sides, some with gas."""
     inside = canvas.stencil(cavity)
-    for _ in range(16):
+    for _ in range(18):
         _loop(canvas, inside)
     rng = canvas.rng
     for side, start in ((1.0, 130.0), (-1.0, 70.0)):
         z = start
-        while z < 250.0:
+        while z < 275.0:
             size = float(rng.uniform(19.0, 25.0))
             pouch = canvas.ellipsoid((side * float(rng.uniform(98, 104)), -2.0, z), (size, size + 2.0, 15.0))
             canvas.paint(pouch, 40.0, inside)
@@ -135,14 +137,14 @@ def _bowel(canvas: Canvas, cavity: Part) -> None:
 
 def _loop(canvas: Canvas, inside: Stencil) -> None:
     rng = canvas.rng
-    point = np.array([rng.uniform(-80, 80), rng.uniform(-74, -14), rng.uniform(75, 235)])
+    point = np.array([rng.uniform(-80, 80), rng.uniform(-74, -14), rng.uniform(75, 265)])
     heading = rng.standard_normal(3)
     points, radii = [], []
     for _ in range(7):
         points.append((float(point[0]), float(point[1]), float(point[2])))
         radii.append(float(rng.uniform(9.0, 14.0)))
         heading = heading / np.linalg.norm(heading) + 0.9 * rng.standard_normal(3) * (1.0, 0.8, 0.8)
-        point = np.clip(point + 20.0 * heading / np.linalg.norm(heading), (-92, -78, 58), (92, 0, 250))
+        point = np.clip(point + 20.0 * heading / np.linalg.norm(heading), (-92, -78, 58), (92, 0, 278))
     content = float(rng.uniform(2.0, 45.0))
     loop = canvas.chain(points, radii)
     canvas.paint(loop.grown(1.2), -90.0, inside)
@@ -182,8 +184,8 @@ def _organs(canvas: Canvas) -> tuple[Part, Part, Part]:
 
 
 def _vessels(canvas: Canvas) -> None:
-    canvas.tube([(8.0, 8.0, 240.0), (6.0, 2.0, 150.0), (2.0, 2.0, 125.0)], [10.0, 9.5, 9.0], 46.0)
-    canvas.tube([(-18.0, 10.0, 240.0), (-17.0, 4.0, 150.0), (-10.0, 8.0, 118.0)], [11.0, 11.0, 10.0], 43.0)
+    canvas.tube([(8.0, 8.0, 285.0), (6.0, 2.0, 150.0), (2.0, 2.0, 125.0)], [10.0, 9.5, 9.0], 46.0)
+    canvas.tube([(-18.0, 10.0, 285.0), (-17.0, 4.0, 150.0), (-10.0, 8.0, 118.0)], [11.0, 11.0, 10.0], 43.0)
     for side in (1.0, -1.0):
         iliac = [
             (side * 6.0, 4.0, 122.0),
@@ -314,7 +316,7 @@ def _sacral_segments(p: Coordinates, own: Array) -> Floats:
 def _lumbar_spine(rng: np.random.Generator) -> list[spine.Vertebra]:
     """L5 and upwards as far as the picture goes."""
     vertebrae = []
-    z = 106.0
+    z = 104.0
     for level in ("L5", "L4", "L3", "L2", "L1", "T12", "T11"):
         y = 38.0 - 14.0 * np.sin(np.clip((z - 70.0) / 150.0, 0.0, 1.3) * np.pi / 1.3)
         lean = {"L5": 16.0, "L4": 6.0, "L3": 0.0, "L2": -5.0}.get(level, -7.0)

@@ -30,10 +30,21 @@ class _Region:
 
 
 REGIONS: Final[dict[str, _Region]] = {
-    "pelvis": _Region((-188.0, -118.0, -115.0), (188.0, 150.0, 235.0), pelvis.draw),
+    "pelvis": _Region((-188.0, -118.0, -100.0), (188.0, 150.0, 266.0), pelvis.draw),
     "thorax": _Region((-188.0, -118.0, -150.0), (188.0, 150.0, 150.0), thorax.draw),
-    "head-neck": _Region((-144.0, -126.0, -142.0), (144.0, 146.0, 172.0), head_neck.draw),
+    "head-neck": _Region((-144.0, -126.0, -158.0), (144.0, 146.0, 172.0), head_neck.draw),
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VertebraPlace:
+    """Where a vertebra lies: its level (C2 to L5) and the middle of its body, (3,) planning LPS, ±5 mm."""
+
+    level: str
+    centre_mm: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "centre_mm", frozen_array(self.centre_mm, (3,), "vertebra"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +61,8 @@ class Phantom:
         Contours drawn on the planning CT's slices.
     isocentre_mm
         Plan isocentre, planning LPS, (3,).
+    vertebrae
+        Those whose bodies the picture shows, from the head down.
     name
         Site and seed in words.
     """
@@ -58,6 +71,7 @@ class Phantom:
     anatomy: Volume
     structures: tuple[Structure, ...]
     isocentre_mm: Array
+    vertebrae: tuple[VertebraPlace, ...]
     name: str
 
     def __post_init__(self) -> None:
@@ -119,16 +133,25 @@ def build_phantom(
     anatomy = finished(canvas, spacing_mm, rng)
     ct = scanned(anatomy, drawing, canvas.axes, rng)
     name = f"virtual {site} patient {seed}"
-    structures = tuple(
+
+    def placed(position_mm: tuple[float, float, float]) -> Array:
+        return np.round(np.array(position_mm) * build + origin_mm, 1)
+
+    places = (VertebraPlace(v.level, placed(v.centre)) for v in drawing.vertebrae)
+    return Phantom(
+        volume=Volume(grid, ct, source=name),
+        anatomy=Volume(grid, anatomy, source=name),
+        structures=_structures(drawing, grid),
+        isocentre_mm=placed(drawing.isocentre_mm),
+        vertebrae=tuple(place for place in places if grid.contains(place.centre_mm)),
+        name=name,
+    )
+
+
+def _structures(drawing: Drawing, grid: Grid) -> tuple[Structure, ...]:
+    return tuple(
         Structure(
             outline.name, number, PLANNING, closed_contours(outline.part, grid), outline.interpreted_type
         )
         for number, outline in enumerate(drawing.outlines, start=1)
-    )
-    return Phantom(
-        Volume(grid, ct, source=name),
-        Volume(grid, anatomy, source=name),
-        structures,
-        np.round(np.array(drawing.isocentre_mm) * build + origin_mm, 1),
-        name,
     )

@@ -8,7 +8,9 @@ from scipy import ndimage
 
 from isoguide.virtual.canvas import Canvas, Part
 from isoguide.virtual.shapes import Triple
+from isoguide.virtual.spine import Vertebra
 from isoguide.virtual.texture import power_law_texture
+from isoguide.virtual.treatment_couch import shell_and_foam
 
 Floats = NDArray[np.float32]
 
@@ -22,6 +24,7 @@ TEXTURE_HU = (
     (800.0, 60.0),
 )
 """Standard deviation of the tissue texture at a value: (HU, HU)."""
+SIMULATOR_THICKNESS_MM, SIMULATOR_HALF_WIDTH_MM = 16.0, 175.0
 POINT_SPREAD = 0.5
 """Standard deviation of the scanner's blur, voxels."""
 
@@ -42,6 +45,7 @@ class Drawing:
     isocentre_mm: Triple
     outlines: tuple[Outlined, ...]
     couch_y_mm: float
+    vertebrae: tuple[Vertebra, ...]
 
 
 def finished(canvas: Canvas, spacing_mm: Triple, rng: np.random.Generator) -> Floats:
@@ -63,9 +67,8 @@ def scanned(
     noise += anatomy
     _, y, x = axes
     below = y[:, None] - np.float32(drawing.couch_y_mm)
-    thickness = np.float32(16.0)
-    shell = np.minimum(below, thickness - below) * np.ones_like(x)
-    couch = np.interp(shell, [-0.8, 0.0, 1.6, 2.4], [-1000.0, -150.0, -150.0, -920.0]).astype(np.float32)
-    couch[:, np.abs(x) > 175.0] = -1000.0
+    beside = np.float32(SIMULATOR_HALF_WIDTH_MM) - np.abs(x)
+    depth = np.minimum(np.minimum(below, np.float32(SIMULATOR_THICKNESS_MM) - below), beside)
+    couch = shell_and_foam(depth, float(y[1] - y[0]))
     noise += (couch + np.float32(1000.0)) * (anatomy < -950.0)
     return np.clip(np.rint(noise), -1024, 3071).astype(np.int16)

@@ -55,7 +55,7 @@ class Vertebra:
 def pitch_mm(level: str) -> float:
     """Typical height of a vertebra with its disc."""
     n = LEVELS.index(level)
-    return float(np.interp(n, [0, 1, 6, 7, 18, 19, 23], [15.0, 18.0, 17.0, 19.5, 27.0, 30.0, 34.5]))
+    return float(np.interp(n, [0, 1, 6, 7, 18, 19, 23], [15.0, 18.0, 17.0, 19.5, 26.5, 28.5, 32.5]))
 
 
 def typical(level: str, centre: Triple, lean_deg: float, rng: np.random.Generator) -> Vertebra:

@@ -70,6 +70,7 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("Spinal cord", "ORGAN", canvas.chain(cord, [5.0] * len(cord))),
         ),
         couch_y_mm=COUCH_Y_MM,
+        vertebrae=tuple(vertebrae),
     )
 
 
@@ -209,7 +210,7 @@ def _vessels_of_lung(canvas: Canvas, lung: Part, side: float) -> None:
     inside = np.argwhere(lung.distance[::2, ::3, ::3] < -4.0)
     axes = [axis[s] for axis, s in zip(canvas.axes, lung.box, strict=True)]
     for start in ((side * 34.0, 8.0, 14.0), (side * 30.0, 0.0, 0.0)):
-        chosen = inside[rng.choice(len(inside), 300, replace=False)]
+        chosen = inside[rng.choice(len(inside), 230, replace=False)]
         goals = np.column_stack(
             [axes[2][3 * chosen[:, 2]], axes[1][3 * chosen[:, 1]], axes[0][2 * chosen[:, 0]]]
         ).astype(np.float64)
@@ -218,23 +219,24 @@ def _vessels_of_lung(canvas: Canvas, lung: Part, side: float) -> None:
 
 def _branch(canvas: Canvas, start: Array, goals: Array, radius: float) -> None:
     """Grow a vessel towards the middle of its goals, then split them between two daughters."""
-    middle = goals.mean(axis=0)
-    stop = start + 0.45 * (middle - start) if len(goals) > 1 else middle
-    bend = 0.06 * float(np.linalg.norm(stop - start)) * canvas.rng.standard_normal(3)
-    halfway = (start + stop) / 2.0 + bend
-    points = [(float(q[0]), float(q[1]), float(q[2])) for q in (start, halfway, stop)]
-    thin = max(0.95 * radius, 0.7)
-    canvas.tube(points, [radius, (radius + thin) / 2.0, thin], 35.0)
     if len(goals) == 1:
+        canvas.tube([_triple(start), _triple(goals[0])], [radius, 0.7], 35.0)
         return
+    stop = start + 0.45 * (goals.mean(axis=0) - start)
+    bend = 0.06 * float(np.linalg.norm(stop - start)) * canvas.rng.standard_normal(3)
+    thin = max(0.95 * radius, 0.7)
+    points = [_triple(start), _triple((start + stop) / 2.0 + bend), _triple(stop)]
+    canvas.tube(points, [radius, (radius + thin) / 2.0, thin], 35.0)
     spread = np.linalg.svd(goals - stop, full_matrices=False)[2][0]
-    along = (goals - stop) @ spread
-    order = np.argsort(along, kind="stable")
-    cut = max(1, int(len(goals) * canvas.rng.uniform(0.35, 0.65)))
+    order = np.argsort((goals - stop) @ spread, kind="stable")
+    cut = min(max(1, int(len(goals) * canvas.rng.uniform(0.35, 0.65))), len(goals) - 1)
     for part in (order[:cut], order[cut:]):
-        if len(part):
-            share = (len(part) / len(goals)) ** (1.0 / 2.7)  # Murray's law, with the exponent of lungs
-            _branch(canvas, stop, goals[part], max(0.7, thin * share))
+        share = (len(part) / len(goals)) ** (1.0 / 2.7)  # Murray's law, with the exponent of lungs
+        _branch(canvas, stop, goals[part], max(0.7, thin * share))
+
+
+def _triple(position: Array) -> Triple:
+    return float(position[0]), float(position[1]), float(position[2])
 
 
 def _great_vessels(canvas: Canvas) -> None:

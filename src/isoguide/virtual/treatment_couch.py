@@ -1,5 +1,7 @@
 """The treatment couch: a thin shell around foam, fixed in the room while the patient on it is displaced."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,30 @@ THICKNESS_MM = 45.0
 HALF_WIDTH_MM = 262.0
 BEVEL = 0.35
 """The sides of the couch slope: mm of width lost per mm of depth."""
+
+
+def shell_and_foam(depth_mm: NDArray[np.floating[Any]], voxel_mm: float) -> Floats:
+    """Return the HU of a couch at depths below its surface, averaged over a voxel.
+
+    Averaging keeps a shell visible in voxels larger than it is thick, as a scanner does.
+
+    Parameters
+    ----------
+    depth_mm
+        Distance to the nearest face, negative outside.
+    voxel_mm
+        Size of a voxel across the shell.
+    """
+    fine = np.linspace(-10.0, 60.0, 2801)
+    step = fine[1] - fine[0]
+    density = np.where(fine < 0.0, 0.0, np.where(fine < SHELL_MM, SHELL_HU + 1000.0, FOAM_HU + 1000.0))
+    total = np.cumsum(density) * step
+    upper = np.interp(depth_mm + voxel_mm / 2.0, fine, total)
+    lower = np.interp(depth_mm - voxel_mm / 2.0, fine, total)
+    # Deeper than the table reaches there is nothing but foam.
+    share = np.where(depth_mm > 50.0, FOAM_HU + 1000.0, (upper - lower) / voxel_mm)
+    result: Floats = (share - 1000.0).astype(np.float32)
+    return result
 
 
 def couch_top_mm(
@@ -60,10 +86,6 @@ def put_couch(values: Floats, grid: Grid, top_mm: float, axis_x_mm: float) -> No
     below = (y - top_mm)[:, None]
     beside = HALF_WIDTH_MM - BEVEL * np.maximum(below, 0.0) - np.abs(x - axis_x_mm)
     depth = np.minimum(np.minimum(below, THICKNESS_MM - below), beside)
-    couch = np.interp(
-        depth,
-        [-0.6, 0.6, SHELL_MM - 0.6, SHELL_MM + 0.6],
-        [-1000.0, SHELL_HU, SHELL_HU, FOAM_HU],
-    ).astype(np.float32)
+    couch = shell_and_foam(depth, float(grid.spacing_mm[1]))
     first = int(np.searchsorted(y, top_mm - 1.0))
     np.maximum(values[:, first:], couch[first:], out=values[:, first:])
