@@ -187,7 +187,7 @@ def demo_command(
 
     `isoguide demo`
 
-    `isoguide demo --out /tmp/demo --seed 7 --force`
+    `isoguide demo --out my-demo --seed 7 --force`
     """
     from isoguide.cli.demo import demonstrate_and_show
 

@@ -81,6 +81,9 @@ def _correction_table(alignment: "Alignment") -> Table:
     ):
         table.add_column(title, justify="right" if justify == "right" else "left", header_style="dim")
     for movement in movements(alignment.correction, alignment.planning.patient_position):
+        if movement.axis in alignment.fixed_axes:
+            table.add_row(movement.axis, "–", "", Text("not with this couch", style="dim"))
+            continue
         half_width = half_widths.get(movement.key)
         spread = f"± {half_width:.2f}" if half_width is not None else ""
         table.add_row(

@@ -56,6 +56,11 @@ class Alignment:
         )
 
     @property
+    def fixed_axes(self) -> tuple[str, ...]:
+        """Names of the rotations that the couch cannot make."""
+        return {3: ("Pitch", "Roll", "Yaw"), 4: ("Pitch", "Roll"), 6: ()}[self.request.degrees_of_freedom]
+
+    @property
     def half_widths(self) -> dict[str, float] | None:
         """95 % half widths of the six numbers by their names, None where the match has no uncertainty."""
         if self.covariance is None:

@@ -37,7 +37,7 @@ def correction_table(alignment: Alignment) -> str:
     if correction is None:
         return ""
     half_widths = alignment.half_widths or {}
-    fixed = {3: ("Pitch", "Roll", "Yaw"), 4: ("Pitch", "Roll")}.get(alignment.request.degrees_of_freedom, ())
+    fixed = alignment.fixed_axes
     rows = []
     for movement in movements(correction, alignment.planning.patient_position):
         if movement.axis in fixed:
