@@ -29,6 +29,7 @@ USUAL_PITCH_MM = 30.0
 PITCH_RANGE_MM = (15.0, 45.0)
 """From a cervical to a lumbar vertebra with its disc."""
 LEAST_PERIODICITY = 0.2
+SPINE_HALF_MM = 30.0
 
 
 def grey_to_hu(volume: Volume) -> tuple[float, float]:
@@ -111,20 +112,30 @@ def content_mask(level: Level, content: Content) -> BoolArray:
     return ~ndimage.binary_dilation(foreign, np.ones((5, 5, 5), dtype=bool))
 
 
-def vertebral_pitch_mm(level: Level, body: BoolArray) -> float:
-    """Distance between vertebrae, mm, from the period of bone along z; 30 mm where no period shows."""
-    bone = ((level.values > BONE_ABOVE_HU) & body).astype(np.float64)
-    profile = bone.sum(axis=(1, 2))
-    spacing = float(level.grid.spacing_mm[2])
+def spine_box_mm(level: Level, body: BoolArray) -> tuple[Array, Array]:
+    """Two opposite corners of the upright column of 60 × 60 mm that holds most bone; values near HU."""
+    bone = ((level.values > BONE_ABOVE_HU) & body).mean(axis=0)
+    sigma = SPINE_HALF_MM / 2.0 / level.grid.spacing_mm[1::-1]
+    j, i = np.unravel_index(ndimage.gaussian_filter(bone, sigma).argmax(), bone.shape)
+    last = level.grid.shape[0] - 1
+    ends = level.grid.xyz(np.array([[i, j, 0], [i, j, last]], dtype=np.float64))
+    half = SPINE_HALF_MM * np.abs(level.grid.direction[:, :2]).sum(axis=1)
+    return ends.min(axis=0) - half, ends.max(axis=0) + half
+
+
+def vertebral_pitch_mm(column: Level) -> float:
+    """Distance between vertebrae, mm, from the period of bone along a column; 30 mm where no period shows."""
+    profile = np.clip(column.values - BONE_ABOVE_HU, 0.0, None).sum(axis=(1, 2), dtype=np.float64)
+    spacing = float(column.grid.spacing_mm[2])
     if len(profile) * spacing < 3.0 * PITCH_RANGE_MM[1]:
         return USUAL_PITCH_MM
-    trend = ndimage.gaussian_filter1d(profile, USUAL_PITCH_MM / spacing)
-    wave = profile - trend
-    power = float((wave**2).sum())
-    lags = np.arange(int(PITCH_RANGE_MM[0] / spacing), int(PITCH_RANGE_MM[1] / spacing) + 1)
+    wave = profile - ndimage.gaussian_filter1d(profile, PITCH_RANGE_MM[0] / spacing)
+    wave = ndimage.gaussian_filter1d(wave, 1.0)
+    power = float((wave**2).mean())
     if power == 0.0:
         return USUAL_PITCH_MM
-    likeness = np.array([(wave[lag:] * wave[:-lag]).sum() / power for lag in lags])
+    lags = np.arange(int(PITCH_RANGE_MM[0] / spacing), int(PITCH_RANGE_MM[1] / spacing) + 1)
+    likeness = np.array([(wave[lag:] * wave[:-lag]).mean() / power for lag in lags])
     best = int(likeness.argmax())
     inside = 0 < best < len(lags) - 1
     return float(lags[best] * spacing) if inside and likeness[best] > LEAST_PERIODICITY else USUAL_PITCH_MM

@@ -17,6 +17,7 @@ from isoguide.registration.anatomy import (
     ellipsoid,
     find_body,
     grey_to_hu,
+    spine_box_mm,
     vertebral_pitch_mm,
 )
 from isoguide.registration.pyramid import Level, crop, make_level
@@ -121,7 +122,8 @@ def prepare_planning(
     fine_level = anatomy.level(low, high, FINE_MM)
     fine = _templates(anatomy, fine_level, settings)
     targets = _targets(centre, target_points_mm)
-    pitch_mm = vertebral_pitch_mm(anatomy.coarse, anatomy.core)
+    column = anatomy.level(*spine_box_mm(anatomy.coarse, anatomy.core), MIDDLE_MM)
+    pitch_mm = vertebral_pitch_mm(column)
     return PreparedPlanning(
         volume, centre, settings, targets, coarse, middle, fine, middle_level, fine_level, spectrum, pitch_mm
     )
