@@ -92,3 +92,20 @@ def test_a_pose_that_is_no_number_says_nothing():
     volume, affine, centres = whole_image()
     f, d = (a[:1] for a in random_case(11)[4:])
     assert np.isnan(patch_sums(volume, affine * np.nan, centres, OFFSETS, f, d)).all()
+
+
+@pytest.mark.parametrize("grey", [0.0, -1000.0, 2000.0])
+def test_a_patch_of_one_grey_value_has_no_length_and_no_direction(grey):
+    _, affine, centres = whole_image()
+    f, d = (a[:1] for a in random_case(11)[4:])
+    np.testing.assert_array_equal(
+        patch_sums(np.full((8, 8, 8), grey, np.float32), affine, centres, OFFSETS, f, d), 0.0
+    )
+
+
+@pytest.mark.usefixtures("interpreted_kernels")
+def test_a_patch_of_one_grey_value_says_nothing_as_plain_python_too():
+    _, affine, centres = whole_image()
+    f, d = (a[:1] for a in random_case(11)[4:])
+    flat = np.full((8, 8, 8), 40.0, np.float32)
+    np.testing.assert_array_equal(patch_sums(flat, affine, centres, OFFSETS, f, d), 0.0)

@@ -113,11 +113,15 @@ def _gaussian_weights(positions: Array, count: int, sigma: float) -> tuple[Int64
 
 
 def _cubic_weights(positions: Array, count: int) -> tuple[Int64, Float32]:
-    first = np.clip(np.floor(positions).astype(np.int64) - 1, 0, count - 4)
-    t = np.abs(first[:, None] + np.arange(4) - positions[:, None])
+    tap = np.floor(positions).astype(np.int64)[:, None] + np.arange(-1, 3)
+    t = np.abs(tap - positions[:, None])
     inner = 2.0 / 3.0 - t**2 + 0.5 * t**3
     outer = np.clip(2.0 - t, 0.0, None) ** 3 / 6.0
-    weights = np.where(t < 1.0, inner, outer)
+    first = np.clip(tap[:, 0], 0, count - 4)
     # At the two ends the missing coefficient is the mirror image of one inside: fold its weight back.
-    weights /= weights.sum(axis=1, keepdims=True)
+    mirrored = (count - 1) - np.abs((count - 1) - np.abs(tap))
+    weights = np.zeros(tap.shape)
+    np.add.at(
+        weights, (np.arange(len(tap))[:, None], mirrored - first[:, None]), np.where(t < 1.0, inner, outer)
+    )
     return first, weights.astype(np.float32)

@@ -19,6 +19,8 @@ PATCH = 5
 """Samples along the edge of a patch."""
 STRIDE = 2
 """Every second node per axis may be the centre of a patch."""
+RIM = 2
+"""Nodes a patch stays off the border: half a filter smoothed the last, and gradients need neighbours."""
 NOISE_HU = 25.0
 MODEL_ERROR = 0.05
 """Share of a patch's own contrast that a daily image may get wrong: scatter, hardening, deformation."""
@@ -85,7 +87,7 @@ def make_templates(level: Level, allowed: BoolArray, centre_mm: Array, count: in
 
 def _choose(level: Level, allowed: BoolArray, centre_mm: Array, count: int) -> NDArray[np.int64]:
     """Pick the patches, (n, 3) [k, j, i], that together say most about the least certain motions."""
-    if min(level.values.shape) < PATCH + 2:
+    if min(level.values.shape) < PATCH + 2 * RIM:
         return np.empty((0, 3), dtype=np.int64)
     axes, tensor, variance = _local_structure(level)
     candidate = allowed[np.ix_(*axes)] & (variance > NOISE_HU**2 / 4.0)
@@ -111,7 +113,7 @@ def _local_structure(level: Level) -> tuple[list[NDArray[np.int64]], Float32, Fl
     LPS, and the variance (k, j, i).
     """
     margin = PATCH // 2
-    axes = [np.arange(margin, size - margin, STRIDE) for size in level.values.shape]
+    axes = [np.arange(margin + RIM, size - margin - RIM, STRIDE) for size in level.values.shape]
     box = np.full((1, PATCH), 1.0 / PATCH, dtype=np.float32)
 
     def mean(image: Float32) -> Float32:
