@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from isoguide.geometry.frames import Array
 from isoguide.registration.planning import PreparedPlanning
 from isoguide.registration.pyramid import Level
-from isoguide.registration.refine import Fit, displacement_mm, refine
+from isoguide.registration.refine import Fit, displacement_mm, refine, weighted_sum
 from isoguide.registration.result import Alternative, RegionResidual, Uncertainty
 from isoguide.registration.templates import LEVER_MM, PATCH, Templates, build_templates
 
@@ -40,7 +40,7 @@ def covariance_mm(fit: Fit, templates: Templates, basis: Array) -> Array:
     clusters = len(sums)
     bread = basis @ np.linalg.pinv(basis.T @ fit.normal @ basis) @ basis.T
     correction = clusters / max(clusters - basis.shape[1], 1)
-    spread = bread @ (correction * sums.T @ sums) @ bread
+    spread = bread @ (correction * np.einsum("ci,cj->ij", sums, sums)) @ bread
     covariance: Array = INFLATION**2 * spread + basis @ basis.T @ np.diag(FLOOR_MM**2) @ basis @ basis.T
     return covariance
 
@@ -90,7 +90,7 @@ def residual_map(fit: Fit, templates: Templates) -> tuple[RegionResidual, ...]:
         normal = np.einsum("p,pij->ij", weight, templates.information[members][:, :3, :3])
         normal += 0.02 * np.trace(normal) / 3.0 * np.eye(3)
         # The step moves the template onto the image; where the anatomy went is the other way round.
-        shift = -np.linalg.solve(normal, weight @ fit.gradient[members, :3])
+        shift = -np.linalg.solve(normal, weighted_sum(weight, fit.gradient[members, :3]))
         centre = templates.centres_mm[members].mean(axis=0)
         found.append(RegionResidual(centre, shift, float(fit.correlation[members].mean()), len(members)))
     return tuple(found)

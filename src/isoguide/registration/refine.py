@@ -64,6 +64,11 @@ def displacement_mm(first: Array, second: Array, points_mm: Array) -> Array:
     return np.asarray(np.linalg.norm(back - points_mm, axis=1))
 
 
+def weighted_sum(weight: Array, gradient: Array) -> Array:
+    """Sum gradients (patches, 6) to (6,) without BLAS, whose order of adding depends on its threads."""
+    return np.asarray(np.einsum("p,pc->c", weight, gradient))
+
+
 def refine(
     templates: Templates,
     daily: Level,
@@ -122,7 +127,9 @@ def _agreement(templates: Templates, gradient: Array, weight: Array) -> Array:
     if not weight.any():
         return weight
     normal = np.einsum("p,pij->ij", weight, templates.information)
-    common = np.linalg.solve(normal + DAMPING * np.trace(normal) / 6.0 * np.eye(6), weight @ gradient)
+    common = np.linalg.solve(
+        normal + DAMPING * np.trace(normal) / 6.0 * np.eye(6), weighted_sum(weight, gradient)
+    )
     wish = gradient - templates.information @ common
     distance = np.sqrt(weight * (wish**2).sum(axis=1) / np.trace(templates.information, axis1=1, axis2=2))
     scale = 1.4826 * float(np.median(distance[weight > 0.0])) + 1e-12
@@ -133,5 +140,5 @@ def _agreement(templates: Templates, gradient: Array, weight: Array) -> Array:
 def _solve(fit: Fit, basis: Array) -> Array:
     normal = basis.T @ fit.normal @ basis
     damped = normal + DAMPING * np.trace(normal) / len(normal) * np.eye(len(normal))
-    step: Array = basis @ np.linalg.solve(damped, basis.T @ (fit.weight @ fit.gradient))
+    step: Array = basis @ np.linalg.solve(damped, basis.T @ weighted_sum(fit.weight, fit.gradient))
     return step

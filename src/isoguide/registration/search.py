@@ -138,7 +138,10 @@ def _on_lattice(level: Level, centre_mm: Array, rotation: Array, *, whole: bool)
     reach = np.arange(-half, half if whole else half + 1)
     k, j, i = np.meshgrid(reach, reach, reach, indexing="ij")
     offsets = np.stack([i, j, k], axis=-1).reshape(-1, 3) * LATTICE_MM
-    index = np.rint(level.grid.index(offsets @ rotation.T + centre_mm)).astype(np.int64)
+    # One affine map without BLAS: the order of its sums depends on the number of threads.
+    linear = np.linalg.inv(level.grid.direction * level.grid.spacing_mm)
+    turned = np.einsum("na,ba->nb", offsets, linear @ rotation)
+    index = np.rint(turned + linear @ (centre_mm - level.grid.origin_mm)).astype(np.int64)
     size = np.array(level.grid.shape[::-1])
     inside = ((index >= 0) & (index < size)).all(axis=1)
     x, y, z = np.where(np.expand_dims(inside, 1), index, 0).T
