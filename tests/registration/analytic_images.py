@@ -7,17 +7,13 @@ from isoguide.geometry.grid import Grid
 from isoguide.registration.pyramid import Level
 
 WAVES = np.random.default_rng(20).normal(size=(40, 3))
-WAVES *= (
-    2.0
-    * np.pi
-    / np.random.default_rng(21).uniform(28.0, 90.0, (40, 1))
-    / np.linalg.norm(WAVES, axis=1)[:, None]
-)
+WAVES *= 2.0 * np.pi / np.linalg.norm(WAVES, axis=1, keepdims=True)
+WAVES /= np.random.default_rng(21).uniform(28.0, 90.0, (40, 1))
 PHASES = np.random.default_rng(22).uniform(0.0, 2.0 * np.pi, 40)
 
 
 def texture(points_mm):
-    """Smooth texture (...) without repetition at points (..., 3): waves of 28 to 90 mm in all directions, HU."""
+    """Smooth texture (...) without repetition at points (..., 3): waves of 28 to 90 mm, HU."""
     return 40.0 * np.cos(points_mm @ WAVES.T + PHASES).sum(axis=-1)
 
 

@@ -2,7 +2,7 @@
 
 A patch is a cube of samples on a lattice of the planning CT. Its template is ``f`` (zero mean, unit length)
 and ``d`` (derivatives of ``f`` by the motion parameters, orthogonal to ``f`` and to the constant). Because of
-the orthogonality the grey-value gain and offset of a patch drop out: ``d · m / (f · m)`` is the gradient itself.
+the orthogonality the grey-value gain and offset of a patch drop out: ``d · m / (f · m)`` is the gradient.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 FAST: set[str] = {"contract", "reassoc", "nsz"}
 FLAT = np.float32(1e-4)
-"""A patch whose grey values vary by less than this share of their mean is flat: only rounding is left in it."""
+"""A patch whose values vary by less than this share of their mean is flat: only rounding is left in it."""
 
 CORRELATION, LENGTH, GRADIENT = 0, 1, 2
 """Columns of the sums: f·m, then |m - mean(m)|, then d·m for each parameter."""

@@ -29,6 +29,8 @@ USUAL_PITCH_MM = 30.0
 PITCH_RANGE_MM = (15.0, 45.0)
 """From a cervical to a lumbar vertebra with its disc."""
 LEAST_PERIODICITY = 0.2
+NEARLY_AS_GOOD = 0.8
+"""A shift by two vertebrae correlates less than a shift by one, but noise may reverse that by this much."""
 SPINE_HALF_MM = 30.0
 
 
@@ -137,5 +139,9 @@ def vertebral_pitch_mm(column: Level) -> float:
     lags = np.arange(int(PITCH_RANGE_MM[0] / spacing), int(PITCH_RANGE_MM[1] / spacing) + 1)
     likeness = np.array([(wave[lag:] * wave[:-lag]).mean() / power for lag in lags])
     best = int(likeness.argmax())
-    inside = 0 < best < len(lags) - 1
-    return float(lags[best] * spacing) if inside and likeness[best] > LEAST_PERIODICITY else USUAL_PITCH_MM
+    if not 0 < best < len(lags) - 1 or likeness[best] <= LEAST_PERIODICITY:
+        return USUAL_PITCH_MM
+    # Two periods fit nearly as well as one: the first good peak is the period.
+    inner = likeness[1:-1]
+    peak = (inner >= likeness[:-2]) & (inner >= likeness[2:]) & (inner >= NEARLY_AS_GOOD * likeness[best])
+    return float(lags[1 + int(peak.argmax())] * spacing)
