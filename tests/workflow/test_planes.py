@@ -49,7 +49,7 @@ class TestAnatomyLandsWhereTheLettersSay:
         left = with_spot((25, 0, 0), direction)
 
         for plane in (axial, coronal):
-            x, y = spot_in(sample(left, plane.points_mm()))
+            x, y = spot_in(sample(left, plane))
             assert x > 15
             assert abs(y) < 3
             assert plane.letters[:2] == ("R", "L")
@@ -58,8 +58,8 @@ class TestAnatomyLandsWhereTheLettersSay:
         axial, _, sagittal = planes_through(CENTRE, field_mm=70.0, pixels=64)
         front = with_spot((0, -25, 0), direction)
 
-        assert spot_in(sample(front, axial.points_mm()))[1] < -15
-        assert spot_in(sample(front, sagittal.points_mm()))[0] < -15
+        assert spot_in(sample(front, axial))[1] < -15
+        assert spot_in(sample(front, sagittal))[0] < -15
         assert axial.letters[2:] == ("A", "P")
         assert sagittal.letters == ("A", "P", "H", "F")
 
@@ -68,20 +68,23 @@ class TestAnatomyLandsWhereTheLettersSay:
         head = with_spot((0, 0, 25), direction)
 
         for plane in (coronal, sagittal):
-            assert spot_in(sample(head, plane.points_mm()))[1] < -15
+            assert spot_in(sample(head, plane))[1] < -15
             assert plane.letters[2:] == ("H", "F")
 
 
 def test_sampling_is_exact_on_a_linear_image_and_nan_outside():
     k, j, i = np.meshgrid(np.arange(20), np.arange(20), np.arange(20), indexing="ij")
     image = volume((3 * i - 2 * j + k).astype(np.float32), spacing=(1.0, 1.5, 2.0))
-    points = CENTRE + np.array([[1.3, -2.2, 3.1], [0.0, 0.0, 500.0]])
-    expected = image.grid.index(points[0]) @ np.array([3.0, -2.0, 1.0])
+    _, coronal, _ = planes_through(CENTRE + np.array([0.3, -2.2, 1.1]), field_mm=60.0, pixels=60)
+    row, column = 23, 34
+    point = coronal.centre_mm + (column - 29.5) * coronal.right + (row - 29.5) * coronal.down
+    expected = image.grid.index(point) @ np.array([3.0, -2.0, 1.0])
 
-    values = sample(image, points)
+    pixels = sample(image, coronal)
 
-    assert values[0] == pytest.approx(expected, abs=1e-4)
-    assert np.isnan(values[1])
+    assert pixels[row, column] == pytest.approx(expected, abs=1e-4)
+    assert coronal.picture_xy(point) == pytest.approx([column + 0.5, row + 0.5])
+    assert np.isnan(pixels[0, 0])
 
 
 def test_the_daily_image_is_cut_where_the_registration_puts_it():

@@ -64,7 +64,7 @@ def outlines(cropped: CroppedMask, plane: Plane) -> list[Array]:
         return drawn
     if cropped.mask is None:
         return []
-    inside = np.nan_to_num(sample(cropped.mask, plane.points_mm()))
+    inside = np.nan_to_num(sample(cropped.mask, plane))
     return _half_level_lines(inside)
 
 

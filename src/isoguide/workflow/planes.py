@@ -79,15 +79,6 @@ class Plane:
             orientation_letter(self.down),
         )
 
-    def points_mm(self) -> Array:
-        """Positions of the pixel centres in planning LPS, shape (rows, columns, 3)."""
-        offset_mm = (np.arange(self.pixels) - (self.pixels - 1) / 2.0) * self.pixel_mm
-        return (
-            self.centre_mm
-            + offset_mm[:, np.newaxis, np.newaxis] * self.down
-            + offset_mm[:, np.newaxis] * self.right
-        )
-
     def picture_xy(self, xyz_mm: Array) -> Array:
         """Picture coordinates (..., 2), in pixels from the upper left corner, of positions (..., 3) mm."""
         offset_mm = np.asarray(xyz_mm, dtype=np.float64) - self.centre_mm
@@ -118,7 +109,7 @@ def field_of_view_mm(planning: Volume, centre_mm: Array, daily_extent_mm: Array)
     lowest = BODY_HU if planning.is_hounsfield else float(np.percentile(planning.values[::4, ::8, ::8], 40.0))
     reach_mm = 0.0
     for plane in planes_through(centre_mm, field_mm=LARGEST_FIELD_MM, pixels=_SCOUT_PIXELS):
-        pixels = sample(planning, plane.points_mm())
+        pixels = sample(planning, plane)
         rows, columns = np.nonzero(np.nan_to_num(pixels, nan=-np.inf) > lowest)
         if len(rows):
             middle = (_SCOUT_PIXELS - 1) / 2.0
@@ -131,15 +122,9 @@ def field_of_view_mm(planning: Volume, centre_mm: Array, daily_extent_mm: Array)
     return float(np.clip(wanted_mm, SMALLEST_FIELD_MM, LARGEST_FIELD_MM))
 
 
-def sample(volume: Volume, points_mm: Array) -> Pixels:
-    """Values of an image at positions (..., 3) mm of its frame, trilinear, float32; NaN outside the image."""
-    ijk = volume.grid.index(points_mm)
-    coordinates = np.moveaxis(ijk[..., ::-1], -1, 0)
-    last = np.array(volume.grid.shape, dtype=np.float64) - 1.0
-    outside = ((ijk[..., ::-1] < -0.5) | (ijk[..., ::-1] > last + 0.5)).any(axis=-1)
-    values: Pixels = map_coordinates(volume.values, coordinates, np.float32, order=1, mode="nearest")
-    values[outside] = np.nan
-    return values
+def sample(volume: Volume, plane: Plane) -> Pixels:
+    """Cut a plane out of an image of the planning frame: trilinear, float32, NaN outside the image."""
+    return _interpolated(volume, _indices(volume, plane, None))
 
 
 def sample_daily(daily: Volume, planning_from_daily: RigidTransform, plane: Plane) -> Pixels:
@@ -147,17 +132,36 @@ def sample_daily(daily: Volume, planning_from_daily: RigidTransform, plane: Plan
 
     What a cone-beam scanner filled in around its field of view becomes NaN like everything outside the image.
     """
-    points_mm = planning_from_daily.inverse().apply(plane.points_mm())
-    pixels = sample(daily, points_mm)
+    indices = _indices(daily, plane, planning_from_daily.inverse())
+    pixels = _interpolated(daily, indices)
     fill = fill_value(daily)
     if fill is not None:
-        nearest = np.clip(
-            np.rint(daily.grid.index(points_mm)).astype(int), 0, np.array(daily.grid.shape[::-1]) - 1
-        )
-        filled = daily.values[nearest[..., 2], nearest[..., 1], nearest[..., 0]] == fill
+        last = np.array(daily.grid.shape)[:, np.newaxis, np.newaxis] - 1
+        k, j, i = np.clip(np.rint(indices), 0, last).astype(np.intp)
         # Air that was clipped to the same value is speckled; what was filled in is solid.
-        pixels[binary_opening(filled, iterations=_SOLID_PIXELS)] = np.nan
+        pixels[binary_opening(daily.values[k, j, i] == fill, iterations=_SOLID_PIXELS)] = np.nan
     return pixels
+
+
+def _indices(volume: Volume, plane: Plane, volume_from_planning: RigidTransform | None) -> Array:
+    """Fractional (k, j, i) of every pixel, (3, rows, columns): three corners span them all."""
+    middle = (plane.pixels - 1) / 2.0
+    first_mm = plane.centre_mm - middle * plane.pixel_mm * (plane.right + plane.down)
+    corners_mm = first_mm + plane.pixel_mm * np.array([np.zeros(3), plane.right, plane.down])
+    if volume_from_planning is not None:
+        corners_mm = volume_from_planning.apply(corners_mm)
+    first, right, down = volume.grid.index(corners_mm)[:, ::-1, np.newaxis, np.newaxis]
+    steps = np.arange(plane.pixels, dtype=np.float64)
+    indices: Array = first + (down - first) * steps[:, np.newaxis] + (right - first) * steps
+    return indices
+
+
+def _interpolated(volume: Volume, indices: Array) -> Pixels:
+    last = np.array(volume.grid.shape, dtype=np.float64)[:, np.newaxis, np.newaxis] - 1.0
+    outside = ((indices < -0.5) | (indices > last + 0.5)).any(axis=0)
+    values: Pixels = map_coordinates(volume.values, indices, np.float32, order=1, mode="nearest")
+    values[outside] = np.nan
+    return values
 
 
 def fill_value(volume: Volume) -> float | None:

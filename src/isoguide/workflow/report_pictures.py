@@ -1,9 +1,10 @@
 """The report's figures: pixels as inline PNG, what is drawn on them as SVG, which stays sharp in print."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Final
 
@@ -64,16 +65,16 @@ def match_figures(alignment: Alignment) -> MatchFigures:
     after = scene.daily_pixels(placed) if placed is not None else None
     same_scale = alignment.planning.volume.is_hounsfield and alignment.daily.volume.is_hounsfield
     window = daily_window(scene.window, scene.planning, after or before, same_scale=same_scale)
-    tasks: list[tuple[str, Plane, Picture]] = []
+    tasks: list[tuple[str, Plane, Callable[[], Picture]]] = []
     for phase, cut in (("before", before), ("after", after)):
         for plane, planning, daily in zip(scene.planes, scene.planning, cut or (), strict=cut is not None):
             first, second = scene.window.grey(planning), window.grey(daily)
-            tasks.append((f"{phase}_checkerboard", plane, checkerboard(first, second, plane)))
-            tasks.append((f"{phase}_blend", plane, colour_blend(first, second)))
+            tasks.append((f"{phase}_checkerboard", plane, partial(checkerboard, first, second, plane)))
+            tasks.append((f"{phase}_blend", plane, partial(colour_blend, first, second)))
     figures: dict[str, list[str]] = {kind: [] for kind, _, _ in tasks}
-    # Compression runs outside the interpreter's lock.
+    # Array arithmetic and compression run outside the interpreter's lock.
     with ThreadPoolExecutor(max_workers=4) as pool:
-        encoded = list(pool.map(png, [picture for _, _, picture in tasks]))
+        encoded = list(pool.map(lambda draw: png(draw()), [draw for _, _, draw in tasks]))
     for (kind, plane, _), data in zip(tasks, encoded, strict=True):
         figures[kind].append(_svg(plane, data, scene.overlay(plane)))
     return MatchFigures(
@@ -101,15 +102,15 @@ class _Scene:
         volume, centre_mm = alignment.planning.volume, alignment.planning.isocentre.xyz_mm
         field_mm = field_of_view_mm(volume, centre_mm, alignment.daily.volume.grid.extent_mm)
         planes = planes_through(centre_mm, field_mm=field_mm, pixels=PIXELS)
-        planning = [sample(volume, plane.points_mm()) for plane in planes]
+        planning = [sample(volume, plane) for plane in planes]
         window = planning_window(planning, is_hounsfield=volume.is_hounsfield)
         target = CroppedMask.of(alignment.target, volume.grid) if alignment.target is not None else None
         return cls(planes, planning, window, alignment, target)
 
     def daily_pixels(self, planning_from_daily: RigidTransform) -> list[Pixels]:
-        return [
-            sample_daily(self.alignment.daily.volume, planning_from_daily, plane) for plane in self.planes
-        ]
+        cut = partial(sample_daily, self.alignment.daily.volume, planning_from_daily)
+        with ThreadPoolExecutor(max_workers=len(self.planes)) as pool:
+            return list(pool.map(cut, self.planes))
 
     def overlay(self, plane: Plane) -> str:
         parts = [_crosshair(), _letters(plane), _scale_bar(plane), _caption(plane)]

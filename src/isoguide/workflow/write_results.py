@@ -1,6 +1,7 @@
 """Everything an alignment leaves behind: two DICOM objects, a report for people, a document for programs."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -60,10 +61,13 @@ def write_results(alignment: Alignment, folder: Path, *, progress: Progress = si
     start = time.perf_counter()
     missing = _left_out(alignment)
     alignment = replace(alignment, warnings=(*alignment.warnings, *missing))
-    progress(0.0, "Writing DICOM objects")
-    _write_dicom(alignment, folder)
-    progress(0.4, "Drawing the report")
-    _write_text(folder / PAGE, report_html(alignment))
+    progress(0.0, "Drawing the report and writing DICOM objects")
+    # Most of the drawing runs outside the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        dicom_written = pool.submit(_write_dicom, alignment, folder)
+        _write_text(folder / PAGE, report_html(alignment))
+        progress(0.7, "Writing DICOM objects")
+        dicom_written.result()
     progress(0.9, "Writing the document")
     seconds = {**alignment.timing_s, "write": time.perf_counter() - start}
     alignment = replace(alignment, timing_s=MappingProxyType(seconds))
