@@ -30,8 +30,8 @@ class PatientPosition(StrEnum):
 class ControlPoint:
     """One control point with inherited values filled in; angles in degrees, positions in mm.
 
-    ``isocentre_mm`` (3,) is in planning LPS. ``table_top_mm`` is (lateral, longitudinal, vertical) and None where
-    the plan leaves the table position open. Leaf positions are in ``leaf_positions_mm``, shape (2, pairs).
+    ``isocentre_mm`` (3,) is in planning LPS. ``table_top_mm`` is (lateral, longitudinal, vertical) and None
+    where the plan leaves the table position open. Leaf positions are in ``leaf_positions_mm``: (2, pairs).
     """
 
     gantry_deg: float
@@ -111,7 +111,7 @@ class Plan:
         raise MissingEvidenceError(msg)
 
     def isocentre_mm(self, beam_number: int | None = None) -> Array:
-        """Return the one isocentre of the treatment beams, or that of the beam asked for; (3,) planning LPS mm.
+        """Return the one isocentre of the treatment beams, or that of the beam asked for: (3,) planning LPS.
 
         Raises
         ------
@@ -123,7 +123,10 @@ class Plan:
         if beam_number is not None:
             chosen = self.beam(beam_number).isocentre_mm
             if chosen is None:
-                msg = f"beam {beam_number} of plan '{self.label}' has no isocentre; give one with --isocentre X,Y,Z"
+                msg = (
+                    f"beam {beam_number} of plan '{self.label}' has no isocentre; "
+                    "give one with --isocentre X,Y,Z"
+                )
                 raise MissingEvidenceError(msg)
             return chosen
         treating = [beam for beam in self.beams if beam.is_treatment]
@@ -139,7 +142,7 @@ class Plan:
 
 
 def group_isocentres(beams: Sequence[Beam]) -> list[tuple[Array, list[Beam]]]:
-    """Group beams by isocentre within :data:`SAME_ISOCENTRE_MM`, in beam order; every control point counts."""
+    """Group beams by isocentre within :data:`SAME_ISOCENTRE_MM`, in beam order, over all control points."""
     groups: list[tuple[Array, list[Beam]]] = []
     for beam in beams:
         for point in beam.control_points:

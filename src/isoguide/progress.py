@@ -14,7 +14,7 @@ class Progress(Protocol):
         ...
 
 
-def silent(fraction: float, step: str) -> None:  # noqa: ARG001 - the signature is the protocol
+def silent(fraction: float, step: str) -> None:
     """Report nothing: the default wherever progress is an argument."""
 
 
