@@ -205,7 +205,7 @@ def _residuals(alignment: Alignment, figures: MatchFigures) -> str:
         f"{CALM_MM:g} mm on; each picture shows the regions within {SLAB_MM:g} mm of its plane.</p>"
     )
     row = _row("", "Residual map", figures.residual_map)
-    return _section("Residual map", lead + row + regions_table(alignment), kind="pictures")
+    return _section("Residual map", lead + row + regions_table(alignment))
 
 
 def _quality(alignment: Alignment) -> str:

@@ -176,7 +176,8 @@ def _outline_path(lines: Sequence[Array]) -> str:
 def _residual_map(alignment: Alignment, scene: _Scene) -> tuple[str, ...]:
     """Draw what every region would still like to move, as arrows over the dimmed planning image."""
     quality = alignment.registration.quality
-    if quality is None or not quality.residuals:
+    # Regions of a match that was refused would only suggest that it means something.
+    if quality is None or not quality.residuals or alignment.planning_from_daily is None:
         return ()
     figures = []
     for plane, planning in zip(scene.planes, scene.planning, strict=True):
