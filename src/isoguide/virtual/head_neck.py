@@ -101,8 +101,8 @@ def _muscles(canvas: Canvas) -> None:
     for side in (1.0, -1.0):
         mastoid = [(side * 62.0, 26.0, 6.0), (side * 50.0, 10.0, -55.0), (side * 20.0, -22.0, -120.0)]
         canvas.muscle(canvas.chain(mastoid, [9.0, 11.0, 8.0]))
-        canvas.muscle(canvas.ellipsoid((side * 54.0, -24.0, -8.0), (7.0, 17.0, 30.0), (-15.0, 0.0, 0.0)))
-        canvas.muscle(canvas.ellipsoid((side * 66.0, -12.0, 58.0), (5.0, 30.0, 34.0)))
+        canvas.muscle(canvas.ellipsoid((side * 51.0, -24.0, -8.0), (7.0, 17.0, 30.0), (-15.0, 0.0, 0.0)))
+        canvas.muscle(canvas.ellipsoid((side * 64.0, -12.0, 58.0), (5.0, 30.0, 30.0)))
         for x, y, r in ((14.0, 62.0, 11.0), (30.0, 58.0, 10.0), (16.0, 76.0, 7.0), (42.0, 46.0, 9.0)):
             path = [(side * x, y - 4.0, 6.0), (side * x, y, -60.0), (side * (x + 4.0), y + 6.0, -150.0)]
             canvas.muscle(canvas.chain(path, [r, r, r]))
@@ -145,17 +145,17 @@ def _brain_and_skull(canvas: Canvas) -> Part:
     canvas.paint(brain, BRAIN_HU)
     _inside_brain(canvas, canvas.stencil(brain))
     for side in (1.0, -1.0):
-        petrous = canvas.rod((side * 62.0, 20.0, 26.0), (side * 14.0, -6.0, 28.0), 12.0, 7.0)
+        petrous = canvas.rod((side * 47.0, 20.0, 26.0), (side * 14.0, -6.0, 28.0), 11.0, 7.0)
         canvas.bone(petrous, 1250.0, 850.0, 2.0)
-        mastoid = canvas.ellipsoid((side * 62.0, 30.0, 10.0), (11.0, 14.0, 22.0), (15.0, 0.0, 0.0))
+        mastoid = canvas.ellipsoid((side * 47.0, 32.0, 8.0), (9.0, 13.0, 20.0), (15.0, 0.0, 0.0))
         canvas.bone(mastoid, 850.0, 420.0, 1.5)
         for _ in range(26):
-            cell = np.array((side * 61.0, 27.0, 16.0)) + rng.standard_normal(3) * (4.0, 7.0, 8.0)
+            cell = np.array((side * 47.0, 29.0, 14.0)) + rng.standard_normal(3) * (3.0, 6.0, 7.0)
             size = float(rng.uniform(1.2, 3.2))
             canvas.paint(
                 canvas.ellipsoid((float(cell[0]), float(cell[1]), float(cell[2])), (size, size, size)), -800.0
             )
-        canvas.paint(canvas.rod((side * 80.0, 16.0, 30.0), (side * 50.0, 12.0, 30.0), 3.2, 3.0), AIR_HU)
+        canvas.paint(canvas.rod((side * 68.0, 17.0, 28.0), (side * 42.0, 13.0, 28.0), 3.2, 3.0), AIR_HU)
     canvas.bone(canvas.rod((0.0, -14.0, 36.0), (0.0, 14.0, 8.0), 9.0, 6.0), 700.0, 240.0, 1.5)
     canvas.bone(canvas.rod((0.0, 99.0, 66.0), (0.0, 107.0, 61.0), 6.0, 3.5), 950.0, 500.0, 2.0)
     return brain
@@ -163,8 +163,10 @@ def _brain_and_skull(canvas: Canvas) -> Part:
 
 def _skull_floor(p: Coordinates) -> Floats:
     """Return the floor of three steps, high over the orbits and lowest at the back; negative above it."""
-    _, y, z = p
-    height = np.interp(y, [-60.0, -28.0, -14.0, 14.0, 26.0], [58.0, 50.0, 33.0, 31.0, 2.0]).astype(np.float32)
+    x, y, z = p
+    height = np.interp(
+        y - 0.35 * np.abs(x), [-72.0, -40.0, -22.0, 4.0, 18.0], [58.0, 50.0, 33.0, 31.0, 2.0]
+    ).astype(np.float32)
     result: Floats = height - z
     return result
 
@@ -220,12 +222,12 @@ def _face(canvas: Canvas) -> None:
         canvas.bone(sinus.grown(1.8), 560.0, 420.0, 1.2)
         canvas.paint(sinus, AIR_HU)
         arch = [
-            (side * 50.0, -66.0, 22.0),
-            (side * 64.0, -40.0, 24.0),
-            (side * 69.0, -10.0, 26.0),
-            (side * 64.0, 10.0, 28.0),
+            (side * 46.0, -66.0, 22.0),
+            (side * 57.0, -42.0, 24.0),
+            (side * 59.0, -12.0, 26.0),
+            (side * 53.0, 8.0, 28.0),
         ]
-        canvas.bone(canvas.chain(arch, [7.0, 4.0, 3.2, 4.0]), 900.0, 300.0, 1.5)
+        canvas.bone(canvas.chain(arch, [6.0, 4.0, 3.2, 4.0]), 900.0, 300.0, 1.5)
     canvas.paint(canvas.ellipsoid((-33.0, -44.0, 1.0), (13.0, 9.0, 4.0)), 25.0)
     cavity = canvas.part(
         (-14.0, -98.0, 2.0),

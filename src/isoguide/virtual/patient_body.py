@@ -22,13 +22,18 @@ COARSE_MM = 2.5
 THIN_MM = 4.0
 """Standard deviation of the smoothing: shells, straps and masks thinner than this fall below one half."""
 
+RAMP_MM = 2.0
+"""Standard deviation of the outline's blur, from which the ramp from body to air is made."""
+STEEPNESS = 4.0
+"""The blurred outline times this, cut off at 1, keeps everything up to 0.7 standard deviations outside."""
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BodyWeight:
-    """How much each place belongs to the patient: 1 up to about 3 mm outside the skin, 0 beyond about 6 mm.
+    """How much each place belongs to the patient: 1 up to 1 mm outside the skin, 0 beyond 5 mm.
 
     ``coarse`` is ``[k, j, i]`` at every slice and every ``stride``-th row and column of the CT, before the
     ramp is steepened; ``body`` is the body itself on the same lattice.
@@ -45,7 +50,7 @@ class BodyWeight:
         rows = np.arange(j.start, j.stop) / self.stride[0]
         weight = interpolated(self.coarse[k, :, first:last], 2, columns)
         weight = interpolated(weight, 1, rows)
-        weight *= np.float32(2.0)
+        weight *= np.float32(STEEPNESS)
         return np.minimum(weight, np.float32(1.0), out=weight)
 
 
@@ -75,8 +80,7 @@ def body_weight(planning: Volume) -> BodyWeight:
     if not body.any():
         msg = f"no body above {BODY_ABOVE_HU:g} HU was found in {planning.source or 'the planning image'}"
         raise GeometryError(msg)
-    grown = ndimage.maximum_filter(body.view(np.uint8), size=(1, 3, 3)).view(np.bool_)
-    return BodyWeight(_smoothed(grown, COARSE_MM / coarse_mm), body, stride)
+    return BodyWeight(_smoothed(body, RAMP_MM / coarse_mm), body, stride)
 
 
 def _smoothed(mask: Mask, sigma: NDArray[np.float64]) -> Floats:
