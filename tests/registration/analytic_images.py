@@ -6,15 +6,15 @@ from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.grid import Grid
 from isoguide.registration.pyramid import Level
 
-WAVES = np.random.default_rng(20).normal(size=(40, 3))
+WAVES = np.random.default_rng(20).normal(size=(24, 3))
 WAVES *= 2.0 * np.pi / np.linalg.norm(WAVES, axis=1, keepdims=True)
-WAVES /= np.random.default_rng(21).uniform(28.0, 90.0, (40, 1))
-PHASES = np.random.default_rng(22).uniform(0.0, 2.0 * np.pi, 40)
+WAVES /= np.random.default_rng(21).uniform(28.0, 90.0, (24, 1))
+PHASES = np.random.default_rng(22).uniform(0.0, 2.0 * np.pi, 24)
 
 
 def texture(points_mm):
     """Smooth texture (...) without repetition at points (..., 3): waves of 28 to 90 mm, HU."""
-    return 40.0 * np.cos(points_mm @ WAVES.T + PHASES).sum(axis=-1)
+    return 50.0 * np.cos(points_mm @ WAVES.T + PHASES).sum(axis=-1)
 
 
 def centred_grid(frame, shape, spacing_mm, centre_mm, direction=None):
@@ -43,7 +43,7 @@ def planning_level(
     return level_of(function, centred_grid(PLANNING, shape, spacing_mm, centre_mm))
 
 
-def daily_level(daily_from_planning, function=texture, shape=(75, 75, 75), spacing_mm=(2.0, 2.0, 2.0)):
+def daily_level(daily_from_planning, function=texture, shape=(67, 67, 67), spacing_mm=(2.0, 2.0, 2.0)):
     """Sample what the daily image shows of a function of the planning frame under a pose (4, 4)."""
     planning_from_daily = np.linalg.inv(daily_from_planning)
     grid = centred_grid(DAILY, shape, spacing_mm, daily_from_planning[:3, 3])

@@ -173,7 +173,9 @@ def build_templates(level: Level, nodes: NDArray[np.int64], centre_mm: Array) ->
     )
     f = flat_values[flat]
     f -= f.mean(axis=1, keepdims=True)
+    # A patch without contrast has no direction: NaN makes every use of it say so.
     length = np.linalg.norm(f, axis=1, keepdims=True)
+    length[length == 0.0] = np.nan
     f /= length
     spacing = (2.0 * level.grid.spacing_mm).astype(np.float32)
     differences = [
