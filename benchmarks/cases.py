@@ -13,6 +13,7 @@ from isoguide.images.volume import Volume
 from isoguide.virtual import (
     DailySettings,
     build_phantom,
+    patient_only,
     random_displacement,
     simulate_daily,
     target_error_mm,
@@ -29,10 +30,15 @@ DATA_SEED = 20_240
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A planning CT and its isocentre."""
+    """A planning CT, its isocentre, and what the day's images are made from.
+
+    The phantom has an anatomy without noise, so that planning and daily noise are independent. The real CT
+    has not: its own noise travels into the day's image, a little in favour of every engine alike.
+    """
 
     name: str
     planning: Volume
+    anatomy: Volume
     isocentre_mm: Array
 
     @property
@@ -66,7 +72,7 @@ def source(name: str) -> Source | None:
     """Load a planning CT by name; None where the public data is absent."""
     if name != "real thorax":
         phantom = build_phantom(site=name.removeprefix("phantom "))  # type: ignore[arg-type]  # names below
-        return Source(name, phantom.volume, phantom.isocentre_mm)
+        return Source(name, phantom.volume, phantom.anatomy, phantom.isocentre_mm)
     if not THORAX.is_dir():
         return None
     from isoguide.dicom import load_planning_set
@@ -74,7 +80,8 @@ def source(name: str) -> Source | None:
     planning_set = load_planning_set(THORAX)
     if planning_set.plan is None:
         return None
-    return Source(name, planning_set.image.volume, planning_set.plan.isocentre_mm())
+    planning = planning_set.image.volume
+    return Source(name, planning, patient_only(planning), planning_set.plan.isocentre_mm())
 
 
 SOURCES = ("real thorax", "phantom pelvis", "phantom thorax", "phantom head-neck")
@@ -94,11 +101,11 @@ def make_case(origin: Source, kind: int, number: int) -> Case:
     )
     image = "repeat CT" if number % 2 else "cone beam"
     daily = simulate_daily(
-        origin.planning,
+        origin.anatomy,
         truth,
         isocentre_mm=origin.isocentre_mm,
         machine_isocentre_mm=MACHINE_ISOCENTRE_MM,
-        settings=IMAGES[image],
+        settings=IMAGES[image].with_changes(remove_couch=False),
         rng=rng,
     )
     return Case(origin, largest_mm, largest_deg, image, daily, truth)
