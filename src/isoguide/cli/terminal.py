@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from isoguide.workflow.example import Demonstration
     from isoguide.workflow.inspect import Inspection
 
+_LONGEST_STEP = 48
 _SIGNS = {"accept": ("✔", "green"), "review": ("▲", "yellow"), "not available": ("✖", "red")}
 
 
@@ -35,7 +36,8 @@ def shown_progress(*, wanted: bool) -> Iterator[Progress]:
         task = bars.add_task("Starting", total=1.0)
 
         def report(fraction: float, step: str) -> None:
-            bars.update(task, completed=fraction, description=escape(step[:1].upper() + step[1:]))
+            words = step[:1].upper() + step[1:_LONGEST_STEP]
+            bars.update(task, completed=fraction, description=escape(words))
 
         yield report
 

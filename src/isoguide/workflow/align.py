@@ -50,6 +50,11 @@ def align(request: AlignRequest, progress: Progress = silent) -> Alignment:
         If ``progress`` asked to stop.
     """
     seconds: dict[str, float] = {}
+    with _timed(seconds, "total"):
+        return _align(request, progress, seconds)
+
+
+def _align(request: AlignRequest, progress: Progress, seconds: dict[str, float]) -> Alignment:
     with _timed(seconds, "read_planning"):
         planning = load_planning(request, part_of(progress, 0.0, 0.4))
     target = _target(planning)

@@ -308,8 +308,8 @@ def provenance_table(alignment: Alignment) -> str:
         ("Algorithm", registration.algorithm),
         ("Region of match", str(alignment.request.region)),
         ("Content", registration.content),
-        ("Degrees of freedom", str(alignment.request.degrees_of_freedom)),
-        ("Settings", settings),
+        ("Couch", f"{alignment.request.degrees_of_freedom} degrees of freedom"),
+        ("Settings of the match", settings),
         ("Made at", f"{alignment.created_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("Timing", timing),
     ]

@@ -69,7 +69,9 @@ def write_results(alignment: Alignment, folder: Path, *, progress: Progress = si
         progress(0.7, "Writing DICOM objects")
         dicom_written.result()
     progress(0.9, "Writing the document")
-    seconds = {**alignment.timing_s, "write": time.perf_counter() - start}
+    writing_s = time.perf_counter() - start
+    total_s = alignment.timing_s.get("total", 0.0) + writing_s
+    seconds = {**alignment.timing_s, "write": writing_s, "total": total_s}
     alignment = replace(alignment, timing_s=MappingProxyType(seconds))
     _write_text(folder / DOCUMENT, result_text(result_document(alignment)))
     progress(1.0, "Done")
