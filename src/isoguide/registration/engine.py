@@ -170,13 +170,15 @@ def _assess(
 ) -> Registration:
     full, fit = fits
     basis = motion_basis(prepared.settings)
-    shown = float(np.isfinite(fit.correlation).mean())
+    # Whether the images belong together is judged on the free match: a rotation that the couch cannot make
+    # must not look like another patient.
+    shown = float(np.isfinite(full.correlation).mean())
     if shown < LEAST_OVERLAP_FRACTION or not fit.weight.any():
         reason = f"the daily image shows only {100.0 * shown:.0f} % of the match region"
         return _not_available(prepared, (reason,))
     number, weakest = assess.condition(fit, basis)
     quality = Quality(
-        similarity=fit.similarity,
+        similarity=full.similarity,
         overlap_fraction=shown,
         condition_number=number,
         weakest_direction=weakest,
@@ -184,7 +186,7 @@ def _assess(
         inverse_inconsistency_mm=assess.backward_inconsistency_mm(full, images.fine, prepared, np.eye(6)),
         start_agreement_mm=starts.spread_mm,
         starts_agreeing=(starts.agreeing, starts.started),
-        residuals=assess.residual_map(fit, prepared.fine),
+        residuals=assess.residual_map(full, prepared.fine),
         alternatives=assess.vertebral_alternatives(full, (images.coarse, images.middle), prepared, np.eye(6)),
     )
     sure = assess.uncertainty(fit, prepared, basis)
