@@ -104,9 +104,12 @@ def test_values_in_other_units_are_not_hounsfield(tmp_path: Path) -> None:
     def edit(ds: Dataset, k: int) -> None:
         ds.RescaleType = "US"
 
-    image = _written(tmp_path, edit)
+    image = _written(tmp_path / "planning", edit)
     assert not image.volume.is_hounsfield
     assert "'US'" in image.warnings[0]
+    daily = _written(tmp_path / "daily", edit, needs_hounsfield=False)
+    assert not daily.volume.is_hounsfield
+    assert daily.warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,9 @@ def _rescale_warnings(planes: Sequence[Slice], *, needs_hounsfield: bool) -> tup
         raise GeometryError(msg)
     if bare is not None:
         return (f"{bare.source} has no rescale: its values are used as grey values, not as CT numbers",)
-    units = _odd_units(planes)
+    # Cone-beam values are seldom Hounsfield units and the match does not need them: warning of the usual case
+    # every day would teach people to read past warnings.
+    units = _odd_units(planes) if needs_hounsfield else ""
     return (f"the CT values are in '{units}', not in Hounsfield units",) if units else ()
 
 
