@@ -157,5 +157,5 @@ def patch_sums_reference(
     centred = m - mean
     length = np.linalg.norm(centred, axis=1)
     sums = np.column_stack([(f * centred).sum(axis=1), length, np.einsum("pcs,ps->pc", d, centred)])
-    sums[length <= np.sqrt(m.shape[1]) * FLAT * np.abs(mean[:, 0])] = 0.0
+    sums[length <= np.sqrt(f.shape[1]) * FLAT * np.abs(mean[:, 0])] = 0.0
     return np.asarray(np.where(np.expand_dims(inside, 1), sums, np.nan))
