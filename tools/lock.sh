@@ -8,10 +8,11 @@ command -v uv >/dev/null || {
   exit 1
 }
 for name in dev benchmark; do
+  # One version of each package for every Python, so that the gates judge alike everywhere (fewest forks).
   # The old lock goes aside, so that versions are chosen anew and a failure leaves it in place.
   new=$(mktemp "$name.XXXXXX")
   trap 'rm -f "$new"' EXIT
-  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --fork-strategy fewest \
     --no-emit-index-url --no-emit-find-links --no-header "$name.in" -o "$new"
   # uv may still note where a resolution came from; such a line would tie the lock to one machine.
   sed -i -E '/^(--(extra-)?index-url|--find-links|--trusted-host)/d' "$new"
