@@ -9,12 +9,12 @@ from isoguide.virtual import build_phantom
 
 @pytest.fixture(scope="session")
 def pelvis():
-    return build_phantom("pelvis", 0, (1.5, 1.5, 2.5))
+    return build_phantom("pelvis", 0, (1.7, 1.7, 2.5))
 
 
 @pytest.fixture(scope="session")
 def head():
-    return build_phantom("head-neck", 0, (1.5, 1.5, 2.5))
+    return build_phantom("head-neck", 0, (1.6, 1.6, 2.5))
 
 
 @pytest.fixture(scope="session")

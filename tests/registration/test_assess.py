@@ -12,12 +12,12 @@ from isoguide.geometry.transforms import rotation_angle_deg, rotation_x, rotatio
 from isoguide.registration.assess import (
     backward_inconsistency_mm,
     condition,
+    constrained_pose,
     covariance_mm,
     motion_in_words,
     residual_map,
     uncertainty,
     vertebral_alternatives,
-    without_rotation,
 )
 from isoguide.registration.pyramid import Level
 from isoguide.registration.refine import refine, small_motion
@@ -57,7 +57,7 @@ class TestUncertainty:
 
     def test_more_noise_means_less_certainty(self, templates):
         spreads = [
-            np.sqrt(np.diag(covariance_mm(self.noisy_fit(templates, noise), templates, np.eye(6))))
+            np.sqrt(np.diag(covariance_mm(self.noisy_fit(templates, noise), templates)))
             for noise in (5.0, 60.0, 200.0)
         ]
         assert (spreads[0] < spreads[1]).all()
@@ -66,19 +66,23 @@ class TestUncertainty:
     def test_the_spread_over_noise_is_the_spread_stated(self, templates):
         fits = [self.noisy_fit(templates, 200.0, seed) for seed in range(8)]
         shifts = np.array([fit.daily_from_planning[:3, 3] for fit in fits])
-        stated = np.sqrt(np.diag(covariance_mm(fits[0], templates, np.eye(6)))[:3])
+        stated = np.sqrt(np.diag(covariance_mm(fits[0], templates))[:3])
         # The statement is cautious, but not by more than a factor of four; eight draws are known to ±50 %.
         assert (shifts.std(axis=0) < 1.4 * stated).all()
         assert (stated < 4.0 * shifts.std(axis=0)).all()
 
     def test_the_covariance_is_symmetric_and_positive(self, templates):
-        covariance = covariance_mm(self.noisy_fit(templates, 60.0), templates, np.eye(6))
+        covariance = covariance_mm(self.noisy_fit(templates, 60.0), templates)
         np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
         assert np.linalg.eigvalsh(covariance)[0] > 0.0
 
-    def test_a_motion_that_was_not_allowed_has_no_spread(self, templates):
-        covariance = covariance_mm(self.noisy_fit(templates, 60.0), templates, np.eye(6)[:, :3])
-        np.testing.assert_array_equal(covariance[3:], 0.0)
+    def test_a_motion_that_is_not_corrected_has_no_spread(self, templates):
+        prepared = SimpleNamespace(fine=templates, centre_mm=CENTRE_MM, target_points_mm=np.zeros((1, 3)))
+        fit = self.noisy_fit(templates, 60.0)
+        shift, full = (uncertainty(fit, prepared, np.eye(6)[:, :n]) for n in (3, 6))
+        np.testing.assert_array_equal(shift.covariance[3:], 0.0)
+        np.testing.assert_allclose(shift.covariance[:3, :3], full.covariance[:3, :3])
+        assert shift.largest_at_target_mm == pytest.approx(full.largest_at_target_mm)
 
     def test_a_target_far_from_the_isocentre_is_less_certain(self, templates):
         fit = self.noisy_fit(templates, 60.0)
@@ -232,25 +236,48 @@ class TestNeighbouringVertebrae:
         assert best.offset_mm == pytest.approx(prepared_pelvis.pitch_mm, rel=0.1)
 
 
-class TestWithoutRotation:
+class TestFewerDegreesOfFreedom:
     POSE = np.eye(4)
     POSE[:3, :3] = rotation_x(3.0) @ rotation_y(5.0)
     POSE[:3, 3] = (4.0, -7.0, 11.0)
-    AT_MM = np.array([20.0, -30.0, 50.0])
+    TARGET_MM = np.random.default_rng(8).normal((20.0, -30.0, 50.0), 15.0, (40, 3))
+    YAW_AXIS = np.array([0.0, -1.0, 0.0])
 
-    @pytest.mark.parametrize("yaw_axis", [None, np.array([0.0, -1.0, 0.0])], ids=["3", "4"])
-    def test_the_isocentre_stays_where_the_full_answer_put_it(self, yaw_axis):
-        reduced = without_rotation(self.POSE, self.AT_MM, yaw_axis)
-        expected = self.POSE[:3, :3] @ self.AT_MM + self.POSE[:3, 3]
-        np.testing.assert_allclose(reduced[:3, :3] @ self.AT_MM + reduced[:3, 3], expected)
+    def squares(self, pose):
+        residual = self.TARGET_MM @ (pose - self.POSE)[:3, :3].T + (pose - self.POSE)[:3, 3]
+        return (residual**2).sum()
+
+    @pytest.mark.parametrize(
+        ("yaw_axis", "motions"), [(None, [0, 1, 2]), (YAW_AXIS, [0, 1, 2, 4])], ids=["3", "4"]
+    )
+    def test_no_other_correction_of_the_couch_serves_the_target_better(self, yaw_axis, motions):
+        best = constrained_pose(self.POSE, self.TARGET_MM, yaw_axis)
+        for motion in motions:
+            for step_mm in (-0.1, 0.1):
+                other = best @ small_motion(step_mm * np.eye(6)[motion], self.TARGET_MM.mean(axis=0))
+                assert self.squares(other) > self.squares(best)
 
     def test_three_degrees_of_freedom_do_not_turn(self):
-        np.testing.assert_array_equal(without_rotation(self.POSE, self.AT_MM, None)[:3, :3], np.eye(3))
+        pose = constrained_pose(self.POSE, self.TARGET_MM, None)
+        np.testing.assert_array_equal(pose[:3, :3], np.eye(3))
 
-    def test_four_degrees_of_freedom_turn_about_the_yaw_axis(self):
-        reduced = without_rotation(self.POSE, self.AT_MM, np.array([0.0, -1.0, 0.0]))
-        np.testing.assert_allclose(reduced[:3, 1], [0.0, 1.0, 0.0], atol=1e-12)
-        assert rotation_angle_deg(reduced[:3, :3]) == pytest.approx(5.0, abs=0.1)
+    def test_four_degrees_of_freedom_turn_about_the_yaw_axis_only(self):
+        pose = constrained_pose(self.POSE, self.TARGET_MM, self.YAW_AXIS)
+        np.testing.assert_allclose(pose[:3, 1], [0.0, 1.0, 0.0], atol=1e-12)
+        assert rotation_angle_deg(pose[:3, :3]) == pytest.approx(5.0, abs=0.5)
+
+    def test_what_the_couch_can_do_is_done_exactly(self):
+        pose = np.eye(4)
+        pose[:3, :3], pose[:3, 3] = rotation_y(-4.0), (1.0, 2.0, 3.0)
+        np.testing.assert_allclose(constrained_pose(pose, self.TARGET_MM, self.YAW_AXIS), pose, atol=1e-12)
+
+    def test_a_single_point_takes_the_yaw_of_the_full_answer_and_stays_in_place(self):
+        point = self.TARGET_MM[:1]
+        pose = constrained_pose(self.POSE, point, self.YAW_AXIS)
+        assert rotation_angle_deg(pose[:3, :3]) == pytest.approx(5.0, abs=0.1)
+        np.testing.assert_allclose(
+            pose[:3, :3] @ point[0] + pose[:3, 3], self.POSE[:3, :3] @ point[0] + self.POSE[:3, 3]
+        )
 
 
 def test_a_noisier_day_of_the_same_patient_is_less_certain(pelvis, prepared_pelvis):

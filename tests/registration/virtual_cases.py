@@ -18,7 +18,7 @@ from isoguide.virtual import (
 
 ROOM_MM = np.array([3.0, -8.0, 12.0])
 """Machine isocentre in the daily frame: nothing may depend on its being the origin."""
-CONE_BEAM = DailySettings.cone_beam().with_changes(shape=(76, 144, 144), spacing_mm=(1.8, 1.8, 2.4))
+CONE_BEAM = DailySettings.cone_beam().with_changes(shape=(72, 132, 132), spacing_mm=(1.9, 1.9, 2.5))
 PLAIN_CT = CONE_BEAM.with_changes(
     is_hounsfield=True, field_of_view_mm=None, value_scale=1.0, value_shift=0.0, cupping=0.0, shading=0.0,
     streaks=0.0, rings=0.0, noise=15.0, couch=False,

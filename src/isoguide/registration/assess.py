@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from isoguide.geometry.frames import Array
@@ -22,11 +21,13 @@ CHI2_95_3 = 7.814728
 REGION_MM = 36.0
 LEAST_IN_REGION = 8
 BACKWARD_PATCHES = 700
+LEAST_SPREAD_MM2 = 1.0
+"""Points that spread less about an axis (sum of squares) do not tell a turn about it."""
 INDEPENDENT_SAMPLES = 6.0
 """Neighbouring samples repeat each other: a patch of 125 counts as about this many comparisons."""
 
 
-def covariance_mm(fit: Fit, templates: Templates, basis: Array) -> Array:
+def covariance_mm(fit: Fit, templates: Templates) -> Array:
     """Estimate the cluster-robust covariance (6, 6) of the parameters in mm about the templates' centre.
 
     Patches of one cell of 24 mm count as one observation. Source: Cameron & Miller, "A practitioner's guide
@@ -38,17 +39,21 @@ def covariance_mm(fit: Fit, templates: Templates, basis: Array) -> Array:
     sums = np.zeros((group.max() + 1, 6))
     np.add.at(sums, group, scores)
     clusters = len(sums)
-    bread = basis @ np.linalg.pinv(basis.T @ fit.normal @ basis) @ basis.T
-    correction = clusters / max(clusters - basis.shape[1], 1)
+    bread = np.linalg.pinv(fit.normal)
+    correction = clusters / max(clusters - 6, 1)
     spread = bread @ (correction * np.einsum("ci,cj->ij", sums, sums)) @ bread
-    covariance: Array = INFLATION**2 * spread + basis @ basis.T @ np.diag(FLOOR_MM**2) @ basis @ basis.T
+    covariance: Array = INFLATION**2 * spread + np.diag(FLOOR_MM**2)
     return covariance
 
 
 def uncertainty(fit: Fit, prepared: PreparedPlanning, basis: Array) -> Uncertainty:
-    """Covariance of translation (mm) and rotation (rad) about the isocentre, and its effect at the target."""
+    """Covariance of translation (mm) and rotation (rad) about the isocentre, and its effect at the target.
+
+    ``basis`` (6, n) spans the motions that are corrected; the others have no spread.
+    """
     scale = np.diag([1.0, 1.0, 1.0, 1.0 / LEVER_MM, 1.0 / LEVER_MM, 1.0 / LEVER_MM])
-    covariance = scale @ covariance_mm(fit, prepared.fine, basis) @ scale
+    corrected = scale @ basis @ basis.T
+    covariance = corrected @ covariance_mm(fit, prepared.fine) @ corrected.T
     answer = Uncertainty(prepared.centre_mm, covariance, 0.0)
     largest = max(
         float(np.linalg.eigvalsh(answer.about(point)[:3, :3])[-1]) for point in prepared.target_points_mm
@@ -154,11 +159,21 @@ def _log_odds(here: Array, there: Array) -> float:
     return float(0.5 * INDEPENDENT_SAMPLES * (np.log(theirs) - np.log(ours)).sum())
 
 
-def without_rotation(pose: Array, centre_mm: Array, yaw_axis: NDArray[np.float64] | None) -> Array:
-    """Drop the rotation of a pose, or all but that about ``yaw_axis``; ``centre_mm`` stays where it is."""
+def constrained_pose(pose: Array, points_mm: Array, yaw_axis: Array | None) -> Array:
+    """Come closest to a pose at points (n, 3) with a shift only, or a shift and a turn about ``yaw_axis``.
+
+    Least squares in closed form; for the turn the planar case of Kabsch, Acta Cryst. A32 (1976) 922. Points
+    that do not spread across the axis say nothing about the turn: it is then the pose's own about the axis.
+    """
+    moved = points_mm @ pose[:3, :3].T + pose[:3, 3]
+    here, there = points_mm - points_mm.mean(axis=0), moved - moved.mean(axis=0)
     reduced = np.eye(4)
     if yaw_axis is not None:
-        turn = Rotation.from_matrix(pose[:3, :3]).as_rotvec() @ yaw_axis
+        sine = float((np.cross(here, there) @ yaw_axis).sum())
+        cosine = float((here * there).sum() - ((here @ yaw_axis) * (there @ yaw_axis)).sum())
+        turn = np.arctan2(sine, cosine)
+        if np.hypot(sine, cosine) < LEAST_SPREAD_MM2:
+            turn = Rotation.from_matrix(pose[:3, :3]).as_rotvec() @ yaw_axis
         reduced[:3, :3] = Rotation.from_rotvec(turn * yaw_axis).as_matrix()
-    reduced[:3, 3] = pose[:3, :3] @ centre_mm + pose[:3, 3] - reduced[:3, :3] @ centre_mm
+    reduced[:3, 3] = moved.mean(axis=0) - reduced[:3, :3] @ points_mm.mean(axis=0)
     return reduced

@@ -1,6 +1,6 @@
 """Rigid registration of the day's CT or cone-beam CT to the planning CT."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from isoguide.registration.refine import Fit, displacement_mm, refine
 from isoguide.registration.result import Quality, Registration, Verdict
 from isoguide.registration.search import Candidate, search
 from isoguide.registration.settings import MatchSettings
-from isoguide.registration.starts import MIDDLE_STEPS, Starts, best_of_starts
+from isoguide.registration.starts import Starts, best_of_starts
 from isoguide.registration.verdict import LEAST_OVERLAP_FRACTION, Evidence, judge
 
 ALGORITHM = "patch-NCC inverse-compositional Gauss-Newton 1"
@@ -87,7 +87,7 @@ def register_volumes(
     chosen, starts = best_of_starts(prepared, images.middle, found.daily_from_planning)
     full = _refine_fine(prepared, images, chosen, np.eye(6))
     basis = motion_basis(prepared.settings)
-    constrained = full if basis.shape[1] == 6 else _constrain(prepared, images, full, basis)
+    constrained = full if basis.shape[1] == 6 else _constrain(prepared, full, basis)
     progress(0.7, "checking the answer")
     return _assess(prepared, images, (full, constrained), starts, start)
 
@@ -156,13 +156,15 @@ def _refine_fine(prepared: PreparedPlanning, images: _Daily, start: Fit, basis: 
     return refine(prepared.fine, images.fine, pose, basis, steps=FINE_STEPS, tolerance_mm=tolerance)
 
 
-def _constrain(prepared: PreparedPlanning, images: _Daily, full: Fit, basis: Array) -> Fit:
-    """Match again with fewer degrees of freedom: the answer is solved for, not cut out of the 6-DoF one."""
+def _constrain(prepared: PreparedPlanning, full: Fit, basis: Array) -> Fit:
+    """Serve the target best with fewer degrees of freedom: solved for there, not cut out of the 6-DoF answer.
+
+    Matching the images again with fewer degrees of freedom would follow whichever part of a turned patient
+    happens to fit, millimetres away from the target.
+    """
     yaw = basis[3:, 3] if basis.shape[1] == 4 else None
-    pose = assess.without_rotation(full.daily_from_planning, prepared.centre_mm, yaw)
-    tolerance = TOLERANCE_MM[MIDDLE_MM]
-    middle = refine(prepared.middle, images.middle, pose, basis, steps=MIDDLE_STEPS, tolerance_mm=tolerance)
-    return _refine_fine(prepared, images, middle, basis)
+    pose = assess.constrained_pose(full.daily_from_planning, prepared.target_points_mm, yaw)
+    return replace(full, daily_from_planning=pose)
 
 
 def _assess(
