@@ -8,10 +8,11 @@ import SimpleITK
 
 from isoguide.errors import GeometryError, InputError, MismatchError, MissingEvidenceError
 from isoguide.plan import PatientPosition
+from isoguide.progress import silent
 from isoguide.registration.result import Verdict
 from isoguide.virtual import target_error_mm, target_points
 from isoguide.workflow.align import align
-from isoguide.workflow.inputs import PlacedPoint
+from isoguide.workflow.inputs import PlacedPoint, load_planning
 from isoguide.workflow.pair_checks import doubts_about
 from isoguide.workflow.request import AlignRequest, RegionChoice
 
@@ -227,6 +228,26 @@ class TestVolumeFiles:
         assert "PATIENT POSITION ASSUMED" in text
         assert "PATIENT NOT CHECKED" in text
         assert "no plan" in text
+
+    def test_pass_on_what_the_files_leave_to_assumption(self, patient, volumes, tmp_path):
+        old, new = b"AnatomicalOrientation = RAI", b"AnatomicalOrientation = ASL"
+        header = (volumes / "plan.mha").read_bytes()
+        assert old in header
+        (tmp_path / "odd.mha").write_bytes(header.replace(old, new, 1))
+        odd = AlignRequest(
+            tmp_path / "odd.mha", patient.daily, isocentre_mm=tuple(patient.phantom.isocentre_mm)
+        )
+
+        found = load_planning(odd, silent)
+
+        assert any("states the orientation ASL" in warning for warning in found.warnings)
+
+    def test_and_an_image_of_another_position_than_the_stated_one_are_refused(self, patient, volumes):
+        """The volume says nothing, the user says feet first, the day's DICOM image says head first."""
+        wanted = self.stated(patient, volumes, patient_position=PatientPosition.FFS)
+
+        with pytest.raises(MismatchError, match=r"position HFS but .*plan\.mha is taken for FFS"):
+            align(replace(wanted, daily=patient.daily))
 
     def test_take_the_position_that_is_stated(self, patient, volumes):
         found = align(self.stated(patient, volumes, patient_position=PatientPosition.FFS))

@@ -1,6 +1,5 @@
 """Bring DICOM folders and volume files to one shape: what the alignment needs, and where it came from."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from isoguide.geometry.frames import DAILY, PLANNING, Array, Frame, frozen_array
 from isoguide.images.volume import Volume
 from isoguide.plan import SAME_ISOCENTRE_MM, PatientPosition, Plan
 from isoguide.progress import Progress
-from isoguide.volume_files import is_volume_file, read_volume_file
+from isoguide.volume_files import VolumeFile, is_volume_file, load_volume_file
 from isoguide.workflow.request import IMAGE_ORIGIN, AlignRequest, Point
 
 
@@ -208,8 +207,11 @@ def _planning_volume_file(request: AlignRequest) -> PlanningInput:
     if request.isocentre_mm is None:
         msg = f"{request.planning} is a volume without a plan: state the isocentre with --isocentre X,Y,Z"
         raise MissingEvidenceError(msg)
-    volume = _read_volume(request.planning, PLANNING, request)
-    warnings = ["there is no plan: the isocentre was stated by hand and could not be checked"]
+    found = _read_volume(request.planning, PLANNING, request)
+    warnings = [
+        *found.warnings,
+        "there is no plan: the isocentre was stated by hand and could not be checked",
+    ]
     position = request.patient_position
     if position is None:
         position = PatientPosition.HFS
@@ -219,8 +221,9 @@ def _planning_volume_file(request: AlignRequest) -> PlanningInput:
             "turns the couch correction round"
         )
     isocentre = PlacedPoint(np.array(request.isocentre_mm), "stated with --isocentre")
-    sha256 = file_sha256(request.planning)
-    return PlanningInput(request.planning, volume, isocentre, position, sha256, None, tuple(warnings))
+    return PlanningInput(
+        request.planning, found.volume, isocentre, position, found.sha256, None, tuple(warnings)
+    )
 
 
 def _daily_volume_file(request: AlignRequest) -> DailyInput:
@@ -231,13 +234,13 @@ def _daily_volume_file(request: AlignRequest) -> DailyInput:
             "state it with --machine-isocentre X,Y,Z or --machine-isocentre image-origin"
         )
         raise MissingEvidenceError(msg)
-    volume = _read_volume(request.daily, DAILY, request)
-    warnings = _machine_isocentre_warnings(volume, stated)
-    return DailyInput(request.daily, volume, stated, file_sha256(request.daily), None, warnings)
+    found = _read_volume(request.daily, DAILY, request)
+    warnings = (*found.warnings, *_machine_isocentre_warnings(found.volume, stated))
+    return DailyInput(request.daily, found.volume, stated, found.sha256, None, warnings)
 
 
-def _read_volume(path: Path, frame: Frame, request: AlignRequest) -> Volume:
-    return read_volume_file(path, frame, assume_mm=request.assume_mm)
+def _read_volume(path: Path, frame: Frame, request: AlignRequest) -> VolumeFile:
+    return load_volume_file(path, frame, assume_mm=request.assume_mm)
 
 
 def _stated_machine_isocentre(request: AlignRequest) -> PlacedPoint | None:
@@ -257,12 +260,6 @@ def _machine_isocentre_warnings(volume: Volume, isocentre: PlacedPoint) -> tuple
         f"the machine isocentre {point_text(isocentre.xyz_mm)} ({isocentre.evidence}) lies outside the day's "
         "image",
     )
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _unique(warnings: tuple[str, ...]) -> tuple[str, ...]:

@@ -24,8 +24,24 @@ def check_pair(planning: PlanningInput, daily: DailyInput) -> tuple[str, ...]:
     """
     if planning.dicom is None or daily.dicom is None:
         files = [str(side.path) for side in (planning, daily) if side.dicom is None]
-        return (f"PATIENT NOT CHECKED: {' and '.join(files)} carry no patient identity",)
-    return check_same_patient(planning.dicom, daily.dicom)
+        warnings: tuple[str, ...] = (f"PATIENT NOT CHECKED: {' and '.join(files)} carry no patient identity",)
+    else:
+        warnings = check_same_patient(planning.dicom, daily.dicom)
+    _refuse_other_position(planning, daily)
+    return warnings
+
+
+def _refuse_other_position(planning: PlanningInput, daily: DailyInput) -> None:
+    """Hold a position that was stated or assumed, not read from a plan, against the day's image as well."""
+    lay = daily.series.patient_position if daily.series is not None else None
+    if lay is None or lay == planning.patient_position:
+        return
+    msg = (
+        f"{daily.path} was taken in the patient position {lay} but {planning.path} is taken for "
+        f"{planning.patient_position}: give the image of this treatment position, or correct "
+        "--patient-position"
+    )
+    raise MismatchError(msg)
 
 
 def require_overlap(planning: PlanningInput, daily: DailyInput, planning_from_daily: RigidTransform) -> None:
