@@ -1,5 +1,6 @@
 """How sure a match is and why to believe it."""
 
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -223,6 +224,12 @@ class TestNeighbouringVertebrae:
         for alternative in ranked:
             assert alternative.offset_mm >= 0.4 * prepared_pelvis.pitch_mm
             assert alternative.similarity < 0.8
+
+    def test_a_start_that_comes_back_is_no_alternative(
+        self, prepared_pelvis, displaced_levels, displaced_truth
+    ):
+        close = replace(prepared_pelvis, pitch_mm=5.0)
+        assert self.alternatives(close, displaced_levels, displaced_truth.inverse().matrix) == ()
 
     def test_from_the_wrong_vertebra_the_right_one_is_better(
         self, prepared_pelvis, displaced_levels, displaced_truth
