@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import ModuleType
 
 import jsonschema
 import pytest
@@ -243,6 +244,21 @@ class TestEndings:
         ending = isoguide("--help")
 
         assert ending.code == 130
+
+    @pytest.mark.parametrize("module", ["isoguide.cli.app", "isoguide.cli.align"])
+    def test_an_interruption_while_the_libraries_load_is_one_sentence_too(
+        self, isoguide, monkeypatch, tmp_path, module
+    ):
+        class Interrupting(ModuleType):
+            def __getattr__(self, name):
+                raise KeyboardInterrupt
+
+        monkeypatch.setitem(sys.modules, module, Interrupting(module))
+
+        ending = isoguide("align", tmp_path, tmp_path, "--out", tmp_path / "out")
+
+        assert ending == (130, "", "isoguide: interrupted; nothing was left behind\n")
+        assert names_in(tmp_path) == []
 
     def test_the_arguments_come_from_the_shell(self, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["isoguide", "--version"])

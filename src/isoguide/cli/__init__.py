@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 CRASHED = 70
 """Exit code of a mistake of ours (EX_SOFTWARE of BSD); 0, 1 and 2 mean something about the patient."""
+INTERRUPTED = 130
+"""Exit code of Ctrl+C, as shells have it: 128 and the number of the signal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -14,10 +16,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit codes: 0 accepted, 1 review needed or not available, 2 bad input or usage, 70 a mistake of isoguide,
     130 interrupted, 143 terminated.
     """
-    from isoguide.cli.app import run
-
     try:
+        from isoguide.cli.app import run
+
         code = run(sys.argv[1:] if arguments is None else list(arguments))
+    except KeyboardInterrupt:  # before any command began
+        sys.stderr.write("isoguide: interrupted; nothing was left behind\n")
+        code = INTERRUPTED
     except Exception:  # noqa: BLE001 - a crash must not exit with 1, which is an answer about the patient
         traceback.print_exc()
         sys.stderr.write("isoguide: this is a mistake of isoguide, please report the lines above\n")

@@ -10,7 +10,8 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 import isoguide
-from isoguide.cli.endings import ACCEPTED, BAD_INPUT, INTERRUPTED, LOOK, complain, one_sentence_endings
+from isoguide.cli import INTERRUPTED
+from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 
 app = typer.Typer(
     name="isoguide",
@@ -123,11 +124,12 @@ def align_command(
 
     `isoguide align plan.nii.gz day.nii.gz --isocentre -7.5,-234,16 --machine-isocentre 0,0,0`
     """
-    from isoguide.cli import values
-    from isoguide.cli.align import align_and_show
-    from isoguide.workflow.request import AlignRequest
-
     with one_sentence_endings():
+        # Inside: importing takes seconds, and an interruption then has to end like any other.
+        from isoguide.cli import values
+        from isoguide.cli.align import align_and_show
+        from isoguide.workflow.request import AlignRequest
+
         request = AlignRequest(
             planning=planning,
             daily=daily,
@@ -163,9 +165,9 @@ def inspect_command(
 
     `isoguide inspect day.nii.gz --json`
     """
-    from isoguide.cli.inspect import inspect_and_show
-
     with one_sentence_endings():
+        from isoguide.cli.inspect import inspect_and_show
+
         is_sound = inspect_and_show(path, as_json=json)
     raise typer.Exit(ACCEPTED if is_sound else LOOK)
 
@@ -189,8 +191,8 @@ def demo_command(
 
     `isoguide demo --out my-demo --seed 7 --force`
     """
-    from isoguide.cli.demo import demonstrate_and_show
-
     with one_sentence_endings():
+        from isoguide.cli.demo import demonstrate_and_show
+
         accepted = demonstrate_and_show(out, seed=seed, overwrite=force)
     raise typer.Exit(ACCEPTED if accepted else LOOK)

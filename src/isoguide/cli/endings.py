@@ -9,12 +9,12 @@ from typing import Final
 
 import typer
 
+from isoguide.cli import INTERRUPTED
 from isoguide.errors import Cancelled, IsoguideError
 
 ACCEPTED: Final = 0
 LOOK: Final = 1
 BAD_INPUT: Final = 2
-INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
 
