@@ -50,7 +50,7 @@ def test_a_convincing_match_is_accepted_and_says_why():
     ("changes", "words"),
     [
         ({"overlap_fraction": 0.12}, "shows only 12 % of the match region (at least 25 % is needed)"),
-        ({"similarity": 0.2}, "do not show the same anatomy (similarity 0.20, at least 0.35 is needed)"),
+        ({"similarity": 0.2}, "do not show the same anatomy (similarity 0.20, at least 0.42 is needed)"),
         ({"condition_number": 5000.0}, "cannot hold the shift along z (head-foot) (condition 5000"),
         ({"uncertainty_mm": 4.2}, "uncertain by 4.2 mm at the target (at most 3 mm)"),
         ({"uncertainty_mm": np.nan}, "uncertain by nan mm"),

@@ -14,7 +14,7 @@ from isoguide.registration.templates import LEVER_MM, PATCH, Templates, build_te
 
 INFLATION = 1.6
 """Calibrated on simulated cases: the sum over cells misses what neighbouring patches get wrong together."""
-FLOOR_MM: Final = np.array([0.014, 0.014, 0.014, 0.006, 0.006, 0.006])
+FLOOR_MM: Final = np.array([0.016, 0.016, 0.016, 0.007, 0.007, 0.007])
 """Interpolation and resolution leave about this much in shift and (at the lever) rotation, always."""
 CHI2_95_3 = 7.814728
 """95 % quantile of the chi-square distribution with three degrees of freedom."""

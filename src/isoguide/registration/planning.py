@@ -23,7 +23,7 @@ from isoguide.registration.anatomy import (
 from isoguide.registration.pyramid import Level, crop, make_level
 from isoguide.registration.search import PlanningSpectrum, planning_spectrum
 from isoguide.registration.settings import AUTOMATIC_HALF_WIDTH_MM, MatchSettings
-from isoguide.registration.templates import Templates, make_templates
+from isoguide.registration.templates import PATCH, RIM, Templates, make_templates
 
 BoolArray = NDArray[np.bool_]
 
@@ -69,8 +69,9 @@ class _Anatomy:
     core: BoolArray
 
     def level(self, low_mm: Array, high_mm: Array, spacing_mm: float) -> Level:
-        """Resample a box of the planning CT."""
-        grid, values = crop(self.planning.grid, self.planning.values, low_mm, high_mm)
+        """Resample a box of the planning CT, with the rim that patches centred at its faces need."""
+        rim_mm = (PATCH // 2 + RIM) * spacing_mm
+        grid, values = crop(self.planning.grid, self.planning.values, low_mm - rim_mm, high_mm + rim_mm)
         level = make_level(grid, values, spacing_mm, interpolate=True)
         return Level(level.grid, level.values * self.scale + self.offset)
 
@@ -111,16 +112,17 @@ def prepare_planning(
     anatomy, spectrum = _find_anatomy(volume, centre)
     low, high = _region_box(settings, volume, centre)
     progress(0.3, "choosing templates at 6 mm")
-    grid, values = crop(
-        anatomy.coarse.grid, anatomy.coarse.values, centre - COARSE_HALF_MM, centre + COARSE_HALF_MM
+    around = centre - COARSE_HALF_MM, centre + COARSE_HALF_MM
+    coarse = _templates(
+        anatomy, Level(*crop(anatomy.coarse.grid, anatomy.coarse.values, *around)), None, around
     )
-    coarse = _templates(anatomy, Level(grid, values), None)
     progress(0.4, "choosing templates at 3 mm")
-    middle_level = anatomy.level(low - MIDDLE_MARGIN_MM, high + MIDDLE_MARGIN_MM, MIDDLE_MM)
-    middle = _templates(anatomy, middle_level, settings)
+    wider = low - MIDDLE_MARGIN_MM, high + MIDDLE_MARGIN_MM
+    middle_level = anatomy.level(*wider, MIDDLE_MM)
+    middle = _templates(anatomy, middle_level, settings, wider)
     progress(0.6, "choosing templates at 1.5 mm")
     fine_level = anatomy.level(low, high, FINE_MM)
-    fine = _templates(anatomy, fine_level, settings)
+    fine = _templates(anatomy, fine_level, settings, (low, high))
     targets = _targets(centre, target_points_mm)
     column = anatomy.level(*spine_box_mm(anatomy.coarse, anatomy.core), MIDDLE_MM)
     pitch_mm = vertebral_pitch_mm(column)
@@ -155,16 +157,20 @@ def _region_box(settings: MatchSettings, volume: Volume, centre: Array) -> tuple
             raise InputError(msg)
         kji = np.argwhere(region.mask)
         ends = volume.grid.xyz(np.stack([kji.min(axis=0), kji.max(axis=0)])[:, ::-1].astype(np.float64))
-        margin = settings.structure_margin_mm + 2.0 * FINE_MM
+        margin = settings.structure_margin_mm
         return ends.min(axis=0) - margin, ends.max(axis=0) + margin
     if region.low_mm is not None and region.high_mm is not None:
         return region.low_mm, region.high_mm
     return centre - AUTOMATIC_HALF_WIDTH_MM, centre + AUTOMATIC_HALF_WIDTH_MM
 
 
-def _templates(anatomy: _Anatomy, level: Level, settings: MatchSettings | None) -> Templates:
-    """Templates of one level inside the body; with settings, in their region and of their content only."""
-    allowed = _on_grid(anatomy.core, anatomy.coarse.grid, level.grid)
+def _templates(
+    anatomy: _Anatomy, level: Level, settings: MatchSettings | None, box_mm: tuple[Array, Array]
+) -> Templates:
+    """Templates of a level inside body and box; with settings, in their region and of their content only."""
+    allowed = np.zeros(level.grid.shape, dtype=bool)
+    box = _box_slices(level.grid, *box_mm)
+    allowed[box] = _on_grid(anatomy.core, anatomy.coarse.grid, level.grid)[box]
     if settings is not None:
         allowed &= content_mask(level, settings.content)
         if settings.region.mask is not None:
@@ -187,6 +193,17 @@ def _too_little(found: int, settings: MatchSettings | None) -> str:
         f"{where} holds only {found} places to match on (at least {LEAST_PATCHES} are needed): "
         "choose a larger --roi or another --content"
     )
+
+
+def _box_slices(grid: Grid, low_mm: Array, high_mm: Array) -> tuple[slice, slice, slice]:
+    """Slices [k, j, i] of the nodes between two opposite corners; around them on an oblique grid."""
+    ends = np.stack([low_mm, high_mm])
+    corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, 3)
+    index = grid.index(corners)
+    first = np.maximum(np.ceil(index.min(axis=0) - 1e-6), 0.0).astype(int)
+    after = np.maximum(np.floor(index.max(axis=0) + 1e-6) + 1.0, 0.0).astype(int)
+    i, j, k = (slice(low, high) for low, high in zip(first, after, strict=True))
+    return k, j, i
 
 
 def _on_grid(mask: BoolArray, of: Grid, onto: Grid) -> BoolArray:

@@ -10,7 +10,7 @@ from isoguide.registration.result import Quality, Uncertainty, Verdict
 LEAST_OVERLAP_FRACTION: Final = 0.25
 """Below this share of the region in the daily image there is not enough to match."""
 LOW_OVERLAP_FRACTION: Final = 0.5
-LEAST_SIMILARITY: Final = 0.35
+LEAST_SIMILARITY: Final = 0.42
 """Other body regions and other patients stay below it; the same patient on another day stays above."""
 LOW_SIMILARITY: Final = 0.55
 LARGEST_UNCERTAINTY_MM: Final = 3.0
