@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from volume_builders import VALUES, metaimage
 
 from isoguide.errors import GeometryError, MissingEvidenceError, UnreadableError
@@ -71,5 +72,31 @@ def test_other_and_truncated_files_are_refused(tmp_path: Path) -> None:
         load_volume_file(tmp_path / "a.mha", DAILY)
     path = metaimage(tmp_path / "b.mha")
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(UnreadableError, match="damaged"):
+    with pytest.raises(UnreadableError, match="truncated"):
         load_volume_file(path, DAILY)
+
+
+def test_truncated_voxels_are_refused_without_a_word_of_the_library(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = SimpleITK.GetImageFromArray(np.arange(6000, dtype=np.int16).reshape(10, 20, 30) % 97)
+    for compressed in (False, True):
+        path = tmp_path / f"{compressed}.mha"
+        SimpleITK.WriteImage(whole, str(path), compressed)
+        load_volume_file(path, DAILY)
+        path.write_bytes(path.read_bytes()[:-20])
+        with pytest.raises(UnreadableError, match="truncated"):
+            load_volume_file(path, DAILY)
+    assert capfd.readouterr().err == ""
+
+
+def test_voxels_in_a_second_file_are_checked_too(tmp_path: Path) -> None:
+    SimpleITK.WriteImage(SimpleITK.Image(4, 5, 6, SimpleITK.sitkInt16), str(tmp_path / "a.mhd"))
+    assert load_volume_file(tmp_path / "a.mhd", DAILY).volume.grid.shape == (6, 5, 4)
+    voxels = tmp_path / "a.raw"
+    voxels.write_bytes(voxels.read_bytes()[:-1])
+    with pytest.raises(UnreadableError, match=r"a\.raw is truncated"):
+        load_volume_file(tmp_path / "a.mhd", DAILY)
+    voxels.unlink()
+    with pytest.raises(UnreadableError, match=r"names a\.raw for its voxels, which is not there"):
+        load_volume_file(tmp_path / "a.mhd", DAILY)

@@ -1,5 +1,6 @@
 """The MetaImage header: one coordinate system, LPS in millimetres, unless the file says otherwise."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,19 @@ _MM_PER_UNIT: Final[Mapping[str, float]] = {
     "m": MM_PER_M,
     "um": MM_PER_MICROMETRE,
 }
+_BYTES_PER_VALUE: Final[Mapping[str, int]] = {
+    "MET_CHAR": 1,
+    "MET_UCHAR": 1,
+    "MET_SHORT": 2,
+    "MET_USHORT": 2,
+    "MET_INT": 4,
+    "MET_UINT": 4,
+    "MET_LONG_LONG": 8,
+    "MET_ULONG_LONG": 8,
+    "MET_FLOAT": 4,
+    "MET_DOUBLE": 8,
+}
+"""Types whose size is the same everywhere; the length of others is left to the reader of the voxels."""
 _LPS_NAMES: Final = ("", "RAI", "LPS")
 """MetaImage names the corner that axes come from, so RAI is LPS; many writers put LPS for the same thing."""
 
@@ -43,6 +57,48 @@ def read_fields(path: Path) -> dict[str, str]:
             return fields
     msg = f"{path} is not a MetaImage file; give another one"
     raise UnreadableError(msg)
+
+
+def check_complete(fields: Mapping[str, str], path: Path) -> None:
+    """Refuse a file with fewer bytes of voxels than its header announces.
+
+    The library that reads the voxels would complain on standard error, beside our own sentence.
+
+    Raises
+    ------
+    UnreadableError
+        If so, or the file with the voxels is not there.
+    """
+    name = fields["ElementDataFile"]
+    is_local = name.upper() == "LOCAL"
+    data = path if is_local else path.with_name(name)
+    if not is_local and (name.upper().startswith("LIST") or "%" in name):
+        return
+    if not data.is_file():
+        msg = f"{path} names {name} for its voxels, which is not there; copy both files"
+        raise UnreadableError(msg)
+    needed = _announced_bytes(fields) + (_header_bytes(path) if is_local else 0)
+    if data.stat().st_size < needed:
+        msg = f"{data} is truncated: {needed} bytes are announced; copy it again"
+        raise UnreadableError(msg)
+
+
+def _announced_bytes(fields: Mapping[str, str]) -> int:
+    """Bytes of the voxels as they lie in the file, 0 where the header does not tell."""
+    try:
+        if fields.get("CompressedData", "False").upper() == "TRUE":
+            return int(fields.get("CompressedDataSize", "0"))
+        size = [int(part) for part in fields.get("DimSize", "0").split()]
+        channels = int(fields.get("ElementNumberOfChannels", "1"))
+    except ValueError:
+        return 0
+    return math.prod(size) * channels * _BYTES_PER_VALUE.get(fields.get("ElementType", ""), 0)
+
+
+def _header_bytes(path: Path) -> int:
+    with path.open("rb") as stream:
+        head = stream.read(_LONGEST_HEADER_BYTES)
+    return head.index(b"\n", head.index(b"ElementDataFile")) + 1
 
 
 def place(fields: Mapping[str, str], path: Path, *, assume_mm: bool) -> Placement:

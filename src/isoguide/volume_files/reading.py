@@ -107,7 +107,9 @@ def _placement(path: Path, *, assume_mm: bool) -> Placement:
     if name.endswith(NRRD_SUFFIXES):
         return nrrd.place(nrrd.read_fields(path), path, assume_mm=assume_mm)
     if name.endswith(META_SUFFIXES):
-        return metaimage.place(metaimage.read_fields(path), path, assume_mm=assume_mm)
+        fields = metaimage.read_fields(path)
+        metaimage.check_complete(fields, path)
+        return metaimage.place(fields, path, assume_mm=assume_mm)
     msg = f"{path} has a name that is not known; give a NIfTI, NRRD or MetaImage file"
     raise UnreadableError(msg)
 
