@@ -105,7 +105,7 @@ class TestUsage:
             ("--isocentre", "1,2", "--isocentre needs three numbers in mm like -7.5,-234,16, not '1,2'"),
             ("--isocentre", "1,2,nan", "--isocentre needs three numbers"),
             ("--machine-isocentre", "origin", "--machine-isocentre needs X,Y,Z in mm or image-origin"),
-            ("--roi", "box:", "--roi box: needs three numbers"),
+            ("--roi", "box:abc", "like box:120 or box:160,120,80, not 'box:abc'"),
             ("--roi", "box:0", "--roi box: needs one or three positive edges"),
             ("--patient-position", "SITTING", "--patient-position needs one of HFS, HFP"),
             ("--units", "cm", "--units can only be mm, not 'cm'"),
@@ -234,6 +234,28 @@ class TestEndings:
         assert "ZeroDivisionError" in ending.err
         assert "please report" in ending.err
         assert names_in(tmp_path) == ["in"]
+
+    def test_a_path_that_the_system_refuses_is_bad_input(self, isoguide, tmp_path):
+        """A name beyond 255 bytes: the system says so itself, as it does below a folder that is closed."""
+        too_long = tmp_path / ("x" * 300)
+
+        for ending in (
+            isoguide("align", too_long, tmp_path),
+            isoguide("align", tmp_path, tmp_path, "--out", too_long),
+            isoguide("inspect", too_long),
+        ):
+            assert ending.code == 2
+            assert ending.out == ""
+            assert ending.err.count("\n") == 1
+            assert "too long" in ending.err
+        assert names_in(tmp_path) == []
+
+    def test_no_command_at_all_is_answered_with_help_and_nothing_else(self, isoguide):
+        ending = isoguide()
+
+        assert ending.code == 2
+        assert "Usage: isoguide" in ending.out
+        assert ending.err == ""
 
     def test_an_interruption_between_commands_is_one_sentence_too(self, isoguide, monkeypatch):
         def interrupted(_app):

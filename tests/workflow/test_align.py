@@ -12,7 +12,7 @@ from isoguide.progress import silent
 from isoguide.registration.result import Verdict
 from isoguide.virtual import target_error_mm, target_points
 from isoguide.workflow.align import align
-from isoguide.workflow.inputs import PlacedPoint, load_planning
+from isoguide.workflow.inputs import PlacedPoint, load_daily, load_planning
 from isoguide.workflow.pair_checks import doubts_about
 from isoguide.workflow.request import AlignRequest, RegionChoice
 
@@ -198,6 +198,15 @@ class TestStatedIsocentres:
 
         assert found.daily.isocentre.xyz_mm.tolist() == [0.0, 0.0, 0.0]
         assert "image-origin" in found.daily.isocentre.evidence
+
+    def test_a_machine_isocentre_that_contradicts_the_days_files_is_warned_about(self, patient, alignment):
+        x, y, z = (float(value) for value in alignment.daily.isocentre.xyz_mm)
+
+        off = load_daily(request(patient, machine_isocentre_mm=(x + 12.0, y, z)), silent)
+        same = load_daily(request(patient, machine_isocentre_mm=(x, y, z)), silent)
+
+        assert any("is 12.0 mm from" in warning and "AcqIsocenter" in warning for warning in off.warnings)
+        assert not any("the day's files say" in warning for warning in same.warnings)
 
     def test_a_machine_isocentre_outside_the_image_is_warned_about_or_refused(self, patient):
         with pytest.raises(MismatchError, match=r"do not overlap.*check both isocentres"):

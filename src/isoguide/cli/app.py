@@ -27,7 +27,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = get_command(app).main(args=list(arguments), prog_name="isoguide", standalone_mode=False)
     except TyperException as error:
-        complain(error.format_message())
+        sentence = error.format_message()
+        if sentence:  # without a command, help was shown and there is nothing to add
+            complain(sentence)
         return BAD_INPUT
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted; nothing was left behind")

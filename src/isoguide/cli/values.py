@@ -13,13 +13,20 @@ def point(text: str | None, option: str) -> Point | None:
     """Read ``X,Y,Z`` in mm; negative numbers are welcome."""
     if text is None:
         return None
+    found = _three_numbers(text)
+    if found is None:
+        msg = f"{option} needs three numbers in mm like -7.5,-234,16, not '{text}'"
+        raise typer.BadParameter(msg)
+    return found
+
+
+def _three_numbers(text: str) -> Point | None:
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
-        values = []
+        return None
     if len(values) != 3 or not all(math.isfinite(value) for value in values):
-        msg = f"{option} needs three numbers in mm like -7.5,-234,16, not '{text}'"
-        raise typer.BadParameter(msg)
+        return None
     return values[0], values[1], values[2]
 
 
@@ -40,7 +47,7 @@ def region(text: str) -> RegionChoice:
     kind, colon, size = text.partition(":")
     if kind != "box" or not colon:
         return RegionChoice(structure_name=text)
-    edges = point(size if "," in size else ",".join([size] * 3), "--roi box:")
+    edges = _three_numbers(size if "," in size else ",".join([size] * 3))
     if edges is None or min(edges) <= 0.0:
         msg = (
             f"--roi box: needs one or three positive edges in mm like box:120 or box:160,120,80, not '{text}'"

@@ -87,7 +87,7 @@ def load_planning(request: AlignRequest, progress: Progress) -> PlanningInput:
     InputError
         If the files cannot be used, or the isocentre or the patient position is neither there nor stated.
     """
-    _require_existing(request.planning)
+    require_existing(request.planning)
     if is_volume_file(request.planning):
         loaded = _planning_volume_file(request)
     else:
@@ -110,7 +110,7 @@ def load_daily(request: AlignRequest, progress: Progress) -> DailyInput:
     InputError
         If the files cannot be used, or nothing says where the machine isocentre is.
     """
-    _require_existing(request.daily)
+    require_existing(request.daily)
     if is_volume_file(request.daily):
         return _daily_volume_file(request)
     daily = load_daily_set(request.daily, series_uid=request.daily_series_uid, progress=progress)
@@ -121,6 +121,7 @@ def load_daily(request: AlignRequest, progress: Progress) -> DailyInput:
     warnings = (
         *daily.image.warnings,
         *daily.warnings,
+        *_contradiction_warnings(daily, stated),
         *_machine_isocentre_warnings(daily.image.volume, stated),
     )
     return DailyInput(
@@ -133,8 +134,20 @@ def point_text(xyz_mm: Array) -> str:
     return "(" + ", ".join(f"{value:.1f}" for value in np.asarray(xyz_mm) + 0.0) + ") mm"
 
 
-def _require_existing(path: Path) -> None:
-    if not path.exists():
+def require_existing(path: Path) -> None:
+    """Refuse a path with nothing at its end, or that may not be followed.
+
+    Raises
+    ------
+    InputError
+        If so; the message names the path.
+    """
+    try:
+        exists = path.exists()
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror or error}): check the path and its permissions"
+        raise InputError(msg) from error
+    if not exists:
         msg = f"{path} does not exist: check the path"
         raise InputError(msg)
 
@@ -251,6 +264,21 @@ def _stated_machine_isocentre(request: AlignRequest) -> PlacedPoint | None:
         text = f"the origin of the day's image, stated with --machine-isocentre {IMAGE_ORIGIN}"
         return PlacedPoint(np.zeros(3), text)
     return PlacedPoint(np.array(stated), "stated with --machine-isocentre")
+
+
+def _contradiction_warnings(daily: DailySet, used: PlacedPoint) -> tuple[str, ...]:
+    """Warn where a machine isocentre stated by hand is not the one that the day's files prove."""
+    try:
+        proven = machine_isocentre(daily)
+    except InputError:  # no evidence, or none that agrees with itself: why the user had to state it
+        return ()
+    apart_mm = float(np.linalg.norm(proven.xyz_mm - used.xyz_mm))
+    if apart_mm <= SAME_ISOCENTRE_MM:
+        return ()
+    return (
+        f"the machine isocentre {point_text(used.xyz_mm)} ({used.evidence}) is {apart_mm:.1f} mm from "
+        f"{point_text(proven.xyz_mm)}, which the day's files say ({proven.evidence})",
+    )
 
 
 def _machine_isocentre_warnings(volume: Volume, isocentre: PlacedPoint) -> tuple[str, ...]:

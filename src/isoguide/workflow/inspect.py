@@ -11,6 +11,7 @@ from isoguide.errors import InputError
 from isoguide.geometry.frames import PLANNING
 from isoguide.progress import Progress, silent
 from isoguide.volume_files import is_volume_file, read_volume_file
+from isoguide.workflow.inputs import require_existing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,7 @@ def inspect_path(path: Path, progress: Progress = silent) -> Inspection:
     InputError
         If there is nothing at ``path``.
     """
-    if not path.exists():
-        msg = f"{path} does not exist: check the path"
-        raise InputError(msg)
+    require_existing(path)
     if is_volume_file(path):
         return Inspection(path, (_volume(path),))
     contents = scan_folder(path, progress)

@@ -49,7 +49,11 @@ def published_folder(target: Path, names: Sequence[str], *, overwrite: bool) -> 
 
 
 def _refuse_existing(target: Path, names: Sequence[str], *, overwrite: bool) -> None:
-    if target.exists() and not target.is_dir():
+    try:
+        is_in_the_way = target.exists() and not target.is_dir()
+    except OSError as error:  # a closed parent, a name that is too long
+        raise _cannot_write(target, error) from error
+    if is_in_the_way:
         msg = f"the output {target} is a file, not a folder: choose another --out"
         raise OutputError(msg)
     existing = [name for name in names if os.path.lexists(target / name)]
