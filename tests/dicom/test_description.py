@@ -85,6 +85,20 @@ def test_missing_rescale_and_isocentre_are_said(tmp_path: Path) -> None:
     found = _findings(tmp_path)
     assert found["CT series"].text.endswith("HFS, without rescale, so no CT numbers")
     assert "no isocentre" in found["plan"].text
+    assert "--isocentre X,Y,Z" in found["plan"].problem
+
+
+def test_objects_of_another_patient_or_another_frame_stand_out(tmp_path: Path) -> None:
+    write_planning_export(tmp_path)
+    stranger = structure_set()
+    stranger.PatientID = "OTHER"
+    save(stranger, tmp_path / "rs")
+    assert "another patient ('OTHER')" in _findings(tmp_path)["structure set"].problem
+
+    save(structure_set(frame="1.2.99"), tmp_path / "rs")
+    found = _findings(tmp_path)
+    assert "frame of reference 1.2.99" in found["structure set"].problem
+    assert not found["plan"].problem
 
 
 def test_long_lists_of_structures_are_cut(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from isoguide.dicom.ct import series_geometry
 from isoguide.dicom.item import tolerating_odd_values
 from isoguide.dicom.rtdose import dose_geometry
 from isoguide.dicom.rtplan import read_plan
-from isoguide.dicom.rtstruct import read_structure_set
+from isoguide.dicom.rtstruct import frame_of_reference_of, read_structure_set
 from isoguide.dicom.scan import DicomFile, FolderContents, FoundSeries
 from isoguide.dicom.spatial_registration import read_spatial_registration
 from isoguide.errors import InputError
@@ -49,10 +49,10 @@ def describe_contents(contents: FolderContents) -> tuple[Finding, ...]:
     Nothing is raised for bad data: each problem stands with the object it belongs to.
     """
     findings = [_series(series) for series in contents.image_series]
-    findings += [_checked("plan", file, _plan) for file in contents.plans]
-    findings += [_checked("structure set", file, _structures) for file in contents.structure_sets]
-    findings += [_checked("dose", file, _dose) for file in contents.doses]
-    findings += [_checked("registration", file, _registration) for file in contents.registrations]
+    findings += [_checked("plan", file, _plan, contents) for file in contents.plans]
+    findings += [_checked("structure set", file, _structures, contents) for file in contents.structure_sets]
+    findings += [_checked("dose", file, _dose, contents) for file in contents.doses]
+    findings += [_checked("registration", file, _registration, None) for file in contents.registrations]
     findings += _others(contents)
     findings += [Finding("damaged file", str(bad.path), problem=bad.reason) for bad in contents.unusable]
     return tuple(findings)
@@ -88,45 +88,71 @@ def _grid(grid: Grid) -> str:
     return f"{slices} slices of {columns} × {rows}, {x_mm:.2f} × {y_mm:.2f} × {z_mm:.2f} mm"
 
 
-def _checked(kind: str, file: DicomFile, describe: Callable[[DicomFile], str]) -> Finding:
+def _checked(
+    kind: str,
+    file: DicomFile,
+    describe: Callable[[DicomFile], tuple[str, str]],
+    beside: FolderContents | None,
+) -> Finding:
+    """Describe an object with its problem: its own, or that it does not go with the CT series ``beside``."""
     try:
-        return Finding(kind, describe(file), file.sop_instance_uid)
+        text, problem = describe(file)
+        misfit = _misfit(file, beside) if beside is not None else ""
+        return Finding(kind, text, file.sop_instance_uid, misfit or problem)
     except InputError as error:
         return Finding(kind, f"in {file.path.name}", file.sop_instance_uid, str(error))
 
 
-def _plan(file: DicomFile) -> str:
+def _misfit(file: DicomFile, contents: FolderContents) -> str:
+    """Say why an object cannot belong to any CT series beside it; empty where it can, or there is none."""
+    series = contents.ct_series
+    own = [one for one in series if one.files[0].patient.patient_id == file.patient.patient_id]
+    if series and not own:
+        return (
+            f"it belongs to another patient ('{file.patient.patient_id}') than the CT series beside it "
+            f"('{series[0].files[0].patient.patient_id}')"
+        )
+    frame_uid = frame_of_reference_of(file.item)
+    frame_uids = {one.item.text("FrameOfReferenceUID") for one in own}
+    if not frame_uid or not own or frame_uid in frame_uids or "" in frame_uids:
+        return ""
+    return f"it is in the frame of reference {frame_uid}, which no CT series beside it has"
+
+
+def _plan(file: DicomFile) -> tuple[str, str]:
     plan = read_plan(file)
     isocentres = [
         "(" + ", ".join(f"{value:.1f}" for value in point) + ")" for point, _ in group_isocentres(plan.beams)
     ]
     where = f"isocentre {' and '.join(isocentres)} mm" if isocentres else "no isocentre"
     status = f", {plan.approval_status.lower()}" if plan.approval_status else ""
-    return (
+    text = (
         f"'{plan.label}' of patient {file.patient} with {len(plan.beams)} beam(s), {where}, "
         f"{plan.patient_position}{status}, in {file.path.name}"
     )
+    return text, "" if isocentres else "no beam states an isocentre: give one with --isocentre X,Y,Z"
 
 
-def _structures(file: DicomFile) -> str:
+def _structures(file: DicomFile) -> tuple[str, str]:
     structures = read_structure_set(file)
     names = list(structures.names[:_SHOWN_NAMES]) + ["..."] * (len(structures.names) > _SHOWN_NAMES)
-    return (
+    text = (
         f"'{structures.label}' of patient {file.patient} with {len(structures.names)} structure(s) "
         f"({', '.join(names)}), in {file.path.name}"
     )
+    return text, ""
 
 
-def _dose(file: DicomFile) -> str:
+def _dose(file: DicomFile) -> tuple[str, str]:
     grid, _ = dose_geometry(file.item, PLANNING)
     summation = file.item.text("DoseSummationType").lower()
-    return f"{summation} dose of patient {file.patient}: {_grid(grid)}, in {file.path.name}"
+    return f"{summation} dose of patient {file.patient}: {_grid(grid)}, in {file.path.name}", ""
 
 
-def _registration(file: DicomFile) -> str:
+def _registration(file: DicomFile) -> tuple[str, str]:
     registration = read_spatial_registration(file)
     count = len(registration.frame_of_reference_uids)
-    return f"of patient {file.patient} between {count} frame(s) of reference, in {file.path.name}"
+    return f"of patient {file.patient} between {count} frame(s) of reference, in {file.path.name}", ""
 
 
 def _others(contents: FolderContents) -> Sequence[Finding]:

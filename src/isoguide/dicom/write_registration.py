@@ -161,7 +161,10 @@ def _add_content_identification(dataset: Dataset, details: RegistrationDetails) 
 
 def _source(planning_from_daily: RigidTransform, daily: ReferencedSeries, comment: str) -> Dataset:
     if not daily.frame_of_reference_uid:
-        msg = "the daily image has no frame of reference; a registration cannot say what it maps"
+        msg = (
+            "the daily image has no frame of reference, so no registration can say what it maps; export the "
+            "image with its FrameOfReferenceUID, or leave --out out"
+        )
         raise OutputError(msg)
     matrix = Dataset()
     matrix.FrameOfReferenceTransformationMatrixType = "RIGID"
