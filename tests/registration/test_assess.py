@@ -38,6 +38,9 @@ def templates():
     return templates_of()
 
 
+VOXEL_MM = np.array([1.2, 1.2, 2.5])
+
+
 @cache
 def undisturbed_day():
     return daily_level(np.eye(4))
@@ -80,7 +83,7 @@ class TestUncertainty:
     def test_a_motion_that_is_not_corrected_has_no_spread(self, templates):
         prepared = SimpleNamespace(fine=templates, centre_mm=CENTRE_MM, target_points_mm=np.zeros((1, 3)))
         fit = self.noisy_fit(templates, 60.0)
-        shift, full = (uncertainty(fit, prepared, np.eye(6)[:, :n]) for n in (3, 6))
+        shift, full = (uncertainty(fit, prepared, np.eye(6)[:, :n], VOXEL_MM) for n in (3, 6))
         np.testing.assert_array_equal(shift.covariance[3:], 0.0)
         np.testing.assert_allclose(shift.covariance[:3, :3], full.covariance[:3, :3])
         assert shift.largest_at_target_mm == pytest.approx(full.largest_at_target_mm)
@@ -94,11 +97,22 @@ class TestUncertainty:
                     fine=templates, centre_mm=CENTRE_MM, target_points_mm=np.array([[x, 0.0, 0.0]])
                 ),
                 np.eye(6),
+                VOXEL_MM,
             )
             for x in (0.0, 200.0)
         )
         assert far.largest_at_target_mm > 1.5 * near.largest_at_target_mm
         np.testing.assert_array_equal(far.covariance, near.covariance)
+
+    def test_coarser_voxels_are_less_certain_along_their_own_axis(self, templates):
+        prepared = SimpleNamespace(fine=templates, centre_mm=CENTRE_MM, target_points_mm=np.zeros((1, 3)))
+        fit = self.noisy_fit(templates, 5.0)
+        fine, thick = (
+            np.sqrt(np.diag(uncertainty(fit, prepared, np.eye(6), np.array([1.2, 1.2, z])).covariance))
+            for z in (1.2, 4.0)
+        )
+        assert thick[2] > fine[2] + 0.05
+        np.testing.assert_allclose(thick[:2], fine[:2])
 
 
 class TestWeakestMotion:
@@ -295,5 +309,5 @@ def test_a_noisier_day_of_the_same_patient_is_less_certain(pelvis, prepared_pelv
         fit = refine(
             prepared_pelvis.fine, levels[2], truth.inverse().matrix, np.eye(6), steps=10, tolerance_mm=0.003
         )
-        answers.append(uncertainty(fit, prepared_pelvis, np.eye(6)).largest_at_target_mm)
+        answers.append(uncertainty(fit, prepared_pelvis, np.eye(6), VOXEL_MM).largest_at_target_mm)
     assert answers[0] < answers[1]

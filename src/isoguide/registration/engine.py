@@ -6,6 +6,7 @@ import numpy as np
 
 from isoguide.errors import GeometryError, InputError
 from isoguide.geometry.frames import DAILY, PLANNING, Array
+from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
@@ -37,6 +38,11 @@ class _Daily:
     middle: Level
     fine: Level
     centre_mm: Array
+    grid: Grid
+
+    def voxel_mm(self, planning: Grid) -> Array:
+        """Voxel edges (3,) along x, y, z of the coarser of the two images."""
+        return np.maximum(*(np.abs(grid.direction) @ grid.spacing_mm for grid in (planning, self.grid)))
 
 
 def register_volumes(
@@ -114,7 +120,7 @@ def _daily_levels(daily: Volume, centre: Array) -> _Daily:
         make_level(grid, part, spacing, interpolate=False) for spacing in (COARSE_MM, MIDDLE_MM, FINE_MM)
     ]
     coarse = Level(levels[0].grid, levels[0].values * scale + offset)
-    return _Daily(coarse, levels[1], levels[2], centre)
+    return _Daily(coarse, levels[1], levels[2], centre, daily.grid)
 
 
 def _find(prepared: PreparedPlanning, images: _Daily, start: Array) -> Fit | None:
@@ -191,7 +197,7 @@ def _assess(
         residuals=assess.residual_map(full, prepared.fine),
         alternatives=assess.vertebral_alternatives(full, (images.coarse, images.middle), prepared, np.eye(6)),
     )
-    sure = assess.uncertainty(fit, prepared, basis)
+    sure = assess.uncertainty(fit, prepared, basis, images.voxel_mm(prepared.volume.grid))
     shift = displacement_mm(initial, full.daily_from_planning, prepared.centre_mm[None])[0]
     angle = rotation_angle_deg(initial[:3, :3].T @ full.daily_from_planning[:3, :3])
     verdict, reasons = judge(Evidence(quality, sure, float(shift), angle))
