@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 CRASHED = 70
 """Exit code of a mistake of ours (EX_SOFTWARE of BSD); 0, 1 and 2 mean something about the patient."""
-INTERRUPTED = 130
-"""Exit code of Ctrl+C, as shells have it: 128 and the number of the signal."""
+INTERRUPTED = 2
+"""An interrupted run has no answer, like one with bad input: whoever reads the code needs to know no more."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command ``isoguide`` and exit.
 
-    Exit codes: 0 accepted, 1 review needed or not available, 2 bad input or usage, 70 a mistake of isoguide,
-    130 interrupted, 143 terminated.
+    Exit codes: 0 accepted, 1 review needed or not available, 2 no answer (bad input or usage, interrupted),
+    70 a mistake of isoguide.
     """
     try:
         from isoguide.cli.app import run

@@ -15,7 +15,6 @@ from isoguide.errors import Cancelled, IsoguideError
 ACCEPTED: Final = 0
 LOOK: Final = 1
 BAD_INPUT: Final = 2
-TERMINATED: Final = 143
 
 
 class _TerminatedError(KeyboardInterrupt):
@@ -30,7 +29,7 @@ def one_sentence_endings() -> Iterator[None]:
         yield
     except _TerminatedError:
         complain("terminated; nothing was left behind")
-        raise typer.Exit(TERMINATED) from None
+        raise typer.Exit(INTERRUPTED) from None
     except (KeyboardInterrupt, Cancelled):
         complain("interrupted; nothing was left behind")
         raise typer.Exit(INTERRUPTED) from None
