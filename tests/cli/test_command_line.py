@@ -213,17 +213,17 @@ class TestEndings:
         return run
 
     @pytest.mark.parametrize(
-        ("error", "code", "sentence"),
+        ("error", "sentence"),
         [
-            (KeyboardInterrupt(), 130, "interrupted; nothing was left behind"),
-            (Cancelled(), 130, "interrupted; nothing was left behind"),
-            (UnreadableError("a\nb"), 2, "a b"),
+            (KeyboardInterrupt(), "interrupted; nothing was left behind"),
+            (Cancelled(), "interrupted; nothing was left behind"),
+            (UnreadableError("a\nb"), "a b"),
         ],
     )
-    def test_leave_one_sentence_and_nothing_else(self, failing, tmp_path, error, code, sentence):
+    def test_leave_one_sentence_and_nothing_else(self, failing, tmp_path, error, sentence):
         ending = failing(error)
 
-        assert ending.code == code
+        assert ending.code == 2
         assert ending.err == f"isoguide: {sentence}\n"
         assert names_in(tmp_path) == ["in"]
 
@@ -295,7 +295,10 @@ class TestEndings:
 class TestARealProcess:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_in_the_middle_of_the_work_leaves_nothing_behind(self, patient, tmp_path, number):
-        command = [sys.executable, "-m", "isoguide.cli", "align", patient.planning, patient.daily]
+        # Where the tests run in the background, SIGINT is ignored and the child would inherit that.
+        listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        program = f"{listening}; from isoguide.cli import main; main()"
+        command = [sys.executable, "-c", program, "align", patient.planning, patient.daily]
         with subprocess.Popen(
             [*command, "--out", tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
