@@ -91,7 +91,7 @@ def register_volumes(
         return _not_available(prepared, (reason,))
     progress(0.5, "refining")
     chosen, starts = best_of_starts(prepared, images.middle, found.daily_from_planning)
-    full = _refine_fine(prepared, images, chosen, np.eye(6))
+    full = _refine_fine(prepared, images, chosen)
     basis = motion_basis(prepared.settings)
     constrained = full if basis.shape[1] == 6 else _constrain(prepared, full, basis)
     progress(0.7, "checking the answer")
@@ -157,9 +157,9 @@ def _merit(fit: Fit) -> float:
     return fit.similarity * float(np.sqrt(min(1.0, shown / (3.0 * LEAST_SHOWN))))
 
 
-def _refine_fine(prepared: PreparedPlanning, images: _Daily, start: Fit, basis: Array) -> Fit:
+def _refine_fine(prepared: PreparedPlanning, images: _Daily, start: Fit) -> Fit:
     pose, tolerance = start.daily_from_planning, TOLERANCE_MM[FINE_MM]
-    return refine(prepared.fine, images.fine, pose, basis, steps=FINE_STEPS, tolerance_mm=tolerance)
+    return refine(prepared.fine, images.fine, pose, np.eye(6), steps=FINE_STEPS, tolerance_mm=tolerance)
 
 
 def _constrain(prepared: PreparedPlanning, full: Fit, basis: Array) -> Fit:

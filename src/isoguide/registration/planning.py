@@ -51,7 +51,6 @@ class PreparedPlanning:
     coarse: Templates
     middle: Templates
     fine: Templates
-    middle_level: Level
     fine_level: Level
     spectrum: PlanningSpectrum
     pitch_mm: float
@@ -118,8 +117,7 @@ def prepare_planning(
     )
     progress(0.4, "choosing templates at 3 mm")
     wider = low - MIDDLE_MARGIN_MM, high + MIDDLE_MARGIN_MM
-    middle_level = anatomy.level(*wider, MIDDLE_MM)
-    middle = _templates(anatomy, middle_level, settings, wider)
+    middle = _templates(anatomy, anatomy.level(*wider, MIDDLE_MM), settings, wider)
     progress(0.6, "choosing templates at 1.5 mm")
     fine_level = anatomy.level(low, high, FINE_MM)
     fine = _templates(anatomy, fine_level, settings, (low, high))
@@ -127,7 +125,7 @@ def prepare_planning(
     column = anatomy.level(*spine_box_mm(anatomy.coarse, anatomy.core), MIDDLE_MM)
     pitch_mm = vertebral_pitch_mm(column)
     return PreparedPlanning(
-        volume, centre, settings, targets, coarse, middle, fine, middle_level, fine_level, spectrum, pitch_mm
+        volume, centre, settings, targets, coarse, middle, fine, fine_level, spectrum, pitch_mm
     )
 
 

@@ -34,7 +34,6 @@ class Fit:
     gradient: Array
     normal: Array
     steps: int
-    last_step_mm: float
 
     @property
     def evidence(self) -> float:
@@ -89,7 +88,7 @@ def refine(
     index_from_xyz = daily.grid.index_from_xyz
     taken, length = 0, np.inf
     while True:
-        fit = _evaluate(templates, daily, index_from_xyz, pose, taken, float(length))
+        fit = _evaluate(templates, daily, index_from_xyz, pose, taken)
         if taken >= steps or length < tolerance_mm or not fit.weight.any():
             return fit
         step = _solve(fit, basis)
@@ -101,9 +100,7 @@ def refine(
         length, taken = min(longest, limit), taken + 1
 
 
-def _evaluate(
-    templates: Templates, daily: Level, index_from_xyz: Array, pose: Array, steps: int, last_mm: float
-) -> Fit:
+def _evaluate(templates: Templates, daily: Level, index_from_xyz: Array, pose: Array, steps: int) -> Fit:
     sums = patch_sums(
         daily.values,
         np.ascontiguousarray((index_from_xyz @ pose)[:3]),
@@ -119,7 +116,7 @@ def _evaluate(
         weight = np.where(usable, correlation**2 / (1.0 - correlation**2 + NOISE_FLOOR), 0.0)
     weight = weight * _agreement(templates, gradient, weight)
     normal = np.einsum("p,pij->ij", weight, templates.information)
-    return Fit(pose, correlation, weight, gradient, normal, steps, last_mm)
+    return Fit(pose, correlation, weight, gradient, normal, steps)
 
 
 def _agreement(templates: Templates, gradient: Array, weight: Array) -> Array:
