@@ -10,6 +10,9 @@
     │   ├── AmbiguityError      several candidates: the user has to choose by name or UID
     │   └── MissingEvidenceError   something needed was not given and must not be guessed
     ├── OutputError             the result could not be written; nothing half written remains (exit code 2)
+    ├── DeviceError             a device of the room did not do what it was asked
+    │   ├── ImageLostError      an exposure was made and no image came of it
+    │   └── LinkLostError       a device does not answer
     └── Cancelled               the user asked to stop
 
 Out of tolerance is not an error: it is a :class:`isoguide.registration.Verdict`.
@@ -47,6 +50,18 @@ class MissingEvidenceError(InputError):
 
 class OutputError(IsoguideError):
     """The result could not be written; nothing half written remains."""
+
+
+class DeviceError(IsoguideError):
+    """A device of the treatment room did not do what it was asked."""
+
+
+class ImageLostError(DeviceError):
+    """An exposure was made and no image came of it."""
+
+
+class LinkLostError(DeviceError):
+    """A device of the treatment room does not answer."""
 
 
 class Cancelled(IsoguideError):  # noqa: N818 - it is a request of the user, not a failure

@@ -141,6 +141,29 @@ class Plan:
         return groups[0][0]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SkinMark:
+    """A mark on the patient's skin that a laser points at during set-up; ``position_mm`` (3,) planning LPS."""
+
+    name: str
+    position_mm: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "position_mm", frozen_array(self.position_mm, (3,), f"mark '{self.name}'"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fiducial:
+    """An implanted marker as it lies in the planning CT; ``position_mm`` (3,) of its centre, planning LPS."""
+
+    name: str
+    position_mm: Array
+    kind: str = "gold seed"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "position_mm", frozen_array(self.position_mm, (3,), f"marker '{self.name}'"))
+
+
 def group_isocentres(beams: Sequence[Beam]) -> list[tuple[Array, list[Beam]]]:
     """Group beams by isocentre within :data:`SAME_ISOCENTRE_MM`, in beam order, over all control points."""
     groups: list[tuple[Array, list[Beam]]] = []

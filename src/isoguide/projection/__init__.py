@@ -1,0 +1,1 @@
+"""From CT to radiograph, and from radiographs to cone-beam CT."""
