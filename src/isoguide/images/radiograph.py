@@ -1,0 +1,59 @@
+"""A two-dimensional X-ray image: values on a flat detector, with the geometry that made them."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoguide.errors import GeometryError
+from isoguide.geometry.xray_view import XrayView
+
+Quantity = Literal["line integral", "intensity"]
+
+QUANTITIES: Final[tuple[str, ...]] = get_args(Quantity)
+"""Attenuation along the ray (bone is bright), or what reaches the detector (bone is dark)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Radiograph:
+    """An X-ray image.
+
+    Parameters
+    ----------
+    view
+        Source and detector.
+    values
+        Array ``[row, column]`` of float32 (not copied when it is read-only already); NaN is not allowed.
+    quantity
+        "line integral" (no unit, -log of the transmitted share) or "intensity" (share of the open beam).
+
+    Raises
+    ------
+    GeometryError
+        If the array does not fit the detector, has another type or a value that is not finite, or the quantity
+        is unknown.
+    """
+
+    view: XrayView
+    values: NDArray[np.float32]
+    quantity: Quantity
+
+    def __post_init__(self) -> None:
+        values, shape = self.values, self.view.size[::-1]
+        if values.shape != shape:
+            msg = f"the X-ray image has the shape {values.shape} but its detector says {shape}"
+            raise GeometryError(msg)
+        if values.dtype != np.float32:
+            msg = f"X-ray image values must be float32, not {values.dtype}"
+            raise GeometryError(msg)
+        if not np.isfinite(values).all():
+            msg = "the X-ray image holds values that are not finite numbers"
+            raise GeometryError(msg)
+        if self.quantity not in QUANTITIES:
+            msg = f"the quantity of an X-ray image is one of {', '.join(QUANTITIES)}, not {self.quantity!r}"
+            raise GeometryError(msg)
+        if values.flags.writeable or not values.flags.c_contiguous:
+            values = values.copy(order="C")
+            values.flags.writeable = False
+            object.__setattr__(self, "values", values)
