@@ -9,7 +9,8 @@ from isoguide.dicom import PatientIdentity
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.virtual import DailySettings, Phantom, build_phantom, random_displacement, simulate_daily
-from isoguide.workflow.example import MACHINE_ISOCENTRE_MM, write_daily_export, write_planning_export
+from isoguide.workflow.example import MACHINE_ISOCENTRE_MM, write_planning_export
+from isoguide.workflow.simulation_session import write_daily_export
 
 PATIENT = PatientIdentity("T-1", name="Small^Patient & <b>Sons</b>", birth_date="19500101", sex="F")
 SPACING_MM = (3.0, 3.0, 4.0)

@@ -19,10 +19,8 @@ from isoguide.dicom import (
     write_structure_set,
 )
 from isoguide.geometry.correction import CouchCorrection
-from isoguide.geometry.frames import DAILY, Array
+from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.structure import Contour, Structure
-from isoguide.images.volume import Volume
 from isoguide.plan import Beam, ControlPoint, PatientPosition, Plan
 from isoguide.progress import Progress, part_of, silent
 from isoguide.virtual import (
@@ -37,6 +35,7 @@ from isoguide.virtual import (
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.simulation_session import write_daily_export
 from isoguide.workflow.treatment_setup import TreatmentSetup
 from isoguide.workflow.write_results import RESULT_NAMES, align_into
 
@@ -45,9 +44,7 @@ LARGEST_SHIFT_MM: Final = 15.0
 LARGEST_ANGLE_DEG: Final = 3.0
 MACHINE_ISOCENTRE_MM: Final = (2.0, -3.5, 5.0)
 """Where the machine isocentre lies in the example's cone-beam image: not at its origin, as in real life."""
-ISOCENTRE_POINT: Final = "AcqIsocenter"
 PLANNED_AT: Final = datetime(2026, 3, 2, 9, 30)
-TREATED_AT: Final = datetime(2026, 3, 16, 8, 12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,29 +156,6 @@ def write_planning_export(folder: Path, phantom: Phantom, *, patient: PatientIde
         fractions_planned=20,
     )
     write_plan(folder / "RP.dcm", plan, image=image, details=PlanDetails(created_at=PLANNED_AT))
-
-
-def write_daily_export(
-    folder: Path, daily: Volume, machine_isocentre_mm: Array, *, patient: PatientIdentity, seed: str
-) -> None:
-    """Write the day's cone-beam CT, and an in-room structure set with the machine isocentre as a point."""
-    image = write_ct_series(
-        folder,
-        daily,
-        patient=patient,
-        patient_position=PatientPosition.HFS,
-        uids=SeriesUids.from_seed(f"{seed} daily"),
-        acquisition=CtAcquisition(
-            acquired_at=TREATED_AT, model="isoguide virtual CBCT", description="CBCT, fraction 1"
-        ),
-    )
-    point = Contour("POINT", np.atleast_2d(machine_isocentre_mm))
-    write_structure_set(
-        folder / "RS.dcm",
-        [Structure(ISOCENTRE_POINT, 1, DAILY, (point,), "ISOCENTER")],
-        image=image,
-        details=StructureSetDetails(label="IN ROOM", created_at=TREATED_AT),
-    )
 
 
 def _arc(isocentre_mm: Array) -> Beam:
