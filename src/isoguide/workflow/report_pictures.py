@@ -1,20 +1,18 @@
-"""The report's figures: pixels as inline PNG, what is drawn on them as SVG, which stays sharp in print."""
+"""The report's figures: the match before and after the correction, and the residual map."""
 
-import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from typing import Final
 
 import numpy as np
 
-from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.registration.result import RegionResidual
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.outlines import CroppedMask, outlines
+from isoguide.workflow.picture_svg import crosshair, labels, outline_path, picture_svg
 from isoguide.workflow.pictures import (
     Picture,
     Window,
@@ -35,14 +33,11 @@ from isoguide.workflow.planes import (
 )
 
 PIXELS: Final = 400
-SCALE_BAR_MM: Final = 50.0
 ARROW_MAGNIFICATION: Final = 10.0
 SLAB_MM: Final = 20.0
 """Regions whose centre is no further than this from a plane are drawn on it."""
 CALM_MM, LARGE_MM = 1.0, 2.0
 """Residuals below the first are drawn calm, above the second alarming (MPPG 9.a: 1 mm SRS, 2 mm SBRT)."""
-
-_COORDINATE: Final = {"Axial": (2, "z"), "Coronal": (1, "y"), "Sagittal": (0, "x")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,7 @@ def match_figures(alignment: Alignment) -> MatchFigures:
     with ThreadPoolExecutor(max_workers=4) as pool:
         encoded = list(pool.map(lambda draw: png(draw()), [draw for _, _, draw in tasks]))
     for (kind, plane, _), data in zip(tasks, encoded, strict=True):
-        figures[kind].append(_svg(plane, data, scene.overlay(plane)))
+        figures[kind].append(picture_svg(plane, data, scene.overlay(plane)))
     return MatchFigures(
         field_mm=scene.planes[0].field_mm,
         before_checkerboard=tuple(figures.get("before_checkerboard", ())),
@@ -113,64 +108,10 @@ class _Scene:
             return list(pool.map(cut, self.planes))
 
     def overlay(self, plane: Plane) -> str:
-        parts = [_crosshair(), _letters(plane), _scale_bar(plane), _caption(plane)]
+        parts = [crosshair(plane), labels(plane)]
         if self.target is not None:
-            parts.insert(0, _outline_path(outlines(self.target, plane)))
+            parts.insert(0, outline_path(outlines(self.target, plane)))
         return "".join(parts)
-
-
-def _svg(plane: Plane, data: bytes, overlay: str) -> str:
-    encoded = base64.b64encode(data).decode("ascii")
-    return (
-        f'<svg class="picture" viewBox="0 0 {PIXELS} {PIXELS}" role="img" '
-        f'aria-label="{escape(plane.name)} plane">'
-        f'<image width="{PIXELS}" height="{PIXELS}" href="data:image/png;base64,{encoded}"/>{overlay}</svg>'
-    )
-
-
-def _crosshair() -> str:
-    """Draw a cross with an open middle, so that the isocentre itself stays visible."""
-    middle, gap, arm = PIXELS / 2.0, 8, 34
-    ends = ((gap, arm), (-arm, -gap))
-    path = "".join(
-        f"M{middle + a:g} {middle:g}H{middle + b:g}M{middle:g} {middle + a:g}V{middle + b:g}" for a, b in ends
-    )
-    return f'<path class="halo" d="{path}"/><path class="cross" d="{path}"/>'
-
-
-def _letters(plane: Plane) -> str:
-    left, right, top, bottom = plane.letters
-    middle = PIXELS / 2.0
-    places = (
-        (left, 14, middle),
-        (right, PIXELS - 14, middle),
-        (top, middle, 16),
-        (bottom, middle, PIXELS - 14),
-    )
-    return "".join(f'<text class="letter" x="{x:g}" y="{y:g}">{letter}</text>' for letter, x, y in places)
-
-
-def _scale_bar(plane: Plane) -> str:
-    length, x, y = SCALE_BAR_MM / plane.pixel_mm, 12, PIXELS - 14
-    path = f"M{x} {y - 5}v10M{x} {y}h{length:.1f}m0 -5v10"
-    return (
-        f'<path class="halo" d="{path}"/><path class="bar" d="{path}"/>'
-        f'<text class="note" x="{x + length + 6:.1f}" y="{y}">{SCALE_BAR_MM:g} mm</text>'
-    )
-
-
-def _caption(plane: Plane) -> str:
-    index, axis = _COORDINATE[plane.name]
-    value = float(plane.centre_mm[index]) + 0.0
-    return f'<text class="note" x="10" y="16">{escape(plane.name)} {axis} = {value:.1f} mm</text>'
-
-
-def _outline_path(lines: Sequence[Array]) -> str:
-    path = "".join(
-        "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line[:: max(1, len(line) // 600)]) + "Z"
-        for line in lines
-    )
-    return f'<path class="halo" d="{path}"/><path class="target" d="{path}"/>' if path else ""
 
 
 def _residual_map(alignment: Alignment, scene: _Scene) -> tuple[str, ...]:
@@ -184,8 +125,8 @@ def _residual_map(alignment: Alignment, scene: _Scene) -> tuple[str, ...]:
         picture = grey_picture(scene.window.grey(planning), brightness=0.5)
         near = [r for r in quality.residuals if abs(float(plane.depth_mm(r.centre_mm))) <= SLAB_MM]
         arrows = "".join(_arrow(plane, residual) for residual in near)
-        overlay = arrows + _letters(plane) + _scale_bar(plane) + _caption(plane)
-        figures.append(_svg(plane, png(picture), overlay))
+        overlay = arrows + labels(plane)
+        figures.append(picture_svg(plane, png(picture), overlay))
     return tuple(figures)
 
 
