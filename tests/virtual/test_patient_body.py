@@ -27,7 +27,7 @@ def test_the_couch_goes_and_the_patient_stays(phantom: Phantom):
 
 def test_lungs_belong_to_the_patient_although_they_are_nearly_air(thorax: Phantom):
     cleaned = patient_only(thorax.volume)
-    lung = structure_mask(thorax.structure("Lung left"), thorax.volume.grid)
+    lung = structure_mask(thorax.structure("Lung_L"), thorax.volume.grid)
     np.testing.assert_array_equal(cleaned.values[lung], thorax.volume.values[lung])
 
 

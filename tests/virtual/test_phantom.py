@@ -30,7 +30,7 @@ def test_every_tissue_has_its_hounsfield_units(phantom: Phantom):
 
 
 def test_air_is_minus_1000_and_lung_about_minus_750(thorax: Phantom):
-    lung = thorax.anatomy.values[mask_of(thorax, "Lung left")]
+    lung = thorax.anatomy.values[mask_of(thorax, "Lung_L")]
     assert -840 < np.median(lung) < -700
     assert np.median(thorax.anatomy.values[:, 0]) == pytest.approx(-1000.0, abs=1.0)
 

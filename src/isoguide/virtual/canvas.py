@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from isoguide.geometry.frames import Array
 from isoguide.virtual import shapes
 from isoguide.virtual.shapes import Coordinates, Triple
 from isoguide.virtual.texture import smooth_field
@@ -74,6 +75,8 @@ class Canvas:
         self.axes = axes
         self.shape = (len(axes[0]), len(axes[1]), len(axes[2]))
         self.hu: Floats = np.full(self.shape, -1000.0, dtype=np.float32)
+        self.bone_labels: NDArray[np.uint8] = np.zeros(self.shape, dtype=np.uint8)
+        self.bone_names: list[str] = []
         bends = [smooth_field(rng, axes, WARP_KNOT_MM, WARP_MM) for _ in range(3)]
         z, y, x = axes
         bends[0] += x
@@ -150,8 +153,9 @@ class Canvas:
         result: Floats = np.clip(cover, 0.0, 1.0, out=cover)
         return result
 
-    def bone(self, part: Part, cortical_hu: float, spongy_hu: float, shell_mm: float) -> Part:
-        """Fill a solid with a dense shell and a spongy inside. Returns the part."""
+    def bone(self, part: Part, name: str, cortical_hu: float, spongy_hu: float, shell_mm: float) -> Part:
+        """Fill a solid with a dense shell and a spongy inside, as a piece of a bone. Returns the part."""
+        self.label(part, name)
         depth = -part.distance - np.float32(shell_mm)
         inner = np.clip(np.float32(0.5) + depth / self.edge_mm, 0.0, 1.0)
         value = np.float32(cortical_hu) + inner * np.float32(spongy_hu - cortical_hu)
@@ -159,10 +163,31 @@ class Canvas:
         view += self.cover(part) * (value - view)
         return part
 
-    def tube(self, points: Sequence[Triple], radii: Sequence[float], hu: float) -> None:
-        """Paint a chain of rods."""
+    def place(self, bent: Triple) -> Array:
+        """Find where on the canvas a point of the bent anatomy lies, (3,) mm: a bend varies slowly."""
+        goal = np.array(bent)
+        position = goal
+        for _ in range(4):
+            k, j, i = (
+                min(int(np.searchsorted(axis, p)), len(axis) - 1)
+                for axis, p in zip(self.axes, position[::-1], strict=True)
+            )
+            voxel = np.array([self.axes[2][i], self.axes[1][j], self.axes[0][k]])
+            position = goal - (np.array([axis[k, j, i] for axis in self._xyz]) - voxel)
+        return position
+
+    def label(self, part: Part, name: str) -> None:
+        """Say that a solid is a piece of the rigid bone of this name."""
+        if name not in self.bone_names:
+            self.bone_names.append(name)
+        self.bone_labels[part.box][part.distance < 0.0] = self.bone_names.index(name) + 1
+
+    def tube(self, points: Sequence[Triple], radii: Sequence[float], hu: float, bone: str = "") -> None:
+        """Paint a chain of rods, where a bone is named as a piece of it."""
         for (start, stop), (r0, r1) in zip(_pairs(points), _pairs(radii), strict=True):
-            self.paint(self.rod(start, stop, r0, r1), hu)
+            part = self.paint(self.rod(start, stop, r0, r1), hu)
+            if bone:
+                self.label(part, bone)
 
     def chain(self, points: Sequence[Triple], radii: Sequence[float]) -> Part:
         """Return a chain of rods as one solid, not yet painted."""

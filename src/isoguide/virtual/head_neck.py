@@ -6,7 +6,7 @@ from isoguide.virtual import shapes, spine
 from isoguide.virtual.canvas import Canvas, Part, Stencil
 from isoguide.virtual.outline import Outline
 from isoguide.virtual.rendering import Drawing, Outlined
-from isoguide.virtual.shapes import Coordinates, Floats, Triple
+from isoguide.virtual.shapes import SIDES, Coordinates, Floats, Triple
 from isoguide.virtual.tissue import lay_soft_tissue
 
 NECK = Outline(
@@ -57,10 +57,10 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("BODY", "EXTERNAL", external),
             Outlined("PTV", "PTV", target.grown(8.0)),
             Outlined("GTV", "GTV", target),
-            Outlined("Parotid left", "ORGAN", glands[0]),
-            Outlined("Parotid right", "ORGAN", glands[1]),
+            Outlined("Parotid_L", "ORGAN", glands[0]),
+            Outlined("Parotid_R", "ORGAN", glands[1]),
             Outlined("Brain", "ORGAN", brain),
-            Outlined("Spinal cord", "ORGAN", canvas.chain(cord, [5.0] * len(cord))),
+            Outlined("SpinalCord", "ORGAN", canvas.chain(cord, [5.0] * len(cord))),
         ),
         couch_y_mm=COUCH_Y_MM,
         vertebrae=tuple(vertebrae),
@@ -140,15 +140,15 @@ def _brain_and_skull(canvas: Canvas) -> Part:
     vault = shapes.without(
         shapes.common(outer.distance, floor - np.float32(5.0)), shapes.common(inner, floor)
     )
-    canvas.bone(Part(outer.box, vault), 1000.0, 420.0, 1.9)
+    canvas.bone(Part(outer.box, vault), "skull", 1000.0, 420.0, 1.9)
     brain = Part(outer.box, shapes.common(inner, floor))
     canvas.paint(brain, BRAIN_HU)
     _inside_brain(canvas, canvas.stencil(brain))
     for side in (1.0, -1.0):
         petrous = canvas.rod((side * 47.0, 20.0, 26.0), (side * 14.0, -6.0, 28.0), 11.0, 7.0)
-        canvas.bone(petrous, 1250.0, 850.0, 2.0)
+        canvas.bone(petrous, "skull", 1250.0, 850.0, 2.0)
         mastoid = canvas.ellipsoid((side * 47.0, 32.0, 8.0), (9.0, 13.0, 20.0), (15.0, 0.0, 0.0))
-        canvas.bone(mastoid, 850.0, 420.0, 1.5)
+        canvas.bone(mastoid, "skull", 850.0, 420.0, 1.5)
         for _ in range(26):
             cell = np.array((side * 47.0, 29.0, 14.0)) + rng.standard_normal(3) * (3.0, 6.0, 7.0)
             size = float(rng.uniform(1.2, 3.2))
@@ -156,8 +156,8 @@ def _brain_and_skull(canvas: Canvas) -> Part:
                 canvas.ellipsoid((float(cell[0]), float(cell[1]), float(cell[2])), (size, size, size)), -800.0
             )
         canvas.paint(canvas.rod((side * 68.0, 17.0, 28.0), (side * 42.0, 13.0, 28.0), 3.2, 3.0), AIR_HU)
-    canvas.bone(canvas.rod((0.0, -14.0, 36.0), (0.0, 14.0, 8.0), 9.0, 6.0), 700.0, 240.0, 1.5)
-    canvas.bone(canvas.rod((0.0, 99.0, 66.0), (0.0, 107.0, 61.0), 6.0, 3.5), 950.0, 500.0, 2.0)
+    canvas.bone(canvas.rod((0.0, -14.0, 36.0), (0.0, 14.0, 8.0), 9.0, 6.0), "skull", 700.0, 240.0, 1.5)
+    canvas.bone(canvas.rod((0.0, 99.0, 66.0), (0.0, 107.0, 61.0), 6.0, 3.5), "skull", 950.0, 500.0, 2.0)
     return brain
 
 
@@ -207,7 +207,7 @@ def _face(canvas: Canvas) -> None:
     rng = canvas.rng
     for side in (1.0, -1.0):
         socket = canvas.ellipsoid((side * 33.0, -58.0, 44.0), (21.0, 25.0, 19.0), (0.0, 0.0, side * -14.0))
-        canvas.bone(socket.grown(2.2), 620.0, 400.0, 1.5)
+        canvas.bone(socket.grown(2.2), "skull", 620.0, 400.0, 1.5)
         canvas.paint(socket, -88.0)
         eye: Triple = (side * 33.0, -72.0, 43.0)
         canvas.paint(canvas.ellipsoid(eye, (12.6, 12.6, 12.6)), 45.0)
@@ -219,7 +219,7 @@ def _face(canvas: Canvas) -> None:
                 canvas.rod((side * (32.0 + dx), -64.0, 43.0 + dz), (side * 17.0, -36.0, 45.0), 2.2, 1.5), 50.0
             )
         sinus = canvas.ellipsoid((side * 33.0, -54.0, 12.0), (16.0, 18.0, 17.0))
-        canvas.bone(sinus.grown(1.8), 560.0, 420.0, 1.2)
+        canvas.bone(sinus.grown(1.8), "skull", 560.0, 420.0, 1.2)
         canvas.paint(sinus, AIR_HU)
         arch = [
             (side * 46.0, -66.0, 22.0),
@@ -227,14 +227,14 @@ def _face(canvas: Canvas) -> None:
             (side * 59.0, -12.0, 26.0),
             (side * 53.0, 8.0, 28.0),
         ]
-        canvas.bone(canvas.chain(arch, [6.0, 4.0, 3.2, 4.0]), 900.0, 300.0, 1.5)
+        canvas.bone(canvas.chain(arch, [6.0, 4.0, 3.2, 4.0]), "skull", 900.0, 300.0, 1.5)
     canvas.paint(canvas.ellipsoid((-33.0, -44.0, 1.0), (13.0, 9.0, 4.0)), 25.0)
     cavity = canvas.part(
         (-14.0, -98.0, 2.0),
         (14.0, -20.0, 52.0),
         lambda p: shapes.block(p, (0.0, -54.0, 24.0), (13.0, 30.0, 24.0), 5.0),
     )
-    canvas.bone(cavity.grown(1.8), 520.0, 380.0, 1.2)
+    canvas.bone(cavity.grown(1.8), "skull", 520.0, 380.0, 1.2)
     canvas.paint(cavity, AIR_HU)
     canvas.paint(canvas.rod((0.0, -84.0, 14.0), (0.0, -106.0, 8.0), 7.0, 6.0), AIR_HU)
     for side in (1.0, -1.0):
@@ -255,7 +255,7 @@ def _face(canvas: Canvas) -> None:
         ((-12.0, -72.0, 66.0), (9.0, 4.0, 7.0)),
     ):
         hollow = canvas.ellipsoid(centre, radii)
-        canvas.bone(hollow.grown(1.8), 700.0, 500.0, 1.2)
+        canvas.bone(hollow.grown(1.8), "skull", 700.0, 500.0, 1.2)
         canvas.paint(hollow, AIR_HU)
 
 
@@ -273,7 +273,7 @@ def _airway(canvas: Canvas) -> None:
         (13.0, -26.0, -54.0),
         (20.0, -10.0, -50.0),
     ]
-    canvas.bone(canvas.chain(hyoid, [2.2, 2.6, 3.4, 2.6, 2.2]), 480.0, 300.0, 1.2)
+    canvas.bone(canvas.chain(hyoid, [2.2, 2.6, 3.4, 2.6, 2.2]), "hyoid", 480.0, 300.0, 1.2)
     for side in (1.0, -1.0):
         for z in (-64.0, -70.0, -76.0):
             canvas.paint(canvas.rod((side * 3.0, -33.0, z), (side * 17.0, -8.0, z), 1.9, 1.9), 190.0)
@@ -301,16 +301,15 @@ def _jaws(canvas: Canvas) -> None:
         (24.0, -28.0, 6.0),
         lambda p: shapes.block(p, (0.0, -58.0, 1.0), (22.0, 28.0, 3.5), 2.0),
     )
-    canvas.bone(palate, 650.0, 300.0, 1.2)
+    canvas.bone(palate, "skull", 650.0, 300.0, 1.2)
     angles = np.linspace(-82.0, 82.0, 9)
     upper = [_arch_point(a, 26.0, 44.0, -86.0, -4.0) for a in angles]
-    canvas.bone(canvas.chain(upper, [5.5] * 9), 700.0, 280.0, 1.5)
+    canvas.bone(canvas.chain(upper, [5.5] * 9), "skull", 700.0, 280.0, 1.5)
     for side in (1.0, -1.0):
         ramus: list[Triple] = [(side * 53.0, 2.0, 24.0), (side * 51.0, 0.0, 0.0), (side * 47.0, -8.0, -26.0)]
-        canvas.bone(canvas.chain(ramus, [5.0, 4.2, 6.0]), 1150.0, 420.0, 2.0)
-        canvas.bone(
-            canvas.rod((side * 49.0, -14.0, -14.0), (side * 51.0, -24.0, 18.0), 5.0, 3.0), 1100.0, 400.0, 1.8
-        )
+        canvas.bone(canvas.chain(ramus, [5.0, 4.2, 6.0]), "mandible", 1150.0, 420.0, 2.0)
+        crown = canvas.rod((side * 49.0, -14.0, -14.0), (side * 51.0, -24.0, 18.0), 5.0, 3.0)
+        canvas.bone(crown, "mandible", 1100.0, 400.0, 1.8)
         for z in (-27.0, -34.0):
             body: list[Triple] = [
                 (side * 47.0, -9.0, z + 2.0),
@@ -318,15 +317,19 @@ def _jaws(canvas: Canvas) -> None:
                 (side * 22.0, -72.0, z - 6.0),
                 (0.0, -80.0, z - 7.0),
             ]
-            canvas.bone(canvas.chain(body, [6.0, 6.5, 6.5, 6.5]), 1200.0, 330.0, 2.4)
-    for z, width, reach, missing in ((-13.0, 26.0, 44.0, 11), (-24.0, 24.0, 42.0, 3)):
+            canvas.bone(canvas.chain(body, [6.0, 6.5, 6.5, 6.5]), "mandible", 1200.0, 330.0, 2.4)
+    for jaw, z, width, reach, missing in (
+        ("skull", -13.0, 26.0, 44.0, 11),
+        ("mandible", -24.0, 24.0, 42.0, 3),
+    ):
         for n, angle in enumerate(np.linspace(-78.0, 78.0, 14)):
             if n == missing:
                 continue
             x, y, height = _arch_point(float(angle), width, reach, -84.0, z)
             size = 3.2 + 1.4 * abs(float(angle)) / 78.0
             lift = float(rng.uniform(-0.8, 0.8))
-            canvas.paint(canvas.ellipsoid((x, y, height + lift), (size, size, 8.0)), 900.0)
+            root = canvas.paint(canvas.ellipsoid((x, y, height + lift), (size, size, 8.0)), 900.0)
+            canvas.label(root, jaw)
             canvas.paint(canvas.ellipsoid((x, y, height + lift), (size - 1.0, size - 1.0, 6.5)), TOOTH_HU)
     for angle, z in ((66.0, -15.0), (-54.0, -21.0)):
         canvas.paint(canvas.ellipsoid(_arch_point(angle, 25.0, 43.0, -84.0, z), (2.4, 2.4, 2.2)), FILLING_HU)
@@ -367,15 +370,14 @@ def _atlas(canvas: Canvas) -> None:
     canvas.paint(canvas.rod((0.0, 30.0, 6.0), (0.0, 32.0, -24.0), 9.0, 8.0), 20.0)
     for side in (1.0, -1.0):
         mass = canvas.ellipsoid((side * 19.0, 23.0, -3.0), (8.5, 10.0, 8.0))
-        canvas.bone(mass, 800.0, 320.0, 1.6)
-        canvas.bone(
-            canvas.rod((side * 24.0, 24.0, -4.0), (side * 39.0, 27.0, -6.0), 4.0, 3.2), 700.0, 300.0, 1.4
-        )
+        canvas.bone(mass, "C1", 800.0, 320.0, 1.6)
+        wing = canvas.rod((side * 24.0, 24.0, -4.0), (side * 39.0, 27.0, -6.0), 4.0, 3.2)
+        canvas.bone(wing, "C1", 700.0, 300.0, 1.4)
         condyle = canvas.ellipsoid((side * 17.0, 22.0, 9.0), (7.0, 11.0, 5.0))
-        canvas.bone(condyle, 850.0, 400.0, 1.5)
-    canvas.bone(canvas.chain(front, [3.2, 3.4, 4.4, 3.4, 3.2]), 900.0, 350.0, 1.6)
-    canvas.bone(canvas.chain(back, [3.2, 3.2, 4.0, 3.2, 3.2]), 850.0, 320.0, 1.6)
-    canvas.bone(canvas.rod((0.0, 18.0, -22.0), (0.0, 16.0, 5.0), 5.6, 4.6), 950.0, 350.0, 1.6)
+        canvas.bone(condyle, "skull", 850.0, 400.0, 1.5)
+    canvas.bone(canvas.chain(front, [3.2, 3.4, 4.4, 3.4, 3.2]), "C1", 900.0, 350.0, 1.6)
+    canvas.bone(canvas.chain(back, [3.2, 3.2, 4.0, 3.2, 3.2]), "C1", 850.0, 320.0, 1.6)
+    canvas.bone(canvas.rod((0.0, 18.0, -22.0), (0.0, 16.0, 5.0), 5.6, 4.6), "C2", 950.0, 350.0, 1.6)
 
 
 def _upper_thorax(canvas: Canvas, vertebrae: list[spine.Vertebra]) -> None:
@@ -389,11 +391,11 @@ def _upper_thorax(canvas: Canvas, vertebrae: list[spine.Vertebra]) -> None:
             (side * 68.0, 42.0, first[2] - 10.0),
         ]
         rib += [(side * 70.0, 12.0, first[2] - 22.0), (side * 48.0, -14.0, first[2] - 32.0)]
-        canvas.bone(canvas.chain(rib, [5.0, 5.0, 5.0, 5.0, 5.5]), 800.0, 250.0, 1.6)
+        canvas.bone(canvas.chain(rib, [5.0, 5.0, 5.0, 5.0, 5.5]), f"rib 1 {SIDES[side]}", 800.0, 250.0, 1.6)
         collar: list[Triple] = [
             (side * 18.0, -30.0, -142.0),
             (side * 60.0, -30.0, -128.0),
             (side * 105.0, 6.0, -122.0),
             (side * 150.0, 22.0, -132.0),
         ]
-        canvas.bone(canvas.chain(collar, [9.0, 6.5, 6.0, 8.0]), 950.0, 280.0, 2.0)
+        canvas.bone(canvas.chain(collar, [9.0, 6.5, 6.0, 8.0]), f"clavicle {SIDES[side]}", 950.0, 280.0, 2.0)

@@ -9,7 +9,7 @@ from isoguide.virtual import shapes, spine
 from isoguide.virtual.canvas import Canvas, Part, Stencil
 from isoguide.virtual.outline import Outline
 from isoguide.virtual.rendering import Drawing, Outlined
-from isoguide.virtual.shapes import Coordinates, Floats, Triple
+from isoguide.virtual.shapes import SIDES, Coordinates, Floats, Triple
 from isoguide.virtual.tissue import lay_soft_tissue
 
 TRUNK = Outline(
@@ -26,6 +26,8 @@ TRUNK = Outline(
 COUCH_Y_MM = 112.0
 SACRUM = ((0.0, 52.0, 74.0), (0.0, 68.0, 50.0), (0.0, 80.0, 27.0), (0.0, 86.0, 6.0), (0.0, 84.0, -13.0))
 """Centres of S1 to S5."""
+SEEDS: tuple[Triple, ...] = ((11.0, -6.0, 8.0), (-11.0, 1.0, 9.0), (-9.0, -6.0, -12.0), (12.0, 1.0, -10.0))
+"""Where seeds are implanted into the prostate: at the base and at the apex, on both sides."""
 
 
 def draw(canvas: Canvas) -> Drawing:
@@ -49,11 +51,12 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("Prostate", "CTV", prostate),
             Outlined("Bladder", "ORGAN", bladder),
             Outlined("Rectum", "ORGAN", rectum),
-            Outlined("Femoral head left", "ORGAN", femora[0]),
-            Outlined("Femoral head right", "ORGAN", femora[1]),
+            Outlined("Femur_Head_L", "ORGAN", femora[0]),
+            Outlined("Femur_Head_R", "ORGAN", femora[1]),
         ),
         couch_y_mm=COUCH_Y_MM,
         vertebrae=tuple(vertebrae),
+        seeds=SEEDS,
     )
 
 
@@ -216,7 +219,7 @@ def _femur(canvas: Canvas, side: float) -> Part:
 
     x = sorted((low[0], high[0]))
     bone = canvas.part((x[0] - reach, -reach, -160.0), (x[1] + reach, reach + 10.0, 30.0), distance)
-    canvas.bone(bone, 900.0, 230.0, 2.2)
+    canvas.bone(bone, f"femur {SIDES[side]}", 900.0, 230.0, 2.2)
     marrow = canvas.rod((side * 129.0, 5.0, -62.0), (side * 124.0, -4.0, -160.0), 8.0, 8.0)
     outer = canvas.rod((side * 129.0, 5.0, -62.0), (side * 124.0, -4.0, -160.0), 14.0, 14.0)
     canvas.paint(outer, 1150.0)
@@ -234,7 +237,7 @@ def _hips(canvas: Canvas) -> None:
 
         x = sorted((side * 0.0, side * 150.0))
         bone = canvas.part((x[0] - 8.0, -75.0, -90.0), (x[1] + 8.0, 100.0, 145.0), distance)
-        canvas.bone(bone, 820.0, 210.0, 1.8)
+        canvas.bone(bone, f"hip {SIDES[side]}", 820.0, 210.0, 1.8)
     canvas.paint(canvas.ellipsoid((0.0, -50.0, -28.0), (3.5, 9.0, 17.0)), 110.0)
 
 
@@ -293,9 +296,10 @@ def _sacrum(canvas: Canvas) -> None:
         joint = _wing(shapes.mirrored(p)) - np.float32(2.2)
         return shapes.without(solid, canal, joint, *holes)
 
-    canvas.bone(canvas.part((-66.0, 20.0, -35.0), (66.0, 114.0, 104.0), distance), 640.0, 170.0, 1.6)
+    sacrum = canvas.part((-66.0, 20.0, -35.0), (66.0, 114.0, 104.0), distance)
+    canvas.bone(sacrum, "sacrum", 640.0, 170.0, 1.6)
     coccyx = canvas.chain([(0.0, 80.0, -24.0), (0.0, 72.0, -34.0), (1.0, 62.0, -40.0)], [6.0, 5.0, 3.5])
-    canvas.bone(coccyx, 500.0, 200.0, 1.5)
+    canvas.bone(coccyx, "coccyx", 500.0, 200.0, 1.5)
 
 
 def _sacral_segments(p: Coordinates, own: Array) -> Floats:

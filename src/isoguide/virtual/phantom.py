@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isoguide.errors import InputError
 from isoguide.geometry.frames import PLANNING, Array, frozen_array
 from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
+from isoguide.plan import Fiducial, SkinMark
 from isoguide.virtual import head_neck, pelvis, thorax
 from isoguide.virtual.canvas import Canvas
 from isoguide.virtual.contours import closed_contours
+from isoguide.virtual.markers import implant_seeds, skin_marks
 from isoguide.virtual.rendering import Drawing, finished, scanned
+from isoguide.virtual.shapes import Triple
 from isoguide.virtual.tissue import restore_skin
 
 Site = Literal["pelvis", "thorax", "head-neck"]
@@ -22,17 +26,21 @@ Site = Literal["pelvis", "thorax", "head-neck"]
 
 @dataclass(frozen=True, slots=True)
 class _Region:
-    """What a site's box of anatomy is: extent (x, y, z) in mm about a centre, and who paints it."""
+    """What a site's box of anatomy is: extent (x, y, z) in mm about a centre, and who paints it.
 
+    ``number`` goes into the seed: it stays with a site whatever sites come later.
+    """
+
+    number: int
     low_mm: tuple[float, float, float]
     high_mm: tuple[float, float, float]
     draw: Callable[[Canvas], Drawing]
 
 
 REGIONS: Final[dict[str, _Region]] = {
-    "pelvis": _Region((-188.0, -118.0, -100.0), (188.0, 150.0, 266.0), pelvis.draw),
-    "thorax": _Region((-188.0, -118.0, -150.0), (188.0, 150.0, 150.0), thorax.draw),
-    "head-neck": _Region((-144.0, -126.0, -158.0), (144.0, 146.0, 172.0), head_neck.draw),
+    "pelvis": _Region(1, (-188.0, -118.0, -100.0), (188.0, 150.0, 266.0), pelvis.draw),
+    "thorax": _Region(2, (-188.0, -118.0, -150.0), (188.0, 150.0, 150.0), thorax.draw),
+    "head-neck": _Region(0, (-144.0, -126.0, -158.0), (144.0, 146.0, 172.0), head_neck.draw),
 }
 
 
@@ -65,6 +73,15 @@ class Phantom:
         Those whose bodies the picture shows, from the head down.
     name
         Site and seed in words.
+    fiducials
+        Gold seeds, centres in planning LPS.
+    marks
+        Where the lasers through the isocentre met the skin during simulation: anterior, left, right.
+    bone_labels, bone_names
+        Which rigid bone a voxel of the CT belongs to, uint8 ``[k, j, i]``: 0 none, n the bone
+        ``bone_names[n - 1]``. Nothing is labelled where bones are not known.
+    site
+        The built-in site, None for a patient made from a CT.
     """
 
     volume: Volume
@@ -73,9 +90,29 @@ class Phantom:
     isocentre_mm: Array
     vertebrae: tuple[VertebraPlace, ...]
     name: str
+    fiducials: tuple[Fiducial, ...]
+    marks: tuple[SkinMark, ...]
+    bone_labels: NDArray[np.uint8]
+    bone_names: tuple[str, ...]
+    site: Site | None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "isocentre_mm", frozen_array(self.isocentre_mm, (3,), "isocentre"))
+        self.bone_labels.flags.writeable = False
+
+    def bone(self, name: str) -> NDArray[np.bool_]:
+        """Return the voxels ``[k, j, i]`` of the rigid bone with this name.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if name not in self.bone_names:
+            msg = f"the phantom has no bone '{name}'; it has {', '.join(self.bone_names) or 'none labelled'}"
+            raise InputError(msg)
+        mask: NDArray[np.bool_] = self.bone_labels == self.bone_names.index(name) + 1
+        return mask
 
     def structure(self, name: str) -> Structure:
         """Return the structure with this name.
@@ -115,7 +152,9 @@ def build_phantom(
         msg = f"unknown site '{site}': choose one of {', '.join(get_args(Site))}"
         raise InputError(msg)
     region = REGIONS[site]
-    rng = np.random.default_rng([seed, sorted(REGIONS).index(site)])
+    rng = np.random.default_rng([seed, region.number])
+    # What was added to patients later draws from here, so that nobody else's anatomy changed.
+    added = np.random.default_rng([seed, region.number, 1])
     # Patients differ in size: anatomy is painted in coordinates of a typical one and stretched.
     build = rng.uniform(0.955, 1.045, 3)
     steps = np.array(spacing_mm) / build
@@ -130,21 +169,30 @@ def build_phantom(
     origin_mm = np.round(rng.uniform((-12.0, -260.0, -60.0), (12.0, -200.0, 60.0)), 1)
     corner_mm = [round(float(axis[0] * b + o), 3) for axis, b, o in zip(axes, build, origin_mm, strict=True)]
     grid = Grid.axial(PLANNING, canvas.shape, spacing_mm, (corner_mm[0], corner_mm[1], corner_mm[2]))
+
+    def placed(position_mm: Triple | Array) -> Array:
+        return np.round(np.array(position_mm) * build + origin_mm, 1)
+
+    isocentre_mm = placed(drawing.isocentre_mm)
+    wanted = [placed(canvas.place(seed_mm)) for seed_mm in drawing.seeds]
+    fiducials = implant_seeds(canvas.hu, grid, wanted, added)
+    marks = skin_marks(drawing.outlines[0].part.distance, grid, isocentre_mm)
     anatomy = finished(canvas, spacing_mm, rng)
     ct = scanned(anatomy, drawing, canvas.axes, rng)
     name = f"virtual {site} patient {seed}"
-
-    def placed(position_mm: tuple[float, float, float]) -> Array:
-        return np.round(np.array(position_mm) * build + origin_mm, 1)
-
     places = (VertebraPlace(v.level, placed(v.centre)) for v in drawing.vertebrae)
     return Phantom(
         volume=Volume(grid, ct, source=name),
         anatomy=Volume(grid, anatomy, source=name),
         structures=_structures(drawing, grid),
-        isocentre_mm=placed(drawing.isocentre_mm),
+        isocentre_mm=isocentre_mm,
         vertebrae=tuple(place for place in places if grid.contains(place.centre_mm)),
         name=name,
+        fiducials=fiducials,
+        marks=marks,
+        bone_labels=canvas.bone_labels,
+        bone_names=tuple(canvas.bone_names),
+        site=site,
     )
 
 

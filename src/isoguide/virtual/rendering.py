@@ -40,12 +40,13 @@ class Outlined:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
-    """What a site says about its painted canvas, in anatomical mm."""
+    """What a site says about its painted canvas, in anatomical mm; ``seeds`` are where seeds are wanted."""
 
     isocentre_mm: Triple
     outlines: tuple[Outlined, ...]
     couch_y_mm: float
     vertebrae: tuple[Vertebra, ...]
+    seeds: tuple[Triple, ...] = ()
 
 
 def finished(canvas: Canvas, spacing_mm: Triple, rng: np.random.Generator) -> Floats:

@@ -15,6 +15,8 @@ Coordinates = tuple[Floats, Floats, Floats]
 Triple = tuple[float, float, float]
 
 UPRIGHT = (0.0, 0.0, 0.0)
+SIDES = {1.0: "left", -1.0: "right"}
+"""The sides of a patient by the sign of x."""
 
 
 def turned(tilt_deg: Triple) -> Array:

@@ -146,7 +146,7 @@ def paint(canvas: Canvas, vertebrae: list[Vertebra]) -> None:
         low = (x - reach[0], y - v.half_depth - 6.0, z - v.half_height - v.droop - 14.0)
         high = (x + reach[0], y + reach[1], z + v.half_height + 14.0)
         part = canvas.part(low, high, lambda p, v=v: distance(v, p))  # type: ignore[misc]  # v is bound per loop
-        canvas.bone(part, 720.0 * v.density, 190.0 * v.density, 1.5)
+        canvas.bone(part, v.level, 720.0 * v.density, 190.0 * v.density, 1.5)
     behind = [(x, y + v.half_depth + 7.0, z) for v, (x, y, z) in zip(vertebrae, centres, strict=True)]
     canvas.tube(behind, [7.0] * len(behind), CANAL_HU)
     canvas.tube(behind, [4.8] * len(behind), CORD_HU)

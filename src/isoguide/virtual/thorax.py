@@ -7,7 +7,7 @@ from isoguide.virtual import shapes, spine
 from isoguide.virtual.canvas import Canvas, Part
 from isoguide.virtual.outline import Outline
 from isoguide.virtual.rendering import Drawing, Outlined
-from isoguide.virtual.shapes import Coordinates, Floats, Triple
+from isoguide.virtual.shapes import SIDES, Coordinates, Floats, Triple
 from isoguide.virtual.tissue import VISCERAL_FAT_HU, lay_soft_tissue
 
 TRUNK = Outline(
@@ -64,10 +64,10 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("BODY", "EXTERNAL", external),
             Outlined("PTV", "PTV", lesion.grown(8.0)),
             Outlined("GTV", "GTV", lesion),
-            Outlined("Lung left", "ORGAN", lungs[0]),
-            Outlined("Lung right", "ORGAN", lungs[1]),
+            Outlined("Lung_L", "ORGAN", lungs[0]),
+            Outlined("Lung_R", "ORGAN", lungs[1]),
             Outlined("Heart", "ORGAN", heart),
-            Outlined("Spinal cord", "ORGAN", canvas.chain(cord, [5.0] * len(cord))),
+            Outlined("SpinalCord", "ORGAN", canvas.chain(cord, [5.0] * len(cord))),
         ),
         couch_y_mm=COUCH_Y_MM,
         vertebrae=tuple(vertebrae),
@@ -290,7 +290,7 @@ def _lesion(canvas: Canvas) -> Part:
 def _ribs(canvas: Canvas, vertebrae: list[spine.Vertebra]) -> None:
     rng = canvas.rng
     joints = {v.level: v for v in vertebrae}
-    bones: list[tuple[list[Triple], list[float]]] = []
+    bones: list[tuple[str, list[Triple], list[float]]] = []
     margin: dict[float, Triple] = {}
     for n, (end_deg, drop) in enumerate(zip(RIB_ENDS_DEG, RIB_DROP_MM, strict=True), start=1):
         for side in (1.0, -1.0):
@@ -298,12 +298,12 @@ def _ribs(canvas: Canvas, vertebrae: list[spine.Vertebra]) -> None:
             own = 1.0 + 0.05 * float(rng.uniform(-1.0, 1.0))
             path = _rib_path(vertebra, side, float(end_deg), drop * own)
             size = 3.6 + 0.9 * float(np.sin(np.pi * n / 12.0))
-            bones.append((path, [size] * len(path)))
+            bones.append((f"rib {n} {SIDES[side]}", path, [size] * len(path)))
             if n <= 10:
                 margin[side] = _cartilage(canvas, path[-1], side, n, margin.get(side))
-    for path, radii in bones:
-        canvas.tube(path, radii, 850.0)
-    for path, radii in bones:
+    for name, path, radii in bones:
+        canvas.tube(path, radii, 850.0, bone=name)
+    for _, path, radii in bones:
         canvas.tube(path[1:-1], [r - 1.9 for r in radii[1:-1]], 230.0)
     _sternum(canvas)
 
@@ -342,7 +342,8 @@ def _sternum(canvas: Canvas) -> None:
         body = shapes.capsule(wide, (0.0, joint[1], joint[2] - 4.0), tip, 6.5, 6.0)
         return shapes.union(manubrium, body)
 
-    canvas.bone(canvas.part((-30.0, -110.0, -45.0), (30.0, -10.0, 125.0), distance), 560.0, 150.0, 1.4)
+    sternum = canvas.part((-30.0, -110.0, -45.0), (30.0, -10.0, 125.0), distance)
+    canvas.bone(sternum, "sternum", 560.0, 150.0, 1.4)
 
 
 def _shoulder_girdle(canvas: Canvas) -> None:
@@ -357,9 +358,10 @@ def _shoulder_girdle(canvas: Canvas) -> None:
             return shapes.blended(shapes.blended(blade, ridge, 5.0), shapes.blended(edge, socket, 5.0), 4.0)
 
         x = sorted((side * 60.0, side * 170.0))
-        canvas.bone(canvas.part((x[0], 5.0, -12.0), (x[1], 105.0, 155.0), distance), 760.0, 220.0, 1.5)
+        scapula = canvas.part((x[0], 5.0, -12.0), (x[1], 105.0, 155.0), distance)
+        canvas.bone(scapula, f"scapula {SIDES[side]}", 760.0, 220.0, 1.5)
         head = canvas.ellipsoid((side * 156.0, 20.0, 138.0), (21.0, 23.0, 23.0))
-        canvas.bone(head, 650.0, 200.0, 1.6)
+        canvas.bone(head, f"humerus {SIDES[side]}", 650.0, 200.0, 1.6)
         collar = [(side * 20.0, -44.0, 112.0), (side * 60.0, -58.0, 124.0), (side * 110.0, -36.0, 138.0)]
         collar.append((side * 142.0, -6.0, 150.0))
-        canvas.bone(canvas.chain(collar, [8.0, 6.0, 5.5, 7.0]), 850.0, 260.0, 2.0)
+        canvas.bone(canvas.chain(collar, [8.0, 6.0, 5.5, 7.0]), f"clavicle {SIDES[side]}", 850.0, 260.0, 2.0)
