@@ -4,6 +4,8 @@ The planning CT is moved exactly as told, sampled on a grid of its own and then 
 are: cut to a cylindrical field of view, rescaled, cupped, streaked, noisy, with another couch.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -12,6 +14,7 @@ from isoguide.errors import GeometryError
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.volume import Volume
 from isoguide.kernels.bspline import sample_cubic
 from isoguide.virtual.artefacts import add_bubbles_and_seeds, degrade, field_of_view
@@ -37,6 +40,7 @@ def simulate_daily(
     machine_isocentre_mm: Array,
     settings: DailySettings,
     rng: np.random.Generator,
+    field: DisplacementField | Sequence[DisplacementField] = (),
 ) -> Volume:
     """Make the day's image of a patient displaced by a known amount.
 
@@ -57,6 +61,10 @@ def simulate_daily(
         What the image is like.
     rng
         Where everything random is drawn from.
+    field
+        How the anatomy differs from the planning CT; several are the moments of an exposure, whose mean is
+        shown (breathing blurs the image). Tissue at x of the planning CT then appears at
+        ``planning_from_daily.inverse().apply(field.moved(x))``.
 
     Returns
     -------
