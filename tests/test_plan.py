@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from isoguide.errors import AmbiguityError, GeometryError, MissingEvidenceError
-from isoguide.plan import Beam, ControlPoint, PatientPosition, Plan, group_isocentres
+from isoguide.plan import (
+    Beam,
+    ControlPoint,
+    Fiducial,
+    MultileafCollimator,
+    PatientPosition,
+    PatientSetup,
+    Plan,
+    SkinMark,
+    group_isocentres,
+)
 
 
 def point(isocentre_mm=None, **more):
@@ -78,3 +88,28 @@ def test_the_eight_positions_are_the_ones_the_geometry_knows():
     from isoguide.geometry.iec61217 import PATIENT_POSITIONS
 
     assert set(PatientPosition) == set(PATIENT_POSITIONS)
+
+
+def test_leaf_boundaries_describe_pairs_from_one_side_to_the_other():
+    leaves = MultileafCollimator("X", (-10.0, -5.0, 0.0, 5.0))
+    assert leaves.pairs == 3
+    assert not leaves.boundaries_mm.flags.writeable
+    for wrong in ((5.0, 0.0), (0.0,), (0.0, 0.0, 5.0)):
+        with pytest.raises(GeometryError, match="must increase"):
+            MultileafCollimator("X", wrong)
+
+
+def test_a_set_up_displacement_is_three_numbers_or_open():
+    assert PatientSetup(1).displacement_mm is None
+    assert PatientSetup(1, displacement_mm=(1, 2, 3)).displacement_mm.tolist() == [1.0, 2.0, 3.0]
+    with pytest.raises(GeometryError, match="set-up displacement"):
+        PatientSetup(1, displacement_mm=(1, 2))
+
+
+def test_marks_and_markers_are_points_of_the_planning_images():
+    assert SkinMark("left", (1, 2, 3)).position_mm.tolist() == [1.0, 2.0, 3.0]
+    assert Fiducial("Seed 1", (4, 5, 6)).kind == "gold seed"
+    with pytest.raises(GeometryError, match="mark 'left'"):
+        SkinMark("left", (1, 2))
+    with pytest.raises(GeometryError, match="marker 'Seed 1'"):
+        Fiducial("Seed 1", (np.nan, 0, 0))

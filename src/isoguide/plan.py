@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 
-from isoguide.errors import AmbiguityError, MissingEvidenceError
+from isoguide.errors import AmbiguityError, GeometryError, MissingEvidenceError
 from isoguide.geometry.frames import Array, frozen_array
 
 SAME_ISOCENTRE_MM = 0.1
@@ -31,7 +32,8 @@ class ControlPoint:
     """One control point with inherited values filled in; angles in degrees, positions in mm.
 
     ``isocentre_mm`` (3,) is in planning LPS. ``table_top_mm`` is (lateral, longitudinal, vertical) and None
-    where the plan leaves the table position open. Leaf positions are in ``leaf_positions_mm``: (2, pairs).
+    where the plan leaves the table position open. ``leaf_positions_mm`` (2, pairs) holds both banks, the one
+    on the negative side first, at the isocentre along the axis of the beam's :class:`MultileafCollimator`.
     """
 
     gantry_deg: float
@@ -58,8 +60,44 @@ class ControlPoint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MultileafCollimator:
+    """The leaf pairs of a machine, as every control point of a beam uses them (PS3.3 C.8.8.14).
+
+    Parameters
+    ----------
+    axis
+        Axis of the IEC beam limiting device system along which the leaves travel: X for MLCX, Y for MLCY.
+    boundaries_mm
+        Edges between the leaf pairs along the other axis, at the isocentre, (pairs + 1,), increasing.
+
+    Raises
+    ------
+    GeometryError
+        If the boundaries do not increase, or there is no pair between them.
+    """
+
+    axis: Literal["X", "Y"]
+    boundaries_mm: Array
+
+    def __post_init__(self) -> None:
+        boundaries_mm = frozen_array(self.boundaries_mm, (-1,), "leaf boundaries")
+        if len(boundaries_mm) < 2 or not (np.diff(boundaries_mm) > 0.0).all():
+            msg = f"leaf boundaries must increase and number at least two, not {boundaries_mm.tolist()} mm"
+            raise GeometryError(msg)
+        object.__setattr__(self, "boundaries_mm", boundaries_mm)
+
+    @property
+    def pairs(self) -> int:
+        """Number of leaf pairs."""
+        return len(self.boundaries_mm) - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Beam:
-    """A beam: ``delivery_type`` is TREATMENT, SETUP, OPEN_PORTFILM, TRMT_PORTFILM ... (300A,00CE)."""
+    """A beam: ``delivery_type`` is TREATMENT, SETUP, OPEN_PORTFILM, TRMT_PORTFILM ... (300A,00CE).
+
+    ``leaves`` describes the collimator whose positions the control points hold; None where there are none.
+    """
 
     number: int
     name: str
@@ -69,6 +107,8 @@ class Beam:
     control_points: tuple[ControlPoint, ...]
     patient_setup_number: int | None = None
     meterset_mu: float | None = None
+    leaves: MultileafCollimator | None = None
+    source_axis_distance_mm: float | None = None
 
     @property
     def is_treatment(self) -> bool:
@@ -79,6 +119,59 @@ class Beam:
     def isocentre_mm(self) -> Array | None:
         """Isocentre of the first control point, planning LPS mm, None where the beam has none."""
         return self.control_points[0].isocentre_mm if self.control_points else None
+
+
+@dataclass(frozen=True, slots=True)
+class Prescription:
+    """What a target shall receive over all fractions: a dose reference of type TARGET (PS3.3 C.8.8.10).
+
+    ``structure_number`` is the ROI number of the target, None where the plan names a site instead.
+    """
+
+    dose_gy: float
+    structure_number: int | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupDevice:
+    """What the patient is set up with, and what the department calls it.
+
+    ``kind`` is a defined term of SetupDeviceType, such as LASER_POINTER, or of FixationDeviceType, such as
+    MASK.
+    """
+
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatientSetup:
+    """How the patient is brought to the isocentre before imaging (PS3.3 C.8.8.12).
+
+    Parameters
+    ----------
+    number
+        PatientSetupNumber, which beams refer to.
+    technique
+        SetupTechnique: ISOCENTRIC, FIXED_SSD ...
+    displacement_mm
+        (lateral, longitudinal, vertical) in the IEC table top system, (3,): how the table moves from where
+        the marks lie in the lasers to the treatment position; None where the plan does not say.
+    fixation, devices
+        Masks and moulds that hold the patient; lasers and rulers to set up with.
+    """
+
+    number: int
+    technique: str = "ISOCENTRIC"
+    displacement_mm: Array | None = None
+    fixation: tuple[SetupDevice, ...] = ()
+    devices: tuple[SetupDevice, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.displacement_mm is not None:
+            shift_mm = frozen_array(self.displacement_mm, (3,), "set-up displacement")
+            object.__setattr__(self, "displacement_mm", shift_mm)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +187,8 @@ class Plan:
     approval_status: str = ""
     fractions_planned: int | None = None
     warnings: tuple[str, ...] = field(default=())
+    prescriptions: tuple[Prescription, ...] = ()
+    setups: tuple[PatientSetup, ...] = ()
 
     def beam(self, number: int) -> Beam:
         """Return the beam with this number.
@@ -143,7 +238,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SkinMark:
-    """A mark on the patient's skin that a laser points at during set-up; ``position_mm`` (3,) planning LPS."""
+    """A mark on the patient's skin that a laser points at in set-up; ``position_mm`` (3,) planning LPS."""
 
     name: str
     position_mm: Array

@@ -10,6 +10,7 @@ from written_objects import PATIENT, names, small_volume, write_pair
 from isoguide.dicom import (
     CtAcquisition,
     PatientIdentity,
+    RespiratoryPhase,
     SeriesUids,
     StudyContext,
     load_daily_set,
@@ -185,3 +186,13 @@ def test_the_reading_side_finds_the_same_image(tmp_path: Path, *, is_hounsfield:
     np.testing.assert_allclose(
         np.sort(image.volume.grid.corners_mm(), axis=0), np.sort(volume.grid.corners_mm(), axis=0), atol=1e-9
     )
+
+
+def test_a_phase_of_a_4dct_says_which_one_it_is_and_is_read_back(tmp_path: Path) -> None:
+    acquisition = CtAcquisition(body_part="CHEST", phase=RespiratoryPhase(50.0, index=5, count=10))
+    for dataset in write(tmp_path, small_volume(), acquisition=acquisition):
+        assert (dataset.TemporalPositionIdentifier, dataset.NumberOfTemporalPositions) == (6, 10)
+        assert dataset.NominalPercentageOfRespiratoryPhase == 50.0
+    assert standard_violations(tmp_path / "CT_0001.dcm") == []
+    assert dciodvfy_errors(tmp_path / "CT_0001.dcm") == []
+    assert load_daily_set(tmp_path).image.phase_percent == 50.0

@@ -6,15 +6,15 @@ import pydicom
 import pytest
 from dicom_validation import dciodvfy_errors, standard_violations
 from pydicom.dataset import Dataset
-from written_objects import names, some_plan, write_pair
+from written_objects import LEAVES, SETUP, names, some_plan, write_pair
 
 from isoguide.dicom import PlanDetails, SeriesUids, WrittenSeries, write_plan
 from isoguide.dicom.rtplan import read_plan
 from isoguide.errors import OutputError
-from isoguide.plan import PatientPosition, Plan
+from isoguide.plan import MultileafCollimator, PatientPosition, Plan
 
 UIDS = SeriesUids.from_seed("test planning")
-DETAILS = PlanDetails(leaf_boundaries_mm=(-10.0, 0.0, 10.0), target_roi_number=2)
+DETAILS = PlanDetails()
 PLAN = some_plan(UIDS, "2.25.2718")
 
 
@@ -98,16 +98,26 @@ def test_a_gantry_that_turns_back_is_counter_clockwise(tmp_path: Path, image: Wr
 
 def test_prescription_fractions_and_metersets(tmp_path: Path, image: WrittenSeries) -> None:
     dataset = written(tmp_path, PLAN, image)
-    dose, group = dataset.DoseReferenceSequence[0], dataset.FractionGroupSequence[0]
+    (dose, site), group = dataset.DoseReferenceSequence, dataset.FractionGroupSequence[0]
     assert (dose.DoseReferenceStructureType, dose.ReferencedROINumber) == ("VOLUME", 2)
     assert (dose.DoseReferenceType, dose.TargetPrescriptionDose) == ("TARGET", 60.0)
+    assert (site.DoseReferenceStructureType, site.TargetPrescriptionDose) == ("SITE", 44.0)
+    assert dose.DoseReferenceUID != site.DoseReferenceUID
     assert (group.NumberOfFractionsPlanned, group.NumberOfBeams) == (20, 2)
     assert group.ReferencedBeamSequence[0].BeamMeterset == 212.5
     assert "BeamMeterset" not in group.ReferencedBeamSequence[1]
-    site = written(tmp_path, PLAN, image, replace(DETAILS, target_roi_number=None))
-    assert site.DoseReferenceSequence[0].DoseReferenceStructureType == "SITE"
-    without = written(tmp_path, PLAN, image, replace(DETAILS, prescribed_dose_gy=None))
-    assert "DoseReferenceSequence" not in without
+    assert "DoseReferenceSequence" not in written(tmp_path, replace(PLAN, prescriptions=()), image)
+
+
+def test_the_table_moves_from_the_marks_to_the_isocentre_as_planned(
+    tmp_path: Path, image: WrittenSeries
+) -> None:
+    (setup,) = written(tmp_path, PLAN, image).PatientSetupSequence
+    assert setup.TableTopLateralSetupDisplacement == 4.0
+    assert setup.TableTopLongitudinalSetupDisplacement == -21.5
+    assert setup.TableTopVerticalSetupDisplacement == 0.0
+    assert setup.SetupDeviceSequence[0].SetupDeviceType == "LASER_POINTER"
+    assert setup.FixationDeviceSequence[0].FixationDeviceType == "MASK"
 
 
 def test_each_beam_finds_its_patient_setup(tmp_path: Path, image: WrittenSeries) -> None:
@@ -151,8 +161,9 @@ def test_a_plan_that_no_file_can_hold_is_refused(tmp_path: Path, image: WrittenS
         written(tmp_path, replace(PLAN, beams=()), image)
     with pytest.raises(OutputError, match="fewer than two control points"):
         written(tmp_path, replace(PLAN, beams=(short,)), image)
-    with pytest.raises(OutputError, match="2 leaf pairs but 0 leaf boundaries; give 3"):
-        written(tmp_path, PLAN, image, PlanDetails())
+    bare = replace(PLAN.beams[0], leaves=None)
+    with pytest.raises(OutputError, match="2 leaf pairs but its collimator has 0"):
+        written(tmp_path, replace(PLAN, beams=(bare,)), image)
     assert names(tmp_path) == before
 
 
@@ -172,6 +183,44 @@ def test_the_reading_side_finds_the_same_plan(tmp_path: Path, image: WrittenSeri
             assert (point.gantry_deg, point.couch_deg) == (wanted.gantry_deg, wanted.couch_deg)
             if wanted.table_top_mm is not None:
                 np.testing.assert_array_equal(point.table_top_mm, wanted.table_top_mm)
+            if wanted.leaf_positions_mm is not None:
+                np.testing.assert_array_equal(point.leaf_positions_mm, wanted.leaf_positions_mm)
+                assert (point.jaw_x_mm, point.jaw_y_mm) == (wanted.jaw_x_mm, wanted.jaw_y_mm)
+
+
+def test_the_reading_side_finds_leaves_prescription_and_set_up(tmp_path: Path, image: WrittenSeries) -> None:
+    read = read_plan(write_plan(tmp_path / "rp.dcm", PLAN, image=image).path)
+    arc, imaging = read.beams
+    assert arc.leaves is not None
+    assert arc.leaves.axis == "X"
+    np.testing.assert_array_equal(arc.leaves.boundaries_mm, [-10.0, 0.0, 10.0])
+    assert (arc.source_axis_distance_mm, imaging.leaves) == (1000.0, None)
+    assert read.prescriptions == PLAN.prescriptions
+    (setup,) = read.setups
+    assert (setup.technique, setup.fixation, setup.devices) == ("ISOCENTRIC", SETUP.fixation, SETUP.devices)
+    np.testing.assert_array_equal(setup.displacement_mm, [4.0, -21.5, 0.0])
+
+
+def test_leaves_that_travel_along_y_stay_along_y(tmp_path: Path, image: WrittenSeries) -> None:
+    along_y = replace(PLAN.beams[0], leaves=MultileafCollimator("Y", LEAVES.boundaries_mm))
+    path = write_plan(tmp_path / "rp.dcm", replace(PLAN, beams=(along_y,)), image=image).path
+    leaves = read_plan(path).beams[0].leaves
+    assert leaves is not None
+    assert leaves.axis == "Y"
+
+
+def test_a_plan_with_odd_leaf_boundaries_or_setups_still_gives_its_isocentre(
+    tmp_path: Path, image: WrittenSeries
+) -> None:
+    dataset = written(tmp_path, PLAN, image)
+    dataset.BeamSequence[0].BeamLimitingDeviceSequence[2].LeafPositionBoundaries = [10, 0, -10]
+    dataset.PatientSetupSequence.append(Dataset())
+    dataset.PatientSetupSequence[1].SetupTechnique = "FIXED_SSD"
+    dataset.save_as(tmp_path / "odd.dcm")
+    read = read_plan(tmp_path / "odd.dcm")
+    assert read.beams[0].leaves is None
+    assert [setup.number for setup in read.setups] == [1]
+    np.testing.assert_array_equal(read.isocentre_mm(), PLAN.isocentre_mm())
 
 
 def test_the_file_satisfies_the_standard(tmp_path: Path, image: WrittenSeries) -> None:

@@ -16,7 +16,16 @@ from isoguide.geometry.frames import DAILY, PLANNING, Frame
 from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Contour, Structure
 from isoguide.images.volume import Volume
-from isoguide.plan import Beam, ControlPoint, PatientPosition, Plan
+from isoguide.plan import (
+    Beam,
+    ControlPoint,
+    MultileafCollimator,
+    PatientPosition,
+    PatientSetup,
+    Plan,
+    Prescription,
+    SetupDevice,
+)
 
 PATIENT = PatientIdentity(
     patient_id="ISO-001", issuer="TEST", name="Müller^Zoë", birth_date="19500102", sex="F"
@@ -74,6 +83,15 @@ def some_structures() -> tuple[Structure, ...]:
     )
 
 
+LEAVES = MultileafCollimator("X", np.array([-10.0, 0.0, 10.0]))
+SETUP = PatientSetup(
+    1,
+    displacement_mm=np.array([4.0, -21.5, 0.0]),
+    fixation=(SetupDevice("MASK", "Mask 3 points"),),
+    devices=(SetupDevice("LASER_POINTER", "Room lasers"),),
+)
+
+
 def some_plan(uids: SeriesUids, structure_set_uid: str) -> Plan:
     isocentre_mm = np.array([1.25, -2.5, 3.75])
     arc = tuple(
@@ -99,11 +117,13 @@ def some_plan(uids: SeriesUids, structure_set_uid: str) -> Plan:
         label="PELVIS ARC",
         patient_position=PatientPosition.HFS,
         beams=(
-            Beam(1, "Arc 1", "TREATMENT", "PHOTON", "LINAC 1", arc, meterset_mu=212.5),
+            Beam(1, "Arc 1", "TREATMENT", "PHOTON", "LINAC 1", arc, None, 212.5, LEAVES, 1000.0),
             Beam(2, "CBCT", "SETUP", "PHOTON", "LINAC 1", setup),
         ),
         frame_of_reference_uid=uids.frame_of_reference,
         structure_set_uid=structure_set_uid,
         approval_status="APPROVED",
         fractions_planned=20,
+        prescriptions=(Prescription(60.0, 2, "prostate"), Prescription(44.0)),
+        setups=(SETUP,),
     )

@@ -35,3 +35,9 @@ def test_the_points_of_a_structure_are_all_vertices():
         [[5, 6, 7], [0, 0, 0], [1, 0, 0], [0, 1, 0]],
     )
     assert Structure("empty", 3, PLANNING, ()).points_mm.shape == (0, 3)
+
+
+def test_a_point_structure_says_where_its_point_is():
+    np.testing.assert_array_equal(Structure("isocentre", 2, PLANNING, (MARK,)).point_mm, [5, 6, 7])
+    assert Structure("PTV", 1, PLANNING, (TRIANGLE,)).point_mm is None
+    assert Structure("two", 1, PLANNING, (MARK, MARK)).point_mm is None

@@ -19,7 +19,7 @@ from isoguide.dicom.rtplan import read_plan
 from isoguide.dicom.rtstruct import StructureSet, read_structure_set
 from isoguide.dicom.scan import FolderContents, FoundSeries, UnusableFile, scan_folder
 from isoguide.dicom.spatial_registration import SpatialRegistration, combined, read_spatial_registration
-from isoguide.dicom.write_ct import CtAcquisition, write_ct_series
+from isoguide.dicom.write_ct import CtAcquisition, RespiratoryPhase, write_ct_series
 from isoguide.dicom.write_plan import PlanDetails, write_plan
 from isoguide.dicom.write_registration import RegistrationDetails, write_spatial_registration
 from isoguide.dicom.write_report import ReportDetails, write_position_report
@@ -42,6 +42,7 @@ __all__ = [
     "ReferencedSeries",
     "RegistrationDetails",
     "ReportDetails",
+    "RespiratoryPhase",
     "SeriesUids",
     "SpatialRegistration",
     "StructureSet",

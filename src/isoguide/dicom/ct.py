@@ -55,6 +55,8 @@ class ImageSeries:
         When the images were acquired, by the clock of the scanner; None where the files do not say.
     content_sha256
         Hash of geometry and values: the same image gives the same hash, however it is stored or named.
+    phase_percent
+        NominalPercentageOfRespiratoryPhase (0020,9245), 0 is end of inspiration; None where not stated.
     equipment_from_patient, equipment_system
         ImageToEquipmentMappingMatrix (0028,9520), 4×4 in mm, and EquipmentCoordinateSystemIdentification.
     warnings
@@ -76,6 +78,7 @@ class ImageSeries:
     model: str = ""
     device_serial: str = ""
     acquired_at: datetime | None = None
+    phase_percent: float | None = None
     content_sha256: str = ""
     equipment_from_patient: Array | None = None
     equipment_system: str = ""
@@ -142,6 +145,7 @@ def read_ct_series(series: FoundSeries, frame: Frame, *, needs_hounsfield: bool)
         model=item.text("ManufacturerModelName"),
         device_serial=item.text("DeviceSerialNumber"),
         acquired_at=acquired_at(item),
+        phase_percent=item.number("NominalPercentageOfRespiratoryPhase"),
         content_sha256=content_hash(volume),
         equipment_from_patient=_equipment_matrix(item),
         equipment_system=item.text("EquipmentCoordinateSystemIdentification"),

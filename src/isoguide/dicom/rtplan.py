@@ -7,7 +7,7 @@ plan's isocentre is never in machine coordinates (C.8.8.25.6).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from pydicom.uid import RTIonPlanStorage
@@ -16,16 +16,22 @@ from isoguide.dicom.item import Item, tolerating_odd_values
 from isoguide.dicom.scan import PLAN_CLASSES, DicomFile, open_dicom
 from isoguide.errors import GeometryError, MismatchError, MissingEvidenceError, UnreadableError
 from isoguide.geometry.frames import Array
-from isoguide.plan import Beam, ControlPoint, PatientPosition, Plan
-
-_TABLE_KEYWORDS: Final = (
-    "TableTopLateralPosition",
-    "TableTopLongitudinalPosition",
-    "TableTopVerticalPosition",
+from isoguide.plan import (
+    Beam,
+    ControlPoint,
+    MultileafCollimator,
+    PatientPosition,
+    PatientSetup,
+    Plan,
+    Prescription,
+    SetupDevice,
 )
+
+_TABLE_AXES: Final = ("Lateral", "Longitudinal", "Vertical")
+_TABLE_KEYWORDS: Final = tuple(f"TableTop{axis}Position" for axis in _TABLE_AXES)
 _JAW_X: Final = frozenset({"X", "ASYMX"})
 _JAW_Y: Final = frozenset({"Y", "ASYMY"})
-_LEAVES: Final = frozenset({"MLCX", "MLCY"})
+_LEAVES: Final[Mapping[str, Literal["X", "Y"]]] = {"MLCX": "X", "MLCY": "Y"}
 
 
 @tolerating_odd_values
@@ -77,6 +83,8 @@ def read_plan(source: DicomFile | Path | str, *, fallback_position: PatientPosit
         approval_status=item.text("ApprovalStatus"),
         fractions_planned=groups[0].integer("NumberOfFractionsPlanned") if groups else None,
         warnings=warnings,
+        prescriptions=_prescriptions(item),
+        setups=_setups(item),
     )
 
 
@@ -94,6 +102,59 @@ def _metersets(groups: tuple[Item, ...]) -> Mapping[int, float]:
             if number is not None and meterset is not None:
                 found.setdefault(number, meterset)
     return found
+
+
+def _prescriptions(item: Item) -> tuple[Prescription, ...]:
+    """Return the doses that targets shall receive; limits of organs are no prescription."""
+    return tuple(
+        Prescription(
+            dose_gy=dose_gy,
+            structure_number=entry.integer("ReferencedROINumber"),
+            description=entry.text("DoseReferenceDescription"),
+        )
+        for entry in item.items("DoseReferenceSequence")
+        if entry.text("DoseReferenceType") == "TARGET"
+        and (dose_gy := entry.number("TargetPrescriptionDose")) is not None
+    )
+
+
+def _setups(item: Item) -> tuple[PatientSetup, ...]:
+    numbered = ((one.integer("PatientSetupNumber"), one) for one in item.items("PatientSetupSequence"))
+    return tuple(_setup(number, entry) for number, entry in numbered if number is not None)
+
+
+def _setup(number: int, entry: Item) -> PatientSetup:
+    shift = [entry.number(f"TableTop{axis}SetupDisplacement") for axis in _TABLE_AXES]
+    return PatientSetup(
+        number=number,
+        technique=entry.text("SetupTechnique"),
+        displacement_mm=None if None in shift else np.array(shift, dtype=np.float64),
+        fixation=_devices(entry, "Fixation"),
+        devices=_devices(entry, "Setup"),
+    )
+
+
+def _devices(entry: Item, purpose: str) -> tuple[SetupDevice, ...]:
+    return tuple(
+        SetupDevice(one.text(f"{purpose}DeviceType"), one.text(f"{purpose}DeviceLabel"))
+        for one in entry.items(f"{purpose}DeviceSequence")
+    )
+
+
+def _leaves(beam: Item) -> MultileafCollimator | None:
+    """Return the collimator of a beam that has exactly one; leaves without proper boundaries have no place.
+
+    That is no reason to refuse the plan: an isocentre does not depend on leaves.
+    """
+    devices = [one for one in beam.items("BeamLimitingDeviceSequence") if _kind(one) in _LEAVES]
+    boundaries_mm = devices[0].numbers("LeafPositionBoundaries") if len(devices) == 1 else None
+    if boundaries_mm is None or boundaries_mm.size < 2 or not (np.diff(boundaries_mm) > 0.0).all():
+        return None
+    return MultileafCollimator(_LEAVES[_kind(devices[0])], boundaries_mm)
+
+
+def _kind(device: Item) -> str:
+    return device.text("RTBeamLimitingDeviceType")
 
 
 def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
@@ -115,6 +176,8 @@ def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
         control_points=tuple(points),
         patient_setup_number=named.integer("ReferencedPatientSetupNumber"),
         meterset_mu=metersets.get(number),
+        leaves=_leaves(named),
+        source_axis_distance_mm=named.number("SourceAxisDistance"),
     )
 
 
@@ -165,7 +228,7 @@ def _table_top(item: Item, before: Array | None) -> Array | None:
 
 def _with_devices(point: ControlPoint, item: Item) -> ControlPoint:
     for device in item.items("BeamLimitingDevicePositionSequence"):
-        kind = device.text("RTBeamLimitingDeviceType")
+        kind = _kind(device)
         positions = device.numbers("LeafJawPositions")
         if positions is None:
             continue

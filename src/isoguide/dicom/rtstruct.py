@@ -117,7 +117,8 @@ def read_structure_set(source: DicomFile | Path | str, frame: Frame = PLANNING) 
             continue
         drawn, left_out = _contours(contours.get(number, ()), f"{file.path} structure '{name}'")
         warnings.extend(left_out)
-        structures.append(Structure(name, number, frame, drawn, types.get(number, "")))
+        description = roi.text("ROIDescription")
+        structures.append(Structure(name, number, frame, drawn, types.get(number, ""), description))
     return StructureSet(
         structures=tuple(structures),
         sop_instance_uid=file.sop_instance_uid,

@@ -37,12 +37,24 @@ INT16_STEPS: Final = 65535
 
 
 @dataclass(frozen=True, slots=True)
+class RespiratoryPhase:
+    """Which phase of a 4DCT a series is: the ``index``-th of ``count``, from 0, at ``percent`` of the cycle.
+
+    0 % is end of inspiration, as scanners that sort by phase count it.
+    """
+
+    percent: float
+    index: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CtAcquisition:
     """How a CT series came about: when, by what, of what.
 
     ``kilovoltage`` is None when unknown. ``body_part`` is a defined term of BodyPartExamined (PS3.16
     Annex L), an unpaired one such as PELVIS, CHEST or HEADNECK: paired parts would need a laterality.
-    Without a ``study``, it starts with the acquisition.
+    Without a ``study``, it starts with the acquisition. A ``phase`` makes the series one of a 4DCT.
     """
 
     acquired_at: datetime = EXAMPLE_TIME
@@ -52,6 +64,7 @@ class CtAcquisition:
     kilovoltage: float | None = 120.0
     study: StudyContext | None = None
     series_number: int = 1
+    phase: RespiratoryPhase | None = None
 
 
 EXAMPLE_ACQUISITION: Final = CtAcquisition()
@@ -194,6 +207,17 @@ def _add_acquisition(dataset: Dataset, k: int, acquisition: CtAcquisition) -> No
         setattr(dataset, f"{kind}Time", time_text(acquisition.acquired_at))
     kilovoltage = acquisition.kilovoltage
     dataset.KVP = decimal_string(kilovoltage) if kilovoltage is not None else None
+    if acquisition.phase is not None:
+        _add_phase(dataset, acquisition.phase)
+
+
+def _add_phase(dataset: Dataset, phase: RespiratoryPhase) -> None:
+    # Single-frame CT has no module for breathing: these are the attributes that enhanced CT (PS3.3
+    # C.7.6.16.2.17) and MR (C.8.3.1) have for it, as a Standard Extended class may add them (PS3.4 B.4.1).
+    dataset.AcquisitionNumber = phase.index + 1
+    dataset.TemporalPositionIdentifier = phase.index + 1
+    dataset.NumberOfTemporalPositions = phase.count
+    dataset.NominalPercentageOfRespiratoryPhase = float(phase.percent)
 
 
 def _add_plane(dataset: Dataset, volume: Volume, k: int) -> None:

@@ -25,7 +25,7 @@ from isoguide.dicom.modules import (
 from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset, shortened
 from isoguide.dicom.write_ct import EXAMPLE_TIME
 from isoguide.errors import OutputError
-from isoguide.plan import Beam, ControlPoint, Plan
+from isoguide.plan import Beam, ControlPoint, PatientSetup, Plan, Prescription, SetupDevice
 
 SETUP_NUMBER: Final = 1
 """PatientSetupNumber of beams that name none."""
@@ -49,24 +49,16 @@ class PlanDetails:
     ----------
     created_at, series_number
         As in :class:`isoguide.dicom.StructureSetDetails`.
-    prescribed_dose_gy, target_roi_number
-        The dose reference; a plan for the site without a region when the number is None, no reference at all
-        when the dose is None.
     source_axis_distance_mm
-        SAD of the machine.
+        SAD of beams that state none.
     jaw_opening_mm
         Both jaw pairs of a control point that states none, as a plan file cannot leave them out.
-    leaf_boundaries_mm
-        Edges of the leaf pairs along Y, one more than there are pairs; needed when a beam has leaf positions.
     """
 
     created_at: datetime = EXAMPLE_TIME
     series_number: int = 3
-    prescribed_dose_gy: float | None = 60.0
-    target_roi_number: int | None = None
     source_axis_distance_mm: float = 1000.0
     jaw_opening_mm: tuple[float, float] = (-50.0, 50.0)
-    leaf_boundaries_mm: tuple[float, ...] = ()
 
 
 EXAMPLE_PLAN: Final = PlanDetails()
@@ -86,7 +78,7 @@ def write_plan(
         If the plan lacks a beam, a beam a control point or leaves their boundaries, or the file cannot be
         written.
     """
-    _check_writable(plan, details)
+    _check_writable(plan)
     dataset = new_dataset(str(RTPlanStorage), plan.sop_instance_uid, created_at=details.created_at)
     add_patient_and_study(dataset, image)
     series_uid = derived_uid(plan.sop_instance_uid, "series")
@@ -95,7 +87,10 @@ def write_plan(
     add_equipment(dataset)
     add_frame_of_reference(dataset, plan.frame_of_reference_uid or image.frame_of_reference_uid)
     _add_general_plan(dataset, plan, details)
-    _add_prescription(dataset, plan, details)
+    if plan.prescriptions:
+        dataset.DoseReferenceSequence = [
+            _dose_reference(plan, number, one) for number, one in enumerate(plan.prescriptions, start=1)
+        ]
     dataset.FractionGroupSequence = [_fraction_group(plan)]
     dataset.PatientSetupSequence = _patient_setups(plan)
     dataset.BeamSequence = [_beam(beam, details) for beam in plan.beams]
@@ -106,7 +101,7 @@ def write_plan(
     )
 
 
-def _check_writable(plan: Plan, details: PlanDetails) -> None:
+def _check_writable(plan: Plan) -> None:
     if not plan.beams:
         msg = f"plan '{plan.label}' has no beams; a plan file needs at least one"
         raise OutputError(msg)
@@ -114,12 +109,13 @@ def _check_writable(plan: Plan, details: PlanDetails) -> None:
         if len(beam.control_points) < 2:
             msg = f"beam {beam.number} of plan '{plan.label}' has fewer than two control points; add them"
             raise OutputError(msg)
+        described = 0 if beam.leaves is None else beam.leaves.pairs
         for point in beam.control_points:
             pairs = 0 if point.leaf_positions_mm is None else point.leaf_positions_mm.shape[1]
-            if pairs and len(details.leaf_boundaries_mm) != pairs + 1:
+            if pairs not in (0, described):
                 msg = (
-                    f"beam {beam.number} of plan '{plan.label}' has {pairs} leaf pairs but "
-                    f"{len(details.leaf_boundaries_mm)} leaf boundaries; give {pairs + 1}"
+                    f"beam {beam.number} of plan '{plan.label}' has a control point with {pairs} leaf pairs "
+                    f"but its collimator has {described}; describe the collimator of the beam"
                 )
                 raise OutputError(msg)
 
@@ -135,18 +131,18 @@ def _add_general_plan(dataset: Dataset, plan: Plan, details: PlanDetails) -> Non
         dataset.ReferencedStructureSetSequence = [reference]
 
 
-def _add_prescription(dataset: Dataset, plan: Plan, details: PlanDetails) -> None:
-    if details.prescribed_dose_gy is None:
-        return
+def _dose_reference(plan: Plan, number: int, prescription: Prescription) -> Dataset:
     item = Dataset()
-    if details.target_roi_number is not None:
-        item.ReferencedROINumber = details.target_roi_number
-    item.DoseReferenceNumber = 1
-    item.DoseReferenceUID = derived_uid(plan.sop_instance_uid, "dose reference")
-    item.DoseReferenceStructureType = "SITE" if details.target_roi_number is None else "VOLUME"
+    if prescription.structure_number is not None:
+        item.ReferencedROINumber = prescription.structure_number
+    item.DoseReferenceNumber = number
+    item.DoseReferenceUID = derived_uid(plan.sop_instance_uid, "dose reference", str(number))
+    item.DoseReferenceStructureType = "SITE" if prescription.structure_number is None else "VOLUME"
+    if prescription.description:
+        item.DoseReferenceDescription = shortened(prescription.description, 64)
     item.DoseReferenceType = "TARGET"
-    item.TargetPrescriptionDose = decimal_string(details.prescribed_dose_gy)
-    dataset.DoseReferenceSequence = [item]
+    item.TargetPrescriptionDose = decimal_string(prescription.dose_gy)
+    return item
 
 
 def _fraction_group(plan: Plan) -> Dataset:
@@ -172,14 +168,35 @@ def _setup_number(beam: Beam) -> int:
 
 
 def _patient_setups(plan: Plan) -> list[Dataset]:
-    items = []
-    for number in sorted({_setup_number(beam) for beam in plan.beams}):
-        item = Dataset()
-        item.PatientPosition = str(plan.patient_position)
-        item.PatientSetupNumber = number
-        item.SetupTechnique = "ISOCENTRIC"
-        items.append(item)
-    return items
+    described = {setup.number: setup for setup in plan.setups}
+    numbers = sorted({_setup_number(beam) for beam in plan.beams})
+    return [_patient_setup(described.get(number, PatientSetup(number)), plan) for number in numbers]
+
+
+def _patient_setup(setup: PatientSetup, plan: Plan) -> Dataset:
+    item = Dataset()
+    item.PatientPosition = str(plan.patient_position)
+    item.PatientSetupNumber = setup.number
+    if setup.fixation:
+        item.FixationDeviceSequence = [_device("Fixation", one) for one in setup.fixation]
+    item.SetupTechnique = setup.technique
+    if setup.devices:
+        item.SetupDeviceSequence = [_device("Setup", one) for one in setup.devices]
+    if setup.displacement_mm is not None:
+        lateral, longitudinal, vertical = decimal_strings(setup.displacement_mm.tolist())
+        item.TableTopVerticalSetupDisplacement = vertical
+        item.TableTopLongitudinalSetupDisplacement = longitudinal
+        item.TableTopLateralSetupDisplacement = lateral
+    return item
+
+
+def _device(purpose: str, device: SetupDevice) -> Dataset:
+    item = Dataset()
+    setattr(item, f"{purpose}DeviceType", device.kind)
+    setattr(item, f"{purpose}DeviceLabel", shortened(device.label, 16))
+    if purpose == "Setup":
+        item.SetupDeviceParameter = None
+    return item
 
 
 def _add_approval(dataset: Dataset, plan: Plan, details: PlanDetails) -> None:
@@ -194,8 +211,8 @@ def _beam(beam: Beam, details: PlanDetails) -> Dataset:
     item = Dataset()
     item.TreatmentMachineName = shortened(beam.machine, 16)
     item.PrimaryDosimeterUnit = "MU"
-    item.SourceAxisDistance = decimal_string(details.source_axis_distance_mm)
-    item.BeamLimitingDeviceSequence = _limiting_devices(beam, details)
+    item.SourceAxisDistance = decimal_string(beam.source_axis_distance_mm or details.source_axis_distance_mm)
+    item.BeamLimitingDeviceSequence = _limiting_devices(beam)
     item.BeamNumber = beam.number
     item.BeamName = shortened(beam.name, 64)
     item.RadiationType = beam.radiation_type
@@ -211,18 +228,18 @@ def _beam(beam: Beam, details: PlanDetails) -> Dataset:
     return item
 
 
-def _limiting_devices(beam: Beam, details: PlanDetails) -> list[Dataset]:
+def _limiting_devices(beam: Beam) -> list[Dataset]:
     devices = []
     for kind in ("ASYMX", "ASYMY"):
         jaws = Dataset()
         jaws.RTBeamLimitingDeviceType = kind
         jaws.NumberOfLeafJawPairs = 1
         devices.append(jaws)
-    if any(point.leaf_positions_mm is not None for point in beam.control_points):
+    if beam.leaves is not None:
         leaves = Dataset()
-        leaves.RTBeamLimitingDeviceType = "MLCX"
-        leaves.NumberOfLeafJawPairs = len(details.leaf_boundaries_mm) - 1
-        leaves.LeafPositionBoundaries = decimal_strings(details.leaf_boundaries_mm)
+        leaves.RTBeamLimitingDeviceType = f"MLC{beam.leaves.axis}"
+        leaves.NumberOfLeafJawPairs = beam.leaves.pairs
+        leaves.LeafPositionBoundaries = decimal_strings(beam.leaves.boundaries_mm.tolist())
         devices.append(leaves)
     return devices
 
@@ -236,7 +253,7 @@ def _control_points(beam: Beam, details: PlanDetails) -> list[Dataset]:
         item = Dataset()
         item.ControlPointIndex = index
         item.CumulativeMetersetWeight = decimal_string(point.cumulative_meterset)
-        openings = _openings(point, details)
+        openings = _openings(point, beam, details)
         if openings != known_openings:
             item.BeamLimitingDevicePositionSequence = [_device_position(*opening) for opening in openings]
         state = _state(point, following)
@@ -288,11 +305,12 @@ def _turning(axis: str, point: ControlPoint, following: ControlPoint) -> dict[st
     return {f"{axis}Angle": decimal_string(angle_deg(point)), f"{axis}RotationDirection": direction}
 
 
-def _openings(point: ControlPoint, details: PlanDetails) -> list[tuple[str, list[str]]]:
+def _openings(point: ControlPoint, beam: Beam, details: PlanDetails) -> list[tuple[str, list[str]]]:
     openings = [
         ("ASYMX", decimal_strings(point.jaw_x_mm or details.jaw_opening_mm)),
         ("ASYMY", decimal_strings(point.jaw_y_mm or details.jaw_opening_mm)),
     ]
-    if point.leaf_positions_mm is not None:
-        openings.append(("MLCX", decimal_strings(point.leaf_positions_mm.ravel().tolist())))
+    if point.leaf_positions_mm is not None and beam.leaves is not None:
+        leaves = decimal_strings(point.leaf_positions_mm.ravel().tolist())
+        openings.append((f"MLC{beam.leaves.axis}", leaves))
     return openings

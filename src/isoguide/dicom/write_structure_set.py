@@ -128,6 +128,8 @@ def _roi(structure: Structure, frame_of_reference_uid: str) -> Dataset:
     item.ROINumber = structure.number
     item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
     item.ROIName = shortened(structure.name, 64)
+    if structure.description:
+        item.ROIDescription = shortened(structure.description, 1024)
     item.ROIGenerationAlgorithm = ""
     return item
 

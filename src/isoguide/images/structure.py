@@ -41,6 +41,8 @@ class Structure:
         What was drawn, in file order.
     interpreted_type
         RTROIInterpretedType (EXTERNAL, PTV, CTV, GTV, ORGAN, ISOCENTER ...), empty when not stated.
+    description
+        ROIDescription, empty when not stated.
     """
 
     name: str
@@ -48,11 +50,20 @@ class Structure:
     frame: Frame
     contours: tuple[Contour, ...]
     interpreted_type: str = ""
+    description: str = ""
 
     @property
     def is_volume(self) -> bool:
         """True when the structure encloses volume, so that a mask of it makes sense."""
         return any(contour.kind in AREA_TYPES for contour in self.contours)
+
+    @property
+    def point_mm(self) -> Array | None:
+        """The position (3,) of a structure that is a single point, such as an isocentre; None for others."""
+        if len(self.contours) == 1 and self.contours[0].kind == "POINT":
+            position_mm: Array = self.contours[0].xyz_mm[0]
+            return position_mm
+        return None
 
     @property
     def points_mm(self) -> Array:
