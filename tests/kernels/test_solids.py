@@ -36,6 +36,44 @@ def test_compiled_and_plain_distances_agree(seed):
     )
 
 
+def painted(paint, p, ends, radii) -> np.ndarray:
+    values = np.full(p[0].shape, -100.0, dtype=np.float32)
+    paint(values, p, ends, radii, 900.0, 1.5)
+    return values
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_compiled_and_plain_rods_are_painted_alike(seed):
+    rng = np.random.default_rng(seed)
+    ends = rng.uniform(-20.0, 20.0, (2, 3)).astype(np.float32)
+    radii = rng.uniform(3.0, 20.0, 2).astype(np.float32)
+    p = somewhere(seed)
+    np.testing.assert_allclose(
+        painted(solids.paint_rod, p, ends, radii),
+        painted(solids.paint_rod_reference, p, ends, radii),
+        atol=0.1,
+    )
+
+
+def test_a_rod_is_painted_half_at_its_surface_and_not_outside():
+    p = tuple(axis.reshape(1, 1, 3) for axis in points((0.0, 0.0, 10.0), (2.0, 0.0, 10.0), (4.0, 0.0, 10.0)))
+    ends = np.array([(0.0, 0.0, 0.0), (0.0, 0.0, 20.0)], dtype=np.float32)
+    values = painted(solids.paint_rod, p, ends, np.array([2.0, 2.0], dtype=np.float32))
+    np.testing.assert_allclose(values.ravel(), [900.0, 400.0, -100.0], atol=1e-3)
+
+
+def test_the_interpreted_rod_is_painted_the_same(interpreted_kernels):
+    p = tuple(axis[:2, :2, :2] for axis in somewhere(1))
+    ends = np.array([(-5.0, 0.0, 0.0), (0.0, 9.0, 3.0)], dtype=np.float32)
+    radii = np.array([9.0, 20.0], dtype=np.float32)
+    np.testing.assert_allclose(
+        painted(solids.paint_rod, p, ends, radii),
+        painted(solids.paint_rod_reference, p, ends, radii),
+        atol=0.1,
+    )
+
+
 def points(*xyz: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x, y, z = np.array(xyz, dtype=np.float32).T
     return x, y, z

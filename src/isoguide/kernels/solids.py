@@ -47,6 +47,26 @@ def _fillet(first: Floats, second: Floats, radius: np.float32, out: Floats) -> N
         out[n] = second[n] + h * (first[n] - second[n]) - radius * h * (one - h)
 
 
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _paint_rod(
+    x: Floats, y: Floats, z: Floats, ends: Matrix, radii: Floats, ink: Floats, values: Floats
+) -> None:
+    zero, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+    along = ends[1] - ends[0]
+    scale = one / max(along[0] * along[0] + along[1] * along[1] + along[2] * along[2], np.float32(1e-6))
+    slope, sharpness = radii[1] - radii[0], one / ink[1]
+    for k in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            for i in range(values.shape[2]):
+                dx, dy, dz = x[k, j, i] - ends[0, 0], y[k, j, i] - ends[0, 1], z[k, j, i] - ends[0, 2]
+                t = min(max((dx * along[0] + dy * along[1] + dz * along[2]) * scale, zero), one)
+                dx, dy, dz = dx - t * along[0], dy - t * along[1], dz - t * along[2]
+                distance = np.sqrt(dx * dx + dy * dy + dz * dz) - radii[0] - t * slope
+                cover = min(half - distance * sharpness, one)
+                if cover > zero:
+                    values[k, j, i] += cover * (ink[0] - values[k, j, i])
+
+
 def ellipsoid_distance(
     xyz: tuple[Floats, Floats, Floats], centre: Floats, axes: Matrix, radii: Floats
 ) -> Floats:
@@ -109,6 +129,35 @@ def rod_distance_reference(
     distance = np.linalg.norm(points - t[..., None] * along, axis=-1) - radii[0] - t * (radii[1] - radii[0])
     result: Floats = distance.astype(np.float32)
     return result
+
+
+def paint_rod(
+    values: Floats, xyz: tuple[Floats, Floats, Floats], ends: Matrix, radii: Floats, hu: float, edge_mm: float
+) -> None:
+    """Paint a rod as of :func:`rod_distance` into values, with an edge that is ``edge_mm`` wide.
+
+    Parameters
+    ----------
+    values
+        What is painted on, changed in place, ``[k, j, i]``; it may be a view of a larger array.
+    xyz
+        Coordinates, three arrays of the same shape, mm.
+    ends
+        Ends of the axis in two rows, (2, 3), mm.
+    radii
+        At the two ends, (2,), mm.
+    hu, edge_mm
+        The value painted, and over which distance it fades.
+    """
+    _paint_rod(*xyz, ends, radii, np.array([hu, edge_mm], dtype=np.float32), values)
+
+
+def paint_rod_reference(
+    values: Floats, xyz: tuple[Floats, Floats, Floats], ends: Matrix, radii: Floats, hu: float, edge_mm: float
+) -> None:
+    """Do the same as :func:`paint_rod` with NumPy."""
+    cover = np.clip(0.5 - rod_distance_reference(xyz, ends[0], ends[1], radii) / edge_mm, 0.0, 1.0)
+    values += cover * (np.float32(hu) - values)
 
 
 def filleted_union(first: Floats, second: Floats, radius_mm: float) -> Floats:

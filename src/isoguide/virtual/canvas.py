@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.geometry.frames import Array
+from isoguide.kernels.solids import paint_rod
 from isoguide.virtual import shapes
 from isoguide.virtual.shapes import Coordinates, Triple
 from isoguide.virtual.texture import smooth_field
@@ -184,10 +185,13 @@ class Canvas:
 
     def tube(self, points: Sequence[Triple], radii: Sequence[float], hu: float, bone: str = "") -> None:
         """Paint a chain of rods, where a bone is named as a piece of it."""
-        for (start, stop), (r0, r1) in zip(_pairs(points), _pairs(radii), strict=True):
-            part = self.paint(self.rod(start, stop, r0, r1), hu)
+        for ends, ends_mm in zip(_pairs(points), _pairs(radii), strict=True):
+            low, high = _corners(ends, [max(ends_mm) + 2.0] * 3)
+            box = self.box(low, high)
+            axis, thickness = np.array(ends, dtype=np.float32), np.array(ends_mm, dtype=np.float32)
+            paint_rod(self.hu[box], self.at(box), axis, thickness, hu, float(self.edge_mm))
             if bone:
-                self.label(part, bone)
+                self.label(self.rod(*ends, *ends_mm), bone)
 
     def chain(self, points: Sequence[Triple], radii: Sequence[float]) -> Part:
         """Return a chain of rods as one solid, not yet painted."""

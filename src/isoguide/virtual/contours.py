@@ -12,12 +12,14 @@ SMALLEST_VERTICES = 6
 """Shorter polygons are specks that nobody draws."""
 
 # Edges of a cell: 0 top, 1 right, 2 bottom, 3 left. For each pattern of inside corners (bit 0 top left, 1 top
-# right, 2 bottom right, 3 bottom left), the edges where lines enter and leave.
-_LINES: dict[int, tuple[tuple[int, int], ...]] = {
-    1: ((3, 0),), 2: ((0, 1),), 3: ((3, 1),), 4: ((1, 2),), 5: ((3, 0), (1, 2)), 6: ((0, 2),), 7: ((3, 2),),
-    8: ((2, 3),), 9: ((2, 0),), 10: ((0, 1), (2, 3)), 11: ((2, 1),), 12: ((1, 3),), 13: ((1, 0),),
-    14: ((0, 3),),
-}  # fmt: skip
+# right, 2 bottom right, 3 bottom left), the edges where lines enter and leave; -1 where there is no line.
+_LINES = np.full((16, 2, 2), -1)
+_LINES[[1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 13, 14], 0] = [
+    (3, 0), (0, 1), (3, 1), (1, 2), (0, 2), (3, 2), (2, 3), (2, 0), (2, 1), (1, 3), (1, 0), (0, 3),
+]  # fmt: skip
+_LINES[[5, 10]] = [[(3, 0), (1, 2)], [(0, 1), (2, 3)]]
+# An edge is named by its first corner and its direction (0 along the row, 1 along the column).
+_FIRST_CORNER = np.array([(0, 0, 0), (0, 1, 1), (1, 0, 0), (0, 0, 1)])
 
 
 def closed_contours(part: Part, grid: Grid) -> tuple[Contour, ...]:
@@ -56,31 +58,30 @@ def polygons(plane: NDArray[np.float32]) -> list[Array]:
     """
     # A positive frame closes the lines that would leave the plane.
     framed = np.pad(plane, 1, constant_values=1.0)
-    inside = framed < 0.0
-    pattern = inside[:-1, :-1] * 1 + inside[:-1, 1:] * 2 + inside[1:, 1:] * 4 + inside[1:, :-1] * 8
-    follow: dict[tuple[int, int, int], tuple[int, int, int]] = {}
-    for row, column in zip(*np.nonzero((pattern > 0) & (pattern < 15)), strict=True):
-        for enter, leave in _LINES[int(pattern[row, column])]:
-            follow[_edge(int(row), int(column), enter)] = _edge(int(row), int(column), leave)
+    inside = (framed < 0.0).view(np.uint8)
+    pattern = inside[:-1, :-1] | inside[:-1, 1:] << 1 | inside[1:, 1:] << 2 | inside[1:, :-1] << 3
+    rows, columns = np.nonzero((pattern > 0) & (pattern < 15))
+    lines = _LINES[pattern[rows, columns]]
+    drawn = lines[..., 0] >= 0
+    corner = _FIRST_CORNER[lines] + np.column_stack([rows, columns, np.zeros_like(rows)])[:, None, None]
+    # One number per edge, so that lines can be followed from edge to edge in a dictionary of numbers.
+    edges = np.ravel_multi_index(tuple(corner[drawn].T), (*framed.shape, 2)).T
+    follow = dict(edges.tolist())
     found = []
     while follow:
         edge, following = follow.popitem()
         line = [edge]
-        while following != line[0]:
+        while following != edge:
             line.append(following)
             following = follow.pop(following)
         if len(line) >= SMALLEST_VERTICES:
-            found.append(_crossings(framed, line))
+            found.append(_crossings(framed, np.array(line)))
     return found
 
 
-def _edge(row: int, column: int, side: int) -> tuple[int, int, int]:
-    """Name an edge of a cell by its first corner and its direction (0 along the row, 1 along the column)."""
-    return ((row, column, 0), (row, column + 1, 1), (row + 1, column, 0), (row, column, 1))[side]
-
-
-def _crossings(framed: NDArray[np.float32], line: list[tuple[int, int, int]]) -> Array:
-    rows, columns, along_column = np.array(line).T
+def _crossings(framed: NDArray[np.float32], line: NDArray[np.int64]) -> Array:
+    """Where a line crosses its edges: (column, row) in the plane without its frame."""
+    rows, columns, along_column = np.unravel_index(line, (*framed.shape, 2))
     first = framed[rows, columns].astype(np.float64)
     second = framed[rows + along_column, columns + 1 - along_column].astype(np.float64)
     t = first / (first - second)

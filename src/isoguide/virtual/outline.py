@@ -48,17 +48,17 @@ class Outline:
         slack_mm
             How much thinner than the outline.
         """
-        middle, width, front, back = (
-            v[:, None, None] - np.float32(s)
-            for v, s in zip(self.at(z), (0.0, slack_mm, slack_mm, slack_mm), strict=True)
-        )
-        x, y = p[0], p[1] - middle
-        u = np.square(x / width)
-        v = np.square(y / np.where(y < 0.0, front, back))
-        level = u + v - SQUARE * np.minimum(u, 1.0) * np.minimum(v, 1.0)
-        radius = np.sqrt(x * x + y * y)
-        level = np.sqrt(np.maximum(level, np.float32(1e-4)))
-        result: Floats = radius - np.maximum(radius, np.float32(1.0)) / level
+        rows = np.stack(self.at(z), axis=-1) - np.array((0.0, slack_mm, slack_mm, slack_mm), dtype=np.float32)
+        result: Floats = np.empty(p[0].shape, dtype=np.float32)
+        # Slice by slice, because a slice stays in the processor's cache and a volume does not.
+        for x, bent_y, (middle, width, front, back), out in zip(p[0], p[1], rows, result, strict=True):
+            y = bent_y - middle
+            u = np.square(x / width)
+            v = np.square(y / np.where(y < 0.0, front, back))
+            level = u + v - SQUARE * np.minimum(u, 1.0) * np.minimum(v, 1.0)
+            radius = np.sqrt(x * x + y * y)
+            level = np.sqrt(np.maximum(level, np.float32(1e-4)))
+            np.subtract(radius, np.maximum(radius, np.float32(1.0)) / level, out=out)
         return result
 
     def whole(self, canvas: Canvas) -> Part:
