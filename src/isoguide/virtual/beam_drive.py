@@ -1,0 +1,160 @@
+"""The treatment beam: delays, dose rate, progress through the plan, and a machine that holds by itself."""
+
+import numpy as np
+
+from isoguide.errors import LinkLostError
+from isoguide.treatment.ports import BeamStatus
+from isoguide.virtual.clock import VirtualClock
+from isoguide.virtual.faults import FaultWatch
+from isoguide.virtual.machine import Delivery, Machine
+from isoguide.virtual.room_settings import BeamSettings
+
+NEVER_S = float("inf")
+
+
+class BeamDrive:
+    """The beam, as it is and as it says.
+
+    It is computed up to the present whenever somebody asks: between two questions it does what it was told, and
+    falls silent when nobody asks for longer than its heartbeat.
+
+    Parameters
+    ----------
+    clock
+        Radiation takes its time from it.
+    settings
+        Dose rate, delays, heartbeat.
+    delivery
+        What has to be delivered.
+    machine
+        Gantry and collimator follow the delivery.
+    watch
+        Faults.
+    rng
+        Delays.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a beam consists of
+        self,
+        clock: VirtualClock,
+        settings: BeamSettings,
+        delivery: Delivery,
+        machine: Machine,
+        watch: FaultWatch,
+        rng: np.random.Generator,
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._delivery = delivery
+        self._machine = machine
+        self._watch = watch
+        self._rng = rng
+        self._computed_s = 0.0
+        self._starts_s = NEVER_S
+        self._ends_s = NEVER_S
+        self._asked_s = 0.0
+        self._beam_on_s = 0.0
+        self._intervals: list[tuple[float, float]] = []
+        watch.beam_is_on = self.is_radiating
+
+    def turn_on(self) -> None:
+        """Order the beam on: radiation starts after a delay and goes on until all is delivered.
+
+        Raises
+        ------
+        LinkLostError
+            If the link is broken: the machine has not got the order.
+        """
+        self._require_link()
+        self._advance()
+        self._asked_s = self._clock.seconds
+        if not self._is_ordered() and self._left_s() > 0.0:
+            self._starts_s = self._clock.seconds + self._settings.on_delay.draw_s(self._rng)
+            self._ends_s = NEVER_S
+
+    def hold(self, reason: str) -> None:
+        """Order the beam off: radiation ends after a delay.
+
+        Raises
+        ------
+        LinkLostError
+            If the link is broken: the machine has not got the order.
+        """
+        del reason  # a real machine shows it on its screen
+        self._require_link()
+        self._advance()
+        self._end_at(self._clock.seconds + self._settings.hold_delay.draw_s(self._rng))
+
+    def status(self) -> BeamStatus:
+        """Return what the beam does now, and keep the heartbeat going.
+
+        Raises
+        ------
+        LinkLostError
+            If the link is broken: the machine has not heard the question.
+        """
+        self._require_link()
+        if self.is_radiating() and self._watch.strikes("beam-drops"):
+            self._end_at(self._clock.seconds)
+            self._advance()
+        self._asked_s = self._clock.seconds
+        return BeamStatus(
+            self.is_radiating(), self.delivered_mu, self._delivery.planned_mu, self._clock.now()
+        )
+
+    def is_radiating(self) -> bool:
+        """Tell the truth about the beam, whether or not the link works."""
+        self._advance()
+        return self._starts_s <= self._clock.seconds < self._ends_s and self._left_s() > 0.0
+
+    @property
+    def delivered_mu(self) -> float:
+        """What was truly given until now."""
+        self._advance()
+        return self._delivery.mu_at(self._beam_on_s)
+
+    @property
+    def intervals(self) -> tuple[tuple[float, float], ...]:
+        """When there was radiation: seconds of the room, begin and end."""
+        self._advance()
+        return tuple(self._intervals)
+
+    def _require_link(self) -> None:
+        if self._watch.strikes("link-broken", "beam"):
+            msg = "the machine does not answer: the link to the beam is broken"
+            raise LinkLostError(msg)
+
+    def _is_ordered(self) -> bool:
+        return self._starts_s < NEVER_S
+
+    def _left_s(self) -> float:
+        return self._delivery.duration_s - self._beam_on_s
+
+    def _end_at(self, seconds: float) -> None:
+        if self._is_ordered():
+            self._ends_s = min(self._ends_s, seconds)
+
+    def _advance(self) -> None:
+        """Compute what happened since the last time somebody asked."""
+        now_s = self._clock.seconds
+        if self._is_ordered():
+            silent_s = self._asked_s + self._settings.heartbeat_s
+            if now_s > silent_s:
+                self._end_at(silent_s)
+            begin_s = max(self._starts_s, self._computed_s)
+            end_s = min(now_s, self._ends_s, begin_s + self._left_s())
+            if end_s > begin_s:
+                self._radiate(begin_s, end_s)
+            if now_s >= self._ends_s or self._left_s() <= 0.0:
+                self._starts_s = self._ends_s = NEVER_S
+        self._computed_s = now_s
+
+    def _radiate(self, begin_s: float, end_s: float) -> None:
+        self._beam_on_s += end_s - begin_s
+        # Rounding must not leave a beam that is never finished.
+        if self._left_s() < 1e-9:
+            self._beam_on_s = self._delivery.duration_s
+        if self._intervals and abs(self._intervals[-1][1] - begin_s) < 1e-9:
+            begin_s = self._intervals.pop()[0]
+        self._intervals.append((begin_s, end_s))
+        self._machine.place(*self._delivery.angles_at(self._beam_on_s))

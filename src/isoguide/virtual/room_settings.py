@@ -1,0 +1,302 @@
+"""What the virtual room is like: speeds, latencies and imperfections, each of them known truth.
+
+All classes refuse impossible values with an :class:`~isoguide.errors.InputError` that names the value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from isoguide.errors import InputError
+from isoguide.geometry.iec61217 import PATIENT_POSITIONS, TableTopPose
+from isoguide.plan import PatientPosition
+from isoguide.virtual.daily_settings import DailySettings
+
+ImageModel = Literal["image-domain", "physical"]
+IMAGE_MODELS: Final[tuple[ImageModel, ...]] = ("image-domain", "physical")
+
+Axis3 = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long a device takes: log-normal, because a delay has a tail and is never negative.
+
+    Parameters
+    ----------
+    median_s
+        Half of all delays are shorter.
+    spread
+        Standard deviation of the logarithm; 0 is the same delay every time.
+    """
+
+    median_s: float = 0.0
+    spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self, 0.0, None, "median_s", "spread")
+
+    def draw_s(self, rng: np.random.Generator) -> float:
+        """Draw one delay in seconds."""
+        return float(self.median_s * np.exp(self.spread * rng.standard_normal()))
+
+
+@dataclass(frozen=True, slots=True)
+class CouchSettings:
+    """The 6-DoF couch.
+
+    Parameters
+    ----------
+    speed_mm_s, speed_deg_s
+        Of each drive; all drives start together and the slowest decides when the couch has stopped.
+    start_delay
+        From the order to the first movement.
+    backlash_mm, backlash_deg
+        Lost motion of each drive when it reverses. The scales sit on the motor's side and do not see it: the
+        table lags by half of it behind whatever direction the drive came from. Angles are what a mechanic
+        measures at the isocentre.
+    turntable_axis_mm
+        Where the axis of the turntable passes through the plane of the isocentre, IEC fixed (x, y): the table
+        walks out on a circle about this point when it turns. (0, 0) is a perfect turntable.
+    read_out_mm, read_out_deg
+        Smallest step that the scales show; 0 shows everything.
+    largest_tilt_deg
+        Pitch and roll stop at their ends, ± this much.
+    """
+
+    speed_mm_s: float = 20.0
+    speed_deg_s: float = 1.0
+    start_delay: Latency = Latency(0.5, 0.2)
+    backlash_mm: float = 0.2
+    backlash_deg: float = 0.1
+    turntable_axis_mm: tuple[float, float] = (0.2, -0.1)
+    read_out_mm: float = 0.1
+    read_out_deg: float = 0.01
+    largest_tilt_deg: float = 3.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "speed_mm_s", "speed_deg_s", "largest_tilt_deg")
+        _require(self, 0.0, 10.0, "backlash_mm", "backlash_deg", "read_out_mm", "read_out_deg")
+        _require_vector(self, "turntable_axis_mm", 2, 20.0)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSettings:
+    """The moving parts of the linac.
+
+    Parameters
+    ----------
+    gantry_deg_s, collimator_deg_s, leaf_mm_s
+        Speeds of gantry, collimator and leaves (at the isocentre).
+    kv_arm_deg
+        How far clockwise from the treatment head the source of the kV arm stands, seen facing the gantry.
+    """
+
+    gantry_deg_s: float = 6.0
+    collimator_deg_s: float = 15.0
+    leaf_mm_s: float = 25.0
+    kv_arm_deg: float = 90.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "gantry_deg_s", "collimator_deg_s", "leaf_mm_s")
+        _require(self, -180.0, 180.0, "kv_arm_deg")
+
+
+@dataclass(frozen=True, slots=True)
+class BeamSettings:
+    """The treatment beam.
+
+    Parameters
+    ----------
+    dose_rate_mu_min
+        At most; the plan goes slower where gantry or leaves cannot follow.
+    planned_mu
+        Meterset of the fraction where the room is given no plan.
+    on_delay, hold_delay
+        From the order to radiation, and from the order to none. Reported: 280 to 1650 ms for beam on, 131 to
+        149 ms for beam hold (Naylor 2025, Dierl 2025).
+    heartbeat_s
+        The machine holds by itself when it was not asked for its status for longer than this.
+    """
+
+    dose_rate_mu_min: float = 600.0
+    planned_mu: float = 200.0
+    on_delay: Latency = Latency(0.7, 0.3)
+    hold_delay: Latency = Latency(0.14, 0.03)
+    heartbeat_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "dose_rate_mu_min", "planned_mu", "heartbeat_s")
+
+
+@dataclass(frozen=True, slots=True)
+class ImagingSettings:
+    """The cone-beam imager.
+
+    Parameters
+    ----------
+    model
+        "image-domain": the truth made to look like a cone-beam CT (fast); "physical": projections through the
+        moving patient, reconstructed.
+    image
+        What the image of the image-domain model is like.
+    isocentre_offset_mm
+        Where the imaging isocentre truly is, IEC fixed: the system takes it for the treatment isocentre (0, 0, 0).
+        A patient aligned by the images ends up off by exactly this.
+    sag_mm
+        Amplitude of the imager's sag along the gantry axis, ``sag × cos(angle of the kV source)``: sinusoidal
+        with the gantry angle as flex maps are (Jaffray et al., IJROBP 53:1337, 2002). A whole turn blurs; part
+        of a turn shifts as well.
+    origin_mm
+        Where the images' coordinates have the isocentre, daily LPS: never (0, 0, 0) by right.
+    arc_deg, start_deg
+        How far the kV source turns for a scan, and where it starts.
+    delay, reconstruction_delay
+        From the order to the exposure, and from its end to the image.
+    moments
+        Into how many moments of the patient a scan is divided when he moves; more show breathing better and
+        take longer.
+    """
+
+    model: ImageModel = "image-domain"
+    image: DailySettings = field(default_factory=DailySettings.cone_beam)
+    isocentre_offset_mm: Axis3 = (0.0, 0.0, 0.0)
+    sag_mm: float = 0.0
+    origin_mm: Axis3 = (1.3, -2.1, 0.7)
+    arc_deg: float = 360.0
+    start_deg: float = 180.0
+    delay: Latency = Latency(5.0, 0.3)
+    reconstruction_delay: Latency = Latency(8.0, 0.2)
+    moments: int = 8
+
+    def __post_init__(self) -> None:
+        if self.model not in IMAGE_MODELS:
+            msg = f"unknown imaging model '{self.model}': choose one of {', '.join(IMAGE_MODELS)}"
+            raise InputError(msg)
+        _require_vector(self, "isocentre_offset_mm", 3, 50.0)
+        _require_vector(self, "origin_mm", 3, 1000.0)
+        _require(self, -20.0, 20.0, "sag_mm")
+        _require(self, 180.0, 720.0, "arc_deg")
+        _require(self, -360.0, 360.0, "start_deg")
+        _require(self, 1, 1000, "moments")
+
+
+@dataclass(frozen=True, slots=True)
+class StereoSettings:
+    """Two X-ray tubes fixed in the room, each with its own flat panel across the isocentre.
+
+    Parameters
+    ----------
+    source_angles_deg
+        Where each source stands seen along the gantry axis, on the circle of the IEC gantry (0° above, 90° at
+        +X): 135° and 225° are the two sides of the floor.
+    tilt_deg
+        How far both sources are tilted out of that plane, towards the gantry.
+    source_axis_mm, source_detector_mm
+        Distances from source to isocentre and to the panel.
+    size, pixel_spacing_mm
+        Columns and rows of a panel, and its pixels.
+    isocentre_offset_mm
+        Where the pair's isocentre truly is, IEC fixed; the images are labelled as if it were (0, 0, 0).
+    """
+
+    source_angles_deg: tuple[float, float] = (135.0, 225.0)
+    tilt_deg: float = 0.0
+    source_axis_mm: float = 2240.0
+    source_detector_mm: float = 3620.0
+    size: tuple[int, int] = (512, 512)
+    pixel_spacing_mm: float = 0.4
+    isocentre_offset_mm: Axis3 = (0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "source_axis_mm", "pixel_spacing_mm")
+        _require(self, -80.0, 80.0, "tilt_deg")
+        _require(self, 1.05 * self.source_axis_mm, None, "source_detector_mm")
+        _require_vector(self, "source_angles_deg", 2, 360.0)
+        _require_vector(self, "isocentre_offset_mm", 3, 50.0)
+        if len(self.size) != 2 or min(self.size) < 8:
+            msg = f"size must be at least 8 columns and rows, not {self.size}"
+            raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSettings:
+    """Everything about the room.
+
+    Parameters
+    ----------
+    couch, machine, beam, imaging, stereo
+        The devices.
+    planned_pose
+        Where the couch stands when the patient lies as planned.
+    patient_position
+        DICOM PatientPosition of the plan.
+    """
+
+    couch: CouchSettings = field(default_factory=CouchSettings)
+    machine: MachineSettings = field(default_factory=MachineSettings)
+    beam: BeamSettings = field(default_factory=BeamSettings)
+    imaging: ImagingSettings = field(default_factory=ImagingSettings)
+    stereo: StereoSettings = field(default_factory=StereoSettings)
+    planned_pose: TableTopPose = TableTopPose(0.0, 850.0, -120.0)
+    patient_position: PatientPosition = PatientPosition.HFS
+
+    def __post_init__(self) -> None:
+        if self.patient_position not in PATIENT_POSITIONS:
+            known = ", ".join(PATIENT_POSITIONS)
+            msg = f"the patient position '{self.patient_position}' is not one of {known}"
+            raise InputError(msg)
+
+    def with_changes(self, **changes: Any) -> "RoomSettings":
+        """Return the same room with some devices replaced by name.
+
+        Raises
+        ------
+        TypeError
+            If a name is unknown.
+        """
+        return replace(self, **changes)
+
+    @classmethod
+    def perfect(cls) -> "RoomSettings":
+        """Return a room without imperfections and an imager that adds nothing: for tests of geometry."""
+        nothing = Latency()
+        return cls(
+            couch=CouchSettings(
+                start_delay=nothing,
+                backlash_mm=0.0,
+                backlash_deg=0.0,
+                turntable_axis_mm=(0.0, 0.0),
+                read_out_mm=0.0,
+                read_out_deg=0.0,
+            ),
+            beam=BeamSettings(on_delay=nothing, hold_delay=nothing),
+            imaging=ImagingSettings(image=DailySettings.exact(), delay=nothing, reconstruction_delay=nothing),
+        )
+
+
+def _require(settings: object, least: float, most: float | None, *names: str) -> None:
+    """Refuse values outside [least, most]."""
+    for name in names:
+        value = getattr(settings, name)
+        if not (np.isfinite(value) and value >= least and (most is None or value <= most)):
+            limits = f"{least:g} or more" if most is None else f"from {least:g} to {most:g}"
+            msg = f"{name} must be {limits}, not {value}"
+            raise InputError(msg)
+
+
+def _require_positive(settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not (np.isfinite(value) and value > 0.0):
+            msg = f"{name} must be positive, not {value}"
+            raise InputError(msg)
+
+
+def _require_vector(settings: object, name: str, length: int, most: float) -> None:
+    values: Sequence[float] = getattr(settings, name)
+    if len(values) != length or not all(np.isfinite(v) and abs(v) <= most for v in values):
+        msg = f"{name} must be {length} numbers within ±{most:g}, not {values}"
+        raise InputError(msg)
