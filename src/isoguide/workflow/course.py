@@ -1,0 +1,171 @@
+"""A virtual course as one immutable value: what was done in each fraction, and what was true."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from isoguide.geometry.correction import CouchCorrection
+from isoguide.treatment import Entry, FractionOutcome, State
+from isoguide.virtual.truth import Residual
+from isoguide.workflow.course_pictures import CourseScene, FractionPictures
+from isoguide.workflow.scenario import ExpectSection, Scenario
+
+TOLERANCE_MM: Final = 0.7
+TOLERANCE_DEG: Final = 0.4
+"""What 95 % of the residuals at the target shall stay below on days without a change of shape."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueMoment:
+    """Truth at one moment of a fraction.
+
+    Parameters
+    ----------
+    seconds
+        Since the patient lay on the couch.
+    residual
+        Where the target is minus where it should be.
+    needed
+        The couch correction that would bring the target to its place.
+    """
+
+    seconds: float
+    residual: Residual
+    needed: CouchCorrection
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TreatedFraction:
+    """One fraction beside its truth.
+
+    Parameters
+    ----------
+    number
+        Counted from 1.
+    started_at
+        When the patient lay on the couch, aware UTC.
+    imaging_model
+        How the images came about, in words.
+    day
+        What was drawn for this day, by name with unit.
+    outcome
+        What the treatment says, without the images' voxels.
+    set_up, treated
+        Truth when the patient lay on his marks, and when the beam first came on (None if it never did).
+    trace
+        Truth over time: seconds, mean distance of the target from its place, mm.
+    expected
+        What the scenario expects of it.
+    pictures
+        None where none were asked for or there was no image.
+    """
+
+    number: int
+    started_at: datetime
+    imaging_model: str
+    day: Mapping[str, float]
+    outcome: FractionOutcome
+    set_up: TrueMoment
+    treated: TrueMoment | None
+    trace: tuple[tuple[float, float], ...]
+    expected: ExpectSection
+    pictures: FractionPictures | None = None
+
+    @property
+    def measured(self) -> CouchCorrection | None:
+        """The first correction that an image called for, carried out or not; None where there was none."""
+        proposals = [match.proposal for match in self.outcome.matches if match.proposal is not None]
+        return proposals[0].correction if proposals else None
+
+    @property
+    def was_corrected(self) -> bool:
+        """True when the couch was sent to make a correction."""
+        return bool(self.outcome.corrections)
+
+    @property
+    def entries(self) -> tuple[tuple[float, Entry], ...]:
+        """The journal with seconds since the start."""
+        return tuple((seconds_between(self.started_at, entry.at), entry) for entry in self.outcome.journal)
+
+    @property
+    def images_taken(self) -> int:
+        """How many valid images the fraction had."""
+        return len(self.outcome.images)
+
+    @property
+    def surprises(self) -> tuple[str, ...]:
+        """What came otherwise than expected, one sentence each."""
+        return tuple(f"fraction {self.number} {words}" for words in self._differences())
+
+    def _differences(self) -> list[str]:
+        wish, outcome, found = self.expected, self.outcome, []
+        if outcome.state.value != wish.ends:
+            found.append(f"was expected to end '{wish.ends}', not '{outcome.state.value}' ({outcome.reason})")
+        elif wish.reason is not None and wish.reason.lower() not in outcome.reason.lower():
+            found.append(f"was expected to end with a reason that says '{wish.reason}', not '{outcome.reason}'")
+        if not outcome.beam_is_off:
+            found.append("ended without word that the beam is off")
+        if wish.images is not None and self.images_taken != wish.images:
+            found.append(f"was expected to take {wish.images} images, not {self.images_taken}")
+        return found + self._residual_differences()
+
+    def _residual_differences(self) -> list[str]:
+        wish, found = self.expected, []
+        wanted = wish.residual_mm is not None or wish.residual_deg is not None
+        if wanted and self.treated is None:
+            return ["was expected to be treated within a residual, but the beam never came on"]
+        if self.treated is None:
+            return []
+        residual = self.treated.residual
+        if wish.residual_mm is not None and residual.largest_mm > wish.residual_mm:
+            found.append(
+                f"was expected to leave at most {wish.residual_mm:g} mm at the target, not "
+                f"{residual.largest_mm:.2f} mm"
+            )
+        if wish.residual_deg is not None and residual.angle_deg > wish.residual_deg:
+            found.append(
+                f"was expected to leave at most {wish.residual_deg:g}° at the target, not "
+                f"{residual.angle_deg:.2f}°"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """A whole simulated course.
+
+    Parameters
+    ----------
+    scenario
+        What was asked for.
+    patient_name
+        Site and seed, or the folder of the CT.
+    scene
+        What the report's pictures have in common.
+    fractions
+        In order.
+    wall_s
+        How long the computation took.
+    """
+
+    scenario: Scenario
+    patient_name: str
+    scene: CourseScene
+    fractions: tuple[TreatedFraction, ...]
+    wall_s: float
+
+    @property
+    def surprises(self) -> tuple[str, ...]:
+        """What came otherwise than expected, over all fractions."""
+        return tuple(words for fraction in self.fractions for words in fraction.surprises)
+
+    @property
+    def closed(self) -> int:
+        """How many fractions were treated in full."""
+        return sum(fraction.outcome.state is State.CLOSED for fraction in self.fractions)
+
+
+def seconds_between(start: datetime, stop: datetime) -> float:
+    """Seconds from one aware time to another."""
+    return (stop - start) / timedelta(seconds=1)

@@ -1,0 +1,338 @@
+"""What a scenario may say: a patient, how his days differ, the room, its faults, and what is expected.
+
+These models are the published schema. Their ranges and defaults are those of the settings that they
+become, so that a wrong value is refused with its key before anything is built.
+"""
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from isoguide.errors import InputError
+from isoguide.virtual.faults import Device, Fault, FaultName, Moment
+
+Site = Literal["prostate", "lung", "head-neck", "liver"]
+"""The clinic's names of the built-in patients."""
+ImagingModel = Literal["image-domain", "physical"]
+Ending = Literal["closed", "stopped"]
+
+MOST_FRACTIONS: Final = 50
+
+_UpTo100 = Annotated[float, Field(ge=0.0, le=100.0)]
+_UpTo20 = Annotated[float, Field(ge=0.0, le=20.0)]
+_UpTo10 = Annotated[float, Field(ge=0.0, le=10.0)]
+_Within5 = Annotated[float, Field(ge=-5.0, le=5.0)]
+_Voxel = Annotated[float, Field(ge=0.8, le=5.0)]
+# Only the outer list is taken leniently: TOML has lists where Python has tuples.
+_Deviation_mm = Annotated[tuple[_UpTo100, _UpTo100, _UpTo100], Field(strict=False)]
+_Deviation_deg = Annotated[tuple[_UpTo20, _UpTo20, _UpTo20], Field(strict=False)]
+_Flexion_deg = Annotated[tuple[_UpTo10, _UpTo10, _UpTo10], Field(strict=False)]
+_Walk_mm = Annotated[tuple[_UpTo10, _UpTo10, _UpTo10], Field(strict=False)]
+_Drift = Annotated[tuple[_Within5, _Within5, _Within5], Field(strict=False)]
+_Offset_mm = Annotated[tuple[_Within5, _Within5, _Within5], Field(strict=False)]
+_Axis_mm = Annotated[tuple[_Within5, _Within5], Field(strict=False)]
+_Voxels_mm = Annotated[tuple[_Voxel, _Voxel, _Voxel], Field(strict=False)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are refused, numbers are numbers, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class PatientSection(Section):
+    """Who is treated: a built-in patient by site and seed, or a planning export with a real CT."""
+
+    site: Site | None = Field(default=None, description="Built-in patient: where the tumour is.")
+    seed: int | None = Field(
+        default=None, ge=0, description="Another number is another patient; the scenario's if absent."
+    )
+    voxel_mm: _Voxels_mm = Field(
+        default=(1.5, 1.5, 2.5), description="Voxel size of the built-in patient's planning CT: x, y, z."
+    )
+    ct: str | None = Field(
+        default=None,
+        description="Folder with a planning export (CT, structures, plan) instead of a built-in patient.",
+    )
+
+    @model_validator(mode="after")
+    def _one_patient(self) -> Self:
+        if (self.site is None) == (self.ct is None):
+            msg = "give either site (a built-in patient) or ct (a folder with a planning export)"
+            raise ValueError(msg)
+        return self
+
+
+class SetUpSection(Section):
+    """Set-up error: standard deviations along and about the patient's x (left), y (back), z (head)."""
+
+    systematic_mm: _Deviation_mm = Field(default=(2.5, 2.5, 2.5), description="Drawn once per patient.")
+    random_mm: _Deviation_mm = Field(default=(2.5, 2.5, 2.5), description="Drawn every day.")
+    systematic_deg: _Deviation_deg = Field(default=(0.7, 0.7, 0.7), description="Drawn once per patient.")
+    random_deg: _Deviation_deg = Field(default=(0.7, 0.7, 0.7), description="Drawn every day.")
+
+
+class OrganSection(Section):
+    """What changes in the body over the course; what the patient does not have is passed over."""
+
+    bladder_percent: float = Field(
+        default=0.0, ge=0.0, le=100.0, description="Standard deviation of the day's volume."
+    )
+    rectum_percent: float = Field(
+        default=0.0, ge=0.0, le=100.0, description="Standard deviation of the day's volume."
+    )
+    weight_loss_mm: float = Field(
+        default=0.0, ge=-20.0, le=20.0, description="How far the skin has moved inwards by the last fraction."
+    )
+    shrinkage_percent: float = Field(
+        default=0.0, ge=0.0, le=80.0, description="Volume that the tumour has lost by the last fraction."
+    )
+
+
+class NeckSection(Section):
+    """Standard deviations of how far the head is turned against the shoulders, about x, y, z."""
+
+    systematic_deg: _Flexion_deg = Field(default=(1.0, 0.7, 0.7), description="Drawn once per patient.")
+    random_deg: _Flexion_deg = Field(default=(1.5, 0.7, 0.7), description="Drawn every day.")
+
+
+class BreathingSection(Section):
+    """How the patient breathes."""
+
+    peak_to_peak_mm: float = Field(default=12.0, ge=0.0, le=30.0, description="Diaphragm, along the body.")
+    period_s: float = Field(default=4.0, ge=0.5, le=30.0, description="Mean length of a breath.")
+    hysteresis_mm: float = Field(default=2.0, ge=0.0, le=10.0, description="Way in against way out, across.")
+    amplitude_variation: float = Field(
+        default=0.12, ge=0.0, le=0.5, description="From breath to breath, share of the mean."
+    )
+    period_variation: float = Field(
+        default=0.1, ge=0.0, le=0.5, description="From breath to breath, share of the mean."
+    )
+    baseline_drift_mm_per_min: float = Field(
+        default=0.0, ge=-5.0, le=5.0, description="Positive towards the feet."
+    )
+    baseline_walk_mm: float = Field(default=0.5, ge=0.0, le=5.0, description="Random walk after one minute.")
+    coughs_per_min: float = Field(default=0.0, ge=0.0, le=10.0, description="Short, deep, fast movements.")
+
+
+class ProstateMotionSection(Section):
+    """Drift and transients of the prostate while the patient lies still."""
+
+    walk_mm: _Walk_mm = Field(
+        default=(0.2, 0.5, 0.5), description="Random walk after one minute along x, y, z."
+    )
+    drift_mm_per_min: _Drift = Field(
+        default=(0.0, 0.15, -0.1), description="Along x, y, z; +y is towards the back."
+    )
+    transients_per_min: float = Field(
+        default=0.05, ge=0.0, le=10.0, description="How often the rectum pushes it forwards."
+    )
+    transient_mm: float = Field(default=4.0, ge=0.0, le=15.0, description="Mean size of such an excursion.")
+    transient_s: float = Field(default=25.0, ge=1.0, le=600.0, description="Mean time until it is over.")
+
+
+class LimitsSection(Section):
+    """What the department allows in one fraction without a person."""
+
+    images: int = Field(default=4, ge=1, le=20, description="Exposures in one fraction.")
+    corrections: int = Field(default=3, ge=1, le=20, description="Couch corrections in one fraction.")
+    image_age_s: float = Field(
+        default=900.0, gt=0.0, le=3600.0, description="An older image is not used any more."
+    )
+    tolerance_mm: float = Field(
+        default=0.5, gt=0.0, le=20.0, description="A smaller shift confirms the position."
+    )
+    tolerance_deg: float = Field(
+        default=0.3, gt=0.0, le=10.0, description="A smaller rotation confirms the position."
+    )
+    largest_shift_mm: float = Field(
+        default=20.0, gt=0.0, le=200.0, description="A larger correction needs a person."
+    )
+    largest_angle_deg: float = Field(
+        default=3.0, gt=0.0, le=20.0, description="A larger correction needs a person."
+    )
+    degrees_of_freedom: Literal[3, 4, 6] = Field(default=6, description="What the couch can do.")
+    verify_with_image: bool = Field(
+        default=False, description="No beam before an image shows the corrected position."
+    )
+    couch_failures: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="How often a couch that is not in place leads to a new image, not to the end.",
+    )
+
+
+class PlanSection(Section):
+    """What one fraction gives."""
+
+    meterset_mu: float = Field(default=200.0, gt=0.0, le=10000.0, description="Monitor units of a fraction.")
+    dose_gy: float = Field(
+        default=2.0, gt=0.0, le=30.0, description="Prescribed dose of a fraction, for the report."
+    )
+
+
+class CouchSection(Section):
+    """What is imperfect about the couch."""
+
+    backlash_mm: float = Field(
+        default=0.2, ge=0.0, le=10.0, description="Lost motion of a drive that reverses."
+    )
+    backlash_deg: float = Field(default=0.1, ge=0.0, le=10.0, description="The same for the angles.")
+    turntable_axis_mm: _Axis_mm = Field(
+        default=(0.2, -0.1), description="Where the turntable's axis passes the isocentre's plane: x, y."
+    )
+    read_out_mm: float = Field(
+        default=0.1, ge=0.0, le=10.0, description="Smallest step that the scales show."
+    )
+    read_out_deg: float = Field(
+        default=0.01, ge=0.0, le=10.0, description="Smallest step that the scales show."
+    )
+
+
+class ImagingSection(Section):
+    """How the cone-beam CT comes about, and what is imperfect about it."""
+
+    model: ImagingModel = Field(
+        default="image-domain",
+        description="image-domain: the truth made to look like a cone-beam CT (fast); physical: projections "
+        "through the moving patient, reconstructed.",
+    )
+    first_fraction: ImagingModel | None = Field(
+        default=None, description="Another model for fraction 1 only."
+    )
+    isocentre_offset_mm: _Offset_mm = Field(
+        default=(0.0, 0.0, 0.0), description="Imaging minus treatment isocentre, in the room: x, y, z."
+    )
+    sag_mm: float = Field(
+        default=0.0, ge=-20.0, le=20.0, description="Amplitude of the sag along the gantry axis."
+    )
+
+
+class RoomSection(Section):
+    """The machine."""
+
+    couch: CouchSection = CouchSection()
+    imaging: ImagingSection = ImagingSection()
+    dose_rate_mu_min: float = Field(default=600.0, gt=0.0, le=10000.0, description="At most.")
+
+
+class FaultSection(Section):
+    """Something in the room that fails, at a known moment."""
+
+    name: FaultName
+    fraction: int = Field(default=1, ge=1, le=MOST_FRACTIONS, description="In which fraction.")
+    occurrence: int = Field(
+        default=1, ge=1, le=10000, description="At which exposure, movement or call first."
+    )
+    times: int = Field(default=1, ge=1, le=10000, description="How often in a row.")
+    always: bool = Field(default=False, description="Every time from then on, whatever times says.")
+    device: Device | None = Field(default=None, description="Which link breaks, for link-broken only.")
+    moment: Moment = Field(
+        default="before beam", description="beam on: count only calls while the beam is on."
+    )
+    size: float | None = Field(
+        default=None, description="couch-stops-short: share of the way; couch-reads-wrong: lateral error, mm."
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        try:
+            self.fault()
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def fault(self) -> Fault:
+        """Return the fault for the virtual room.
+
+        Raises
+        ------
+        InputError
+            If its values do not fit together.
+        """
+        return Fault(
+            self.name,
+            fraction=self.fraction,
+            occurrence=self.occurrence,
+            times=None if self.always else self.times,
+            device=self.device,
+            moment=self.moment,
+            size=self.size,
+        )
+
+
+class ExpectSection(Section):
+    """What has to come of a fraction, or of all of them; anything else is exit code 1."""
+
+    fraction: int | None = Field(
+        default=None, ge=1, le=MOST_FRACTIONS, description="Which one; all others if absent."
+    )
+    ends: Ending = Field(
+        default="closed", description="closed: treated in full; stopped: not, with a reason."
+    )
+    reason: str | None = Field(
+        default=None, min_length=1, description="Words that the reason has to contain."
+    )
+    residual_mm: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=50.0,
+        description="Truth: no target point further off when the beam comes on.",
+    )
+    residual_deg: float | None = Field(
+        default=None, gt=0.0, le=20.0, description="Truth: largest rotation left then."
+    )
+    images: int | None = Field(
+        default=None, ge=0, le=20, description="How many images have to have been taken."
+    )
+
+
+class Scenario(Section):
+    """A course on a virtual machine."""
+
+    title: str = Field(min_length=1, max_length=120, description="One line.")
+    about: str = Field(default="", description="What it shows and why it is expected to end as it does.")
+    seed: int = Field(default=0, ge=0, description="Everything random comes from here.")
+    fractions: int = Field(default=1, ge=1, le=MOST_FRACTIONS)
+    patient: PatientSection
+    set_up: SetUpSection = SetUpSection()
+    organs: OrganSection | None = None
+    neck: NeckSection | None = None
+    breathing: BreathingSection | None = None
+    prostate_motion: ProstateMotionSection | None = None
+    plan: PlanSection = PlanSection()
+    room: RoomSection = RoomSection()
+    limits: LimitsSection = LimitsSection()
+    faults: Annotated[tuple[FaultSection, ...], Field(strict=False)] = ()
+    expect: Annotated[tuple[ExpectSection, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _within_the_course(self) -> Self:
+        for name, numbers in (
+            ("faults", [fault.fraction for fault in self.faults]),
+            ("expect", [wish.fraction for wish in self.expect if wish.fraction is not None]),
+        ):
+            beyond = [number for number in numbers if number > self.fractions]
+            if beyond:
+                msg = (
+                    f"{name} names fraction {beyond[0]}, but there are {self.fractions}: correct one of them"
+                )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _expected_once(self) -> Self:
+        numbers = [wish.fraction for wish in self.expect]
+        if len(numbers) != len(set(numbers)):
+            msg = "expect says two things of one fraction: leave one"
+            raise ValueError(msg)
+        return self
+
+    def expected(self, fraction: int) -> ExpectSection:
+        """Return what has to come of a fraction: its own entry, that for all others, or that it closes."""
+        for wanted in (fraction, None):
+            for wish in self.expect:
+                if wish.fraction == wanted:
+                    return wish
+        return ExpectSection()
