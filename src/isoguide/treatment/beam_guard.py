@@ -1,0 +1,193 @@
+"""Nobody but this turns the beam on, watches it and holds it; a failure anywhere ends with the beam off.
+
+A hold never raises. When the machine does not confirm it, nothing is asked of the machine any more: each question
+would keep its heartbeat going, and without one it holds by itself.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from isoguide.errors import DeviceError, IsoguideError
+from isoguide.treatment.journal import Timeline
+from isoguide.treatment.limits import BeamLimits
+from isoguide.treatment.ports import Beam, BeamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class HoldResult:
+    """Whether the machine confirmed that the beam is off, and what has to be said about it."""
+
+    is_off: bool
+    words: str = ""
+
+
+class BeamGuard:
+    """The beam of one fraction.
+
+    ``may_be_on`` is True from the command to turn it on until the machine has said that it is off. ``last`` is
+    the latest status that was believed, None before the first.
+    """
+
+    def __init__(self, beam: Beam, timeline: Timeline, limits: BeamLimits) -> None:
+        self._beam, self._timeline, self._limits = beam, timeline, limits
+        self.may_be_on = False
+        self.last: BeamStatus | None = None
+        self._looked_at = self._grew_at = timeline.latest
+
+    @property
+    def is_complete(self) -> bool:
+        """True when the whole meterset was delivered, as last said."""
+        return self.last is not None and _is_complete(self.last, self._limits)
+
+    def require_off(self) -> BeamStatus:
+        """Ask the machine and refuse if the beam is on.
+
+        Raises
+        ------
+        DeviceError
+            If it is on although nobody turned it on, or the machine's answer cannot be believed.
+        """
+        self._looked_at = self._timeline.now()
+        status = self.look()
+        if status.is_on:
+            self.may_be_on = True
+            msg = "the machine says that the beam is on, but it was not turned on by this fraction"
+            raise DeviceError(msg)
+        return status
+
+    def turn_on(self) -> None:
+        """Turn the beam on and see that it is.
+
+        Raises
+        ------
+        DeviceError
+            If it does not come on, or the machine's answer cannot be believed. It may be on: hold it.
+        """
+        self.may_be_on = True
+        self._beam.turn_on()
+        self._looked_at = self._grew_at = self._timeline.now()
+        for _ in range(math.ceil(self._limits.start_s / self._limits.watch_period_s)):
+            if self.look().is_on or self.is_complete:
+                return
+            self._timeline.clock.wait(self._limits.watch_period_s)
+        msg = f"the beam did not come on within {self._limits.start_s:g} s"
+        raise DeviceError(msg)
+
+    def look(self) -> BeamStatus:
+        """Ask the machine once and return its status if it can be believed.
+
+        Raises
+        ------
+        DeviceError
+            If the look comes too late after the one before, the status is old or contradicts the one before, or
+            no meterset is counted while the beam is on.
+        ClockError
+            If the clock went backwards.
+        """
+        status = self._beam.status()
+        now = self._timeline.now()
+        silent_s = (now - self._looked_at) / timedelta(seconds=1)
+        age_s = (now - status.read_at) / timedelta(seconds=1)
+        limit_s = self._limits.heartbeat_s
+        if silent_s > limit_s:
+            msg = f"nothing was heard of the beam for {silent_s:.2f} s, more than {limit_s:g} s"
+            raise DeviceError(msg)
+        if abs(age_s) > limit_s:
+            msg = f"the status of the beam is {age_s:.2f} s old, more than {limit_s:g} s: it does not follow"
+            raise DeviceError(msg)
+        self._require_plausible(status)
+        if self.last is None or status.delivered_mu > self.last.delivered_mu or not status.is_on:
+            self._grew_at = now
+        stalled_s = (now - self._grew_at) / timedelta(seconds=1)
+        self.last, self._looked_at = status, now
+        if stalled_s > self._limits.stall_s:
+            msg = f"the beam is on but no meterset was counted for {stalled_s:.1f} s"
+            raise DeviceError(msg)
+        return status
+
+    def _require_plausible(self, status: BeamStatus) -> None:
+        last, limit_mu = self.last, self._limits.tolerance_mu
+        if status.delivered_mu > status.planned_mu + limit_mu:
+            msg = (
+                f"{status.delivered_mu:.1f} MU were delivered, more than the {status.planned_mu:.1f} planned"
+            )
+            raise DeviceError(msg)
+        if last is None:
+            return
+        if status.read_at < last.read_at:
+            msg = "the status of the beam is older than the one before: the machine repeats itself"
+            raise DeviceError(msg)
+        if status.planned_mu != last.planned_mu:
+            msg = f"the planned meterset changed from {last.planned_mu:.1f} to {status.planned_mu:.1f} MU"
+            raise DeviceError(msg)
+        if status.delivered_mu < last.delivered_mu:
+            msg = f"the meterset went back from {last.delivered_mu:.1f} to {status.delivered_mu:.1f} MU"
+            raise DeviceError(msg)
+
+    def hold(self, reason: str) -> HoldResult:
+        """Turn the beam off and see that it is. Never raises."""
+        failures: list[str] = []
+        for _ in range(self._limits.hold_attempts):
+            try:
+                self._beam.hold(reason)
+                if self._goes_off():
+                    self.may_be_on = False
+                    return HoldResult(is_off=True)
+                failures.append(f"the beam was still on {self._limits.hold_s:g} s after the command")
+            except Exception as error:  # noqa: BLE001 - whatever failed, the next attempt may hold the beam
+                failures.append(in_words(error))
+        return self._left_to_the_machine("; ".join(dict.fromkeys(failures)))
+
+    def _goes_off(self) -> bool:
+        """Ask until the beam is off, for a bounded number of times and without trusting the clock."""
+        # Only an answer made after the command counts; the clock is compared with itself, not with the past.
+        commanded_at = self._timeline.clock.now()
+        for _ in range(math.ceil(self._limits.hold_s / self._limits.watch_period_s) + 1):
+            status = self._beam.status()
+            if not status.is_on and status.read_at >= commanded_at:
+                self._remember(status)
+                return True
+            self._timeline.clock.wait(self._limits.watch_period_s)
+        return False
+
+    def _remember(self, status: BeamStatus) -> None:
+        if self.last is None or status.delivered_mu >= self.last.delivered_mu:
+            self.last = status
+
+    def _left_to_the_machine(self, failures: str) -> HoldResult:
+        said = f"the machine did not confirm the hold ({failures})"
+        heartbeat_s = self._limits.machine_heartbeat_s
+        try:
+            self._timeline.clock.wait(heartbeat_s + self._limits.hold_s)
+            asked_at = self._timeline.clock.now()
+            status = self._beam.status()
+            is_off = not status.is_on and status.read_at >= asked_at
+        except Exception:  # noqa: BLE001 - what can be said then is said below
+            is_off = False
+        if is_off:
+            self.may_be_on = False
+            self._remember(status)
+            return HoldResult(
+                is_off=True, words=f"{said}; it was left to its heartbeat of {heartbeat_s:g} s and is off now"
+            )
+        return HoldResult(
+            is_off=False,
+            words=(
+                f"{said}; it was left to its heartbeat of {heartbeat_s:g} s and does not say that the beam is off: "
+                "look at the machine and press the emergency stop"
+            ),
+        )
+
+
+def _is_complete(status: BeamStatus, limits: BeamLimits) -> bool:
+    return status.delivered_mu >= status.planned_mu - limits.tolerance_mu
+
+
+def in_words(error: BaseException) -> str:
+    """Return the sentence of an error, with its kind where it is not one that was raised on purpose."""
+    if isinstance(error, IsoguideError):
+        return str(error)
+    return (
+        f"unexpected {type(error).__name__}: {error}" if str(error) else f"unexpected {type(error).__name__}"
+    )

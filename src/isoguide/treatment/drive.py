@@ -1,0 +1,217 @@
+"""The automatic driver: one fraction from set-up to its end without a person.
+
+It does what the limits allow and nothing else. Where a person would have to look there is none, so it takes another
+image as long as there is one, and stops with the reason.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from isoguide.errors import DeviceError, InputError
+from isoguide.geometry.correction import CouchCorrection
+from isoguide.registration import Registration, Verdict
+from isoguide.treatment.beam_guard import in_words
+from isoguide.treatment.fraction import Fraction, Monitor
+from isoguide.treatment.journal import Entry
+from isoguide.treatment.limits import FractionLimits
+from isoguide.treatment.match import Match
+from isoguide.treatment.orders import AUTOMATIC, Approver
+from isoguide.treatment.ports import DayImage
+from isoguide.treatment.refusals import PositionError, StaleImageError
+from isoguide.treatment.states import State
+
+
+class Action(StrEnum):
+    """What to do about a match."""
+
+    CORRECT = "correct"
+    CONFIRM = "confirm"
+    REIMAGE = "image again"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, who says so and why; ``reason`` matters for "image again" and "stop"."""
+
+    action: Action
+    reason: str = ""
+    by: Approver = AUTOMATIC
+
+
+Decide = Callable[[Match, FractionLimits], Decision]
+"""Decides about a match: a protocol, or a person at a console."""
+
+
+def decide_by_limits(match: Match, limits: FractionLimits) -> Decision:
+    """Decide as the limits say, without a person.
+
+    No answer or a doubtful one: image again. Too large, out of the couch's reach or too much left at the target:
+    stop, because another image would only say the same. Within the tolerance: confirm. Otherwise: correct.
+    """
+    proposal = match.proposal
+    if proposal is None or match.registration.verdict is not Verdict.ACCEPT:
+        return Decision(Action.REIMAGE, "; ".join(match.registration.reasons))
+    if proposal.needs_person or proposal.out_of_reach:
+        return Decision(Action.STOP, "; ".join((*proposal.needs_person, *proposal.out_of_reach)))
+    return Decision(Action.CONFIRM if proposal.is_within_tolerance(limits) else Action.CORRECT)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FractionOutcome:
+    """How a fraction ended.
+
+    Parameters
+    ----------
+    state
+        "closed" or "stopped".
+    reason
+        Why: the last line of the journal.
+    journal
+        Everything that happened.
+    corrections
+        The corrections that the couch was sent to make.
+    images, matches
+        The images that were valid when taken, and what they said.
+    delivered_mu
+        As the machine last said; after a lost link it may be more.
+    beam_is_off
+        False where the machine did not say so: somebody has to look.
+    error
+        What ended the fraction, if it was an error.
+    """
+
+    state: State
+    reason: str
+    journal: tuple[Entry, ...]
+    corrections: tuple[CouchCorrection, ...]
+    images: tuple[DayImage, ...]
+    matches: tuple[Match, ...]
+    delivered_mu: float
+    beam_is_off: bool
+    error: Exception | None = None
+
+    @property
+    def registration(self) -> Registration | None:
+        """The last one, None where no image was matched."""
+        return self.matches[-1].registration if self.matches else None
+
+
+def treat(
+    fraction: Fraction, *, decide: Decide = decide_by_limits, monitors: Sequence[Monitor] = ()
+) -> FractionOutcome:
+    """Treat one fraction to its end. Whatever happens, it ends "closed" or "stopped", with a reason.
+
+    Parameters
+    ----------
+    fraction
+        As prepared, or in any state from where it is to go on.
+    decide
+        What to do about each match.
+    monitors
+        Watch the patient during the beam.
+    """
+    error: Exception | None = None
+    try:
+        _Driver(fraction, decide, monitors).run()
+    except Exception as caught:  # noqa: BLE001 - any failure whatever ends the fraction safely with its reason
+        error = caught
+        fraction.stop(in_words(caught))
+    except BaseException as caught:
+        fraction.stop(f"the driver was interrupted ({type(caught).__name__})")
+        raise
+    return FractionOutcome(
+        state=fraction.state,
+        reason=fraction.reason,
+        journal=fraction.journal,
+        corrections=fraction.corrections,
+        images=fraction.images,
+        matches=fraction.matches,
+        delivered_mu=fraction.delivered_mu,
+        beam_is_off=not fraction.beam_may_be_on,
+        error=error,
+    )
+
+
+class _Driver:
+    """Makes the next step of the table until the fraction has ended."""
+
+    def __init__(self, fraction: Fraction, decide: Decide, monitors: Sequence[Monitor]) -> None:
+        self._fraction, self._decide, self._monitors = fraction, decide, monitors
+        self._doubt = ""
+        self._couch_failures = 0
+
+    def run(self) -> None:
+        fraction = self._fraction
+        steps: dict[State, Callable[[], object]] = {
+            State.PREPARED: fraction.set_up,
+            State.SET_UP: self._image,
+            State.IMAGED: fraction.align,
+            State.ALIGNED: self._act_on_match,
+            State.APPROVED: self._move,
+            State.COUCH_MOVED: fraction.verify,
+            State.VERIFIED: self._turn_on,
+            State.BEAM_ON: lambda: fraction.watch(monitors=self._monitors),
+            State.HELD: self._go_on_or_stop,
+            State.DELIVERED: fraction.close,
+        }
+        while not fraction.state.is_final:
+            before = fraction.state
+            try:
+                steps[before]()
+            except StaleImageError as error:
+                self._image_because(str(error))
+            except PositionError as error:
+                self._couch_failures += 1
+                if before is State.PREPARED or self._couch_failures > fraction.limits.couch_failures:
+                    raise
+                self._image_because(str(error))
+
+    def _image_because(self, doubt: str) -> None:
+        self._doubt = doubt
+        self._image()
+
+    def _image(self) -> None:
+        """Take an image; one that fails leaves "set up", from where the next is taken while any is left."""
+        fraction = self._fraction
+        if fraction.images_left <= 0:
+            fraction.stop(f"{self._doubt}; no image is left of {fraction.limits.images}")
+            return
+        try:
+            fraction.image()
+        except (StaleImageError, DeviceError, InputError) as error:
+            self._doubt = str(error)
+
+    def _act_on_match(self) -> None:
+        fraction = self._fraction
+        decision = self._decide(fraction.matches[-1], fraction.limits)
+        match decision.action:
+            case Action.CORRECT:
+                fraction.approve(decision.by)
+            case Action.CONFIRM:
+                fraction.confirm(decision.by)
+            case Action.REIMAGE:
+                self._image_because(decision.reason)
+            case Action.STOP:
+                fraction.stop(decision.reason)
+
+    def _move(self) -> None:
+        order = self._fraction.order
+        self._fraction.move_couch(order.token if order is not None else "")
+
+    def _turn_on(self) -> None:
+        fraction = self._fraction
+        if fraction.needs_image_of_position:
+            self._image_because("the limits ask for an image of the corrected position")
+        else:
+            fraction.turn_beam_on()
+
+    def _go_on_or_stop(self) -> None:
+        fraction = self._fraction
+        if fraction.held_by_fault:
+            fraction.stop(fraction.reason)
+        elif fraction.wait_until_quiet(self._monitors):
+            fraction.resume()
+        else:
+            self._image_because(f"the beam was held for too long: {fraction.reason}")

@@ -1,0 +1,249 @@
+"""From an image to what the couch should do: the match, the correction, and why a person has to look."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Self
+
+import numpy as np
+
+from isoguide.errors import InputError
+from isoguide.geometry.correction import (
+    CouchCorrection,
+    constrained_correction,
+    residual_displacement_mm,
+)
+from isoguide.geometry.couch import corrected_pose
+from isoguide.geometry.frames import DAILY, PLANNING, Array, frozen_array
+from isoguide.geometry.iec61217 import TableTopPose, fixed_from_table_top
+from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
+from isoguide.images.volume import Volume
+from isoguide.plan import PatientPosition
+from isoguide.registration import PreparedPlanning, Registration, Verdict, register_volumes
+from isoguide.treatment.couch_check import beyond_travel
+from isoguide.treatment.limits import FractionLimits
+from isoguide.treatment.ports import DayImage
+from isoguide.units import wrap_deg
+
+Matcher = Callable[[Volume, RigidTransform], Registration]
+"""Matches the day's image to the plan, from ``planning_from_daily`` of a patient who needs no correction."""
+
+COUCH_ANGLE_DEG: Final = 5.0
+"""Yaw of a couch at 0°: what a correction may add. A couch kick is beyond it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedPosition:
+    """Where the patient has to be, and how an image of him is matched to that.
+
+    Parameters
+    ----------
+    isocentre_mm
+        Plan isocentre, planning LPS, (3,).
+    patient_position
+        Of the plan.
+    set_up_pose
+        The couch with the patient on his marks, at couch angle 0°.
+    target_points_mm
+        (n, 3), planning LPS: where a correction with fewer degrees of freedom is solved and residuals count.
+    match
+        See :meth:`of`, which takes the registration of the product.
+    patient_id
+        Has to equal that of every image.
+
+    Raises
+    ------
+    InputError
+        If the couch is turned: images and corrections are made with the couch at 0°.
+    GeometryError
+        If an array has another shape or is not finite.
+    """
+
+    isocentre_mm: Array
+    patient_position: PatientPosition
+    set_up_pose: TableTopPose
+    target_points_mm: Array
+    match: Matcher
+    patient_id: str = ""
+
+    def __post_init__(self) -> None:
+        for name, shape in (("isocentre_mm", (3,)), ("target_points_mm", (-1, 3))):
+            object.__setattr__(self, name, frozen_array(getattr(self, name), shape, name))
+        if len(self.target_points_mm) == 0:
+            msg = "target_points_mm is empty: give points of the target, or the isocentre"
+            raise InputError(msg)
+        yaw_deg = wrap_deg(self.set_up_pose.support_deg + self.set_up_pose.eccentric_deg)
+        if abs(yaw_deg) > COUCH_ANGLE_DEG:
+            msg = (
+                f"the set-up pose has a couch angle of {yaw_deg:g}°: position the patient with the couch at 0° "
+                "and turn it afterwards"
+            )
+            raise InputError(msg)
+
+    @classmethod
+    def of(
+        cls,
+        prepared: PreparedPlanning,
+        *,
+        patient_position: PatientPosition,
+        set_up_pose: TableTopPose,
+        patient_id: str = "",
+    ) -> Self:
+        """Build from a prepared planning CT; isocentre and target points are those it was prepared for."""
+        return cls(
+            prepared.centre_mm,
+            patient_position,
+            set_up_pose,
+            prepared.target_points_mm,
+            partial(_register, prepared),
+            patient_id,
+        )
+
+
+def _register(prepared: PreparedPlanning, daily: Volume, initial: RigidTransform) -> Registration:
+    return register_volumes(prepared, daily, initial=initial)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """What the couch should do.
+
+    Parameters
+    ----------
+    correction
+        What this couch can do about the position.
+    pose
+        The absolute couch pose that does it.
+    residual_mm
+        Largest displacement that it leaves at the target; not 0 where the couch cannot turn.
+    needs_person
+        Why nobody but a person may act on this; empty when it is within all limits.
+    out_of_reach
+        Why the couch cannot do it; empty when it can.
+    """
+
+    correction: CouchCorrection
+    pose: TableTopPose
+    residual_mm: float
+    needs_person: tuple[str, ...] = ()
+    out_of_reach: tuple[str, ...] = ()
+
+    @property
+    def shift_mm(self) -> float:
+        """Length of the shift, mm."""
+        return float(np.linalg.norm(self.correction.shift_mm))
+
+    @property
+    def angle_deg(self) -> float:
+        """Angle of the rotation about its own axis."""
+        return rotation_angle_deg(self.correction.rotation)
+
+    def is_within_tolerance(self, limits: FractionLimits) -> bool:
+        """Whether so little is to be done that the patient lies in place."""
+        return self.shift_mm <= limits.tolerance_mm and self.angle_deg <= limits.tolerance_deg
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """What one image says about the position.
+
+    ``couch_at_image`` is where the couch was when it was taken. ``proposal`` is None exactly when the verdict of
+    the registration is "not available".
+    """
+
+    image_uid: str
+    couch_at_image: TableTopPose
+    registration: Registration
+    proposal: Proposal | None = None
+
+    @property
+    def correction(self) -> CouchCorrection | None:
+        """The correction proposed, None without an answer."""
+        return self.proposal.correction if self.proposal is not None else None
+
+
+def match_image(planned: PlannedPosition, image: DayImage, limits: FractionLimits) -> Match:
+    """Match an image and say what the couch should do from where it was at the image.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be used.
+    """
+    uncorrected = RigidTransform.translation(
+        PLANNING, DAILY, planned.isocentre_mm - image.machine_isocentre_mm
+    )
+    registration = planned.match(image.volume, uncorrected)
+    planning_from_daily = registration.planning_from_daily
+    if planning_from_daily is None:
+        return Match(image.uid, image.couch, registration)
+    return Match(
+        image.uid,
+        image.couch,
+        registration,
+        _propose(planned, image, planning_from_daily, registration, limits),
+    )
+
+
+def _propose(
+    planned: PlannedPosition,
+    image: DayImage,
+    planning_from_daily: RigidTransform,
+    registration: Registration,
+    limits: FractionLimits,
+) -> Proposal:
+    correction = constrained_correction(
+        planning_from_daily,
+        degrees_of_freedom=limits.couch.degrees_of_freedom,
+        target_points_mm=planned.target_points_mm,
+        plan_isocentre_mm=planned.isocentre_mm,
+        machine_isocentre_mm=image.machine_isocentre_mm,
+        patient_position=planned.patient_position,
+    )
+    left_mm = residual_displacement_mm(
+        planning_from_daily,
+        correction,
+        planned.target_points_mm,
+        plan_isocentre_mm=planned.isocentre_mm,
+        machine_isocentre_mm=image.machine_isocentre_mm,
+        patient_position=planned.patient_position,
+    )
+    residual_mm = float(np.linalg.norm(left_mm, axis=1).max())
+    pose = corrected_pose(image.couch, correction, yaw_axis=limits.couch.yaw_axis)
+    doubts = (
+        *(registration.reasons if registration.verdict is not Verdict.ACCEPT else ()),
+        *_too_large("the correction", correction, limits),
+        *_too_large("all corrections since set-up", moved_since(planned.set_up_pose, pose), limits),
+        *_too_much_left(residual_mm, limits),
+    )
+    return Proposal(correction, pose, residual_mm, doubts, beyond_travel(pose, limits.couch))
+
+
+def moved_since(before: TableTopPose, after: TableTopPose) -> CouchCorrection:
+    """Return how a patient moved in the room when the couch went from one pose to another."""
+    return CouchCorrection.from_transform(
+        fixed_from_table_top(after) @ fixed_from_table_top(before).inverse()
+    )
+
+
+def _too_large(what: str, correction: CouchCorrection, limits: FractionLimits) -> tuple[str, ...]:
+    shift_mm = float(np.linalg.norm(correction.shift_mm))
+    angle_deg = rotation_angle_deg(correction.rotation)
+    checks = (
+        (shift_mm > limits.largest_shift_mm, f"{shift_mm:.1f} mm", f"{limits.largest_shift_mm:g} mm"),
+        (angle_deg > limits.largest_angle_deg, f"{angle_deg:.1f}°", f"{limits.largest_angle_deg:g}°"),
+    )
+    return tuple(
+        f"the size of {what} is {size}, more than {limit}: check the set-up"
+        for failed, size, limit in checks
+        if failed
+    )
+
+
+def _too_much_left(residual_mm: float, limits: FractionLimits) -> tuple[str, ...]:
+    if residual_mm <= limits.largest_residual_mm:
+        return ()
+    return (
+        f"a couch with {limits.couch.degrees_of_freedom} degrees of freedom leaves {residual_mm:.1f} mm at the "
+        f"target, more than {limits.largest_residual_mm:g} mm: set the patient up again",
+    )
