@@ -108,7 +108,7 @@ class XrayView:
 
     @property
     def pixel_from_xyz(self) -> Array:
-        """Projection matrix (3, 4): (x, y, z, 1) to (column·w, row·w, w), w the depth in front of the source."""
+        """Matrix (3, 4) from (x, y, z, 1) to (column·w, row·w, w); w is the depth in front of the source."""
         normal, first = self.normal, self.first_pixel_mm - self.source_mm
         along_row, along_column = (
             self.row_direction / self.pixel_spacing_mm[0],
@@ -125,7 +125,7 @@ class XrayView:
         return np.column_stack([rows, -rows @ self.source_mm])
 
     def project(self, points_mm: Array) -> Array:
-        """Return where points (n, 3) of the view's frame appear: (n, 2) column, row; also beside the detector.
+        """Return the pixels (n, 2), column and row, where points (n, 3) appear, even beside the detector.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class XrayView:
         return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:])
 
     def pixel_mm(self, pixels: Array) -> Array:
-        """Return the positions (n, 3) on the detector of pixels (n, 2) column, row, which may be fractional."""
+        """Return the positions (n, 3) on the detector of (fractional) pixels (n, 2) column, row."""
         steps = np.stack(self.pixel_steps_mm)
         return np.asarray(np.asarray(pixels, dtype=np.float64) @ steps + self.first_pixel_mm)
 
@@ -176,7 +176,7 @@ def gantry_view(
     pixel_spacing_mm: tuple[float, float],
     panel_offset_mm: tuple[float, float] = (0.0, 0.0),
 ) -> XrayView:
-    """Return the view of a source on a gantry, in FIXED, as the source sees it: the head of an HFS patient is up.
+    """Return the view of a source on a gantry, in FIXED: columns grow along gantry +x, rows along -y.
 
     Parameters
     ----------

@@ -31,8 +31,8 @@ class Radiograph:
     Raises
     ------
     GeometryError
-        If the array does not fit the detector, has another type or a value that is not finite, or the quantity
-        is unknown.
+        If the array does not fit the detector, has another type or a value that is not finite, or if the
+        quantity is unknown.
     """
 
     view: XrayView

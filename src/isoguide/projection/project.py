@@ -6,24 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.errors import GeometryError
+from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.xray_view import XrayView
+from isoguide.kernels.ray_march import march_rays, march_rays_through_two
 
 Float32 = NDArray[np.float32]
 
+LARGEST_VOXELS = 2**32
+"""The kernel addresses voxels with 32 bits."""
+
 
 def project_volume(values: Float32, grid: Grid, views: Sequence[XrayView]) -> Float32:
-    """Integrate a volume along every ray of every view.
+    """Integrate a volume along the ray from the source to the middle of every pixel of every view.
+
+    Values are interpolated linearly between voxel centres and go on unchanged from the outermost centres to
+    the faces of the grid; beyond them there is nothing. Rays are sampled once per voxel plane that they cross
+    (Joseph, IEEE Transactions on Medical Imaging 1(3), 1982), exactly from where they enter to where they
+    leave. Air (zero) around what the volume shows costs no time.
 
     Parameters
     ----------
     values
-        Array ``[k, j, i]``, for instance linear attenuation per mm. A voxel fills its whole box: values
-        continue to the faces of the grid, and there is nothing beyond.
+        Array ``[k, j, i]``, for instance linear attenuation per mm.
     grid
         Where the voxels are.
     views
-        In the frame of the grid, all of one detector size.
+        In the frame of the grid, all with one detector size.
 
     Returns
     -------
@@ -32,18 +41,103 @@ def project_volume(values: Float32, grid: Grid, views: Sequence[XrayView]) -> Fl
     Raises
     ------
     GeometryError
-        If the array does not fit the grid, or a view has another frame or another detector size.
+        If the array does not fit the grid or holds a value that is not finite, or a view has another frame or
+        another detector size.
     """
-    return project_volumes(values[None], grid, views)[0]
+    result: Float32 = project_volumes(np.asarray(values)[None], grid, views)[0]
+    return result
 
 
 def project_volumes(values: Float32, grid: Grid, views: Sequence[XrayView]) -> Float32:
-    """Integrate several volumes on one grid, such as materials, along the same rays in one march.
+    """Integrate several volumes on one grid, such as materials, along the same rays.
 
-    Parameters and errors as :func:`project_volume`, except that ``values`` is ``[material, k, j, i]`` and the
-    result (material, views, rows, columns).
+    Volumes without negative values go in pairs, for little more than the time of one: they are rounded to
+    1/65535 of the largest value of each for it.
+
+    Parameters and errors as for :func:`project_volume`, except that ``values`` is ``[material, k, j, i]`` and
+    the result (materials, views, rows, columns).
     """
+    values = np.asarray(values, dtype=np.float32)
+    _check(values, grid, views)
+    if not views:
+        return np.empty((len(values), 0, 0, 0), dtype=np.float32)
+    box = occupied_box(values)
+    padded = np.pad(values[:, *box], ((0, 0), (1, 1), (1, 1), (1, 1)), mode="edge")
+    first_ijk = np.array([part.start - 1.0 for part in box[::-1]])
+    columns, rows = views[0].size
+    by_column = _is_faster_by_column(grid, views)
+    lines = np.concatenate([_lines(view, grid, first_ijk, by_column=by_column) for view in views])
+    marched = _march(padded, grid.spacing_mm, lines, rows if by_column else columns)
+    if by_column:
+        marched = marched.reshape(-1, len(views), columns, rows).swapaxes(2, 3)
+    return np.ascontiguousarray(marched.reshape(-1, len(views), rows, columns))
+
+
+def occupied_box(values: Float32) -> tuple[slice, slice, slice]:
+    """Return the part of ``[material, k, j, i]`` with all values that are not zero, and one voxel more.
+
+    The border of zeros keeps the interpolation as it is; where everything is zero, one voxel remains.
+    """
+    box = [slice(0, size) for size in values.shape[1:]]
+    for axis in range(3):
+        layers = np.moveaxis(values[:, *box], axis + 1, 0)
+        first = next((n for n, layer in enumerate(layers) if layer.any()), 0)
+        last = (
+            len(layers)
+            - 1
+            - next((n for n, layer in enumerate(layers[::-1]) if layer.any()), len(layers) - 1)
+        )
+        box[axis] = slice(max(first - 1, 0), min(last + 2, len(layers)))
+    return box[0], box[1], box[2]
+
+
+def _check(values: Float32, grid: Grid, views: Sequence[XrayView]) -> None:
     if values.shape[1:] != grid.shape:
         msg = f"the values have the shape {values.shape[1:]} but their grid says {grid.shape}"
         raise GeometryError(msg)
-    raise NotImplementedError
+    if values[0].size + 4 * max(grid.shape) ** 2 >= LARGEST_VOXELS:
+        msg = f"a volume of {grid.shape} voxels is too large to project; crop it or use larger voxels"
+        raise GeometryError(msg)
+    if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+        msg = "the volume to project holds values that are not finite numbers"
+        raise GeometryError(msg)
+    for view in views:
+        if view.frame != grid.frame:
+            msg = f"a view in '{view.frame}' cannot look at a volume in '{grid.frame}'; use XrayView.in_frame"
+            raise GeometryError(msg)
+        if view.size != views[0].size:
+            msg = f"views of one call need one detector size, not {views[0].size} and {view.size}"
+            raise GeometryError(msg)
+
+
+def _is_faster_by_column(grid: Grid, views: Sequence[XrayView]) -> bool:
+    # Neighbouring rays find each other's voxels in the cache when they lie side by side along i.
+    along_i = grid.direction[:, 0]
+    by_row = sum(abs(float(view.row_direction @ along_i)) for view in views)
+    return sum(abs(float(view.column_direction @ along_i)) for view in views) > by_row
+
+
+def _lines(view: XrayView, grid: Grid, first_ijk: Array, *, by_column: bool) -> Array:
+    """Source, first pixel and pixel step of every row (or column), (lines, 3, 3), from ``first_ijk``."""
+    columns, rows = view.size
+    index_from_xyz = np.linalg.inv(grid.direction * grid.spacing_mm)
+    along_row, along_column = (index_from_xyz @ step_mm for step_mm in view.pixel_steps_mm)
+    count, step, next_line = (
+        (columns, along_column, along_row) if by_column else (rows, along_row, along_column)
+    )
+    lines = np.empty((count, 3, 3))
+    lines[:, 0] = grid.index(view.source_mm) - first_ijk
+    lines[:, 1] = grid.index(view.first_pixel_mm) - first_ijk + np.arange(count)[:, None] * next_line
+    lines[:, 2] = step
+    return lines
+
+
+def _march(padded: Float32, spacing_mm: Array, lines: Array, pixels: int) -> Float32:
+    results: list[Float32] = []
+    waiting = list(padded)
+    while waiting:
+        if len(waiting) > 1 and min(waiting[0].min(), waiting[1].min()) >= 0.0:
+            results += [*march_rays_through_two(waiting.pop(0), waiting.pop(0), spacing_mm, lines, pixels)]
+        else:
+            results.append(march_rays(waiting.pop(0), spacing_mm, lines, pixels))
+    return np.stack(results)
