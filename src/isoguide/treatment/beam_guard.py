@@ -1,17 +1,18 @@
 """Nobody but this turns the beam on, watches it and holds it; a failure anywhere ends with the beam off.
 
-A hold never raises. When the machine does not confirm it, nothing is asked of the machine any more: each question
-would keep its heartbeat going, and without one it holds by itself.
+A hold never raises. When the machine does not confirm it, nothing is asked of the machine any more: each
+question would keep its heartbeat going, and without one it holds by itself.
 """
 
 import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-from isoguide.errors import DeviceError, IsoguideError
+from isoguide.errors import DeviceError
 from isoguide.treatment.journal import Timeline
 from isoguide.treatment.limits import BeamLimits
 from isoguide.treatment.ports import Beam, BeamStatus
+from isoguide.treatment.words import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class HoldResult:
 class BeamGuard:
     """The beam of one fraction.
 
-    ``may_be_on`` is True from the command to turn it on until the machine has said that it is off. ``last`` is
-    the latest status that was believed, None before the first.
+    ``may_be_on`` is True from the command to turn it on until the machine has said that it is off. ``last``
+    is the latest status that was believed, None before the first.
     """
 
     def __init__(self, beam: Beam, timeline: Timeline, limits: BeamLimits) -> None:
@@ -80,8 +81,8 @@ class BeamGuard:
         Raises
         ------
         DeviceError
-            If the look comes too late after the one before, the status is old or contradicts the one before, or
-            no meterset is counted while the beam is on.
+            If the look comes too late after the one before, the status is old or contradicts the one before,
+            or no meterset is counted while the beam is on.
         ClockError
             If the clock went backwards.
         """
@@ -174,20 +175,11 @@ class BeamGuard:
         return HoldResult(
             is_off=False,
             words=(
-                f"{said}; it was left to its heartbeat of {heartbeat_s:g} s and does not say that the beam is off: "
-                "look at the machine and press the emergency stop"
+                f"{said}; it was left to its heartbeat of {heartbeat_s:g} s and does not say that the beam "
+                "is off: look at the machine and press the emergency stop"
             ),
         )
 
 
 def _is_complete(status: BeamStatus, limits: BeamLimits) -> bool:
     return status.delivered_mu >= status.planned_mu - limits.tolerance_mu
-
-
-def in_words(error: BaseException) -> str:
-    """Return the sentence of an error, with its kind where it is not one that was raised on purpose."""
-    if isinstance(error, IsoguideError):
-        return str(error)
-    return (
-        f"unexpected {type(error).__name__}: {error}" if str(error) else f"unexpected {type(error).__name__}"
-    )

@@ -13,10 +13,10 @@ AXES_DEG: Final = ("pitch_deg", "roll_deg", "support_deg", "eccentric_deg")
 
 
 def out_of_place(expected: TableTopPose, read: TableTopPose, limits: CouchLimits) -> tuple[str, ...]:
-    """Return one sentence part per axis that is off, with the value expected and the value read; none if in place.
+    """Return what is off: one part of a sentence per axis, with the value expected and the value read.
 
-    The displacement at the isocentre is judged too: small angles of a table top whose origin is far away add up
-    there.
+    The displacement at the isocentre is judged too: small angles of a table top whose origin is far away add
+    up there.
     """
     found = []
     for axis in AXES_MM:

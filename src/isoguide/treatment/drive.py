@@ -1,7 +1,7 @@
 """The automatic driver: one fraction from set-up to its end without a person.
 
-It does what the limits allow and nothing else. Where a person would have to look there is none, so it takes another
-image as long as there is one, and stops with the reason.
+It does what the limits allow and nothing else. Where a person would have to look there is none, so it takes
+another image as long as there is one, and stops with the reason.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,6 @@ from enum import StrEnum
 from isoguide.errors import DeviceError, InputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration import Registration, Verdict
-from isoguide.treatment.beam_guard import in_words
 from isoguide.treatment.fraction import Fraction, Monitor
 from isoguide.treatment.journal import Entry
 from isoguide.treatment.limits import FractionLimits
@@ -20,6 +19,7 @@ from isoguide.treatment.orders import AUTOMATIC, Approver
 from isoguide.treatment.ports import DayImage
 from isoguide.treatment.refusals import PositionError, StaleImageError
 from isoguide.treatment.states import State
+from isoguide.treatment.words import in_words
 
 
 class Action(StrEnum):
@@ -47,8 +47,9 @@ Decide = Callable[[Match, FractionLimits], Decision]
 def decide_by_limits(match: Match, limits: FractionLimits) -> Decision:
     """Decide as the limits say, without a person.
 
-    No answer or a doubtful one: image again. Too large, out of the couch's reach or too much left at the target:
-    stop, because another image would only say the same. Within the tolerance: confirm. Otherwise: correct.
+    No answer or a doubtful one: image again. Too large, out of the couch's reach or too much left at the
+    target: stop, because another image would only say the same. Within the tolerance: confirm. Otherwise:
+    correct.
     """
     proposal = match.proposal
     if proposal is None or match.registration.verdict is not Verdict.ACCEPT:
@@ -115,7 +116,7 @@ def treat(
     error: Exception | None = None
     try:
         _Driver(fraction, decide, monitors).run()
-    except Exception as caught:  # noqa: BLE001 - any failure whatever ends the fraction safely with its reason
+    except Exception as caught:  # noqa: BLE001 - any failure ends the fraction safely
         error = caught
         fraction.stop(in_words(caught))
     except BaseException as caught:

@@ -1,4 +1,4 @@
-"""Does an image show this patient, in this fraction, as he lies now? Each way to be stale has its own reason."""
+"""Does an image show this patient, in this fraction, as he lies now? Each way not to has its own reason."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from isoguide.treatment.refusals import StaleImageError
 class Moment:
     """What an image has to be of: aware UTC times, and the couch as it is read now.
 
-    ``fraction_began_at`` is when the patient was being set up, ``couch_stopped_at`` when the couch last stopped,
-    ``asked_at`` when this exposure was asked for; ``known_uids`` are those of all images before.
+    ``fraction_began_at`` is when the patient was being set up, ``couch_stopped_at`` when the couch last
+    stopped, ``asked_at`` when this exposure was asked for; ``known_uids`` are those of all images before.
     """
 
     fraction_began_at: datetime

@@ -23,8 +23,8 @@ class Entry:
 JournalSink = Callable[[Entry], None]
 """Where each entry goes at once, such as a record.
 
-Before the couch moves or the beam is turned on it is called first: when it raises, they do not. When the beam is
-held it is called afterwards: when it raises then, the beam is off already.
+Before the couch moves or the beam is turned on it is called first: when it raises, they do not. When the beam
+is held it is called afterwards: when it raises then, the beam is off already.
 """
 
 

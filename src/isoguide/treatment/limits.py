@@ -1,7 +1,7 @@
 """What a fraction may do without asking: ages, tolerances, sizes, counts. Plain values of a department.
 
-Where a default has a published source it is named. All others are settings that a department has to choose; they
-were not checked against a guideline.
+Where a default has a published source it is named. All others are settings that a department has to choose;
+they were not checked against a guideline.
 """
 
 import math
@@ -22,8 +22,8 @@ class CouchLimits:
     yaw_axis
         Which vertical axis makes the yaw.
     tolerance_mm, tolerance_deg
-        Largest difference per axis between the pose wanted and the pose read: half of what couch indicators may
-        be off monthly, 1 mm and 0.5° (AAPM MPPG 9.a).
+        Largest difference per axis between the pose wanted and the pose read: half of what couch indicators
+        may be off monthly, 1 mm and 0.5° (AAPM MPPG 9.a).
     tolerance_at_isocentre_mm
         Largest displacement that all axes together may make at the isocentre: 1 mm, couch motion accuracy for
         stereotactic treatments (PMC5716523).
@@ -151,7 +151,8 @@ class FractionLimits:
         Largest displacement that a couch that cannot turn may leave at the target without a person: 2 mm, the
         positioning tolerance of stereotactic body treatments (AAPM MPPG 9.a).
     verify_with_image
-        True: no beam before an image has shown the corrected position; the couch read-back alone is not enough.
+        True: no beam before an image has shown the corrected position; the couch read-back alone is not
+        enough.
     couch_failures
         How often a couch that is not where it was sent to leads to a new image instead of the end.
 

@@ -1,7 +1,7 @@
 """From an image to what the couch should do: the match, the correction, and why a person has to look."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Self
 
@@ -75,8 +75,8 @@ class PlannedPosition:
         yaw_deg = wrap_deg(self.set_up_pose.support_deg + self.set_up_pose.eccentric_deg)
         if abs(yaw_deg) > COUCH_ANGLE_DEG:
             msg = (
-                f"the set-up pose has a couch angle of {yaw_deg:g}°: position the patient with the couch at 0° "
-                "and turn it afterwards"
+                f"the set-up pose has a couch angle of {yaw_deg:g}°: position the patient with the couch "
+                "at 0° and turn it afterwards"
             )
             raise InputError(msg)
 
@@ -147,8 +147,8 @@ class Proposal:
 class Match:
     """What one image says about the position.
 
-    ``couch_at_image`` is where the couch was when it was taken. ``proposal`` is None exactly when the verdict of
-    the registration is "not available".
+    ``couch_at_image`` is where the couch was when it was taken. ``proposal`` is None exactly when the verdict
+    of the registration is "not available".
     """
 
     image_uid: str
@@ -162,8 +162,13 @@ class Match:
         return self.proposal.correction if self.proposal is not None else None
 
 
-def match_image(planned: PlannedPosition, image: DayImage, limits: FractionLimits) -> Match:
+def match_image(
+    planned: PlannedPosition, image: DayImage, limits: FractionLimits, made: CouchCorrection | None = None
+) -> Match:
     """Match an image and say what the couch should do from where it was at the image.
+
+    ``made`` is the correction that was made before this image, None for none: when twice as much is called
+    for now, it may have gone the wrong way.
 
     Raises
     ------
@@ -174,23 +179,19 @@ def match_image(planned: PlannedPosition, image: DayImage, limits: FractionLimit
         PLANNING, DAILY, planned.isocentre_mm - image.machine_isocentre_mm
     )
     registration = planned.match(image.volume, uncorrected)
-    planning_from_daily = registration.planning_from_daily
-    if planning_from_daily is None:
+    if registration.planning_from_daily is None:
         return Match(image.uid, image.couch, registration)
-    return Match(
-        image.uid,
-        image.couch,
-        registration,
-        _propose(planned, image, planning_from_daily, registration, limits),
+    proposal = _propose(planned, image, registration.planning_from_daily, limits)
+    doubts = (
+        *(registration.reasons if registration.verdict is not Verdict.ACCEPT else ()),
+        *proposal.needs_person,
+        *(wrong_way(made, proposal.correction, limits) if made is not None else ()),
     )
+    return Match(image.uid, image.couch, registration, replace(proposal, needs_person=doubts))
 
 
 def _propose(
-    planned: PlannedPosition,
-    image: DayImage,
-    planning_from_daily: RigidTransform,
-    registration: Registration,
-    limits: FractionLimits,
+    planned: PlannedPosition, image: DayImage, planning_from_daily: RigidTransform, limits: FractionLimits
 ) -> Proposal:
     correction = constrained_correction(
         planning_from_daily,
@@ -211,7 +212,6 @@ def _propose(
     residual_mm = float(np.linalg.norm(left_mm, axis=1).max())
     pose = corrected_pose(image.couch, correction, yaw_axis=limits.couch.yaw_axis)
     doubts = (
-        *(registration.reasons if registration.verdict is not Verdict.ACCEPT else ()),
         *_too_large("the correction", correction, limits),
         *_too_large("all corrections since set-up", moved_since(planned.set_up_pose, pose), limits),
         *_too_much_left(residual_mm, limits),
@@ -224,6 +224,26 @@ def moved_since(before: TableTopPose, after: TableTopPose) -> CouchCorrection:
     return CouchCorrection.from_transform(
         fixed_from_table_top(after) @ fixed_from_table_top(before).inverse()
     )
+
+
+def wrong_way(made: CouchCorrection, wanted: CouchCorrection, limits: FractionLimits) -> tuple[str, ...]:
+    """Return why the last correction may have gone the wrong way; nothing where it did not.
+
+    A correction made with the wrong sign along an axis leaves twice as much to do along it. Corrections below
+    twice the tolerance say nothing.
+    """
+    found = []
+    for name in made.__slots__:
+        unit, tolerance = (
+            ("°", limits.tolerance_deg) if name.endswith("_deg") else (" mm", limits.tolerance_mm)
+        )
+        before, now = getattr(made, name), getattr(wanted, name)
+        if abs(before) > 2.0 * tolerance and 1.5 < now / before < 2.5:
+            found.append(
+                f"{before:+.1f}{unit} {name.split('_')[0]} was made and {now:+.1f}{unit} is called for now: "
+                "was it made the wrong way?"
+            )
+    return tuple(found)
 
 
 def _too_large(what: str, correction: CouchCorrection, limits: FractionLimits) -> tuple[str, ...]:
@@ -244,6 +264,6 @@ def _too_much_left(residual_mm: float, limits: FractionLimits) -> tuple[str, ...
     if residual_mm <= limits.largest_residual_mm:
         return ()
     return (
-        f"a couch with {limits.couch.degrees_of_freedom} degrees of freedom leaves {residual_mm:.1f} mm at the "
-        f"target, more than {limits.largest_residual_mm:g} mm: set the patient up again",
+        f"a couch with {limits.couch.degrees_of_freedom} degrees of freedom leaves {residual_mm:.1f} mm at "
+        f"the target, more than {limits.largest_residual_mm:g} mm: set the patient up again",
     )

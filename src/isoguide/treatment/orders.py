@@ -1,6 +1,7 @@
-"""Orders to the couch: an absolute pose with a token that works once, until a new image or its expiry voids it.
+"""Orders to the couch: an absolute pose with a token that works once, until it is voided.
 
-An absolute pose can be sent twice without moving the patient twice; the token sees to it that it is not even tried.
+An absolute pose can be sent twice without moving the patient twice; the token sees to it that it is not even
+tried.
 """
 
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ AUTOMATIC = Approver("the automatic driver, standing in for a person", is_person
 class CouchOrder:
     """Drive the couch from where it was at the image to an absolute pose.
 
-    ``token`` works once. The order rests on one image: ``couch_at_image`` is where the couch was then and has to
-    be when the order is carried out. ``correction`` says the same as a motion of the patient.
+    ``token`` works once. The order rests on one image: ``couch_at_image`` is where the couch was then and has
+    to be when the order is carried out. ``correction`` says the same as a motion of the patient.
     """
 
     token: str

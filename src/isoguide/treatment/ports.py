@@ -1,9 +1,9 @@
 """The devices of a treatment room as the fraction sees them: protocols, and what they answer.
 
-Nothing here is a device. A virtual room or an adapter of a vendor implements the protocols; the fraction is the
-same code on all of them. A port that fails raises :class:`~isoguide.errors.DeviceError`
-(:class:`~isoguide.errors.ImageLostError`, :class:`~isoguide.errors.LinkLostError`); it never answers with a value
-it does not have.
+Nothing here is a device. A virtual room or an adapter of a vendor implements the protocols; the fraction is
+the same code on all of them. A port that fails raises :class:`~isoguide.errors.DeviceError`
+(:class:`~isoguide.errors.ImageLostError`, :class:`~isoguide.errors.LinkLostError`); it never answers with a
+value it does not have.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class DayImage:
     uid
         Identifies this exposure and no other (the SOP or series instance UID).
     volume
-        In the frame ``DAILY``: patient LPS axes as ``patient_position`` puts them into the room, whatever small
-        angle the couch has (:func:`isoguide.geometry.iec61217.fixed_from_daily`).
+        In the frame ``DAILY``: patient LPS axes as ``patient_position`` puts them into the room, whatever
+        small angle the couch has (:func:`isoguide.geometry.iec61217.fixed_from_daily`).
     machine_isocentre_mm
         The treatment isocentre as the imager knows it, in daily LPS, (3,).
     patient_position

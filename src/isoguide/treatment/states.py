@@ -1,7 +1,7 @@
 """The fraction as a table of states and events that a physicist can review.
 
-Everything that may happen is a row of :data:`TABLE`; what is not in it is refused. The table says *when* a step is
-possible; the guards in :mod:`isoguide.treatment.fraction` say *whether* it is safe.
+Everything that may happen is a row of :data:`TABLE`; what is not in it is refused. The table says *when* a
+step is possible; the guards in :mod:`isoguide.treatment.fraction` say *whether* it is safe.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,8 @@ IMAGING_STATES: Final = (
     State.VERIFIED,
     State.HELD,
 )
-"""From these a (new) image may be taken: every state before the beam once the patient is set up, and a hold."""
+"""From these a (new) image may be taken: every state before the beam once the patient is set up, and a
+hold."""
 
 _WAY: Final = {
     (State.PREPARED, Event.SET_UP): State.SET_UP,
@@ -80,6 +81,7 @@ _WAY: Final = {
     (State.BEAM_ON, Event.HOLD): State.HELD,
     (State.BEAM_ON, Event.DELIVER): State.DELIVERED,
     (State.HELD, Event.RESUME): State.BEAM_ON,
+    (State.HELD, Event.MISS): State.SET_UP,
     (State.HELD, Event.DELIVER): State.DELIVERED,
     (State.DELIVERED, Event.CLOSE): State.CLOSED,
 }

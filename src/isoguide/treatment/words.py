@@ -1,5 +1,6 @@
 """Poses, corrections and matches in words for the journal."""
 
+from isoguide.errors import IsoguideError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.treatment.match import Match
@@ -34,3 +35,12 @@ def match_words(match: Match) -> str:
 def meterset_words(status: BeamStatus) -> str:
     """Return what was delivered of what was planned, MU."""
     return f"{status.delivered_mu:.1f} of {status.planned_mu:.1f} MU"
+
+
+def in_words(error: BaseException) -> str:
+    """Return the sentence of an error, with its kind where it is not one that was raised on purpose."""
+    if isinstance(error, IsoguideError):
+        return str(error)
+    return (
+        f"unexpected {type(error).__name__}: {error}" if str(error) else f"unexpected {type(error).__name__}"
+    )
