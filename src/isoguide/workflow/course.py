@@ -50,7 +50,9 @@ class TreatedFraction:
     day
         What was drawn for this day, by name with unit.
     outcome
-        What the treatment says, without the images' voxels.
+        What the treatment says; its images are let go.
+    images_taken
+        How many valid images there were.
     set_up, treated
         Truth when the patient lay on his marks, and when the beam first came on (None if it never did).
     trace
@@ -66,6 +68,7 @@ class TreatedFraction:
     imaging_model: str
     day: Mapping[str, float]
     outcome: FractionOutcome
+    images_taken: int
     set_up: TrueMoment
     treated: TrueMoment | None
     trace: tuple[tuple[float, float], ...]
@@ -89,11 +92,6 @@ class TreatedFraction:
         return tuple((seconds_between(self.started_at, entry.at), entry) for entry in self.outcome.journal)
 
     @property
-    def images_taken(self) -> int:
-        """How many valid images the fraction had."""
-        return len(self.outcome.images)
-
-    @property
     def surprises(self) -> tuple[str, ...]:
         """What came otherwise than expected, one sentence each."""
         return tuple(f"fraction {self.number} {words}" for words in self._differences())
@@ -103,7 +101,9 @@ class TreatedFraction:
         if outcome.state.value != wish.ends:
             found.append(f"was expected to end '{wish.ends}', not '{outcome.state.value}' ({outcome.reason})")
         elif wish.reason is not None and wish.reason.lower() not in outcome.reason.lower():
-            found.append(f"was expected to end with a reason that says '{wish.reason}', not '{outcome.reason}'")
+            found.append(
+                f"was expected to end with a reason that says '{wish.reason}', not '{outcome.reason}'"
+            )
         if not outcome.beam_is_off:
             found.append("ended without word that the beam is off")
         if wish.images is not None and self.images_taken != wish.images:

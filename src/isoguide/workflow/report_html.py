@@ -2,12 +2,11 @@
 
 from datetime import datetime
 from html import escape
-from importlib import resources
 
-import isoguide
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import point_text
+from isoguide.workflow.page import bullets, closing, page, picture_row, section
 from isoguide.workflow.pictures import TILE_MM
 from isoguide.workflow.report_pictures import (
     ARROW_MAGNIFICATION,
@@ -59,28 +58,11 @@ def report_html(alignment: Alignment) -> str:
         _pictures(alignment, figures),
         _residuals(alignment, figures),
         _quality(alignment),
-        _section("Identification", identification_table(alignment)),
-        _section("Provenance", provenance_table(alignment)),
-        _closing(),
+        section("Identification", identification_table(alignment)),
+        section("Provenance", provenance_table(alignment)),
+        closing(),
     ]
-    style = resources.files("isoguide.workflow").joinpath("report.css").read_text(encoding="utf-8")
-    title = f"isoguide: {alignment.verdict.value}, {_patient_line(alignment)}"
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-        "style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>"
-        + "\n".join(section for section in sections if section)
-        + "</main></body></html>\n"
-    )
-
-
-def _section(title: str, body: str, *, kind: str = "") -> str:
-    if not body:
-        return ""
-    opening = f'<section class="{kind}">' if kind else "<section>"
-    return f"{opening}<h2>{escape(title)}</h2>{body}</section>"
+    return page(f"isoguide: {alignment.verdict.value}, {_patient_line(alignment)}", sections)
 
 
 def _patient_line(alignment: Alignment) -> str:
@@ -122,18 +104,14 @@ def _banner(alignment: Alignment) -> str:
     return (
         f'<section class="banner {kind}"><div class="word">'
         f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'
-        f"<div><p>{advice}</p>{_bullets(alignment.reasons)}</div></section>{_warnings(alignment)}"
+        f"<div><p>{advice}</p>{bullets(alignment.reasons)}</div></section>{_warnings(alignment)}"
     )
 
 
 def _warnings(alignment: Alignment) -> str:
     if not alignment.warnings:
         return ""
-    return f'<section class="warnings"><h2>Warnings</h2>{_bullets(alignment.warnings)}</section>'
-
-
-def _bullets(lines: tuple[str, ...]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+    return f'<section class="warnings"><h2>Warnings</h2>{bullets(alignment.warnings)}</section>'
 
 
 def _correction(alignment: Alignment) -> str:
@@ -148,7 +126,7 @@ def _correction(alignment: Alignment) -> str:
         f"machine isocentre {escape(point_text(machine_point.xyz_mm))} in the day's image "
         f"({escape(machine_point.evidence)}).</p>"
     )
-    return _section("Couch correction", correction_table(alignment) + footnote) + _constrained(alignment)
+    return section("Couch correction", correction_table(alignment) + footnote) + _constrained(alignment)
 
 
 def _constrained(alignment: Alignment) -> str:
@@ -160,7 +138,7 @@ def _constrained(alignment: Alignment) -> str:
         f"<p>The couch makes {does} only. The numbers above were solved for that, so that the target ends up "
         "as close to its planned place as it can; this is what remains.</p>"
     )
-    return _section(
+    return section(
         f"What a {degrees_of_freedom}-degree-of-freedom couch leaves", lead + residual_table(alignment)
     )
 
@@ -168,12 +146,12 @@ def _constrained(alignment: Alignment) -> str:
 def _pictures(alignment: Alignment, figures: MatchFigures) -> str:
     rows = []
     if figures.after_checkerboard:
-        rows.append(_row("After the correction", "After, checkerboard", figures.after_checkerboard))
-        rows.append(_row("", "After, colour blend", figures.after_blend))
+        rows.append(picture_row("After the correction", "After, checkerboard", figures.after_checkerboard))
+        rows.append(picture_row("", "After, colour blend", figures.after_blend))
     before = "Before: as the patient lies now"
-    rows.append(_row(before, "Before, checkerboard", figures.before_checkerboard))
-    rows.append(_row("", "Before, colour blend", figures.before_blend))
-    return _section("The match through the isocentre", _legend(alignment) + "".join(rows), kind="pictures")
+    rows.append(picture_row(before, "Before, checkerboard", figures.before_checkerboard))
+    rows.append(picture_row("", "Before, colour blend", figures.before_blend))
+    return section("The match through the isocentre", _legend(alignment) + "".join(rows), kind="pictures")
 
 
 def _legend(alignment: Alignment) -> str:
@@ -189,12 +167,6 @@ def _legend(alignment: Alignment) -> str:
     )
 
 
-def _row(title: str, label: str, pictures: tuple[str, ...]) -> str:
-    heading = f"<h3>{escape(title)}</h3>" if title else ""
-    row = f'<div class="row" aria-label="{escape(label)}">{"".join(pictures)}</div>'
-    return f'<div class="block">{heading}{row}</div>'
-
-
 def _residuals(alignment: Alignment, figures: MatchFigures) -> str:
     if not figures.residual_map:
         return ""
@@ -204,17 +176,10 @@ def _residuals(alignment: Alignment, figures: MatchFigures) -> str:
         f"Arrows are drawn {ARROW_MAGNIFICATION:g} times as long as the motion, with a number from "
         f"{CALM_MM:g} mm on; each picture shows the regions within {SLAB_MM:g} mm of its plane.</p>"
     )
-    row = _row("", "Residual map", figures.residual_map)
-    return _section("Residual map", lead + row + regions_table(alignment))
+    row = picture_row("", "Residual map", figures.residual_map)
+    return section("Residual map", lead + row + regions_table(alignment))
 
 
 def _quality(alignment: Alignment) -> str:
-    table = _section("Quality of the match", quality_table(alignment))
-    return table + _section("Was it the right vertebra?", alternatives_table(alignment))
-
-
-def _closing() -> str:
-    return (
-        f"<footer><p><strong>Not a medical device.</strong> isoguide {escape(isoguide.__version__)} is "
-        "research software. It must not be the only basis of a decision about a patient.</p></footer>"
-    )
+    table = section("Quality of the match", quality_table(alignment))
+    return table + section("Was it the right vertebra?", alternatives_table(alignment))

@@ -1,6 +1,5 @@
 """The report's tables, as HTML. Every figure comes with a line that says what it means."""
 
-from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
@@ -10,25 +9,12 @@ from isoguide.dicom import ImageSeries
 from isoguide.geometry.frames import Array
 from isoguide.registration.result import Quality
 from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.page import facts as _facts
+from isoguide.workflow.page import table as _table
 from isoguide.workflow.report_pictures import residual_class
 from isoguide.workflow.words import Movement, anatomical_side, half_width_text, movements
 
 WORST_REGIONS = 4
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str) -> str:
-    """Build a table of cells that are HTML already."""
-    head = "".join(f"<th scope='col'>{escape(title)}</th>" for title in header)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    titles = f"<thead><tr>{head}</tr></thead>" if any(header) else ""
-    return f'<table class="{kind}">{titles}<tbody>{body}</tbody></table>'
-
-
-def _facts(rows: Iterable[tuple[str, str]]) -> str:
-    body = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(value) or '–'}</td></tr>" for name, value in rows
-    )
-    return f'<table class="facts"><tbody>{body}</tbody></table>'
 
 
 def correction_table(alignment: Alignment) -> str:

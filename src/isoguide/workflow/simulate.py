@@ -1,0 +1,234 @@
+"""Run a scenario: a patient, a room and a treatment, fraction by fraction, beside the truth."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from isoguide.dicom import load_planning_set
+from isoguide.errors import MissingEvidenceError
+from isoguide.plan import PatientPosition, Plan
+from isoguide.progress import Progress, part_of, silent
+from isoguide.registration import MatchSettings, prepare_planning
+from isoguide.treatment import Fraction, FractionOutcome, PlannedPosition, State, treat
+from isoguide.treatment.ports import DayImage
+from isoguide.virtual import PatientDay, Phantom, build_phantom, draw_days
+from isoguide.virtual.phantom import Site, virtual_from_ct
+from isoguide.virtual.room import VirtualRoom
+from isoguide.virtual.truth import RoomTruth
+from isoguide.workflow.course import Course, TreatedFraction, TrueMoment, seconds_between
+from isoguide.workflow.course_pictures import CourseScene, FractionPictures
+from isoguide.workflow.scenario import Scenario
+from isoguide.workflow.scenario_settings import (
+    course_settings,
+    fraction_limits,
+    room_settings,
+    scenario_faults,
+)
+from isoguide.workflow.target import choose_target, surface_points_mm
+
+SITE_OF: Final[dict[str, Site]] = {
+    "prostate": "pelvis",
+    "lung": "thorax",
+    "head-neck": "head-neck",
+    "liver": "abdomen",
+}
+"""The clinic's names of the built-in patients, and the part of the body that each one is."""
+FIRST_DAY: Final = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
+"""A Monday. The clock of a simulation is virtual, so that the same scenario gives the same course."""
+TRACE_STEP_S: Final = 1.0
+MOST_PICTURED: Final = 5
+"""Fractions with pictures: each adds about 2 MB to the report."""
+_DAYS, _ROOM = 2, 3
+
+Keep = Callable[[int, tuple[DayImage, ...], RoomTruth], None]
+"""Gets the number of a fraction, its images and the room's truth, before the images are let go."""
+
+
+def keep_nothing(_number: int, _images: tuple[DayImage, ...], _truth: RoomTruth) -> None:
+    """Let the images go."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VirtualPatient:
+    """A patient with a plan: built in, or from a planning export. ``name`` says which."""
+
+    phantom: Phantom
+    patient_position: PatientPosition
+    plan: Plan | None
+    name: str
+
+
+def virtual_patient(scenario: Scenario, progress: Progress = silent) -> VirtualPatient:
+    """Build the patient of a scenario, or read the export that it names.
+
+    Raises
+    ------
+    InputError
+        If the export cannot be used: no plan, an isocentre outside the image or the body.
+    """
+    said = scenario.patient
+    if said.ct is not None:
+        progress(0.0, "Reading the planning export")
+        return _patient_of_export(Path(said.ct))
+    progress(0.0, "Building a virtual patient")
+    seed = said.seed if said.seed is not None else scenario.seed
+    phantom = build_phantom(SITE_OF[said.site or "prostate"], seed, said.voxel_mm)
+    return VirtualPatient(phantom, PatientPosition.HFS, None, f"Virtual {said.site} patient {seed}")
+
+
+def _patient_of_export(folder: Path) -> VirtualPatient:
+    planning = load_planning_set(folder)
+    plan, structure_set = planning.plan, planning.structure_set
+    if plan is None:
+        msg = f"{folder} holds no plan, so the isocentre is not known: add the RT Plan"
+        raise MissingEvidenceError(msg)
+    phantom = virtual_from_ct(
+        planning.image.volume,
+        structure_set.structures if structure_set is not None else (),
+        plan.isocentre_mm(),
+        f"patient of {folder.name}",
+    )
+    return VirtualPatient(phantom, plan.patient_position, plan, f"Patient of {folder.name}")
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    patient: VirtualPatient | None = None,
+    keep: Keep = keep_nothing,
+    progress: Progress = silent,
+) -> Course:
+    """Run a scenario.
+
+    Parameters
+    ----------
+    scenario
+        What happens.
+    patient
+        The scenario's patient, where it was built already.
+    keep
+        Is given the images of each fraction.
+    progress
+        Told what is done.
+
+    Raises
+    ------
+    InputError
+        If the scenario cannot be carried out: a CT that cannot hold the isocentre, a displacement that leaves
+        the image. What goes wrong inside a fraction is no error but how that fraction ends.
+    Cancelled
+        If ``progress`` asked to stop.
+    """
+    begin = time.perf_counter()
+    patient = patient or virtual_patient(scenario, part_of(progress, 0.0, 0.15))
+    progress(0.15, "Drawing the days of the course")
+    rng = np.random.default_rng([scenario.seed, _DAYS])
+    days = draw_days(patient.phantom, course_settings(scenario), scenario.fractions, rng)
+    progress(0.2, "Preparing the planning image")
+    machine = _Machine(scenario, patient, _planned(scenario, patient), CourseScene.of(patient.phantom), keep)
+    fractions = []
+    for day in days:
+        done = (day.number - 1) / len(days)
+        progress(0.25 + 0.75 * done, f"Treating fraction {day.number} of {len(days)}")
+        fractions.append(machine.treat(day))
+    progress(1.0, "Done")
+    seconds = time.perf_counter() - begin
+    return Course(scenario, patient.name, machine.scene, tuple(fractions), seconds)
+
+
+def _planned(scenario: Scenario, patient: VirtualPatient) -> PlannedPosition:
+    phantom = patient.phantom
+    target = choose_target(phantom.structures, phantom.isocentre_mm)
+    prepared = prepare_planning(
+        phantom.volume,
+        isocentre_mm=phantom.isocentre_mm,
+        settings=MatchSettings(),
+        target_points_mm=surface_points_mm(target) if target is not None else None,
+    )
+    return PlannedPosition.of(
+        prepared,
+        patient_position=patient.patient_position,
+        set_up_pose=room_settings(scenario, 1).planned_pose,
+        patient_id=phantom.name,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Machine:
+    """Treats the days of one scenario, one after the other."""
+
+    scenario: Scenario
+    patient: VirtualPatient
+    planned: PlannedPosition
+    scene: CourseScene
+    keep: Keep
+
+    def treat(self, day: PatientDay) -> TreatedFraction:
+        """Treat one day to its end and look up what was true."""
+        number, started_at = day.number, treatment_day(day.number)
+        settings = room_settings(self.scenario, number).with_changes(
+            patient_position=self.patient.patient_position
+        )
+        room = VirtualRoom(
+            self.patient.phantom,
+            day,
+            settings=settings,
+            started_at=started_at,
+            faults=scenario_faults(self.scenario),
+            seed=int(np.random.SeedSequence([self.scenario.seed, _ROOM, number]).generate_state(1)[0]),
+            plan=self.patient.plan,
+            patient_id=self.planned.patient_id,
+        )
+        outcome = treat(Fraction(self.planned, room.room, fraction_limits(self.scenario)))
+        self.keep(number, outcome.images, room.truth)
+        return TreatedFraction(
+            number=number,
+            started_at=started_at,
+            imaging_model=outcome.images[0].model if outcome.images else settings.imaging.model,
+            day=dict(day.numbers),
+            outcome=replace(outcome, images=()),
+            images_taken=len(outcome.images),
+            set_up=true_moment(room.truth, 0.0),
+            treated=_when_treated(room.truth, outcome, started_at),
+            trace=_trace(room.truth, outcome, started_at),
+            expected=self.scenario.expected(number),
+            pictures=self._pictures(number, outcome),
+        )
+
+    def _pictures(self, number: int, outcome: FractionOutcome) -> FractionPictures | None:
+        if number > MOST_PICTURED or not outcome.images:
+            return None
+        registration = outcome.matches[0].registration if outcome.matches else None
+        placed = registration.planning_from_daily if registration is not None else None
+        return self.scene.fraction_pictures(outcome.images[0], placed)
+
+
+def treatment_day(number: int) -> datetime:
+    """Return when a fraction starts: one each working day from :data:`FIRST_DAY` on."""
+    weeks, day = divmod(number - 1, 5)
+    return FIRST_DAY + timedelta(days=7 * weeks + day)
+
+
+def true_moment(truth: RoomTruth, seconds: float) -> TrueMoment:
+    """Look up the truth at a second of the room."""
+    return TrueMoment(seconds, truth.residual(seconds), truth.needed_correction(seconds))
+
+
+def _when_treated(truth: RoomTruth, outcome: FractionOutcome, started_at: datetime) -> TrueMoment | None:
+    for entry in outcome.journal:
+        if entry.state_after is State.BEAM_ON:
+            return true_moment(truth, seconds_between(started_at, entry.at))
+    return None
+
+
+def _trace(
+    truth: RoomTruth, outcome: FractionOutcome, started_at: datetime
+) -> tuple[tuple[float, float], ...]:
+    last_s = seconds_between(started_at, outcome.journal[-1].at)
+    seconds = np.append(np.arange(0.0, last_s, TRACE_STEP_S), last_s)
+    return tuple((float(at_s), truth.residual(float(at_s)).mean_mm) for at_s in seconds)
