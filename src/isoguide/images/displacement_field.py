@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import PLANNING, Array
 from isoguide.geometry.grid import Grid
-from isoguide.kernels.fields import moved_points, origins_of_points, steepest_gradient
+from isoguide.kernels.fields import moved_points, origins_of_points, pull_back_shifts, steepest_gradient
 
 Floats = NDArray[np.float32]
 
@@ -19,21 +19,25 @@ this limit it still converges within a few hundred steps."""
 LONGEST_MM: Final = 150.0
 """No tissue moves farther than this against the planning CT, however large the set-up error is."""
 
+POINT_ACCURACY_MM: Final = 1e-5
+IMAGE_ACCURACY_MM: Final = 1e-3
+"""How exactly the field is inverted, for points and for the voxels of images."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DisplacementField:
     """Where the tissue of the planning CT has gone: ``x`` is found at ``x + u(x)``, both planning LPS.
 
-    The field is trilinear between its nodes and constant beyond the outermost ones; that *is* the truth, there
-    is nothing finer behind it. Where all nodes around a bone move alike the bone moves exactly rigidly, because
-    trilinear interpolation repeats every affine function.
+    The field is trilinear between its nodes and constant beyond the outermost ones; that *is* the truth, with
+    nothing finer behind it. A bone moves exactly rigidly where all nodes around it do, because trilinear
+    interpolation repeats every affine function.
 
     Parameters
     ----------
     grid
         Where the nodes are, frame PLANNING, at least two along each axis.
     vectors_mm
-        Displacement u at the nodes, float32 ``[k, j, i, (x, y, z)]`` (not copied when it is read-only already).
+        Displacement u at the nodes, float32 ``[k, j, i, (x, y, z)]`` (not copied when read-only already).
 
     Attributes
     ----------
@@ -43,7 +47,7 @@ class DisplacementField:
     Raises
     ------
     GeometryError
-        If the shape or frame is another, a value is not finite or longer than 150 mm, or the field would fold.
+        If shape or frame do not fit, a value is not finite or longer than 150 mm, or the field would fold.
     """
 
     grid: Grid
@@ -57,7 +61,7 @@ class DisplacementField:
             raise GeometryError(msg)
         if vectors.shape != (*self.grid.shape, 3) or min(self.grid.shape) < 2:
             msg = (
-                f"a displacement field on a grid of {self.grid.shape} needs vectors of {(*self.grid.shape, 3)}"
+                f"a displacement field needs vectors of {(*self.grid.shape, 3)} on its grid"
                 f" and at least two nodes along each axis, not {vectors.shape}"
             )
             raise GeometryError(msg)
@@ -72,14 +76,16 @@ class DisplacementField:
 
     def _checked_steepness(self) -> float:
         if self.longest_mm > LONGEST_MM:
-            msg = f"the displacement field moves tissue by {self.longest_mm:.0f} mm; the most is {LONGEST_MM:g} mm"
+            msg = (
+                f"the displacement field moves tissue by {self.longest_mm:.0f} mm: at most {LONGEST_MM:g} go"
+            )
             raise GeometryError(msg)
         steepest, node = steepest_gradient(self.vectors_mm, self.grid.spacing_mm)
         if steepest > STEEPEST:
             x, y, z = self.grid.xyz(np.array(node, dtype=np.float64))
             msg = (
-                f"the displacement field changes by {steepest:.2f} mm per mm near ({x:.0f}, {y:.0f}, {z:.0f}) mm,"
-                f" so that tissue would fold or tear; the most is {STEEPEST:g}: make the displacement smaller"
+                f"the displacement field changes by {steepest:.2f} mm per mm at ({x:.0f}, {y:.0f}, {z:.0f}),"
+                f" so that tissue would fold or tear (limit {STEEPEST:g}): make the displacement smaller"
             )
             raise GeometryError(msg)
         return steepest
@@ -107,14 +113,47 @@ class DisplacementField:
     def origin_of(self, points_mm: Array) -> Array:
         """Return where the tissue that is now at these positions lies in the planning CT.
 
-        The round trip through :meth:`moved` closes within 0.001 mm (``2e-5 mm × steepest / (1 - steepest)``).
+        The answer is within :data:`POINT_ACCURACY_MM` of the right one: a contracting iteration says how far
+        it still has to go.
 
         Parameters
         ----------
         points_mm
             Positions (n, 3), planning LPS.
         """
-        return origins_of_points(self.vectors_mm, self.grid.index_from_xyz[:3], np.atleast_2d(points_mm))
+        return origins_of_points(
+            self.vectors_mm,
+            self.grid.index_from_xyz[:3],
+            np.atleast_2d(points_mm),
+            self.steepest,
+            POINT_ACCURACY_MM,
+        )
+
+    def pull_back(self, xyz_from_voxel: Array, to_image_index: Array, shape: tuple[int, int, int]) -> Floats:
+        """Return where to look, in image voxels, for the tissue that is now at each voxel of another grid.
+
+        Parameters
+        ----------
+        xyz_from_voxel
+            Matrix (3 or 4, 4) from (i, j, k) of the other grid to planning LPS.
+        to_image_index
+            Matrix (3, 3) from a distance in mm to voxels of the image.
+        shape
+            ``[k, j, i]`` of the other grid.
+
+        Returns
+        -------
+        Floats
+            Shape (3, k, j, i): to be added to the image index of each voxel, right to 0.001 mm.
+        """
+        return pull_back_shifts(
+            self.vectors_mm,
+            self.grid.index_from_xyz[:3],
+            xyz_from_voxel[:3],
+            to_image_index,
+            shape,
+            (self.steepest, IMAGE_ACCURACY_MM),
+        )
 
     def then(self, later: "DisplacementField") -> "DisplacementField":
         """Return one field that stands for this one followed by another.

@@ -37,11 +37,63 @@ def _mirror(n: int, size: int) -> int:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _inner(
+    c: Floats,
+    first: np.uint64,
+    line: np.uint64,
+    plane: np.uint64,
+    t: tuple[np.float32, np.float32, np.float32],
+) -> np.float32:
+    """Sum over 4×4×4 coefficients from an offset on; ``t`` are the fractions along i, j, k."""
+    a0, a1, a2, a3 = _weights(t[0])
+    total = np.float32(0.0)
+    for d in _weights(t[2]):
+        at = first
+        subtotal = np.float32(0.0)
+        for b in _weights(t[1]):
+            value = (
+                a0 * c[at] + a1 * c[at + np.uint64(1)] + a2 * c[at + np.uint64(2)] + a3 * c[at + np.uint64(3)]
+            )
+            subtotal += b * value
+            at += line
+        total += d * subtotal
+        first += plane
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _at_the_edge(
+    c: Floats,
+    sizes: tuple[int, int, int],
+    place: tuple[int, int, int],
+    t: tuple[np.float32, np.float32, np.float32],
+) -> np.float32:
+    """Do the same where some of the coefficients are mirrored; ``place`` is i, j, k."""
+    nk, nj, ni = sizes
+    i, j, k = place
+    a0, a1, a2, a3 = _weights(t[0])
+    b = _weights(t[1])
+    d = _weights(t[2])
+    i0, i1, i2, i3 = _mirror(i - 1, ni), i, _mirror(i + 1, ni), _mirror(i + 2, ni)
+    total = np.float32(0.0)
+    for dk in range(4):
+        plane = _mirror(k - 1 + dk, nk) * nj
+        subtotal = np.float32(0.0)
+        for dj in range(4):
+            line = (plane + _mirror(j - 1 + dj, nj)) * ni
+            value = a0 * c[line + i0] + a1 * c[line + i1] + a2 * c[line + i2] + a3 * c[line + i3]
+            subtotal += b[dj] * value
+        total += d[dk] * subtotal
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _row(
     c: Floats, sizes: tuple[int, int, int], start: Matrix, step: Matrix, shift: Floats, out: Floats
 ) -> None:
     """Fill one row: position (i, j, k) = start + n step + shift[:, n], clamped to the image."""
     nk, nj, ni = sizes
+    line, plane = np.uint64(ni), np.uint64(ni * nj)
     shifted = shift.shape[1] > 0
     for n in range(out.size):
         x = start[0] + n * step[0]
@@ -55,20 +107,11 @@ def _row(
         y = min(max(y, 0.0), nj - 1.0)
         z = min(max(z, 0.0), nk - 1.0)
         i, j, k = int(x), int(y), int(z)
-        a0, a1, a2, a3 = _weights(np.float32(x - i))
-        b = _weights(np.float32(y - j))
-        d = _weights(np.float32(z - k))
-        i0, i1, i2, i3 = _mirror(i - 1, ni), i, _mirror(i + 1, ni), _mirror(i + 2, ni)
-        total = np.float32(0.0)
-        for dk in range(4):
-            plane = _mirror(k - 1 + dk, nk) * nj
-            subtotal = np.float32(0.0)
-            for dj in range(4):
-                line = (plane + _mirror(j - 1 + dj, nj)) * ni
-                value = a0 * c[line + i0] + a1 * c[line + i1] + a2 * c[line + i2] + a3 * c[line + i3]
-                subtotal += b[dj] * value
-            total += d[dk] * subtotal
-        out[n] = total
+        t = (np.float32(x - i), np.float32(y - j), np.float32(z - k))
+        if min(i, j, k) >= 1 and i < ni - 2 and j < nj - 2 and k < nk - 2:
+            out[n] = _inner(c, np.uint64(((k - 1) * nj + j - 1) * ni + i - 1), line, plane, t)
+        else:
+            out[n] = _at_the_edge(c, sizes, (i, j, k), t)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})

@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
+from isoguide.virtual.blur import blurred
 from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.texture import smooth_field
 
@@ -47,7 +48,7 @@ def degrade(
     spots = _dense_spots(values, rng) if settings.streaks else []
     if max(settings.blur_mm) > 0.0:
         sigma_mm = np.array([settings.blur_mm[1], settings.blur_mm[0], settings.blur_mm[0]])
-        values = ndimage.gaussian_filter(values, sigma_mm / grid.spacing_mm[::-1], truncate=3.0)
+        values = blurred(values, (sigma_mm / grid.spacing_mm[::-1]).tolist(), truncate=3.0)
     values = np.float32(settings.value_scale) * (values + np.float32(1000.0))
     values += np.float32(settings.value_shift - 1000.0)
     middle = np.maximum(1.0 - np.square(radius_mm / np.float32(CUPPING_RADIUS_MM)), 0.0)
@@ -85,7 +86,7 @@ def _noise(grid: Grid, settings: DailySettings, rng: np.random.Generator) -> Flo
     noise = rng.standard_normal(grid.shape, dtype=np.float32)
     sigma = settings.noise_grain_mm / grid.spacing_mm[:2]
     # Slices share detector rows, so neighbours along z are correlated as well.
-    noise = ndimage.gaussian_filter(noise, (0.4, sigma[1], sigma[0]), truncate=3.0, mode="wrap")
+    noise = blurred(noise, (0.4, float(sigma[1]), float(sigma[0])), truncate=3.0, wrap=True)
     noise *= np.float32(settings.noise / float(noise[::4].std()))
     result: Floats = noise
     return result

@@ -1,0 +1,148 @@
+"""The lattice on which a patient's displacement fields are made, and what lies at its nodes."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from isoguide.geometry.grid import Grid
+from isoguide.images.displacement_field import node_positions_mm
+from isoguide.images.mask import structure_mask
+from isoguide.kernels.fields import blended_field
+from isoguide.virtual.patient_body import body_weight
+from isoguide.virtual.phantom import Phantom
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+BONE_ABOVE_HU = 180.0
+HELD = np.float32(1e4)
+"""Pull on a node that must not give way, 1/mm²."""
+
+
+@dataclass(frozen=True, eq=False)
+class TissueLattice:
+    """Nodes at every few voxels of a patient's CT.
+
+    Parameters
+    ----------
+    patient
+        The patient.
+    target_mm
+        Distance of nodes aimed at.
+    """
+
+    patient: Phantom
+    target_mm: float = 4.0
+
+    @cached_property
+    def steps(self) -> tuple[int, int, int]:
+        """Voxels from node to node along k, j, i."""
+        k, j, i = (max(1, round(self.target_mm / mm)) for mm in self.patient.anatomy.grid.spacing_mm[::-1])
+        return k, j, i
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Nodes from the CT's first voxel to its last, or a little beyond."""
+        ct = self.patient.anatomy.grid
+        nk, nj, ni = (-(-(n - 1) // step) + 1 for n, step in zip(ct.shape, self.steps, strict=True))
+        return Grid(ct.frame, (nk, nj, ni), ct.spacing_mm * self.steps[::-1], ct.origin_mm, ct.direction)
+
+    @cached_property
+    def positions_mm(self) -> Floats:
+        """Positions of the nodes, planning LPS, ``[k, j, i, 3]``."""
+        return node_positions_mm(self.grid).reshape(*self.grid.shape, 3).astype(np.float32)
+
+    @cached_property
+    def body(self) -> Mask:
+        """Nodes inside the patient."""
+        weight = body_weight(self.patient.anatomy)
+        k, j, i = (slice(0, n) for n in self.patient.anatomy.grid.shape)
+        return self.at_nodes(weight.on(k, j, i) > 0.75)
+
+    @cached_property
+    def bone(self) -> Mask:
+        """Nodes around which there is bone: where they stand still, every bone stands still."""
+        if self.patient.bone_labels.any():
+            return self.around(self.patient.bone_labels > 0)
+        values = ndimage.gaussian_filter(self.patient.anatomy.values.astype(np.float32), 0.7, truncate=2.0)
+        return self.around(values > BONE_ABOVE_HU) & ndimage.binary_dilation(self.body)
+
+    @cached_property
+    def from_bone_mm(self) -> Floats:
+        """Distance of each node from the next node at bone."""
+        return self.distance_mm(self.bone)
+
+    @cached_property
+    def depth_mm(self) -> Floats:
+        """Distance of each node of the body from the next one outside; 0 outside."""
+        padded = np.pad(self.body, ((1, 1), (0, 0), (0, 0)), mode="edge")
+        depth = ndimage.distance_transform_edt(padded, sampling=self.grid.spacing_mm[::-1])
+        return np.asarray(depth[1:-1], dtype=np.float32)
+
+    def structure(self, name: str) -> Mask:
+        """Voxels ``[k, j, i]`` of a structure on the CT's grid."""
+        return structure_mask(self.patient.structure(name), self.patient.anatomy.grid)
+
+    def at_nodes(self, voxels: Mask) -> Mask:
+        """Tell which nodes lie in a mask on the CT's grid."""
+        indices = (
+            np.minimum(np.arange(n) * step, size - 1)
+            for n, step, size in zip(self.grid.shape, self.steps, voxels.shape, strict=True)
+        )
+        found: Mask = voxels[np.ix_(*indices)]
+        return found
+
+    def around(self, voxels: Mask) -> Mask:
+        """Nodes of all cells that a mask on the CT's grid touches with at least half a voxel to spare."""
+        cells = voxels
+        for axis, (nodes, step) in enumerate(zip(self.grid.shape, self.steps, strict=True)):
+            cells = _cells(cells, axis, nodes - 1, step)
+        nodes_at = np.zeros(self.grid.shape, dtype=bool)
+        for corner in np.ndindex(2, 2, 2):
+            k, j, i = (slice(c, n - 1 + c) for c, n in zip(corner, self.grid.shape, strict=True))
+            nodes_at[k, j, i] |= cells
+        return nodes_at
+
+    def distance_mm(self, nodes: Mask) -> Floats:
+        """Distance of each node from the next one marked; 1000 mm where none is."""
+        if not nodes.any():
+            return np.full(nodes.shape, 1e3, dtype=np.float32)
+        distance = ndimage.distance_transform_edt(~nodes, sampling=self.grid.spacing_mm[::-1])
+        return np.asarray(distance, dtype=np.float32)
+
+    def blended(self, goal_mm: Floats, pull: Floats, held: Mask | None = None) -> Floats:
+        """Return the smooth field that follows a goal where it is pulled, exactly where it is held.
+
+        Parameters
+        ----------
+        goal_mm
+            ``[k, j, i, 3]``.
+        pull
+            ``[k, j, i]``, 1/mm².
+        held
+            Nodes that take the goal as it is; the bones at least.
+        """
+        fixed = self.bone if held is None else held
+        pull = np.where(fixed, HELD, pull).astype(np.float32)
+        vectors = blended_field(goal_mm.astype(np.float32), pull, self.grid.spacing_mm)
+        vectors[fixed] = goal_mm[fixed]
+        return vectors
+
+
+def _cells(voxels: Mask, axis: int, cells: int, step: int) -> Mask:
+    """Tell along one axis which cells hold a voxel: those between a cell's two nodes, and the nodes themselves."""
+    touched = voxels.take(np.minimum(np.arange(cells) * step, voxels.shape[axis] - 1), axis=axis)
+    for offset in range(1, step + 1):
+        index = np.minimum(np.arange(cells) * step + offset, voxels.shape[axis] - 1)
+        touched = touched | voxels.take(index, axis=axis)
+    return touched
+
+
+def smooth_step(t: NDArray[np.floating[Any]]) -> Floats:
+    """Rise from 0 at t = 0 to 1 at t = 1 without a kink."""
+    s: NDArray[np.floating[Any]] = np.clip(t, 0.0, 1.0)
+    return np.asarray(s * s * (3.0 - 2.0 * s), dtype=np.float32)
