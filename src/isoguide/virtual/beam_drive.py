@@ -1,11 +1,7 @@
 """The treatment beam: delays, dose rate, progress through the plan, and a machine that holds by itself."""
 
-import numpy as np
-
-from isoguide.errors import LinkLostError
 from isoguide.treatment.ports import BeamStatus
-from isoguide.virtual.clock import VirtualClock
-from isoguide.virtual.faults import FaultWatch
+from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.machine import Delivery, Machine
 from isoguide.virtual.room_settings import BeamSettings
 
@@ -15,47 +11,36 @@ NEVER_S = float("inf")
 class BeamDrive:
     """The beam, as it is and as it says.
 
-    It is computed up to the present whenever somebody asks: between two questions it does what it was told, and
-    falls silent when nobody asks for longer than its heartbeat.
+    It is computed up to the present whenever somebody asks. Between two questions it does what it was told,
+    and it turns itself off when nobody asks for longer than its heartbeat.
 
     Parameters
     ----------
-    clock
-        Radiation takes its time from it.
+    link
+        How it hangs in the room.
     settings
         Dose rate, delays, heartbeat.
     delivery
         What has to be delivered.
     machine
         Gantry and collimator follow the delivery.
-    watch
-        Faults.
-    rng
-        Delays.
     """
 
-    def __init__(  # noqa: PLR0913 - what a beam consists of
-        self,
-        clock: VirtualClock,
-        settings: BeamSettings,
-        delivery: Delivery,
-        machine: Machine,
-        watch: FaultWatch,
-        rng: np.random.Generator,
+    def __init__(
+        self, link: DeviceLink, settings: BeamSettings, delivery: Delivery, machine: Machine
     ) -> None:
-        self._clock = clock
+        self._link = link
+        self._clock = link.clock
         self._settings = settings
         self._delivery = delivery
         self._machine = machine
-        self._watch = watch
-        self._rng = rng
         self._computed_s = 0.0
         self._starts_s = NEVER_S
         self._ends_s = NEVER_S
         self._asked_s = 0.0
         self._beam_on_s = 0.0
         self._intervals: list[tuple[float, float]] = []
-        watch.beam_is_on = self.is_radiating
+        link.watch.beam_is_on = self.is_radiating
 
     def turn_on(self) -> None:
         """Order the beam on: radiation starts after a delay and goes on until all is delivered.
@@ -65,11 +50,11 @@ class BeamDrive:
         LinkLostError
             If the link is broken: the machine has not got the order.
         """
-        self._require_link()
+        self._link.require()
         self._advance()
         self._asked_s = self._clock.seconds
         if not self._is_ordered() and self._left_s() > 0.0:
-            self._starts_s = self._clock.seconds + self._settings.on_delay.draw_s(self._rng)
+            self._starts_s = self._clock.seconds + self._link.draw_s(self._settings.on_delay)
             self._ends_s = NEVER_S
 
     def hold(self, reason: str) -> None:
@@ -81,9 +66,9 @@ class BeamDrive:
             If the link is broken: the machine has not got the order.
         """
         del reason  # a real machine shows it on its screen
-        self._require_link()
+        self._link.require()
         self._advance()
-        self._end_at(self._clock.seconds + self._settings.hold_delay.draw_s(self._rng))
+        self._end_at(self._clock.seconds + self._link.draw_s(self._settings.hold_delay))
 
     def status(self) -> BeamStatus:
         """Return what the beam does now, and keep the heartbeat going.
@@ -93,8 +78,8 @@ class BeamDrive:
         LinkLostError
             If the link is broken: the machine has not heard the question.
         """
-        self._require_link()
-        if self.is_radiating() and self._watch.strikes("beam-drops"):
+        self._link.require()
+        if self.is_radiating() and self._link.strikes("beam-drops"):
             self._end_at(self._clock.seconds)
             self._advance()
         self._asked_s = self._clock.seconds
@@ -118,11 +103,6 @@ class BeamDrive:
         """When there was radiation: seconds of the room, begin and end."""
         self._advance()
         return tuple(self._intervals)
-
-    def _require_link(self) -> None:
-        if self._watch.strikes("link-broken", "beam"):
-            msg = "the machine does not answer: the link to the beam is broken"
-            raise LinkLostError(msg)
 
     def _is_ordered(self) -> bool:
         return self._starts_s < NEVER_S

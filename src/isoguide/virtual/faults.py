@@ -1,24 +1,7 @@
 """What can go wrong in the virtual room on purpose, and where a fraction has to end then.
 
-The table :data:`FAULTS` is the specification: the scenarios that ship and the tests hold the treatment to it. In
-none of them may the beam be on at the end, and each ends with a reason.
-
-=====================  =====================================================  ====================================
-name                   what happens                                           where the fraction has to end
-=====================  =====================================================  ====================================
-image-lost             an exposure is made and no image comes of it           closed after imaging again; stopped
-                                                                              when no image ever comes
-stale-frame            the imager hands over the previous image again (or     as above: an old image is never used
-                       yesterday's, when there is none yet)
-wrong-patient-image    the image is another patient's and says so             stopped
-mislabelled-image      the image is another patient's under this name         stopped: it does not match
-couch-stops-short      the couch stops after part of the way and says where   stopped (closed after imaging again
-                       it is                                                  where the limits allow a miss)
-couch-reads-wrong      from here on the scales are off, the couch is not      stopped: the read-back contradicts
-link-broken            from here on a device does not answer (imager,         stopped; a beam that was on is turned
-                       couch or beam; before the beam or while it is on)      off by the machine's heartbeat
-beam-drops             the machine turns its beam off by itself               closed after resuming, or stopped
-=====================  =====================================================  ====================================
+The table :data:`FAULTS` is the specification: the scenarios that ship and the tests hold the treatment to it.
+In all of them the beam is off at the end, and the end has a reason.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +23,17 @@ FaultName = Literal[
     "beam-drops",
 ]
 Device = Literal["imager", "couch", "beam"]
-Moment = Literal["before beam", "beam on"]
+Moment = Literal["any", "beam on"]
+
+EVERY_TIME: Final = 1000
+"""A fault with so many ``times`` strikes always; those of the lasting kind do so by themselves."""
+STOPS_AFTER: Final = 0.5
+"""Share of the way that a couch makes which stops short, where the fault does not say."""
+WRONG_BY_MM: Final = 5.0
+"""Error of scales that are off, where the fault does not say."""
+
+_CLOSED: Final = frozenset({State.CLOSED})
+_STOPPED: Final = frozenset({State.STOPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,50 +43,75 @@ class FaultKind:
     Parameters
     ----------
     happens
-        In words.
-    device
-        Whose fault it is; None where :class:`Fault` says.
+        What happens, in words.
+    expected
+        What the treatment has to do about it, in words.
+    ends_in_once, ends_in_always
+        Where the fraction may end (with the default limits) when it strikes once, and when it strikes every
+        time.
     lasts
         True when it stays for the rest of the fraction unless told otherwise; False when it strikes once.
-    ends_in_once, ends_in_always
-        Where the fraction may end when it strikes once, and when it strikes every time.
+    sizes
+        Lowest and highest ``size``; None where the fault has none.
     """
 
     happens: str
-    device: Device | None
-    lasts: bool
+    expected: str
     ends_in_once: frozenset[State]
-    ends_in_always: frozenset[State]
+    ends_in_always: frozenset[State] = _STOPPED
+    lasts: bool = False
+    sizes: tuple[float, float] | None = None
 
-
-_CLOSED, _STOPPED = frozenset({State.CLOSED}), frozenset({State.STOPPED})
 
 FAULTS: Final[Mapping[str, FaultKind]] = MappingProxyType(
     {
         "image-lost": FaultKind(
-            "an exposure is made and no image comes of it", "imager", False, _CLOSED, _STOPPED
+            happens="an exposure is made and no image comes of it",
+            expected="a new image is taken; when none ever comes the fraction is stopped before any beam",
+            ends_in_once=_CLOSED,
         ),
-        "stale-frame": FaultKind("the imager hands over an old image", "imager", False, _CLOSED, _STOPPED),
+        "stale-frame": FaultKind(
+            happens="the imager hands over the image before, or yesterday's when there is none before",
+            expected="the old image is refused by name and a new one taken; no movement, no beam from it",
+            ends_in_once=_CLOSED,
+        ),
         "wrong-patient-image": FaultKind(
-            "the image is another patient's and says so", "imager", False, _STOPPED, _STOPPED
+            happens="the image is another patient's and says so",
+            expected="the image is refused by name and a new one taken; no movement, no beam from it",
+            ends_in_once=_CLOSED,
         ),
         "mislabelled-image": FaultKind(
-            "the image is another patient's under this patient's name", "imager", False, _STOPPED, _STOPPED
+            happens="the image is another patient's under this patient's name",
+            expected="the match finds that it does not fit: another image, or the fraction is stopped",
+            ends_in_once=_CLOSED | _STOPPED,
         ),
         "couch-stops-short": FaultKind(
-            "the couch stops before its goal and says where it is", "couch", False, _STOPPED, _STOPPED
+            happens="the couch stops after part of its way (size, 0 to 1) and says where it is",
+            expected="the read-back differs from the order: no beam; a new image if a miss is allowed",
+            ends_in_once=_STOPPED,
+            sizes=(0.0, 1.0),
         ),
         "couch-reads-wrong": FaultKind(
-            "the couch scales are off from here on", "couch", True, _STOPPED, _STOPPED
+            happens="from a movement on the lateral scale is off (size in mm), the couch is not",
+            expected="the read-back differs from the order: no beam",
+            ends_in_once=_STOPPED,
+            lasts=True,
+            sizes=(-100.0, 100.0),
         ),
-        "link-broken": FaultKind("a device no longer answers", None, True, _STOPPED, _STOPPED),
-        "beam-drops": FaultKind("the machine turns its beam off by itself", "beam", False, _CLOSED, _STOPPED),
+        "link-broken": FaultKind(
+            happens="from a call on a device does not answer: imager, couch or beam",
+            expected="no beam, or a beam that is held; one that cannot be held falls silent by its heartbeat",
+            ends_in_once=_STOPPED,
+            lasts=True,
+        ),
+        "beam-drops": FaultKind(
+            happens="the machine turns its beam off by itself before all is delivered",
+            expected="the fraction is stopped with the meterset that was given",
+            ends_in_once=_STOPPED,
+        ),
     }
 )
-"""Every fault by name."""
-
-EVERY_TIME = 1000
-"""More often than any fraction asks a device to do something on its own account."""
+"""Every fault by name: what happens, what has to be done about it, and where the fraction may end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +125,18 @@ class Fault:
     fraction
         In which fraction, counted from 1.
     occurrence
-        At which exposure, movement, status request or call of that fraction it strikes first, counted from 1.
+        Where in that fraction it strikes first, counted from 1: at which exposure, movement of the couch (one
+        that goes somewhere) or question about a beam that is on; for "link-broken" at which call of the
+        device.
     times
-        How often in a row; when left out, once, or for the rest of the fraction where the fault is of the lasting
-        kind. :data:`EVERY_TIME` is always.
+        How often in a row; when left out, once, or for the rest of the fraction where the fault is of the
+        lasting kind. :data:`EVERY_TIME` is always.
     device
         Which link breaks: "imager", "couch" or "beam"; for "link-broken" only.
     moment
-        "before beam": occurrence counts from the beginning; "beam on": from the first call with the beam on.
+        "beam on": occurrence counts from the first call with the beam on; for "link-broken" only.
     size
-        couch-stops-short: share of the way that is made, 0 to 1; couch-reads-wrong: error along lateral, mm.
+        How large it is; see :data:`FAULTS`.
 
     Raises
     ------
@@ -129,7 +149,7 @@ class Fault:
     occurrence: int = 1
     times: int | None = None
     device: Device | None = None
-    moment: Moment = "before beam"
+    moment: Moment = "any"
     size: float | None = None
 
     def __post_init__(self) -> None:
@@ -141,49 +161,55 @@ class Fault:
             if value is not None and value < 1:
                 msg = f"{what} of the fault '{self.name}' is counted from 1, so it cannot be {value}"
                 raise InputError(msg)
-        if self.moment not in get_args(Moment):
-            msg = f"moment of a fault must be one of {', '.join(get_args(Moment))}, not '{self.moment}'"
-            raise InputError(msg)
-        self._check_device()
+        self._check_link()
         self._check_size()
 
-    def _check_device(self) -> None:
-        if self.name == "link-broken" and self.device not in get_args(Device):
+    def _check_link(self) -> None:
+        is_link = self.name == "link-broken"
+        if is_link and self.device not in get_args(Device):
             known = ", ".join(get_args(Device))
             msg = f"the fault 'link-broken' needs a device, one of {known}, not {self.device!r}"
             raise InputError(msg)
-        if self.name != "link-broken" and self.device is not None:
-            msg = f"the fault '{self.name}' has its own device: leave 'device' out"
+        if not is_link and (self.device is not None or self.moment != "any"):
+            msg = f"the fault '{self.name}' has neither device nor moment: leave them out"
+            raise InputError(msg)
+        if self.moment not in get_args(Moment):
+            known = ", ".join(get_args(Moment))
+            msg = f"moment of the fault '{self.name}' must be one of {known}, not '{self.moment}'"
+            raise InputError(msg)
+        if self.device == "imager" and self.moment == "beam on":
+            msg = "the imager is not used while the beam is on: its link has to break at another moment"
             raise InputError(msg)
 
     def _check_size(self) -> None:
         if self.size is None:
             return
-        limits = {"couch-stops-short": (0.0, 1.0), "couch-reads-wrong": (-100.0, 100.0)}.get(self.name)
+        limits = FAULTS[self.name].sizes
         if limits is None:
-            msg = f"the fault '{self.name}' has no size: leave 'size' out"
+            msg = f"the fault '{self.name}' has no size: leave it out"
             raise InputError(msg)
-        if not limits[0] <= self.size <= limits[1]:
-            msg = f"size of the fault '{self.name}' must be from {limits[0]:g} to {limits[1]:g}, not {self.size}"
+        low, high = limits
+        if not low <= self.size <= high:
+            msg = f"size of the fault '{self.name}' must be from {low:g} to {high:g}, not {self.size}"
             raise InputError(msg)
 
     @property
     def last(self) -> int:
-        """The last occurrence that is hit."""
+        """The last occurrence that it strikes."""
         times = self.times or (EVERY_TIME if FAULTS[self.name].lasts else 1)
         return self.occurrence + times - 1
 
     @property
     def ends_in(self) -> frozenset[State]:
-        """The states in which the fraction may end."""
+        """The states in which the fraction may end, with the default limits."""
         kind = FAULTS[self.name]
         return kind.ends_in_always if self.last >= EVERY_TIME else kind.ends_in_once
 
     @property
     def describe(self) -> str:
-        """What happens and when, in words."""
-        device = f" ({self.device}, {self.moment})" if self.device else ""
-        return f"{self.name}{device}: {FAULTS[self.name].happens}"
+        """The fault in words."""
+        where = f" ({self.device})" if self.device else ""
+        return f"{self.name}{where}: {FAULTS[self.name].happens}"
 
 
 def faults_of_fraction(faults: Sequence[Fault], fraction: int) -> tuple[Fault, ...]:
@@ -192,19 +218,21 @@ def faults_of_fraction(faults: Sequence[Fault], fraction: int) -> tuple[Fault, .
 
 
 class FaultWatch:
-    """Tells a device, call by call, which of its faults strikes now."""
+    """Tells a device, call by call, which of its faults strikes now.
+
+    ``beam_is_on`` is asked for faults that begin only while the beam is on; the beam drive sets it.
+    """
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self._faults = tuple(faults)
         self._calls = [0] * len(self._faults)
         self.beam_is_on: Callable[[], bool] = lambda: False
-        """Asked for faults that strike only while the beam is on; the beam drive sets it."""
 
     def strikes(self, name: FaultName, device: Device | None = None) -> Fault | None:
         """Count one call, and return the fault that strikes at it, if any."""
         found = None
         for n, fault in enumerate(self._faults):
-            if fault.name != name or fault.device != device:
+            if (fault.name, fault.device) != (name, device):
                 continue
             if fault.moment == "beam on" and not self._calls[n] and not self.beam_is_on():
                 continue

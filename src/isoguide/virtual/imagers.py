@@ -1,31 +1,31 @@
-"""The cone-beam imager of the room: exposure, faults, and two models of how the image comes about."""
+"""The cone-beam imager of the room, its faults, and the model of its images that needs no rays."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
 import numpy as np
 
-from isoguide.errors import ImageLostError, LinkLostError
+from isoguide.errors import ImageLostError
 from isoguide.geometry.frames import FIXED, Array
 from isoguide.geometry.iec61217 import fixed_from_daily
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
 from isoguide.treatment.ports import DayImage
-from isoguide.virtual.clock import VirtualClock
 from isoguide.virtual.couch_drive import CouchDrive
 from isoguide.virtual.daily import simulate_daily
 from isoguide.virtual.daily_settings import DailySettings
-from isoguide.virtual.faults import FaultWatch
+from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.machine import Machine
-from isoguide.virtual.patient_day import PatientDay
-from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.room_settings import ImagingSettings
 from isoguide.virtual.truth import RoomTruth
 
 UID_ROOT = "2.25."
-"""Root of UIDs made of random numbers (DICOM PS3.5 B.2)."""
+"""Root of UIDs made of a random number (DICOM PS3.5 B.2)."""
+OLD = timedelta(days=1)
+"""How old an image is that the imager still had from the fraction before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +35,49 @@ class Scan:
     begin_s: float
     end_s: float
 
+    @property
+    def middle_s(self) -> float:
+        """The middle of the exposure."""
+        return (self.begin_s + self.end_s) / 2.0
+
 
 class ImageModel(Protocol):
-    """How an image comes about."""
+    """How an image comes about, and of whom."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the model is called in every result."""
+        ...
+
+    @property
+    def patient_id(self) -> str:
+        """Whom the image shows."""
+        ...
 
     def image(self, scan: Scan, rng: np.random.Generator) -> Volume:
-        """Return the day's image of this exposure, frame DAILY."""
+        """Return the day's image of an exposure, frame DAILY."""
         ...
 
 
-def sag_mm(settings: ImagingSettings, source_deg: Array) -> Array:
-    """Return how far the imager is off along the gantry axis (IEC fixed +Y) for angles of the kV source, mm."""
-    return np.asarray(settings.sag_mm * np.cos(np.deg2rad(source_deg)))
+def source_angles_deg(settings: ImagingSettings, count: int = 360) -> Array:
+    """Return where the kV source stands during a scan, (count,) degrees, evenly."""
+    return np.asarray(settings.start_deg + settings.arc_deg * (np.arange(count) + 0.5) / count)
 
 
-def imaging_isocentre_mm(settings: ImagingSettings) -> Array:
-    """Return where the isocentre of a whole scan truly is, IEC fixed (3,): the offset and the mean sag."""
-    angles_deg = settings.start_deg + settings.arc_deg * (np.arange(360) + 0.5) / 360.0
-    return np.array(settings.isocentre_offset_mm) + [0.0, float(sag_mm(settings, angles_deg).mean()), 0.0]
+def imaging_offsets_mm(settings: ImagingSettings, source_deg: Array) -> Array:
+    """Return where the imaging isocentre truly is for angles (n,) of the kV source, IEC fixed (n, 3) mm.
+
+    The sag is along the gantry's axis (Y).
+    """
+    angles_deg = np.atleast_1d(np.asarray(source_deg, dtype=np.float64))
+    offsets = np.tile(np.array(settings.isocentre_offset_mm), (len(angles_deg), 1))
+    offsets[:, 1] += settings.sag_mm * np.cos(np.deg2rad(angles_deg))
+    return offsets
+
+
+def scan_offset_mm(settings: ImagingSettings) -> Array:
+    """Return where the isocentre of a whole scan truly is, IEC fixed (3,): its mean over the angles."""
+    return np.asarray(imaging_offsets_mm(settings, source_angles_deg(settings)).mean(axis=0))
 
 
 class ImageDomainModel:
@@ -62,99 +85,145 @@ class ImageDomainModel:
 
     Parameters
     ----------
-    patient, day, truth
-        What is imaged.
+    truth
+        Of the patient who is imaged.
     settings
         Of the imager.
-    patient_position
-        DICOM PatientPosition of the plan.
     """
 
     name = "image-domain cone-beam model"
 
-    def __init__(
-        self,
-        patient: Phantom,
-        day: PatientDay,
-        truth: RoomTruth,
-        settings: ImagingSettings,
-        patient_position: PatientPosition,
-    ) -> None:
-        self._patient = patient
-        self._day = day
+    def __init__(self, truth: RoomTruth, settings: ImagingSettings) -> None:
         self._truth = truth
         self._settings = settings
-        self._position = patient_position
+
+    @property
+    def patient_id(self) -> str:
+        """Whom the image shows."""
+        return self._truth.patient.name
 
     def image(self, scan: Scan, rng: np.random.Generator) -> Volume:
-        """Return the day's image of this exposure, frame DAILY."""
-        moments = self._day.moments(scan.begin_s, scan.end_s, self._settings.moments)
-        fields = [moment.field for moment in moments if moment.field is not None]
-        middle_s = (scan.begin_s + scan.end_s) / 2.0
-        origin_mm = np.array(self._settings.origin_mm)
+        """Return the image of an exposure, frame DAILY: set up as in its middle, breathing as it goes."""
+        patient = self._truth.patient
+        moments = self._truth.day.moments(scan.begin_s, scan.end_s, self._settings.moments)
         return simulate_daily(
-            self._patient.anatomy,
-            planning_from_daily_truth(self._truth, self._settings, self._position, middle_s),
-            isocentre_mm=self._patient.isocentre_mm,
-            machine_isocentre_mm=origin_mm,
-            settings=_with_sag(self._settings),
+            patient.anatomy,
+            planning_from_daily_truth(self._truth, self._settings, scan.middle_s),
+            isocentre_mm=patient.isocentre_mm,
+            machine_isocentre_mm=np.array(self._settings.origin_mm),
+            settings=_blurred_by_sag(self._settings),
             rng=rng,
-            field=fields,
+            field=tuple(moment.field for moment in moments if moment.field is not None),
         )
 
 
-def planning_from_daily_truth(
-    truth: RoomTruth, settings: ImagingSettings, position: PatientPosition, seconds: float
-) -> RigidTransform:
-    """Return what a registration of an image has to find: planning from daily, as the image shows the patient.
+def planning_from_daily_truth(truth: RoomTruth, settings: ImagingSettings, seconds: float) -> RigidTransform:
+    """Return planning from daily as an image shows the patient: what a registration has to find.
 
-    The imager is off: what it shows at its isocentre lies truly at :func:`imaging_isocentre_mm`.
+    The imager is off: what it shows at its isocentre lies truly at :func:`scan_offset_mm`.
     """
-    off = RigidTransform.translation(FIXED, FIXED, imaging_isocentre_mm(settings))
-    truly = off @ fixed_from_daily(position, np.array(settings.origin_mm))
+    off = RigidTransform.translation(FIXED, FIXED, scan_offset_mm(settings))
+    truly = off @ fixed_from_daily(truth.patient_position, np.array(settings.origin_mm))
     return truth.fixed_from_planning(seconds).inverse() @ truly
 
 
-def _with_sag(settings: ImagingSettings) -> DailySettings:
+def _blurred_by_sag(settings: ImagingSettings) -> DailySettings:
     """Blur the image along z by what the sag varies during the scan."""
-    angles_deg = settings.start_deg + settings.arc_deg * (np.arange(360) + 0.5) / 360.0
-    in_plane_mm, along_mm = settings.image.blur_mm
-    spread_mm = float(sag_mm(settings, angles_deg).std())
+    spread_mm = float(imaging_offsets_mm(settings, source_angles_deg(settings))[:, 1].std())
     if spread_mm == 0.0:
         return settings.image
+    in_plane_mm, along_mm = settings.image.blur_mm
     return replace(settings.image, blur_mm=(in_plane_mm, float(np.hypot(along_mm, spread_mm))))
 
 
 class ConeBeamImager:
-    """Takes cone-beam CTs: turns the gantry to the start, exposes during a turn, and reconstructs.
+    """Takes cone-beam CTs: turns the gantry to the start, exposes during a turn, makes the image.
 
     Parameters
     ----------
-    clock, machine, couch
-        Of the room; the couch is read at the exposure.
+    link
+        How it hangs in the room.
     settings
         Of the imager.
+    machine, couch
+        Of the room: the gantry carries the imager, and the couch is read at the exposure.
+    patient_position
+        As entered at the imager.
     model
         Where the images come from.
     stranger
-        Model of another patient, for images that are not this patient's.
-    watch
-        Faults.
-    rng
-        Delays, noise and UIDs.
+        Makes the model of another patient, for images that are not this patient's.
     """
 
-    def __init__(  # noqa: PLR0913 - an imager takes part in all that happens in the room
+    def __init__(
         self,
-        clock: VirtualClock,
+        link: DeviceLink,
+        settings: ImagingSettings,
+        *,
         machine: Machine,
         couch: CouchDrive,
-        settings: ImagingSettings,
-        model: ImageModel,
-        stranger: ImageModel,
         patient_position: PatientPosition,
-        patient_id: str,
-        watch: FaultWatch,
-        rng: np.random.Generator,
+        model: ImageModel,
+        stranger: Callable[[], ImageModel],
     ) -> None:
-        raise NotImplementedError
+        self._link = link
+        self._settings = settings
+        self._machine = machine
+        self._couch = couch
+        self._position = patient_position
+        self._model = model
+        self._stranger = stranger
+        self._before: DayImage | None = None
+
+    def acquire(self) -> DayImage:
+        """Make one exposure and return its image.
+
+        Raises
+        ------
+        ImageLostError
+            If the exposure was made and no image came of it.
+        LinkLostError
+            If the link is broken: nothing was exposed.
+        """
+        self._link.require()
+        rng = self._link.rng.spawn(1)[0]
+        scan = self._expose()
+        if self._link.strikes("image-lost"):
+            msg = "the exposure was made but no image came of it"
+            raise ImageLostError(msg)
+        if self._link.strikes("stale-frame"):
+            return self._before or self._yesterday(self._image(self._model, scan, rng))
+        if self._link.strikes("wrong-patient-image"):
+            return self._image(self._stranger(), scan, rng)
+        if self._link.strikes("mislabelled-image"):
+            return replace(self._image(self._stranger(), scan, rng), patient_id=self._model.patient_id)
+        self._before = self._image(self._model, scan, rng)
+        return self._before
+
+    def _expose(self) -> Scan:
+        clock = self._link.clock
+        clock.wait(self._machine.turn_kv_source_to(self._settings.start_deg))
+        self._link.wait_for(self._settings.delay)
+        begin_s = clock.seconds
+        clock.wait(self._machine.turn_kv_source_by(self._settings.arc_deg))
+        return Scan(begin_s, clock.seconds)
+
+    def _image(self, model: ImageModel, scan: Scan, rng: np.random.Generator) -> DayImage:
+        clock = self._link.clock
+        image = DayImage(
+            uid=UID_ROOT + str(int.from_bytes(rng.bytes(15), "big")),
+            volume=model.image(scan, rng),
+            machine_isocentre_mm=np.array(self._settings.origin_mm),
+            patient_position=self._position,
+            started_at=clock.at(scan.begin_s),
+            acquired_at=clock.at(scan.end_s),
+            couch=self._couch.scales(),
+            model=model.name,
+            patient_id=model.patient_id,
+        )
+        self._link.wait_for(self._settings.reconstruction_delay)
+        return image
+
+    @staticmethod
+    def _yesterday(image: DayImage) -> DayImage:
+        return replace(image, started_at=image.started_at - OLD, acquired_at=image.acquired_at - OLD)

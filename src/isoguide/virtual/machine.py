@@ -45,6 +45,11 @@ class Machine:
         """Turn the gantry until the kV source stands there; return how many seconds that takes."""
         return self.turn_gantry_to(source_deg - self.settings.kv_arm_deg)
 
+    def turn_kv_source_by(self, arc_deg: float) -> float:
+        """Turn the kV source through a scan; return how many seconds that takes."""
+        self._gantry_deg = wrap_deg(self._gantry_deg + arc_deg)
+        return abs(arc_deg) / self.settings.gantry_deg_s
+
     def turn_gantry_to(self, gantry_deg: float) -> float:
         """Turn the gantry; return how many seconds that takes."""
         goal_deg = wrap_deg(gantry_deg)
@@ -60,6 +65,9 @@ class Machine:
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
     """How the treatment beams are delivered when nothing interrupts them.
+
+    Between two beams the machine drives on by itself, without meterset: the beam counts as on, because it
+    needs no new order.
 
     Parameters
     ----------
@@ -84,6 +92,15 @@ class Delivery:
     def duration_s(self) -> float:
         """Time from the first to the last control point."""
         return float(self.seconds[-1])
+
+    @property
+    def longest_pause_s(self) -> float:
+        """Longest time in a row without meterset: gantry and leaves on their way to the next beam."""
+        longest = pause = 0.0
+        for seconds, mu in zip(np.diff(self.seconds), np.diff(self.delivered_mu), strict=True):
+            pause = pause + float(seconds) if mu <= 0.0 else 0.0
+            longest = max(longest, pause)
+        return longest
 
     @property
     def planned_mu(self) -> float:

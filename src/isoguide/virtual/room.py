@@ -2,48 +2,72 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from zlib import crc32
 
+import numpy as np
+
+from isoguide.geometry.transforms import RigidTransform
 from isoguide.plan import Plan
 from isoguide.treatment.ports import Room
-from isoguide.virtual.faults import Fault
+from isoguide.virtual.beam_drive import BeamDrive
+from isoguide.virtual.clock import VirtualClock
+from isoguide.virtual.couch_drive import CouchDrive
+from isoguide.virtual.device import DeviceLink
+from isoguide.virtual.faults import Device, Fault, FaultWatch, faults_of_fraction
+from isoguide.virtual.imagers import ConeBeamImager, ImageDomainModel, ImageModel, planning_from_daily_truth
+from isoguide.virtual.machine import Machine, plan_delivery
 from isoguide.virtual.patient_day import PatientDay
-from isoguide.virtual.phantom import Phantom
+from isoguide.virtual.phantom import Phantom, build_phantom
 from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
+
+STRANGER_MM = (2.5, 2.5, 4.0)
+"""Voxels of the other patient whose image is taken for this one's: he is built only to be recognised."""
+STRANGER_SEED = 987_654
+"""Far from the seeds that anybody uses, so that the other patient is another."""
 
 
 class VirtualRoom:
     """A treatment room that exists only in software, behind the ports that a real one has.
 
-    The patient lies on the couch at second 0, displaced as ``day`` says, with the couch at
+    At second 0 the patient lies on the couch, displaced as ``day`` says, with the couch at
     ``settings.planned_pose``. Everything after that happens through :attr:`room`; :attr:`truth` knows what
     really happened.
 
     Parameters
     ----------
     patient
-        Who lies there.
+        Who lies there. The imager knows him by his ``name``: give it to the plan as the patient's ID.
     day
         How he lies there and what moves.
     settings
         What the room is like.
+    started_at
+        Second 0, aware.
     faults
         What goes wrong; those of other fractions than ``day.number`` are left out.
     seed
-        Of delays, noise and UIDs: the same seed makes the same fraction.
-    started_at
-        Second 0, aware.
+        Of delays, noise and UIDs, together with the patient's name and the fraction: the same three make the
+        same fraction, bit for bit.
     plan
         What is delivered; one arc of ``settings.beam.planned_mu`` when not given.
-    patient_id
-        What the imager writes into its images; that of the plan.
+
+    Attributes
+    ----------
+    room
+        The four ports.
+    truth
+        Where everything really is.
+    clock, couch, beam, machine
+        The devices themselves, for those who may look behind the ports: tests, reports, training.
+
+    Raises
+    ------
+    InputError
+        If ``started_at`` has no time zone, or the plan cannot be delivered.
     """
 
-    room: Room
-    truth: RoomTruth
-    settings: RoomSettings
-
-    def __init__(  # noqa: PLR0913 - who, when, where, and what goes wrong
+    def __init__(
         self,
         patient: Phantom,
         day: PatientDay,
@@ -53,6 +77,47 @@ class VirtualRoom:
         faults: Sequence[Fault] = (),
         seed: int = 0,
         plan: Plan | None = None,
-        patient_id: str = "",
     ) -> None:
-        raise NotImplementedError
+        self.settings = settings
+        self.clock = VirtualClock(started_at)
+        self.machine = Machine(settings.machine)
+        root = np.random.default_rng([seed, day.number, crc32(patient.name.encode())])
+        watch = FaultWatch(faults_of_fraction(faults, day.number))
+
+        def link(device: Device) -> DeviceLink:
+            return DeviceLink(device, self.clock, watch, root.spawn(1)[0])
+
+        self.couch = CouchDrive(link("couch"), settings.couch, settings.planned_pose)
+        delivery = plan_delivery(plan, settings.beam, settings.machine)
+        self.beam = BeamDrive(link("beam"), settings.beam, delivery, self.machine)
+        self.truth = RoomTruth(patient, day, self.couch, self.clock, settings.patient_position)
+        imager = ConeBeamImager(
+            link("imager"),
+            settings.imaging,
+            machine=self.machine,
+            couch=self.couch,
+            patient_position=settings.patient_position,
+            model=self._image_model(self.truth),
+            stranger=self._stranger,
+        )
+        self.room = Room(imager, self.couch, self.beam, self.clock)
+
+    def planning_from_daily(self, seconds: float | None = None) -> RigidTransform:
+        """Return planning from daily as an image taken at a second of the room (now) shows the patient.
+
+        This is what a registration has to find; the imager's own errors are in it.
+        """
+        at_s = self.clock.seconds if seconds is None else seconds
+        return planning_from_daily_truth(self.truth, self.settings.imaging, at_s)
+
+    def _image_model(self, truth: RoomTruth) -> ImageModel:
+        return ImageDomainModel(truth, self.settings.imaging)
+
+    def _stranger(self) -> ImageModel:
+        """Another patient of the same site, lying as this one does."""
+        patient, day = self.truth.patient, self.truth.day
+        other = build_phantom(patient.site or "pelvis", STRANGER_SEED, STRANGER_MM)
+        alone = PatientDay(day.number, day.displacement)
+        return self._image_model(
+            RoomTruth(other, alone, self.couch, self.clock, self.settings.patient_position)
+        )

@@ -3,7 +3,6 @@
 All classes refuse impossible values with an :class:`~isoguide.errors.InputError` that names the value.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -13,9 +12,13 @@ from isoguide.errors import InputError
 from isoguide.geometry.iec61217 import PATIENT_POSITIONS, TableTopPose
 from isoguide.plan import PatientPosition
 from isoguide.virtual.daily_settings import DailySettings
+from isoguide.virtual.setting_limits import require, require_each
 
 ImageModel = Literal["image-domain", "physical"]
 IMAGE_MODELS: Final[tuple[ImageModel, ...]] = ("image-domain", "physical")
+
+PLANNED_POSE: Final = TableTopPose(0.0, 850.0, -120.0)
+"""A couch as it stands for a treatment of the trunk."""
 
 Axis3 = tuple[float, float, float]
 
@@ -36,7 +39,8 @@ class Latency:
     spread: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self, 0.0, None, "median_s", "spread")
+        require("median_s", self.median_s, 0.0, 3600.0)
+        require("spread", self.spread, 0.0, 3.0)
 
     def draw_s(self, rng: np.random.Generator) -> float:
         """Draw one delay in seconds."""
@@ -77,9 +81,12 @@ class CouchSettings:
     largest_tilt_deg: float = 3.0
 
     def __post_init__(self) -> None:
-        _require_positive(self, "speed_mm_s", "speed_deg_s", "largest_tilt_deg")
-        _require(self, 0.0, 10.0, "backlash_mm", "backlash_deg", "read_out_mm", "read_out_deg")
-        _require_vector(self, "turntable_axis_mm", 2, 20.0)
+        require("speed_mm_s", self.speed_mm_s, 0.1, 1000.0)
+        require("speed_deg_s", self.speed_deg_s, 0.01, 100.0)
+        require("largest_tilt_deg", self.largest_tilt_deg, 0.0, 30.0)
+        for name in ("backlash_mm", "backlash_deg", "read_out_mm", "read_out_deg"):
+            require(name, getattr(self, name), 0.0, 10.0)
+        require_each("turntable_axis_mm", (*self.turntable_axis_mm, 0.0), -20.0, 20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +107,9 @@ class MachineSettings:
     kv_arm_deg: float = 90.0
 
     def __post_init__(self) -> None:
-        _require_positive(self, "gantry_deg_s", "collimator_deg_s", "leaf_mm_s")
-        _require(self, -180.0, 180.0, "kv_arm_deg")
+        for name in ("gantry_deg_s", "collimator_deg_s", "leaf_mm_s"):
+            require(name, getattr(self, name), 0.01, 1000.0)
+        require("kv_arm_deg", self.kv_arm_deg, -180.0, 180.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,9 @@ class BeamSettings:
     heartbeat_s: float = 2.0
 
     def __post_init__(self) -> None:
-        _require_positive(self, "dose_rate_mu_min", "planned_mu", "heartbeat_s")
+        require("dose_rate_mu_min", self.dose_rate_mu_min, 1.0, 100_000.0)
+        require("planned_mu", self.planned_mu, 1.0, 100_000.0)
+        require("heartbeat_s", self.heartbeat_s, 0.05, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +153,12 @@ class ImagingSettings:
     image
         What the image of the image-domain model is like.
     isocentre_offset_mm
-        Where the imaging isocentre truly is, IEC fixed: the system takes it for the treatment isocentre (0, 0, 0).
-        A patient aligned by the images ends up off by exactly this.
+        Where the imaging isocentre truly is, IEC fixed: the system takes it for the treatment isocentre
+        (0, 0, 0). A patient aligned by the images ends up off by exactly this.
     sag_mm
         Amplitude of the imager's sag along the gantry axis, ``sag × cos(angle of the kV source)``: sinusoidal
-        with the gantry angle as flex maps are (Jaffray et al., IJROBP 53:1337, 2002). A whole turn blurs; part
-        of a turn shifts as well.
+        with the gantry angle as flex maps are (Jaffray et al., IJROBP 53:1337, 2002). A whole turn blurs;
+        part of a turn shifts as well.
     origin_mm
         Where the images' coordinates have the isocentre, daily LPS: never (0, 0, 0) by right.
     arc_deg, start_deg
@@ -175,12 +185,12 @@ class ImagingSettings:
         if self.model not in IMAGE_MODELS:
             msg = f"unknown imaging model '{self.model}': choose one of {', '.join(IMAGE_MODELS)}"
             raise InputError(msg)
-        _require_vector(self, "isocentre_offset_mm", 3, 50.0)
-        _require_vector(self, "origin_mm", 3, 1000.0)
-        _require(self, -20.0, 20.0, "sag_mm")
-        _require(self, 180.0, 720.0, "arc_deg")
-        _require(self, -360.0, 360.0, "start_deg")
-        _require(self, 1, 1000, "moments")
+        require_each("isocentre_offset_mm", self.isocentre_offset_mm, -50.0, 50.0)
+        require_each("origin_mm", self.origin_mm, -1000.0, 1000.0)
+        require("sag_mm", self.sag_mm, -20.0, 20.0)
+        require("arc_deg", self.arc_deg, 180.0, 360.0)
+        require("start_deg", self.start_deg, -180.0, 180.0)
+        require("moments", self.moments, 1, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +221,13 @@ class StereoSettings:
     isocentre_offset_mm: Axis3 = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        _require_positive(self, "source_axis_mm", "pixel_spacing_mm")
-        _require(self, -80.0, 80.0, "tilt_deg")
-        _require(self, 1.05 * self.source_axis_mm, None, "source_detector_mm")
-        _require_vector(self, "source_angles_deg", 2, 360.0)
-        _require_vector(self, "isocentre_offset_mm", 3, 50.0)
-        if len(self.size) != 2 or min(self.size) < 8:
-            msg = f"size must be at least 8 columns and rows, not {self.size}"
-            raise InputError(msg)
+        require("source_axis_mm", self.source_axis_mm, 500.0, 10_000.0)
+        require("source_detector_mm", self.source_detector_mm, 1.05 * self.source_axis_mm, 20_000.0)
+        require("pixel_spacing_mm", self.pixel_spacing_mm, 0.05, 10.0)
+        require("tilt_deg", self.tilt_deg, -80.0, 80.0)
+        require_each("source_angles_deg", (*self.source_angles_deg, 0.0), -360.0, 360.0)
+        require_each("isocentre_offset_mm", self.isocentre_offset_mm, -50.0, 50.0)
+        require_each("size", (*self.size, 8), 8, 8192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +249,7 @@ class RoomSettings:
     beam: BeamSettings = field(default_factory=BeamSettings)
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
     stereo: StereoSettings = field(default_factory=StereoSettings)
-    planned_pose: TableTopPose = TableTopPose(0.0, 850.0, -120.0)
+    planned_pose: TableTopPose = PLANNED_POSE
     patient_position: PatientPosition = PatientPosition.HFS
 
     def __post_init__(self) -> None:
@@ -275,28 +284,3 @@ class RoomSettings:
             beam=BeamSettings(on_delay=nothing, hold_delay=nothing),
             imaging=ImagingSettings(image=DailySettings.exact(), delay=nothing, reconstruction_delay=nothing),
         )
-
-
-def _require(settings: object, least: float, most: float | None, *names: str) -> None:
-    """Refuse values outside [least, most]."""
-    for name in names:
-        value = getattr(settings, name)
-        if not (np.isfinite(value) and value >= least and (most is None or value <= most)):
-            limits = f"{least:g} or more" if most is None else f"from {least:g} to {most:g}"
-            msg = f"{name} must be {limits}, not {value}"
-            raise InputError(msg)
-
-
-def _require_positive(settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not (np.isfinite(value) and value > 0.0):
-            msg = f"{name} must be positive, not {value}"
-            raise InputError(msg)
-
-
-def _require_vector(settings: object, name: str, length: int, most: float) -> None:
-    values: Sequence[float] = getattr(settings, name)
-    if len(values) != length or not all(np.isfinite(v) and abs(v) <= most for v in values):
-        msg = f"{name} must be {length} numbers within ±{most:g}, not {values}"
-        raise InputError(msg)

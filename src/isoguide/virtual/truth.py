@@ -70,11 +70,11 @@ class RoomTruth:
         clock: VirtualClock,
         patient_position: PatientPosition,
     ) -> None:
-        self._patient = patient
-        self._day = day
+        self.patient = patient
+        self.day = day
+        self.patient_position = patient_position
         self._couch = couch
         self._clock = clock
-        self._position = patient_position
         self._set_up = couch.fixed_from_table_top(0.0)
         self._target_mm = _points_of_target(patient)
 
@@ -86,34 +86,35 @@ class RoomTruth:
     @property
     def wanted(self) -> RigidTransform:
         """Fixed from planning as the plan wants it."""
-        return fixed_from_planning(self._position, self._patient.isocentre_mm)
+        return fixed_from_planning(self.patient_position, self.patient.isocentre_mm)
 
     def fixed_from_planning(self, seconds: float | None = None) -> RigidTransform:
         """Return the rigid part of where the patient is, now or at a second of the room."""
         at_s = self._clock.seconds if seconds is None else seconds
         # The machine isocentre cancels: any point will do for the daily frame in between.
         daily_mm = np.zeros(3)
-        moment = self._day.moment(at_s)
+        moment = self.day.moment(at_s)
         daily_from_planning = moment.displacement.planning_from_daily(
-            isocentre_mm=self._patient.isocentre_mm, machine_isocentre_mm=daily_mm
+            isocentre_mm=self.patient.isocentre_mm, machine_isocentre_mm=daily_mm
         ).inverse()
-        as_set_up = fixed_from_daily(self._position, daily_mm) @ daily_from_planning
+        as_set_up = fixed_from_daily(self.patient_position, daily_mm) @ daily_from_planning
         driven = self._couch.fixed_from_table_top(at_s) @ self._set_up.inverse()
         return driven @ as_set_up
 
     def positions_mm(self, points_mm: Array, seconds: float | None = None) -> Array:
         """Return where tissue of planning positions (n, 3) is, IEC fixed (n, 3) mm."""
         at_s = self._clock.seconds if seconds is None else seconds
-        return self.fixed_from_planning(at_s).apply(self._day.moment(at_s).moved(points_mm))
+        return self.fixed_from_planning(at_s).apply(self.day.moment(at_s).moved(points_mm))
 
     def displacement_mm(self, points_mm: Array, seconds: float | None = None) -> Array:
-        """Return where tissue of planning positions (n, 3) is minus where it should be, IEC fixed (n, 3) mm."""
+        """Return where tissue of planning positions (n, 3) is minus where it should be, IEC fixed (n, 3)."""
         return self.positions_mm(points_mm, seconds) - self.wanted.apply(np.atleast_2d(points_mm))
 
     def set_up_error(self, seconds: float = 0.0) -> CouchCorrection:
         """Return the correction that would undo the patient's rigid displacement exactly.
 
-        Six numbers in the convention of the couch correction: a patient 5 mm too far to +X has a lateral of -5.
+        Six numbers in the convention of the couch correction: a patient 5 mm too far to +X has a lateral of
+        -5 mm.
         """
         return CouchCorrection.from_transform(self.wanted @ self.fixed_from_planning(seconds).inverse())
 
