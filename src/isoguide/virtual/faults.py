@@ -23,10 +23,8 @@ FaultName = Literal[
     "beam-drops",
 ]
 Device = Literal["imager", "couch", "beam"]
-Moment = Literal["any", "beam on"]
+Moment = Literal["before beam", "beam on"]
 
-EVERY_TIME: Final = 1000
-"""A fault with so many ``times`` strikes always; those of the lasting kind do so by themselves."""
 STOPS_AFTER: Final = 0.5
 """Share of the way that a couch makes which stops short, where the fault does not say."""
 WRONG_BY_MM: Final = 5.0
@@ -49,8 +47,6 @@ class FaultKind:
     ends_in_once, ends_in_always
         Where the fraction may end (with the default limits) when it strikes once, and when it strikes every
         time.
-    lasts
-        True when it stays for the rest of the fraction unless told otherwise; False when it strikes once.
     sizes
         Lowest and highest ``size``; None where the fault has none.
     """
@@ -59,7 +55,6 @@ class FaultKind:
     expected: str
     ends_in_once: frozenset[State]
     ends_in_always: frozenset[State] = _STOPPED
-    lasts: bool = False
     sizes: tuple[float, float] | None = None
 
 
@@ -95,14 +90,12 @@ FAULTS: Final[Mapping[str, FaultKind]] = MappingProxyType(
             happens="from a movement on the lateral scale is off (size in mm), the couch is not",
             expected="the read-back differs from the order: no beam",
             ends_in_once=_STOPPED,
-            lasts=True,
             sizes=(-100.0, 100.0),
         ),
         "link-broken": FaultKind(
-            happens="from a call on a device does not answer: imager, couch or beam",
+            happens="a device does not answer: imager, couch or beam",
             expected="no beam, or a beam that is held; one that cannot be held falls silent by its heartbeat",
-            ends_in_once=_STOPPED,
-            lasts=True,
+            ends_in_once=_CLOSED | _STOPPED,
         ),
         "beam-drops": FaultKind(
             happens="the machine turns its beam off by itself before all is delivered",
@@ -129,12 +122,12 @@ class Fault:
         that goes somewhere) or question about a beam that is on; for "link-broken" at which call of the
         device.
     times
-        How often in a row; when left out, once, or for the rest of the fraction where the fault is of the
-        lasting kind. :data:`EVERY_TIME` is always.
+        How often in a row; None is every time from then on.
     device
         Which link breaks: "imager", "couch" or "beam"; for "link-broken" only.
     moment
-        "beam on": occurrence counts from the first call with the beam on; for "link-broken" only.
+        "before beam": occurrence counts from the beginning; "beam on": from the first call with the beam on,
+        for "link-broken" only.
     size
         How large it is; see :data:`FAULTS`.
 
@@ -147,9 +140,9 @@ class Fault:
     name: FaultName
     fraction: int = 1
     occurrence: int = 1
-    times: int | None = None
+    times: int | None = 1
     device: Device | None = None
-    moment: Moment = "any"
+    moment: Moment = "before beam"
     size: float | None = None
 
     def __post_init__(self) -> None:
@@ -170,7 +163,7 @@ class Fault:
             known = ", ".join(get_args(Device))
             msg = f"the fault 'link-broken' needs a device, one of {known}, not {self.device!r}"
             raise InputError(msg)
-        if not is_link and (self.device is not None or self.moment != "any"):
+        if not is_link and (self.device is not None or self.moment != "before beam"):
             msg = f"the fault '{self.name}' has neither device nor moment: leave them out"
             raise InputError(msg)
         if self.moment not in get_args(Moment):
@@ -193,17 +186,16 @@ class Fault:
             msg = f"size of the fault '{self.name}' must be from {low:g} to {high:g}, not {self.size}"
             raise InputError(msg)
 
-    @property
-    def last(self) -> int:
-        """The last occurrence that it strikes."""
-        times = self.times or (EVERY_TIME if FAULTS[self.name].lasts else 1)
-        return self.occurrence + times - 1
+    def strikes_at(self, occurrence: int) -> bool:
+        """Tell whether it strikes at this exposure, movement, question or call, counted from 1."""
+        past = occurrence - self.occurrence
+        return past >= 0 and (self.times is None or past < self.times)
 
     @property
     def ends_in(self) -> frozenset[State]:
         """The states in which the fraction may end, with the default limits."""
         kind = FAULTS[self.name]
-        return kind.ends_in_always if self.last >= EVERY_TIME else kind.ends_in_once
+        return kind.ends_in_always if self.times is None else kind.ends_in_once
 
     @property
     def describe(self) -> str:
@@ -237,6 +229,6 @@ class FaultWatch:
             if fault.moment == "beam on" and not self._calls[n] and not self.beam_is_on():
                 continue
             self._calls[n] += 1
-            if fault.occurrence <= self._calls[n] <= fault.last:
+            if fault.strikes_at(self._calls[n]):
                 found = fault
         return found
