@@ -22,6 +22,11 @@ def head_neck() -> Phantom:
     return build_phantom("head-neck", 1, COARSE_MM)
 
 
-@pytest.fixture(scope="session", params=["pelvis", "thorax", "head-neck"])
+@pytest.fixture(scope="session")
+def abdomen() -> Phantom:
+    return build_phantom("abdomen", 1, COARSE_MM)
+
+
+@pytest.fixture(scope="session", params=["pelvis", "thorax", "head-neck", "abdomen"])
 def phantom(request: pytest.FixtureRequest) -> Phantom:
     return request.getfixturevalue(request.param.replace("-", "_"))

@@ -74,7 +74,9 @@ def test_left_and_right_differ(phantom: Phantom):
     assert np.mean(np.abs(left - right) > 100.0) > 0.03
 
 
-@pytest.mark.parametrize(("site", "expected"), [("thorax", 11), ("head_neck", 8), ("pelvis", 5)])
+@pytest.mark.parametrize(
+    ("site", "expected"), [("thorax", 11), ("head_neck", 8), ("pelvis", 5), ("abdomen", 9)]
+)
 def test_the_spine_shows_its_vertebrae_where_it_says(site, expected, request):
     phantom = request.getfixturevalue(site)
     assert len(phantom.vertebrae) >= expected
@@ -120,7 +122,9 @@ def test_the_same_seed_gives_the_same_patient_and_another_seed_another():
 
 
 def test_an_unknown_site_and_an_unknown_structure_are_refused(pelvis: Phantom):
-    with pytest.raises(InputError, match="unknown site 'knee': choose one of pelvis, thorax, head-neck"):
+    with pytest.raises(
+        InputError, match="unknown site 'knee': choose one of pelvis, thorax, head-neck, abdomen"
+    ):
         build_phantom("knee")  # type: ignore[arg-type]  # that is the point
     with pytest.raises(InputError, match="no structure 'Spleen'; it has BODY, PTV"):
         pelvis.structure("Spleen")

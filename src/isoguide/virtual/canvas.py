@@ -177,6 +177,12 @@ class Canvas:
             position = goal - (np.array([axis[k, j, i] for axis in self._xyz]) - voxel)
         return position
 
+    def bones(self) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+        """Return the labels of the bones that show on the canvas, numbered from 1, and their names."""
+        seen = np.bincount(self.bone_labels.ravel(), minlength=len(self.bone_names) + 1)[1:] > 0
+        numbers = np.concatenate([[0], np.cumsum(seen) * seen]).astype(np.uint8)
+        return numbers[self.bone_labels], tuple(np.array(self.bone_names)[seen].tolist())
+
     def label(self, part: Part, name: str) -> None:
         """Say that a solid is a piece of the rigid bone of this name."""
         if name not in self.bone_names:

@@ -6,7 +6,8 @@ import numpy as np
 
 from isoguide.geometry.frames import Array
 from isoguide.virtual import shapes, spine
-from isoguide.virtual.canvas import Canvas, Part, Stencil
+from isoguide.virtual.bowel import small_bowel_loop
+from isoguide.virtual.canvas import Canvas, Part
 from isoguide.virtual.outline import Outline
 from isoguide.virtual.rendering import Drawing, Outlined
 from isoguide.virtual.shapes import SIDES, Coordinates, Floats, Triple
@@ -26,6 +27,9 @@ TRUNK = Outline(
 COUCH_Y_MM = 112.0
 SACRUM = ((0.0, 52.0, 74.0), (0.0, 68.0, 50.0), (0.0, 80.0, 27.0), (0.0, 86.0, 6.0), (0.0, 84.0, -13.0))
 """Centres of S1 to S5."""
+LOOPS_START = ((-80.0, -74.0, 75.0), (80.0, -14.0, 265.0))
+LOOPS_STAY = ((-92.0, -78.0, 58.0), (92.0, 0.0, 278.0))
+"""Where loops of small bowel begin and where they stay: two corners each."""
 SEEDS: tuple[Triple, ...] = ((11.0, -6.0, 8.0), (-11.0, 1.0, 9.0), (-9.0, -6.0, -12.0), (12.0, 1.0, -10.0))
 """Where seeds are implanted into the prostate: at the base and at the apex, on both sides."""
 
@@ -123,7 +127,7 @@ def _bowel(canvas: Canvas, cavity: Part) -> None:
     """Paint loops of small bowel in the upper cavity and the colon at its sides, some with gas."""
     inside = canvas.stencil(cavity)
     for _ in range(18):
-        _loop(canvas, inside)
+        small_bowel_loop(canvas, inside, LOOPS_START, LOOPS_STAY)
     rng = canvas.rng
     for side, start in ((1.0, 130.0), (-1.0, 70.0)):
         z = start
@@ -136,26 +140,6 @@ def _bowel(canvas: Canvas, cavity: Part) -> None:
                 gas = canvas.ellipsoid((side * 101.0, -10.0, z), (12.0, 9.0, 9.0))
                 canvas.paint(gas, -940.0, inside)
             z += 19.0
-
-
-def _loop(canvas: Canvas, inside: Stencil) -> None:
-    rng = canvas.rng
-    point = np.array([rng.uniform(-80, 80), rng.uniform(-74, -14), rng.uniform(75, 265)])
-    heading = rng.standard_normal(3)
-    points, radii = [], []
-    for _ in range(7):
-        points.append((float(point[0]), float(point[1]), float(point[2])))
-        radii.append(float(rng.uniform(9.0, 14.0)))
-        heading = heading / np.linalg.norm(heading) + 0.9 * rng.standard_normal(3) * (1.0, 0.8, 0.8)
-        point = np.clip(point + 20.0 * heading / np.linalg.norm(heading), (-92, -78, 58), (92, 0, 278))
-    content = float(rng.uniform(2.0, 45.0))
-    loop = canvas.chain(points, radii)
-    canvas.paint(loop.grown(1.2), -90.0, inside)
-    canvas.paint(loop, 40.0, inside)
-    canvas.paint(loop.grown(-2.5), content, inside)
-    for x, y, z in points[::3]:
-        if rng.uniform() < 0.3:
-            canvas.paint(canvas.ellipsoid((x, y - 3.0, z), (7.0, 5.0, 9.0)), -950.0, inside)
 
 
 def _organs(canvas: Canvas) -> tuple[Part, Part, Part]:

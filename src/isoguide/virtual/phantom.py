@@ -13,7 +13,7 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.plan import Fiducial, SkinMark
-from isoguide.virtual import head_neck, pelvis, thorax
+from isoguide.virtual import abdomen, head_neck, pelvis, thorax
 from isoguide.virtual.canvas import Canvas
 from isoguide.virtual.contours import closed_contours
 from isoguide.virtual.markers import implant_seeds, skin_marks
@@ -21,7 +21,7 @@ from isoguide.virtual.rendering import Drawing, finished, scanned
 from isoguide.virtual.shapes import Triple
 from isoguide.virtual.tissue import restore_skin
 
-Site = Literal["pelvis", "thorax", "head-neck"]
+Site = Literal["pelvis", "thorax", "head-neck", "abdomen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ REGIONS: Final[dict[str, _Region]] = {
     "pelvis": _Region(1, (-188.0, -118.0, -100.0), (188.0, 150.0, 266.0), pelvis.draw),
     "thorax": _Region(2, (-188.0, -118.0, -150.0), (188.0, 150.0, 150.0), thorax.draw),
     "head-neck": _Region(0, (-144.0, -126.0, -158.0), (144.0, 146.0, 172.0), head_neck.draw),
+    "abdomen": _Region(3, (-188.0, -118.0, -288.0), (188.0, 150.0, 6.0), abdomen.draw),
 }
 
 
@@ -137,7 +138,7 @@ def build_phantom(
     Parameters
     ----------
     site
-        "pelvis", "thorax" or "head-neck".
+        "pelvis", "thorax", "head-neck" or "abdomen".
     seed
         Every number makes another patient; the same number makes the same one.
     spacing_mm
@@ -179,6 +180,7 @@ def build_phantom(
     marks = skin_marks(drawing.outlines[0].part.distance, grid, isocentre_mm)
     anatomy = finished(canvas, spacing_mm, rng)
     ct = scanned(anatomy, drawing, canvas.axes, rng)
+    bone_labels, bone_names = canvas.bones()
     name = f"virtual {site} patient {seed}"
     places = (VertebraPlace(v.level, placed(v.centre)) for v in drawing.vertebrae)
     return Phantom(
@@ -190,8 +192,8 @@ def build_phantom(
         name=name,
         fiducials=fiducials,
         marks=marks,
-        bone_labels=canvas.bone_labels,
-        bone_names=tuple(canvas.bone_names),
+        bone_labels=bone_labels,
+        bone_names=bone_names,
         site=site,
     )
 
