@@ -10,6 +10,7 @@ from isoguide.dicom.daily_set import (
 )
 from isoguide.dicom.description import Finding, describe_contents
 from isoguide.dicom.identity import PatientIdentity, StudyContext
+from isoguide.dicom.marked_points import MarkedPoints, marked_points, point_structures
 from isoguide.dicom.modules import ReferencedSeries, SeriesUids, WrittenObject, WrittenSeries
 from isoguide.dicom.planning_set import PlanningSet, load_planning_set
 from isoguide.dicom.position_report import AxisUncertainty, PositionReport
@@ -35,6 +36,7 @@ __all__ = [
     "FoundSeries",
     "ImageSeries",
     "IsocentreEvidence",
+    "MarkedPoints",
     "PatientIdentity",
     "PlanDetails",
     "PlanningSet",
@@ -58,6 +60,8 @@ __all__ = [
     "load_daily_set",
     "load_planning_set",
     "machine_isocentre",
+    "marked_points",
+    "point_structures",
     "read_ct_series",
     "read_dose",
     "read_plan",

@@ -14,8 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from pydicom.charset import default_encoding
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
+from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
@@ -78,6 +81,23 @@ def decimal_string(value: float) -> str:
 def decimal_strings(values: Sequence[float]) -> list[str]:
     """Write several numbers as decimal strings, see :func:`decimal_string`."""
     return [decimal_string(value) for value in values]
+
+
+def set_many_decimals(item: Dataset, keyword: str, values: Sequence[float]) -> None:
+    """Set an attribute of type DS of a new, unnamed item to many numbers, see :func:`decimal_strings`.
+
+    pydicom checks and wraps every number it is given, seconds for the vertices of a structure set: here it
+    gets the bytes as they go to the file, and is told that the item has them in the file's encoding.
+    """
+    text = "\\".join(decimal_strings(values))
+    content = (text + " " * (len(text) % 2)).encode("ascii")
+    tag = Tag(keyword)
+    item[tag] = RawDataElement(
+        tag, "DS", len(content), content, 0, is_implicit_VR=False, is_little_endian=True
+    )
+    item.set_original_encoding(
+        is_implicit_vr=False, is_little_endian=True, character_encoding=default_encoding
+    )
 
 
 def shortened(text: str, length: int) -> str:

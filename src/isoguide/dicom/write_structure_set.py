@@ -23,7 +23,7 @@ from isoguide.dicom.modules import (
     sop_reference,
     time_text,
 )
-from isoguide.dicom.part10 import decimal_strings, derived_uid, save_dataset, shortened
+from isoguide.dicom.part10 import derived_uid, save_dataset, set_many_decimals, shortened
 from isoguide.dicom.write_ct import EXAMPLE_TIME
 from isoguide.errors import OutputError
 from isoguide.images.structure import Contour, Structure
@@ -148,7 +148,7 @@ def _contour(contour: Contour, number: int) -> Dataset:
     item.ContourNumber = number
     item.ContourGeometricType = contour.kind
     item.NumberOfContourPoints = len(contour.xyz_mm)
-    item.ContourData = decimal_strings(contour.xyz_mm.ravel().tolist())
+    set_many_decimals(item, "ContourData", contour.xyz_mm.ravel().tolist())
     return item
 
 

@@ -1,5 +1,7 @@
 """The virtual patient as the DICOM files a clinic would export: its simulation, the images of each day."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -9,20 +11,140 @@ import numpy as np
 from isoguide.dicom import (
     CtAcquisition,
     PatientIdentity,
+    PlanDetails,
+    RespiratoryPhase,
     SeriesUids,
     StructureSetDetails,
+    WrittenObject,
     WrittenSeries,
+    point_structures,
     write_ct_series,
+    write_plan,
     write_structure_set,
 )
-from isoguide.geometry.frames import DAILY, Array
+from isoguide.errors import OutputError
+from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.images.structure import Contour, Structure
 from isoguide.images.volume import Volume
-from isoguide.plan import PatientPosition
+from isoguide.plan import PatientPosition, Plan
+from isoguide.progress import Progress, part_of, silent
+from isoguide.virtual import Phantom
+from isoguide.virtual.treatment_plan import PlanSettings, treatment_plan
 
 ISOCENTRE_POINT: Final = "AcqIsocenter"
+"""A name under which in-room structure sets carry the machine isocentre."""
+PLANNED_AT: Final = datetime(2026, 3, 2, 9, 30)
 TREATED_AT: Final = datetime(2026, 3, 16, 8, 12)
-"""When a day's image was taken unless stated: a fixed moment keeps examples identical from run to run."""
+"""When planning CT and a day's image were taken unless stated: fixed moments keep examples identical."""
+BODY_PARTS: Final = {"pelvis": "PELVIS", "thorax": "CHEST", "head-neck": "HEADNECK", "abdomen": "ABDOMEN"}
+"""Defined terms of BodyPartExamined (PS3.16 Annex L)."""
+FIRST_PHASE_SERIES: Final = 10
+"""Series numbers below are those of planning CT, structures and plan."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SimulationSession:
+    """What a simulation session wrote.
+
+    Parameters
+    ----------
+    planning, phases
+        The planning CT, and the phases of the 4DCT in the order of the breathing cycle.
+    structures, plan_file
+        The structure set and the plan.
+    plan
+        The plan as it is in its file.
+    """
+
+    planning: WrittenSeries
+    structures: WrittenObject
+    plan_file: WrittenObject
+    plan: Plan
+    phases: tuple[WrittenSeries, ...] = ()
+
+
+def write_simulation_session(
+    folder: Path,
+    phantom: Phantom,
+    *,
+    patient: PatientIdentity,
+    seed: str,
+    phases: Sequence[Volume] = (),
+    plan_settings: PlanSettings | None = None,
+    progress: Progress = silent,
+) -> SimulationSession:
+    """Write planning CT, structure set, plan and 4DCT of a virtual patient, head first supine.
+
+    Everything is in one study and one frame of reference. The structure set holds the drawn structures, and
+    as points the markers in the patient, the marks on the skin and the isocentre.
+
+    Parameters
+    ----------
+    folder
+        Gets ``CT_0001.dcm`` ..., ``RS.dcm``, ``RP.dcm`` and the phases as ``4DCT/00``, ``4DCT/10`` ...; made
+        when absent.
+    phantom
+        The patient.
+    patient, seed
+        Whose; the same seed gives the same UIDs, so another patient needs another seed.
+    phases
+        The 4DCT, one volume per phase in the frame PLANNING, evenly spread over the breathing cycle from end
+        of inspiration on.
+    plan_settings
+        How the patient is treated; what is usual at the site when None.
+    progress
+        Told after every slice.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If the patient has no target.
+    GeometryError
+        If the target is larger than the field of the machine.
+    OutputError
+        If the folder cannot be written, or a phase is not in the frame PLANNING.
+    """
+    _check_frames(phases)
+    plan = treatment_plan(phantom, plan_settings)
+    uids = SeriesUids.from_seed(f"{seed} planning")
+    acquisition = CtAcquisition(
+        acquired_at=PLANNED_AT,
+        description="Planning CT",
+        body_part=BODY_PARTS.get(phantom.site or "", ""),
+    )
+    share = 1.0 / (1 + len(phases))
+    planning = write_ct_series(
+        folder,
+        phantom.volume,
+        patient=patient,
+        patient_position=plan.patient_position,
+        uids=uids,
+        acquisition=acquisition,
+        progress=part_of(progress, 0.0, share),
+    )
+    structures = write_structure_set(
+        folder / "RS.dcm",
+        [*phantom.structures, *_points(phantom)],
+        image=planning,
+        details=StructureSetDetails(label=plan.label, created_at=PLANNED_AT),
+    )
+    plan = replace(
+        plan,
+        sop_instance_uid=SeriesUids.from_seed(f"{seed} plan").series,
+        frame_of_reference_uid=uids.frame_of_reference,
+        structure_set_uid=structures.sop_instance_uid,
+    )
+    plan_file = write_plan(
+        folder / "RP.dcm", plan, image=planning, details=PlanDetails(created_at=PLANNED_AT)
+    )
+    written = _write_phases(
+        folder / "4DCT",
+        phases,
+        planning,
+        replace(acquisition, study=planning.study),
+        part_of(progress, share, 1.0),
+    )
+    return SimulationSession(planning, structures, plan_file, plan, written)
 
 
 def write_daily_export(
@@ -73,3 +195,59 @@ def write_daily_export(
         details=StructureSetDetails(label="IN ROOM", created_at=acquired_at),
     )
     return image
+
+
+def _points(phantom: Phantom) -> tuple[Structure, ...]:
+    return point_structures(
+        max((one.number for one in phantom.structures), default=0) + 1,
+        fiducials=phantom.fiducials,
+        marks=phantom.marks,
+        isocentre_mm=phantom.isocentre_mm,
+    )
+
+
+def _check_frames(phases: Sequence[Volume]) -> None:
+    for index, phase in enumerate(phases):
+        if phase.grid.frame != PLANNING:
+            msg = (
+                f"phase {index} of the 4DCT is in the frame '{phase.grid.frame}', not in that of the "
+                "planning CT; give phases in planning coordinates"
+            )
+            raise OutputError(msg)
+
+
+def _write_phases(
+    folder: Path,
+    phases: Sequence[Volume],
+    planning: WrittenSeries,
+    acquisition: CtAcquisition,
+    progress: Progress,
+) -> tuple[WrittenSeries, ...]:
+    written = []
+    for index, phase in enumerate(phases):
+        percent = 100.0 * index / len(phases)
+        uids = SeriesUids.from_seed(f"{planning.series_instance_uid} phase {index}")
+        series = write_ct_series(
+            folder / f"{percent:02.0f}",
+            _whole_hounsfield_units(phase),
+            patient=planning.patient,
+            patient_position=PatientPosition.HFS,
+            uids=SeriesUids(planning.study_instance_uid, uids.series, planning.frame_of_reference_uid),
+            acquisition=replace(
+                acquisition,
+                description=f"4DCT {percent:.0f} %",
+                series_number=FIRST_PHASE_SERIES + index,
+                phase=RespiratoryPhase(percent, index, len(phases)),
+            ),
+            progress=part_of(progress, index / len(phases), (index + 1) / len(phases)),
+        )
+        written.append(series)
+    return tuple(written)
+
+
+def _whole_hounsfield_units(volume: Volume) -> Volume:
+    if volume.values.dtype == np.int16:
+        return volume
+    limits = np.iinfo(np.int16)
+    values = np.clip(np.rint(volume.values), limits.min, limits.max).astype(np.int16)
+    return replace(volume, values=values)
