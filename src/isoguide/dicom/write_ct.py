@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
+from pydicom.uid import UID, CTImageStorage
 
 from isoguide.dicom.identity import PatientIdentity, StudyContext
 from isoguide.dicom.modules import (
@@ -27,6 +27,7 @@ from isoguide.dicom.modules import (
 )
 from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset
 from isoguide.errors import OutputError
+from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
 
@@ -128,9 +129,11 @@ def write_ct_series(
     )
     staging = _staging_folder(folder)
     try:
+        dataset = _header(series, volume, stored, acquisition)
+        dataset.PatientPosition = str(patient_position)
         for k, path in enumerate(series.paths):
-            dataset = _slice(series, volume, stored, k, acquisition)
-            dataset.PatientPosition = str(patient_position)
+            _set_slice(dataset, series, volume.grid, k)
+            dataset.PixelData = stored.pixels[k].astype("<i2").tobytes()
             save_dataset(staging / path.name, dataset)
             progress((k + 1) / len(series.paths), "writing images")
         _move_all(staging, series.paths)
@@ -174,10 +177,9 @@ def _stored(volume: Volume) -> _Stored:
     return _Stored(np.clip(pixels, -32768, 32767).astype(np.int16), slope, intercept)
 
 
-def _slice(
-    series: WrittenSeries, volume: Volume, stored: _Stored, k: int, acquisition: CtAcquisition
-) -> Dataset:
-    dataset = new_dataset(series.sop_class_uid, series.instance_uids[k], created_at=acquisition.acquired_at)
+def _header(series: WrittenSeries, volume: Volume, stored: _Stored, acquisition: CtAcquisition) -> Dataset:
+    """Return what all files of the series have in common."""
+    dataset = new_dataset(series.sop_class_uid, series.instance_uids[0], created_at=acquisition.acquired_at)
     add_patient_and_study(dataset, series)
     add_series(
         dataset,
@@ -191,16 +193,23 @@ def _slice(
     )
     add_equipment(dataset, model=acquisition.model)
     add_frame_of_reference(dataset, series.frame_of_reference_uid)
-    _add_acquisition(dataset, k, acquisition)
+    _add_acquisition(dataset, acquisition)
     # An original CT is in Hounsfield units by definition (PS3.3 C.8.2.1.1.1); anything else was derived.
     dataset.ImageType = ["ORIGINAL" if volume.is_hounsfield else "DERIVED", "PRIMARY", "AXIAL"]
-    _add_plane(dataset, volume, k)
-    _add_pixels(dataset, volume, stored, k)
+    _add_plane(dataset, volume.grid)
+    _add_pixels(dataset, volume, stored)
     return dataset
 
 
-def _add_acquisition(dataset: Dataset, k: int, acquisition: CtAcquisition) -> None:
+def _set_slice(dataset: Dataset, series: WrittenSeries, grid: Grid, k: int) -> None:
+    dataset.file_meta.MediaStorageSOPInstanceUID = UID(series.instance_uids[k])
+    dataset.SOPInstanceUID = series.instance_uids[k]
     dataset.InstanceNumber = k + 1
+    position_mm = grid.origin_mm + k * float(grid.spacing_mm[2]) * grid.direction[:, 2]
+    dataset.ImagePositionPatient = decimal_strings(position_mm.tolist())
+
+
+def _add_acquisition(dataset: Dataset, acquisition: CtAcquisition) -> None:
     dataset.AcquisitionNumber = 1
     for kind in ("Series", "Acquisition", "Content"):
         setattr(dataset, f"{kind}Date", date_text(acquisition.acquired_at))
@@ -220,17 +229,14 @@ def _add_phase(dataset: Dataset, phase: RespiratoryPhase) -> None:
     dataset.NominalPercentageOfRespiratoryPhase = float(phase.percent)
 
 
-def _add_plane(dataset: Dataset, volume: Volume, k: int) -> None:
-    grid = volume.grid
+def _add_plane(dataset: Dataset, grid: Grid) -> None:
     column_mm, row_mm, slice_mm = (float(step) for step in grid.spacing_mm)
     dataset.PixelSpacing = decimal_strings([row_mm, column_mm])
     dataset.SliceThickness = decimal_string(slice_mm)
     dataset.ImageOrientationPatient = decimal_strings([*grid.direction[:, 0], *grid.direction[:, 1]])
-    position_mm = grid.origin_mm + k * slice_mm * grid.direction[:, 2]
-    dataset.ImagePositionPatient = decimal_strings(position_mm.tolist())
 
 
-def _add_pixels(dataset: Dataset, volume: Volume, stored: _Stored, k: int) -> None:
+def _add_pixels(dataset: Dataset, volume: Volume, stored: _Stored) -> None:
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.Rows, dataset.Columns = volume.grid.shape[1:]
@@ -241,4 +247,3 @@ def _add_pixels(dataset: Dataset, volume: Volume, stored: _Stored, k: int) -> No
     dataset.RescaleSlope = decimal_string(stored.slope)
     dataset.RescaleIntercept = decimal_string(stored.intercept)
     dataset.RescaleType = "HU" if volume.is_hounsfield else "US"
-    dataset.PixelData = stored.pixels[k].astype("<i2").tobytes()
