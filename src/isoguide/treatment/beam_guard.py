@@ -32,7 +32,7 @@ class BeamGuard:
 
     def __init__(self, beam: Beam, timeline: Timeline, limits: BeamLimits) -> None:
         self._beam, self._timeline, self._limits = beam, timeline, limits
-        self.may_be_on = False
+        self.may_be_on = self._was_used = False
         self.last: BeamStatus | None = None
         self._looked_at = self._grew_at = timeline.latest
 
@@ -49,8 +49,13 @@ class BeamGuard:
         DeviceError
             If it is on although nobody turned it on, or the machine's answer cannot be believed.
         """
-        self._looked_at = self._timeline.now()
-        status = self.look()
+        try:
+            self._looked_at = self._timeline.now()
+            status = self.look()
+        except Exception:
+            # Once the beam was used, not knowing is no better than knowing that it is on.
+            self.may_be_on |= self._was_used
+            raise
         if status.is_on:
             self.may_be_on = True
             msg = "the machine says that the beam is on, but it was not turned on by this fraction"
@@ -65,7 +70,7 @@ class BeamGuard:
         DeviceError
             If it does not come on, or the machine's answer cannot be believed. It may be on: hold it.
         """
-        self.may_be_on = True
+        self.may_be_on = self._was_used = True
         self._beam.turn_on()
         self._looked_at = self._grew_at = self._timeline.now()
         for _ in range(math.ceil(self._limits.start_s / self._limits.watch_period_s)):

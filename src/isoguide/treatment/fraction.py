@@ -49,8 +49,8 @@ class Fraction(Positioning):
     def turn_beam_on(self) -> State:
         """Turn the beam on for what is left of the meterset.
 
-        Answers "beam on"; "delivered" where nothing was left after a hold; "held" or "stopped" if the machine
-        did not do as it was told: :attr:`reason` says why.
+        Answers "beam on"; "held" or "stopped" if the machine did not do as it was told: :attr:`reason` says
+        why.
 
         Raises
         ------
@@ -59,7 +59,8 @@ class Fraction(Positioning):
         PositionError
             If the couch is not at the verified position any more: the position counts no longer.
         RefusedError
-            If the limits ask for an image of the corrected position and there is none.
+            If the limits ask for an image of the corrected position and there is none, or no meterset is left to
+            deliver.
         DeviceError
             If couch or machine do not answer.
         """
@@ -73,7 +74,9 @@ class Fraction(Positioning):
         return self._start_beam(Event.TURN_ON)
 
     def resume(self) -> State:
-        """Turn the beam on again after a short hold that was asked for. Answers like :meth:`turn_beam_on`.
+        """Turn the beam on again after a short hold that was asked for.
+
+        Answers like :meth:`turn_beam_on`, or "delivered" where the hold came at the very end.
 
         Raises
         ------
@@ -112,9 +115,11 @@ class Fraction(Positioning):
 
     def _start_beam(self, event: Event) -> State:
         status = self._require_beam_off()
-        if self._beam.is_complete:
-            # After a hold at the very end this closes the delivery; before any beam the table refuses it.
+        if self._beam.is_complete and event is Event.RESUME:
             return self._enter(Event.DELIVER, meterset_words(status))
+        if self._beam.is_complete:
+            msg = f"the machine has nothing to deliver ({meterset_words(status)}): load this fraction's beams"
+            raise RefusedError(msg)
         left_mu = status.planned_mu - status.delivered_mu
         self._enter(event, f"{left_mu:.1f} of {status.planned_mu:.1f} MU left")
         try:

@@ -6,6 +6,7 @@ they were not checked against a guideline.
 
 import math
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Literal
 
 from isoguide.errors import InputError
@@ -123,12 +124,14 @@ class BeamLimits:
 
     def __post_init__(self) -> None:
         _require_positive(self, *(item.name for item in fields(self)))
-        if self.watch_period_s >= self.heartbeat_s:
-            msg = (
-                f"watch_period_s ({self.watch_period_s:g}) must be shorter than heartbeat_s "
-                f"({self.heartbeat_s:g}), or every look comes too late"
-            )
-            raise InputError(msg)
+        ascending = ("watch_period_s", "heartbeat_s", "machine_heartbeat_s")
+        for shorter, longer in pairwise(ascending):
+            if getattr(self, shorter) >= getattr(self, longer):
+                msg = (
+                    f"{shorter} ({getattr(self, shorter):g}) must be shorter than {longer} "
+                    f"({getattr(self, longer):g}), or the beam is held when nothing is wrong"
+                )
+                raise InputError(msg)
 
 
 @dataclass(frozen=True, slots=True)
