@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from isoguide.errors import GeometryError
 from isoguide.kernels.chunks import run_chunked
 
 Float32 = NDArray[np.float32]
@@ -145,6 +146,9 @@ def _march(flat, packed, sizes, spacing, lines, out):  # type: ignore[no-untyped
             for n in range(3):
                 direction[n] = lines[line, 1, n] + pixel * lines[line, 2, n] - source[n]
                 length2 += (direction[n] * spacing[n]) ** 2
+            if length2 == 0.0:
+                out[:, line, pixel] = 0.0
+                continue
             axis = np.argmax(np.abs(direction))
             beside = 1 if axis == 0 else 0
             across = 1 if axis == 2 else 2
@@ -191,6 +195,11 @@ def march_rays(volume: Float32, spacing_mm: Float64, lines: Float64, pixels: int
     Returns
     -------
     (lines, pixels): value times mm between the source and the pixel.
+
+    Raises
+    ------
+    GeometryError
+        If a ray is not given by finite numbers.
     """
     return _march_all(volume.reshape(-1), np.empty(0, np.uint32), volume.shape, spacing_mm, lines, pixels)[0]
 
@@ -202,7 +211,7 @@ def march_rays_through_two(
 
     Their values are rounded to 1/65535 of the largest value of each.
 
-    Parameters as for :func:`march_rays`; returns (2, lines, pixels).
+    Parameters and errors as for :func:`march_rays`; returns (2, lines, pixels).
     """
     peaks = [float(volume.max()) for volume in (first, second)]
     scales = np.array([max(peak / STEPS_16, TINY) for peak in peaks], dtype=np.float32)
@@ -226,6 +235,9 @@ def _march_all(
     lines: Float64,
     pixels: int,
 ) -> Float32:
+    if not np.isfinite(lines).all():
+        msg = "a ray through the volume is not given by finite numbers; check source and detector"
+        raise GeometryError(msg)
     sizes = np.array(shape[::-1], dtype=np.int64)
     out = np.empty((2 if packed.size else 1, len(lines), pixels), dtype=np.float32)
 
