@@ -1,4 +1,4 @@
-"""A cone-beam scan: where source and panel stand for each projection, and the projections of a moving patient.
+"""A cone-beam scan: where source and panel stand for each projection, and what a moving patient projects.
 
 Distances and panel are those of a gantry-mounted kV imager (SAD 1000 mm, SID 1500 mm, panel 397 mm × 298 mm:
 K. Srinivasan, M. Mohammadi, J. Shepherd, Rep. Pract. Oncol. Radiother. 19:195, 2014). Pixels are binned and
@@ -38,8 +38,8 @@ class ConeBeamScan:
     name
         What the protocol is called.
     start_deg, arc_deg
-        Where the source starts on the gantry circle (0° above, 90° at +X) and how far it turns, clockwise seen
-        by an observer who faces the gantry; a negative arc turns the other way.
+        Where the source starts on the gantry circle (0° above, 90° at +X) and how far it turns, clockwise
+        seen by an observer who faces the gantry; a negative arc turns the other way.
     count
         Projections, evenly over the arc, each in the middle of its share.
     duration_s
@@ -79,8 +79,8 @@ class ConeBeamScan:
     def __post_init__(self) -> None:
         if self.count < 1 or not self.duration_s > 0.0 or not 0.0 < abs(self.arc_deg) <= 360.0:
             msg = (
-                f"a scan needs projections, a duration and an arc of at most 360°, not {self.count} projections "
-                f"in {self.duration_s:g} s over {self.arc_deg:g}°"
+                f"a scan needs projections, a duration and an arc of at most 360°, not {self.count} "
+                f"projections in {self.duration_s:g} s over {self.arc_deg:g}°"
             )
             raise InputError(msg)
 
@@ -161,7 +161,7 @@ def acquire_projections(
     Raises
     ------
     GeometryError
-        If the true views are not as many, of another frame or detector, or the anatomy does not come in FIXED.
+        If the true views are not as many, or of another frame or detector.
     """
     views = scan.views()
     exposed = _checked(views if true_views is None else tuple(true_views), views)

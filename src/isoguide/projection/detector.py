@@ -1,7 +1,7 @@
 """From thicknesses of water and bone to what an imager hands to reconstruction.
 
-Signal of a polyenergetic beam behind a bow-tie filter, scatter, quantum and electronic noise, glare and lag of
-the detector; then the corrections of the imager: flat field, scatter, logarithm, beam hardening of water.
+Signal of a polyenergetic beam behind a bow-tie filter, scatter, quantum and electronic noise, glare and lag
+of the detector; then the corrections of the imager: flat field, scatter, logarithm, beam hardening of water.
 Signals are shares of the open beam on the central axis without bow-tie filter.
 """
 
@@ -102,7 +102,7 @@ def bow_tie_transmission(view: XrayView, spectrum: Spectrum, radius_mm: float) -
     ratio = float((share @ spectrum.per_mm("water")) / (share @ spectrum.per_mm("aluminium")))
     filter_mm = np.minimum(missing_mm * ratio, LARGEST_BOW_TIE_MM)
     through = np.exp(-np.multiply.outer(spectrum.per_mm("aluminium"), filter_mm))
-    return np.asarray(share[:, None] * through)
+    return np.asarray(share[:, None] * through, dtype=np.float64)
 
 
 def primary_signal(thickness_mm: Float32, spectrum: Spectrum, open_beam: Array) -> Float32:
@@ -121,9 +121,10 @@ def primary_signal(thickness_mm: Float32, spectrum: Spectrum, open_beam: Array) 
 def scatter(primary: Float32, flat: Float32, coarse_mm: Array, physics: ImagingPhysics) -> Float32:
     """Return the scattered signal, like ``primary``: first-order sources, spread widely.
 
-    Each ray scatters in proportion to what it loses once and what is left of it, ``P ln(I0/P)`` (B. Ohnesorge,
-    T. Flohr, K. Klingenbeck-Regn, Eur. Radiol. 9:563, 1999), here with a Gaussian spread; the scale is such
-    that scatter over primary in the shadow of the patient is, on average, what ``physics`` says.
+    Each ray scatters in proportion to what it loses once and what is left of it, ``P ln(I0/P)``
+    (B. Ohnesorge, T. Flohr, K. Klingenbeck-Regn, Eur. Radiol. 9:563, 1999), here with a Gaussian spread; the
+    scale is such that scatter over primary in the shadow of the patient is, on average, what ``physics``
+    says.
     """
     coarse, coarse_flat = _coarse(primary), _coarse(np.broadcast_to(flat, primary.shape[1:])[None])
     sources = coarse * np.log(np.maximum(coarse_flat / np.maximum(coarse, DARKEST), 1.0))

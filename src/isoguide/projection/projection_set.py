@@ -54,7 +54,8 @@ class ProjectionSet:
             for view in self.views
         )
         if not alike or values.shape != (len(self.views), *first.size[::-1]):
-            msg = f"the projections {values.shape} of {what} do not fit its {len(self.views)} views in '{FIXED}'"
+            views = f"{len(self.views)} views in '{FIXED}'"
+            msg = f"the projections {values.shape} of {what} do not fit its {views}"
             raise GeometryError(msg)
         if values.dtype != np.float32 or not np.isfinite(values).all():
             msg = f"the projections of {what} must be finite float32 values"

@@ -14,11 +14,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from isoguide.errors import GeometryError, MissingEvidenceError
+from isoguide.errors import GeometryError, InputError, MissingEvidenceError
 from isoguide.geometry.frames import FIXED, Array
 from isoguide.geometry.xray_view import XrayView
 
 INSTALL: Final = "pip install 'isoguide[reconstruction]'"
+_PARTS: Final = (
+    "rtkDisplacedDetectorImageFilter",
+    "rtkParkerShortScanImageFilter",
+    "rtkFDKWeightProjectionFilter",
+    "rtkFFTRampImageFilter",
+)
 _FFT: Final = "itkVnlFFTImageFilterInitFactory"
 
 
@@ -50,12 +56,7 @@ def prepare_rtk() -> None:
     MissingEvidenceError
         If RTK is not installed.
     """
-    for name in (
-        "rtkFDKConeBeamReconstructionFilter",
-        "rtkDisplacedDetectorImageFilter",
-        "rtkParkerShortScanImageFilter",
-        "itkPyBuffer",
-    ):
+    for name in (*_PARTS, "itkPyBuffer"):
         rtk_part(name)
     # The Fourier transform of the ramp filter comes from a factory that ITK registers only when all of it is
     # imported.
@@ -63,14 +64,37 @@ def prepare_rtk() -> None:
 
 
 def rtk_filter(name: str) -> Any:
-    """Return a new filter for three-dimensional float images."""
-    return getattr(rtk_part(name), f"{name}IF3").New()
+    """Return a new filter by its full name, such as ``rtkParkerShortScanImageFilterIF3``."""
+    part = next(part for part in _PARTS if name.startswith(part))
+    return getattr(rtk_part(part), name).New()
+
+
+def updated(source: Any, what: str) -> Any:
+    """Run a filter and return its image, cut from the pipeline.
+
+    Raises
+    ------
+    InputError
+        If RTK refuses, with its reason.
+    """
+    try:
+        source.Update()
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].removeprefix("ITK ERROR: ")
+        msg = f"RTK cannot use {what or 'the scan'}: {reason}"
+        raise InputError(msg) from error
+    image = source.GetOutput()
+    image.DisconnectPipeline()
+    return image
 
 
 def rtk_image(
     values: NDArray[np.float32], spacing_mm: Array, origin_mm: Array, direction: Array | None = None
 ) -> Any:
-    """Return an ITK image that shares the memory of ``values`` [k, j, i]; spacing and origin along i, j, k."""
+    """Return an ITK image that shares the memory of ``values`` [k, j, i]: keep them as long as the image lives.
+
+    Spacing and origin are along i, j, k.
+    """
     image = rtk_part("itkPyBuffer").itkPyBufferIF3.GetImageViewFromArray(values)
     image.SetSpacing([float(v) for v in spacing_mm])
     image.SetOrigin([float(v) for v in origin_mm])

@@ -1,7 +1,7 @@
 """X-ray spectra of a kV tube as a few energy bins, and how strongly materials attenuate them.
 
-Mass attenuation coefficients (with coherent scattering): J. H. Hubbell and S. M. Seltzer, Tables of X-Ray Mass
-Attenuation Coefficients, NISTIR 5632 (NIST Standard Reference Database 126, from XCOM), at the energies
+Mass attenuation coefficients (with coherent scattering): J. H. Hubbell and S. M. Seltzer, Tables of X-Ray
+Mass Attenuation Coefficients, NISTIR 5632 (NIST Standard Reference Database 126, from XCOM), at the energies
 listed; values between them are interpolated here, log against log. Densities are those of the same tables.
 The bremsstrahlung follows H. A. Kramers, Phil. Mag. 46:836 (1923); characteristic lines are left out.
 """
