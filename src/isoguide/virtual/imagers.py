@@ -59,11 +59,6 @@ class ImageModel(Protocol):
         ...
 
 
-def source_angles_deg(settings: ImagingSettings, count: int = 360) -> Array:
-    """Return where the kV source stands during a scan, (count,) degrees, evenly."""
-    return np.asarray(settings.start_deg + settings.arc_deg * (np.arange(count) + 0.5) / count)
-
-
 def imaging_offsets_mm(settings: ImagingSettings, source_deg: Array) -> Array:
     """Return where the imaging isocentre truly is for angles (n,) of the kV source, IEC fixed (n, 3) mm.
 
@@ -77,7 +72,7 @@ def imaging_offsets_mm(settings: ImagingSettings, source_deg: Array) -> Array:
 
 def scan_offset_mm(settings: ImagingSettings) -> Array:
     """Return where the isocentre of a whole scan truly is, IEC fixed (3,): its mean over the angles."""
-    return np.asarray(imaging_offsets_mm(settings, source_angles_deg(settings)).mean(axis=0))
+    return np.asarray(imaging_offsets_mm(settings, settings.protocol.source_deg).mean(axis=0))
 
 
 class ImageDomainModel:
@@ -129,7 +124,7 @@ def planning_from_daily_truth(truth: RoomTruth, settings: ImagingSettings, secon
 
 def _blurred_by_sag(settings: ImagingSettings) -> DailySettings:
     """Blur the image along z by what the sag varies during the scan."""
-    spread_mm = float(imaging_offsets_mm(settings, source_angles_deg(settings))[:, 1].std())
+    spread_mm = float(imaging_offsets_mm(settings, settings.protocol.source_deg)[:, 1].std())
     if spread_mm == 0.0:
         return settings.image
     in_plane_mm, along_mm = settings.image.blur_mm
@@ -202,10 +197,12 @@ class ConeBeamImager:
 
     def _expose(self) -> Scan:
         clock = self._link.clock
-        clock.wait(self._machine.turn_kv_source_to(self._settings.start_deg))
+        protocol = self._settings.protocol
+        clock.wait(self._machine.turn_kv_source_to(protocol.start_deg))
         self._link.wait_for(self._settings.delay)
         begin_s = clock.seconds
-        clock.wait(self._machine.turn_kv_source_by(self._settings.arc_deg))
+        self._machine.turn_kv_source_by(protocol.arc_deg)
+        clock.wait(protocol.duration_s)
         return Scan(begin_s, clock.seconds)
 
     def _image(self, model: ImageModel, scan: Scan, rng: np.random.Generator) -> DayImage:

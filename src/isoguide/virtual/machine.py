@@ -45,10 +45,9 @@ class Machine:
         """Turn the gantry until the kV source stands there; return how many seconds that takes."""
         return self.turn_gantry_to(source_deg - self.settings.kv_arm_deg)
 
-    def turn_kv_source_by(self, arc_deg: float) -> float:
-        """Turn the kV source through a scan; return how many seconds that takes."""
+    def turn_kv_source_by(self, arc_deg: float) -> None:
+        """Note that the kV source was turned through a scan, which has a speed of its own."""
         self._gantry_deg = wrap_deg(self._gantry_deg + arc_deg)
-        return abs(arc_deg) / self.settings.gantry_deg_s
 
     def turn_gantry_to(self, gantry_deg: float) -> float:
         """Turn the gantry; return how many seconds that takes."""

@@ -1,12 +1,14 @@
 """The virtual treatment room: a linac, a couch and an imager around one virtual patient on one day."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from zlib import crc32
 
 import numpy as np
 
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.radiograph import Radiograph
 from isoguide.plan import Plan
 from isoguide.treatment.ports import Room
 from isoguide.virtual.beam_drive import BeamDrive
@@ -15,9 +17,11 @@ from isoguide.virtual.couch_drive import CouchDrive
 from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.faults import Device, Fault, FaultWatch, faults_of_fraction
 from isoguide.virtual.imagers import ConeBeamImager, ImageDomainModel, ImageModel, planning_from_daily_truth
+from isoguide.virtual.kv_pair import arm_pair, stereo_pair
 from isoguide.virtual.machine import Machine, plan_delivery
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.phantom import Phantom, build_phantom
+from isoguide.virtual.physical_imager import PhysicalModel
 from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
 
@@ -78,7 +82,7 @@ class VirtualRoom:
         seed: int = 0,
         plan: Plan | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings = replace(settings, imaging=settings.imaging.for_site(patient.site))
         self.clock = VirtualClock(started_at)
         self.machine = Machine(settings.machine)
         root = np.random.default_rng([seed, day.number, crc32(patient.name.encode())])
@@ -93,13 +97,14 @@ class VirtualRoom:
         self.truth = RoomTruth(patient, day, self.couch, self.clock, settings.patient_position)
         imager = ConeBeamImager(
             link("imager"),
-            settings.imaging,
+            self.settings.imaging,
             machine=self.machine,
             couch=self.couch,
             patient_position=settings.patient_position,
             model=self._image_model(self.truth),
             stranger=self._stranger,
         )
+        self._rng = root.spawn(1)[0]
         self.room = Room(imager, self.couch, self.beam, self.clock)
 
     def planning_from_daily(self, seconds: float | None = None) -> RigidTransform:
@@ -110,8 +115,21 @@ class VirtualRoom:
         at_s = self.clock.seconds if seconds is None else seconds
         return planning_from_daily_truth(self.truth, self.settings.imaging, at_s)
 
+    def stereo_pair(self) -> tuple[Radiograph, Radiograph]:
+        """Expose the two room-mounted tubes now; line integrals with their nominal geometry."""
+        return stereo_pair(self.truth, self.settings.stereo, self.clock.seconds, self._rng)
+
+    def arm_pair(self, source_deg: tuple[float, float] = (0.0, 90.0)) -> tuple[Radiograph, Radiograph]:
+        """Turn the kV arm to two angles and expose at each; line integrals with their nominal geometry."""
+        seconds = []
+        for angle_deg in source_deg:
+            self.clock.wait(self.machine.turn_kv_source_to(angle_deg))
+            seconds.append(self.clock.seconds)
+        return arm_pair(self.truth, self.settings.imaging, source_deg, (seconds[0], seconds[1]), self._rng)
+
     def _image_model(self, truth: RoomTruth) -> ImageModel:
-        return ImageDomainModel(truth, self.settings.imaging)
+        imaging = self.settings.imaging
+        return (PhysicalModel if imaging.model == "physical" else ImageDomainModel)(truth, imaging)
 
     def _stranger(self) -> ImageModel:
         """Another patient of the same site, lying as this one does."""

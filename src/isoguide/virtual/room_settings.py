@@ -11,12 +11,18 @@ import numpy as np
 from isoguide.errors import InputError
 from isoguide.geometry.iec61217 import PATIENT_POSITIONS, TableTopPose
 from isoguide.plan import PatientPosition
+from isoguide.projection.cone_beam import HEAD, PELVIS, THORAX, ConeBeamScan
+from isoguide.projection.imaging_physics import ImagingPhysics
 from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.setting_limits import require, require_each
 
 ImageModel = Literal["image-domain", "physical"]
 IMAGE_MODELS: Final[tuple[ImageModel, ...]] = ("image-domain", "physical")
 
+_PRESET_OF_SITE: Final = {"head-neck": HEAD, "thorax": THORAX, "abdomen": THORAX, "pelvis": PELVIS}
+
+RADIOGRAPHY: Final = ImagingPhysics(bow_tie_radius_mm=0.0, lag_share=0.0)
+"""A single exposure: no bow-tie filter, and nothing before it that could linger."""
 PLANNED_POSE: Final = TableTopPose(0.0, 850.0, -120.0)
 """A couch as it stands for a treatment of the trunk."""
 
@@ -161,13 +167,16 @@ class ImagingSettings:
         part of a turn shifts as well.
     origin_mm
         Where the images' coordinates have the isocentre, daily LPS: never (0, 0, 0) by right.
-    arc_deg, start_deg
-        How far the kV source turns for a scan, and where it starts.
+    scan
+        The protocol: where the kV source turns, how long, and for the physical model what it sees. None is
+        the preset of the patient's site.
+    physics
+        Scatter, noise, lag and their corrections, for the physical model.
     delay, reconstruction_delay
         From the order to the exposure, and from its end to the image.
     moments
-        Into how many moments of the patient a scan is divided when he moves; more show breathing better and
-        take longer.
+        With how many states of his anatomy a patient is imaged who moves during the scan; more show breathing
+        better and take longer.
     """
 
     model: ImageModel = "image-domain"
@@ -175,8 +184,8 @@ class ImagingSettings:
     isocentre_offset_mm: Axis3 = (0.0, 0.0, 0.0)
     sag_mm: float = 0.0
     origin_mm: Axis3 = (1.3, -2.1, 0.7)
-    arc_deg: float = 360.0
-    start_deg: float = 180.0
+    scan: ConeBeamScan | None = None
+    physics: ImagingPhysics = field(default_factory=ImagingPhysics)
     delay: Latency = Latency(5.0, 0.3)
     reconstruction_delay: Latency = Latency(8.0, 0.2)
     moments: int = 8
@@ -188,9 +197,16 @@ class ImagingSettings:
         require_each("isocentre_offset_mm", self.isocentre_offset_mm, -50.0, 50.0)
         require_each("origin_mm", self.origin_mm, -1000.0, 1000.0)
         require("sag_mm", self.sag_mm, -20.0, 20.0)
-        require("arc_deg", self.arc_deg, 180.0, 360.0)
-        require("start_deg", self.start_deg, -180.0, 180.0)
         require("moments", self.moments, 1, 1000)
+
+    @property
+    def protocol(self) -> ConeBeamScan:
+        """The scan, that of the pelvis where none was chosen."""
+        return self.scan or PELVIS
+
+    def for_site(self, site: str | None) -> "ImagingSettings":
+        """Return the same settings with the preset of a built-in site, unless a scan was chosen."""
+        return replace(self, scan=self.scan or _PRESET_OF_SITE.get(site or "", PELVIS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +226,8 @@ class StereoSettings:
         Columns and rows of a panel, and its pixels.
     isocentre_offset_mm
         Where the pair's isocentre truly is, IEC fixed; the images are labelled as if it were (0, 0, 0).
+    physics
+        Scatter and noise of a single exposure.
     """
 
     source_angles_deg: tuple[float, float] = (135.0, 225.0)
@@ -219,6 +237,7 @@ class StereoSettings:
     size: tuple[int, int] = (512, 512)
     pixel_spacing_mm: float = 0.4
     isocentre_offset_mm: Axis3 = (0.0, 0.0, 0.0)
+    physics: ImagingPhysics = RADIOGRAPHY
 
     def __post_init__(self) -> None:
         require("source_axis_mm", self.source_axis_mm, 500.0, 10_000.0)
