@@ -128,3 +128,40 @@ def test_an_unknown_site_and_an_unknown_structure_are_refused(pelvis: Phantom):
         build_phantom("knee")  # type: ignore[arg-type]  # that is the point
     with pytest.raises(InputError, match="no structure 'Spleen'; it has BODY, PTV"):
         pelvis.structure("Spleen")
+
+
+def test_every_bone_is_dense_and_a_thing_of_its_own(phantom: Phantom):
+    assert phantom.bone_labels.shape == phantom.volume.grid.shape
+    assert phantom.bone_labels.max() == len(phantom.bone_names)
+    assert phantom.site is not None
+    large = [name for name in phantom.bone_names if phantom.bone(name).sum() > 100]
+    assert len(large) >= 8
+    for name in large:
+        if name not in ("skull", "mandible"):  # these hold air and teeth
+            assert phantom.anatomy.values[phantom.bone(name)].mean() > 150.0, name
+
+
+def test_every_vertebra_has_its_label_where_its_body_is(phantom: Phantom):
+    for vertebra in phantom.vertebrae[1:-1]:
+        i, j, k = np.rint(phantom.volume.grid.index(vertebra.centre_mm)).astype(int)
+        assert phantom.bone(vertebra.level)[k, j, i], vertebra.level
+
+
+def test_the_head_has_skull_mandible_and_neck_as_separate_bones(head_neck: Phantom):
+    assert {"skull", "mandible", *(f"C{n}" for n in range(1, 8)), "T1"} <= set(head_neck.bone_names)
+    with pytest.raises(InputError, match="no bone 'femur left'; it has skull"):
+        head_neck.bone("femur left")
+
+
+def test_the_abdomen_has_its_organs_in_their_places_and_sizes(abdomen: Phantom):
+    litres = np.prod(abdomen.volume.grid.spacing_mm) * 1e-6
+    size = {s.name: mask_of(abdomen, s.name).sum() * litres for s in abdomen.structures}
+    assert 1.1 < size["Liver"] < 2.3
+    assert 0.1 < size["Kidney_L"] < 0.22
+    assert 0.1 < size["Kidney_R"] < 0.22
+    assert 0.08 < size["Spleen"] < 0.3
+    middle = {name: mask_of(abdomen, name).nonzero()[2].mean() for name in ("Liver", "Spleen", "Stomach")}
+    assert middle["Liver"] < middle["Stomach"] < middle["Spleen"]
+    liver = mask_of(abdomen, "Liver")
+    assert liver[mask_of(abdomen, "GTV")].mean() > 0.97
+    assert 45.0 < np.median(abdomen.anatomy.values[liver]) < 75.0

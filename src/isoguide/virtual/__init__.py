@@ -11,6 +11,7 @@ from isoguide.virtual.displacement import (
     target_points,
 )
 from isoguide.virtual.examples import ExampleCase, example_case
+from isoguide.virtual.immobilisation import Support
 from isoguide.virtual.moved_anatomy import moved_anatomy
 from isoguide.virtual.neck import NeckFlexion
 from isoguide.virtual.organ_changes import OrganChanges
@@ -18,6 +19,7 @@ from isoguide.virtual.patient_body import patient_only
 from isoguide.virtual.patient_day import CourseSettings, PatientDay, PatientMoment, draw_days
 from isoguide.virtual.phantom import Phantom, Site, build_phantom
 from isoguide.virtual.prostate_motion import ProstateMotion
+from isoguide.virtual.real_ct import virtual_from_ct
 from isoguide.virtual.set_up_errors import SetUpErrors
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "ProstateMotion",
     "SetUpErrors",
     "Site",
+    "Support",
     "breathing_phases",
     "build_phantom",
     "displacement_of",
@@ -45,4 +48,5 @@ __all__ = [
     "simulate_daily",
     "target_error_mm",
     "target_points",
+    "virtual_from_ct",
 ]

@@ -12,11 +12,11 @@ from isoguide.virtual.tissue import lay_soft_tissue
 NECK = Outline(
     (
         (-145.0, 26.0, 176.0, 84.0, 66.0),
-        (-126.0, 27.0, 150.0, 66.0, 64.0),
-        (-108.0, 28.0, 98.0, 52.0, 60.0),
-        (-90.0, 28.0, 68.0, 48.0, 56.0),
-        (-60.0, 26.0, 60.0, 46.0, 54.0),
-        (-20.0, 22.0, 59.0, 42.0, 58.0),
+        (-126.0, 27.0, 150.0, 74.0, 64.0),
+        (-108.0, 28.0, 98.0, 64.0, 60.0),
+        (-90.0, 28.0, 68.0, 61.0, 56.0),
+        (-60.0, 26.0, 60.0, 60.0, 54.0),
+        (-20.0, 22.0, 59.0, 46.0, 58.0),
         (40.0, 20.0, 56.0, 40.0, 62.0),
     )
 )
@@ -37,7 +37,7 @@ def draw(canvas: Canvas) -> Drawing:
     _fat_spaces(canvas)
     _muscles(canvas)
     glands = [_glands(canvas, side) for side in (1.0, -1.0)]
-    brain = _brain_and_skull(canvas)
+    brain, stem = _brain_and_skull(canvas)
     _face(canvas)
     target = canvas.paint(canvas.ellipsoid(TARGET, (11.0, 14.0, 18.0), (0.0, 10.0, 0.0)), 58.0)
     _airway(canvas)
@@ -60,6 +60,7 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("Parotid_L", "ORGAN", glands[0]),
             Outlined("Parotid_R", "ORGAN", glands[1]),
             Outlined("Brain", "ORGAN", brain),
+            Outlined("Brainstem", "ORGAN", stem),
             Outlined("SpinalCord", "ORGAN", canvas.chain(cord, [5.0] * len(cord))),
         ),
         couch_y_mm=COUCH_Y_MM,
@@ -125,7 +126,7 @@ def _glands(canvas: Canvas, side: float) -> Part:
     return canvas.paint(parotid, -18.0)
 
 
-def _brain_and_skull(canvas: Canvas) -> Part:
+def _brain_and_skull(canvas: Canvas) -> tuple[Part, Part]:
     centre, radii = CRANIUM
     rng = canvas.rng
     outer = canvas.ellipsoid(centre, radii)
@@ -143,7 +144,7 @@ def _brain_and_skull(canvas: Canvas) -> Part:
     canvas.bone(Part(outer.box, vault), "skull", 1000.0, 420.0, 1.9)
     brain = Part(outer.box, shapes.common(inner, floor))
     canvas.paint(brain, BRAIN_HU)
-    _inside_brain(canvas, canvas.stencil(brain))
+    stem = _inside_brain(canvas, canvas.stencil(brain))
     for side in (1.0, -1.0):
         petrous = canvas.rod((side * 47.0, 20.0, 26.0), (side * 14.0, -6.0, 28.0), 11.0, 7.0)
         canvas.bone(petrous, "skull", 1250.0, 850.0, 2.0)
@@ -158,7 +159,7 @@ def _brain_and_skull(canvas: Canvas) -> Part:
         canvas.paint(canvas.rod((side * 68.0, 17.0, 28.0), (side * 42.0, 13.0, 28.0), 3.2, 3.0), AIR_HU)
     canvas.bone(canvas.rod((0.0, -14.0, 36.0), (0.0, 14.0, 8.0), 9.0, 6.0), "skull", 700.0, 240.0, 1.5)
     canvas.bone(canvas.rod((0.0, 99.0, 66.0), (0.0, 107.0, 61.0), 6.0, 3.5), "skull", 950.0, 500.0, 2.0)
-    return brain
+    return brain, stem
 
 
 def _skull_floor(p: Coordinates) -> Floats:
@@ -171,7 +172,8 @@ def _skull_floor(p: Coordinates) -> Floats:
     return result
 
 
-def _inside_brain(canvas: Canvas, inside: Stencil) -> None:
+def _inside_brain(canvas: Canvas, inside: Stencil) -> Part:
+    """Paint white matter, fluid and the stem; returns the stem."""
     rng = canvas.rng
     for side in (1.0, -1.0):
         white = canvas.ellipsoid((side * 30.0, 14.0, 92.0), (24.0, 58.0, 34.0))
@@ -201,6 +203,7 @@ def _inside_brain(canvas: Canvas, inside: Stencil) -> None:
         canvas.paint(furrow, 10.0, inside)
     falx = canvas.part((-1.5, -70.0, 70.0), (1.5, 105.0, 155.0), lambda p: np.abs(p[0]) - np.float32(0.9))
     canvas.paint(falx, 60.0, inside)
+    return stem
 
 
 def _face(canvas: Canvas) -> None:

@@ -90,10 +90,12 @@ def implant_seeds(
 def skin_marks(outside_mm: Floats, grid: Grid, isocentre_mm: Array) -> tuple[SkinMark, ...]:
     """Find where the lasers through the isocentre meet the skin in front, at the left and at the right.
 
+    A side that the image cuts off has no mark.
+
     Parameters
     ----------
     outside_mm
-        Distance to the skin on the grid, ``[k, j, i]``, negative inside the body.
+        Zero at the skin and negative inside the body, ``[k, j, i]``: a distance or what grows like one.
     grid
         Axial grid of a supine patient, frame PLANNING.
     isocentre_mm
@@ -118,9 +120,9 @@ def skin_marks(outside_mm: Floats, grid: Grid, isocentre_mm: Array) -> tuple[Ski
             )
             raise GeometryError(msg)
         last = inside[-1]
-        share = 0.5
-        if last + 1 < len(depth):
-            share = float(depth[last] / (depth[last] - depth[last + 1]))
+        if last + 1 == len(depth):
+            continue
+        share = float(depth[last] / (depth[last] - depth[last + 1]))
         position_mm = isocentre_mm + (steps[last] + share * SKIN_STEP_MM) * np.array(direction)
         marks.append(SkinMark(name, np.round(position_mm, 2)))
     return tuple(marks)

@@ -39,7 +39,7 @@ def draw(canvas: Canvas) -> Drawing:
     external, cavity = lay_soft_tissue(canvas, _body(canvas), COUCH_Y_MM, fat_mm=17.0, wall_mm=14.0)
     _muscles(canvas)
     _bowel(canvas, cavity)
-    bladder, rectum, prostate = _organs(canvas)
+    bladder, rectum, prostate, vesicles = _organs(canvas)
     _vessels(canvas)
     femora = [_femur(canvas, side) for side in (1.0, -1.0)]
     _hips(canvas)
@@ -55,6 +55,7 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("Prostate", "CTV", prostate),
             Outlined("Bladder", "ORGAN", bladder),
             Outlined("Rectum", "ORGAN", rectum),
+            Outlined("SeminalVes", "ORGAN", vesicles),
             Outlined("Femur_Head_L", "ORGAN", femora[0]),
             Outlined("Femur_Head_R", "ORGAN", femora[1]),
         ),
@@ -117,10 +118,25 @@ def _muscles(canvas: Canvas) -> None:
         canvas.muscle(canvas.chain([(side * x, y, z) for x, y, z in psoas], [14.0, 21.0, 22.0, 16.0, 9.0]))
         for path, radii_mm in (
             ([(24.0, 86.0, 60.0), (30.0, 77.0, 130.0), (33.0, 75.0, 285.0)], [13.0, 22.0, 23.0]),
-            ([(14.0, -66.0, 10.0), (36.0, -88.0, 110.0), (38.0, -86.0, 285.0)], [6.0, 9.0, 9.0]),
             ([(72.0, 52.0, 120.0), (66.0, 54.0, 285.0)], [14.0, 12.0]),
         ):
             canvas.muscle(canvas.chain([(side * x, y, z) for x, y, z in path], radii_mm))
+        _straight_muscle(canvas, side)
+
+
+def _straight_muscle(canvas: Canvas, side: float) -> None:
+    """Paint a flat band in the wall of the belly."""
+    flat = (0.45, 1.6, 1.0)
+    path = [(14.0, -68.0, 10.0), (36.0, -88.0, 110.0), (38.0, -87.0, 285.0)]
+    points: list[Triple] = [(side * x * flat[0], y * flat[1], z * flat[2]) for x, y, z in path]
+    low, high = sorted((side * 0.0, side * 70.0))
+
+    def distance(p: Coordinates) -> Floats:
+        squeezed = shapes.scaled(p, (0.0, 0.0, 0.0), flat)
+        lower = shapes.capsule(squeezed, points[0], points[1], 6.0, 9.0)
+        return shapes.union(lower, shapes.capsule(squeezed, points[1], points[2], 9.0, 9.0))
+
+    canvas.muscle(canvas.part((low, -104.0, 0.0), (high, -50.0, 300.0), distance))
 
 
 def _bowel(canvas: Canvas, cavity: Part) -> None:
@@ -142,13 +158,18 @@ def _bowel(canvas: Canvas, cavity: Part) -> None:
             z += 19.0
 
 
-def _organs(canvas: Canvas) -> tuple[Part, Part, Part]:
+def _organs(canvas: Canvas) -> tuple[Part, Part, Part, Part]:
     bladder = canvas.ellipsoid((2.0, -18.0, 42.0), (40.0, 31.0, 28.0), (12.0, 0.0, 4.0))
     canvas.paint(bladder, 32.0)
     canvas.paint(bladder.grown(-3.0), 6.0)
-    for side in (1.0, -1.0):
-        vesicle = canvas.ellipsoid((side * 15.0, 17.0, 22.0), (16.0, 6.0, 7.0), (0.0, side * -15.0, 0.0))
-        canvas.paint(vesicle, 28.0)
+    vesicles = canvas.part(
+        (-34.0, 0.0, 5.0),
+        (34.0, 34.0, 39.0),
+        lambda p: shapes.ellipsoid(
+            shapes.mirrored(p), (15.0, 17.0, 22.0), (16.0, 6.0, 7.0), (0.0, -15.0, 0.0)
+        ),
+    )
+    canvas.paint(vesicles, 28.0)
     path: list[Triple] = [(4.0, 46.0, -58.0), (0.0, 36.0, -35.0), (-3.0, 40.0, -8.0), (3.0, 50.0, 22.0)]
     path += [
         (-8.0, 55.0, 48.0),
@@ -167,7 +188,7 @@ def _organs(canvas: Canvas) -> tuple[Part, Part, Part]:
     canvas.paint(prostate, 44.0)
     canvas.paint(canvas.rod((1.0, -6.0, -10.0), (3.0, 2.0, -55.0), 8.0, 12.0), 48.0)
     canvas.paint(canvas.ellipsoid((5.0, -6.0, 2.0), (2.0, 1.5, 2.0)), 350.0)
-    return bladder, canvas.chain(path[:5], radii[:5]), prostate
+    return bladder, canvas.chain(path[:5], radii[:5]), prostate, vesicles
 
 
 def _vessels(canvas: Canvas) -> None:

@@ -16,8 +16,9 @@ from isoguide.plan import Fiducial, SkinMark
 from isoguide.virtual import abdomen, head_neck, pelvis, thorax
 from isoguide.virtual.canvas import Canvas
 from isoguide.virtual.contours import closed_contours
-from isoguide.virtual.markers import implant_seeds, skin_marks
-from isoguide.virtual.rendering import Drawing, finished, scanned
+from isoguide.virtual.immobilisation import Support, put_mask, support_hu
+from isoguide.virtual.markers import implant_seeds, skin_marks, stick_balls
+from isoguide.virtual.rendering import Drawing, as_stored, finished, scanned
 from isoguide.virtual.shapes import Triple
 from isoguide.virtual.tissue import restore_skin
 
@@ -63,9 +64,10 @@ class Phantom:
     Parameters
     ----------
     volume
-        Planning CT, int16 HU, frame PLANNING, with noise and the simulator's couch.
+        Planning CT, int16 HU, frame PLANNING, with noise, the simulator's couch and what else holds him.
     anatomy
         The same patient without noise and couch, float32 HU: a daily image made from it has noise of its own.
+        A mask is part of it, because he wears it every day.
     structures
         Contours drawn on the planning CT's slices.
     isocentre_mm
@@ -131,7 +133,10 @@ class Phantom:
 
 
 def build_phantom(
-    site: Site = "pelvis", seed: int = 0, spacing_mm: tuple[float, float, float] = (1.2, 1.2, 2.5)
+    site: Site = "pelvis",
+    seed: int = 0,
+    spacing_mm: tuple[float, float, float] = (1.2, 1.2, 2.5),
+    support: Support | None = None,
 ) -> Phantom:
     """Build a virtual patient.
 
@@ -143,6 +148,8 @@ def build_phantom(
         Every number makes another patient; the same number makes the same one.
     spacing_mm
         Voxel size along x, y, z.
+    support
+        What he lies on and is held by; what is usual for the site when not given.
 
     Raises
     ------
@@ -153,6 +160,7 @@ def build_phantom(
         msg = f"unknown site '{site}': choose one of {', '.join(get_args(Site))}"
         raise InputError(msg)
     region = REGIONS[site]
+    support = support or Support.usual(site)
     rng = np.random.default_rng([seed, region.number])
     # What was added to patients later draws from here, so that nobody else's anatomy changed.
     added = np.random.default_rng([seed, region.number, 1])
@@ -177,14 +185,19 @@ def build_phantom(
     isocentre_mm = placed(drawing.isocentre_mm)
     wanted = [placed(canvas.place(seed_mm)) for seed_mm in drawing.seeds]
     fiducials = implant_seeds(canvas.hu, grid, wanted, added)
-    marks = skin_marks(drawing.outlines[0].part.distance, grid, isocentre_mm)
+    outside_mm = drawing.outlines[0].part.distance
+    marks = skin_marks(outside_mm, grid, isocentre_mm)
+    if support.mask:
+        put_mask(canvas.hu, outside_mm, canvas.axes, float(canvas.edge_mm))
     anatomy = finished(canvas, spacing_mm, rng)
-    ct = scanned(anatomy, drawing, canvas.axes, rng)
+    scan = scanned(anatomy, support_hu(support, outside_mm, canvas.axes, drawing.couch_y_mm), rng)
+    if support.balls:
+        stick_balls(scan, grid, marks)
     bone_labels, bone_names = canvas.bones()
     name = f"virtual {site} patient {seed}"
     places = (VertebraPlace(v.level, placed(v.centre)) for v in drawing.vertebrae)
     return Phantom(
-        volume=Volume(grid, ct, source=name),
+        volume=Volume(grid, as_stored(scan), source=name),
         anatomy=Volume(grid, anatomy, source=name),
         structures=_structures(drawing, grid),
         isocentre_mm=isocentre_mm,

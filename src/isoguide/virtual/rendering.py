@@ -10,7 +10,6 @@ from isoguide.virtual.canvas import Canvas, Part
 from isoguide.virtual.shapes import Triple
 from isoguide.virtual.spine import Vertebra
 from isoguide.virtual.texture import power_law_texture
-from isoguide.virtual.treatment_couch import shell_and_foam
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +23,6 @@ TEXTURE_HU = (
     (800.0, 60.0),
 )
 """Standard deviation of the tissue texture at a value: (HU, HU)."""
-SIMULATOR_THICKNESS_MM, SIMULATOR_HALF_WIDTH_MM = 16.0, 175.0
 POINT_SPREAD = 0.5
 """Standard deviation of the scanner's blur, voxels."""
 
@@ -58,18 +56,16 @@ def finished(canvas: Canvas, spacing_mm: Triple, rng: np.random.Generator) -> Fl
     return np.maximum(values, np.float32(-1000.0), out=values)
 
 
-def scanned(
-    anatomy: Floats, drawing: Drawing, axes: tuple[Floats, Floats, Floats], rng: np.random.Generator
-) -> NDArray[np.int16]:
-    """Return the planning CT: the anatomy on the simulator's flat couch, with noise."""
+def scanned(anatomy: Floats, support: Floats, rng: np.random.Generator) -> Floats:
+    """Return the planning scan, HU: the anatomy on what it lies on, with noise."""
     noise = rng.standard_normal(anatomy.shape, dtype=np.float32)
     noise = ndimage.gaussian_filter(noise, (0.0, 0.6, 0.6), truncate=2.5)
     noise *= np.float32(14.0 / noise[::8].std())
     noise += anatomy
-    _, y, x = axes
-    below = y[:, None] - np.float32(drawing.couch_y_mm)
-    beside = np.float32(SIMULATOR_HALF_WIDTH_MM) - np.abs(x)
-    depth = np.minimum(np.minimum(below, np.float32(SIMULATOR_THICKNESS_MM) - below), beside)
-    couch = shell_and_foam(depth, float(y[1] - y[0]))
-    noise += (couch + np.float32(1000.0)) * (anatomy < -950.0)
-    return np.clip(np.rint(noise), -1024, 3071).astype(np.int16)
+    noise += (support + np.float32(1000.0)) * (anatomy < -950.0)
+    return noise
+
+
+def as_stored(values: Floats) -> NDArray[np.int16]:
+    """Return values as a CT stores them, in 12 bits."""
+    return np.clip(np.rint(values), -1024, 3071).astype(np.int16)

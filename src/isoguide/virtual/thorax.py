@@ -37,7 +37,7 @@ def draw(canvas: Canvas) -> Drawing:
     lungs = [lung(canvas, cage, under, side) for side in (1.0, -1.0)]
     for part, side in zip(lungs, (1.0, -1.0), strict=True):
         vessels_of_lung(canvas, part, side)
-    _great_vessels(canvas)
+    gullet = _great_vessels(canvas)
     lesion = _lesion(canvas)
     ribs(canvas, vertebrae)
     _shoulder_girdle(canvas)
@@ -52,6 +52,7 @@ def draw(canvas: Canvas) -> Drawing:
             Outlined("Lung_L", "ORGAN", lungs[0]),
             Outlined("Lung_R", "ORGAN", lungs[1]),
             Outlined("Heart", "ORGAN", heart_part),
+            Outlined("Esophagus", "ORGAN", gullet),
             Outlined("SpinalCord", "ORGAN", canvas.chain(cord, [5.0] * len(cord))),
         ),
         couch_y_mm=COUCH_Y_MM,
@@ -105,7 +106,8 @@ def _abdomen(canvas: Canvas, cage: Part) -> Part:
     return under
 
 
-def _great_vessels(canvas: Canvas) -> None:
+def _great_vessels(canvas: Canvas) -> Part:
+    """Paint arteries, veins, windpipe and gullet; returns the gullet."""
     blood, air = 44.0, -985.0
     canvas.tube([(20.0, -26.0, 0.0), (22.0, -22.0, 20.0), (16.0, -6.0, 26.0)], [13.0, 13.0, 12.0], blood)
     canvas.tube([(16.0, -6.0, 26.0), (42.0, 8.0, 18.0)], [11.0, 8.0], blood)
@@ -130,10 +132,13 @@ def _great_vessels(canvas: Canvas) -> None:
             canvas.tube([end, (side * aim[0], aim[1], aim[2])], [3.6, 1.6], air)
     canvas.tube(trachea, [10.0, 10.0, 10.0], 45.0)
     canvas.tube(trachea, [8.5, 8.5, 8.0], air)
-    gullet = [(5.0, 18.0, 155.0), (7.0, 24.0, 50.0), (8.0, 24.0, -40.0), (20.0, 6.0, -95.0)]
-    canvas.tube(gullet, [7.0, 7.5, 8.0, 9.0], 40.0)
+    gullet = canvas.chain(
+        [(5.0, 18.0, 155.0), (7.0, 24.0, 50.0), (8.0, 24.0, -40.0), (20.0, 6.0, -95.0)], [7.0, 7.5, 8.0, 9.0]
+    )
+    canvas.paint(gullet, 40.0)
     for z in (120.0, 30.0, -22.0):
         canvas.paint(canvas.ellipsoid((7.0, 22.0, z), (2.5, 2.0, 7.0)), -700.0)
+    return gullet
 
 
 def _lesion(canvas: Canvas) -> Part:
