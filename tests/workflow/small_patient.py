@@ -9,17 +9,24 @@ from isoguide.dicom import PatientIdentity
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.virtual import DailySettings, Phantom, build_phantom, random_displacement, simulate_daily
-from isoguide.workflow.example import MACHINE_ISOCENTRE_MM, write_planning_export
-from isoguide.workflow.simulation_session import write_daily_export
+from isoguide.virtual.treatment_plan import PlanSettings
+from isoguide.workflow.simulation_session import (
+    SimulationSession,
+    write_daily_export,
+    write_simulation_session,
+)
 
 PATIENT = PatientIdentity("T-1", name="Small^Patient & <b>Sons</b>", birth_date="19500101", sex="F")
 SPACING_MM = (3.0, 3.0, 4.0)
+MACHINE_ISOCENTRE_MM = (2.0, -3.5, 5.0)
+"""Where the machine isocentre lies in the day's image: not at its origin, as in real life."""
 
 
 @dataclass(frozen=True)
 class SmallPatient:
     folder: Path
     phantom: Phantom
+    session: SimulationSession
     daily_volume: Volume
     planning_from_daily: RigidTransform
 
@@ -51,6 +58,12 @@ def write_small_patient(folder: Path) -> SmallPatient:
         settings=DailySettings.cone_beam().with_changes(shape=(44, 90, 90), spacing_mm=SPACING_MM),
         rng=rng,
     )
-    write_planning_export(folder / "planning", phantom, patient=PATIENT, seed="small")
+    session = write_simulation_session(
+        folder / "planning",
+        phantom,
+        patient=PATIENT,
+        seed="small",
+        plan_settings=PlanSettings(label="EXAMPLE"),
+    )
     write_daily_export(folder / "daily", daily, machine_mm, patient=PATIENT, seed="small")
-    return SmallPatient(folder, phantom, daily, planning_from_daily)
+    return SmallPatient(folder, phantom, session, daily, planning_from_daily)

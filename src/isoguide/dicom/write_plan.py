@@ -22,7 +22,14 @@ from isoguide.dicom.modules import (
     sop_reference,
     time_text,
 )
-from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset, shortened
+from isoguide.dicom.part10 import (
+    decimal_string,
+    decimal_strings,
+    derived_uid,
+    save_dataset,
+    set_many_decimals,
+    shortened,
+)
 from isoguide.dicom.write_ct import EXAMPLE_TIME
 from isoguide.errors import OutputError
 from isoguide.plan import Beam, ControlPoint, PatientSetup, Plan, Prescription, SetupDevice
@@ -247,7 +254,7 @@ def _limiting_devices(beam: Beam) -> list[Dataset]:
 def _control_points(beam: Beam, details: PlanDetails) -> list[Dataset]:
     items: list[Dataset] = []
     known: dict[str, object] = {}
-    known_openings: list[tuple[str, list[str]]] = []
+    known_openings: list[tuple[str, list[float]]] = []
     for index, point in enumerate(beam.control_points):
         following = beam.control_points[min(index + 1, len(beam.control_points) - 1)]
         item = Dataset()
@@ -265,10 +272,10 @@ def _control_points(beam: Beam, details: PlanDetails) -> list[Dataset]:
     return items
 
 
-def _device_position(kind: str, positions: list[str]) -> Dataset:
+def _device_position(kind: str, positions_mm: list[float]) -> Dataset:
     item = Dataset()
     item.RTBeamLimitingDeviceType = kind
-    item.LeafJawPositions = positions
+    set_many_decimals(item, "LeafJawPositions", positions_mm)
     return item
 
 
@@ -305,12 +312,11 @@ def _turning(axis: str, point: ControlPoint, following: ControlPoint) -> dict[st
     return {f"{axis}Angle": decimal_string(angle_deg(point)), f"{axis}RotationDirection": direction}
 
 
-def _openings(point: ControlPoint, beam: Beam, details: PlanDetails) -> list[tuple[str, list[str]]]:
+def _openings(point: ControlPoint, beam: Beam, details: PlanDetails) -> list[tuple[str, list[float]]]:
     openings = [
-        ("ASYMX", decimal_strings(point.jaw_x_mm or details.jaw_opening_mm)),
-        ("ASYMY", decimal_strings(point.jaw_y_mm or details.jaw_opening_mm)),
+        ("ASYMX", list(point.jaw_x_mm or details.jaw_opening_mm)),
+        ("ASYMY", list(point.jaw_y_mm or details.jaw_opening_mm)),
     ]
     if point.leaf_positions_mm is not None and beam.leaves is not None:
-        leaves = decimal_strings(point.leaf_positions_mm.ravel().tolist())
-        openings.append((f"MLC{beam.leaves.axis}", leaves))
+        openings.append((f"MLC{beam.leaves.axis}", point.leaf_positions_mm.ravel().tolist()))
     return openings

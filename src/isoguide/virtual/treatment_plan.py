@@ -51,9 +51,10 @@ ARC_DEG: Final = 358.0
 ARC_INTERVALS: Final = 90
 """From 181° over 0° to 179°, a control point about every 4°."""
 IMRT_FIELDS: Final = 7
-IMRT_INTERVALS: Final = 20
 WINDOW: Final = 0.4
 """Share of the width of the target that a sliding window is open for; both banks sweep at one speed."""
+IMRT_INTERVALS: Final = 14
+"""Control points then stand where a bank starts or stops: after 4 and 10 of 14 steps with this window."""
 MU_PER_CGY: Final = 2.5
 """Monitor units for a centigray: of the order of modulated plans. No dose calculation stands behind it."""
 SETUP_JAW_MM: Final = (-100.0, 100.0)
