@@ -174,27 +174,65 @@ def inspect_command(
     raise typer.Exit(ACCEPTED if is_sound else LOOK)
 
 
+@app.command(name="simulate")
+def simulate_command(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML), or the name of one that ships.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="Write report.html and course.json there.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
+    ] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios that ship.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+) -> None:
+    """Treat a virtual patient on a virtual machine, closed loop, beside the truth.
+
+    A scenario says who is treated, how his days differ, what is wrong with the room, and what is expected.
+    Exits with 0 when every fraction ended as expected, with 1 when one did not.
+
+    **Examples**
+
+    `isoguide simulate --list`
+
+    `isoguide simulate prostate --out result/`
+
+    `isoguide simulate my-scenario.toml --json`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.simulate import list_scenarios, simulate_and_show
+
+        if list_all:
+            list_scenarios()
+            raise typer.Exit(ACCEPTED)
+        is_expected = simulate_and_show(scenario, out, as_json=json, overwrite=force, quiet=quiet)
+    raise typer.Exit(ACCEPTED if is_expected else LOOK)
+
+
 @app.command(name="demo")
 def demo_command(
-    out: Annotated[Path, typer.Option(help="Where the example and its results go.")] = Path("isoguide-demo"),
-    seed: Annotated[
-        int, typer.Option(min=0, help="Another number makes another patient and displacement.")
-    ] = 0,
+    site: Annotated[
+        str, typer.Option(metavar="SITE", help="prostate, lung, head-neck or liver.")
+    ] = "prostate",
+    fractions: Annotated[int, typer.Option(min=1, max=50, help="How many days are treated.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Another number makes another patient and course.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where patient, images and report go.")] = Path("isoguide-demo"),
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier demonstration.")] = False,
 ) -> None:
-    """Align a built-in example with known truth and print the error.
+    """Treat a virtual patient from simulation to the last fraction, and compare with the truth.
 
-    A virtual patient is made, displaced, imaged by a simulated cone-beam CT, written as DICOM files and
-    aligned from those files.
+    A virtual patient is scanned, planned and written as DICOM files; each day it is set up, imaged, aligned,
+    moved and treated on a machine that exists only in software.
 
     **Examples**
 
     `isoguide demo`
 
-    `isoguide demo --out my-demo --seed 7 --force`
+    `isoguide demo --site lung --fractions 5 --seed 7 --out my-demo`
     """
     with one_sentence_endings():
         from isoguide.cli.demo import demonstrate_and_show
 
-        accepted = demonstrate_and_show(out, seed=seed, overwrite=force)
-    raise typer.Exit(ACCEPTED if accepted else LOOK)
+        is_expected = demonstrate_and_show(site, fractions, out, seed=seed, overwrite=force)
+    raise typer.Exit(ACCEPTED if is_expected else LOOK)

@@ -1,15 +1,20 @@
-"""Run ``isoguide demo`` and show how far the answer is from the truth."""
+"""Run ``isoguide demo`` and show how close to the truth the patient was treated."""
 
 from pathlib import Path
 
-from isoguide.cli.terminal import show_demonstration, shown_progress
-from isoguide.registration.result import Verdict
-from isoguide.workflow.example import demonstrate
+from isoguide.cli.course_table import show_course
+from isoguide.cli.terminal import shown_progress
+from isoguide.cli.values import site as known_site
+from isoguide.workflow.demo_course import demonstrate
+from isoguide.workflow.write_course import PAGE
 
 
-def demonstrate_and_show(out: Path, *, seed: int, overwrite: bool) -> bool:
-    """Make and align the example and print it beside the truth; returns whether the answer was accepted."""
+def demonstrate_and_show(site: str, fractions: int, out: Path, *, seed: int, overwrite: bool) -> bool:
+    """Treat a virtual patient and print the course; returns whether every fraction ended as expected."""
+    chosen = known_site(site)
     with shown_progress(wanted=True) as progress:
-        demonstration = demonstrate(out, seed=seed, overwrite=overwrite, progress=progress)
-    show_demonstration(demonstration)
-    return demonstration.alignment.verdict is Verdict.ACCEPT
+        course = demonstrate(
+            out, site=chosen, fractions=fractions, seed=seed, overwrite=overwrite, progress=progress
+        )
+    show_course(course, results=str(out / PAGE))
+    return not course.surprises

@@ -15,7 +15,6 @@ from isoguide.progress import Progress, silent
 
 if TYPE_CHECKING:
     from isoguide.workflow.alignment import Alignment
-    from isoguide.workflow.example import Demonstration
     from isoguide.workflow.inspect import Inspection
 
 _LONGEST_STEP = 48
@@ -124,42 +123,6 @@ def _show_verdict(out: Console, alignment: "Alignment") -> None:
 def _show_lines(out: Console, kind: str, colour: str, lines: Sequence[str]) -> None:
     for line in lines:
         out.print(Padding(Text.assemble((f"{kind}: ", colour), line), (0, 0, 0, 2)))
-
-
-def show_demonstration(demonstration: "Demonstration") -> None:
-    """Print found and true correction side by side, and the error at the target."""
-    alignment, truth, out = demonstration.alignment, demonstration.truth, console()
-    out.print(
-        Text(
-            "A virtual patient with a known displacement, aligned from DICOM files",
-            style="bold",
-        )
-    )
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "found", "95 %", "truth", "error"):
-        table.add_column(title, justify="right" if title else "left", header_style="dim")
-    half_widths = alignment.half_widths or {}
-    for key in ("lateral_mm", "longitudinal_mm", "vertical_mm", "pitch_deg", "roll_deg", "yaw_deg"):
-        true = getattr(truth, key)
-        found = getattr(alignment.correction, key) if alignment.correction is not None else None
-        name, _, unit = key.partition("_")
-        table.add_row(
-            f"{name.capitalize()} ({'mm' if unit == 'mm' else '°'})",
-            Text(_signed(found), style="bold"),
-            Text(f"± {half_widths[key]:.2f}" if key in half_widths else ""),
-            Text(_signed(true)),
-            Text(_signed(found - true if found is not None else None), style="cyan"),
-        )
-    out.print(Padding(table, (1, 0, 0, 2)))
-    if demonstration.error_mm is not None:
-        within = "mean error of the tissue within 60 mm of the isocentre"
-        out.print(Padding(Text(f"{demonstration.error_mm:.3f} mm {within}", style="bold"), (1, 0, 0, 2)))
-    _show_verdict(out, alignment)
-    out.print(Text(f"Look at {demonstration.folder / 'report.html'}"))
-
-
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value + 0.0:+.3f}"
 
 
 def show_inspection(inspection: "Inspection") -> None:

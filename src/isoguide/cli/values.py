@@ -7,6 +7,7 @@ import typer
 
 from isoguide.plan import PatientPosition
 from isoguide.workflow.request import IMAGE_ORIGIN, Content, DegreesOfFreedom, Point, RegionChoice
+from isoguide.workflow.scenario import Site
 
 
 def point(text: str | None, option: str) -> Point | None:
@@ -86,6 +87,16 @@ def patient_position(text: str | None) -> PatientPosition | None:
         names = ", ".join(PatientPosition)
         msg = f"--patient-position needs one of {names}, not '{text}'"
         raise typer.BadParameter(msg) from None
+
+
+def site(text: str) -> Site:
+    """Read prostate, lung, head-neck or liver."""
+    for choice in get_args(Site):
+        if text == choice:
+            known: Site = choice
+            return known
+    msg = f"--site needs one of {', '.join(get_args(Site))}, not '{text}'"
+    raise typer.BadParameter(msg)
 
 
 def units(text: str | None) -> bool:

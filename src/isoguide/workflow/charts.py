@@ -63,7 +63,8 @@ class BarChart:
         largest = max([value for value in self.values if value is not None], default=0.0)
         top = max(largest, self.tolerance or 0.0, 1e-3) * 1.18
         frame = Frame(44.0, 30.0, width - 54.0, height - 62.0, 0.0, top)
-        parts = [_title(self.title), _axis(frame, self.unit), *self._bars(frame), *self._tolerance(frame)]
+        title = _title(f"{self.title} ({self.unit})")
+        parts = [title, _axis(frame), *self._bars(frame), *self._tolerance(frame)]
         return _svg(parts, width, height, self.title)
 
     def _bars(self, frame: Frame) -> list[str]:
@@ -89,7 +90,7 @@ class BarChart:
         if self.tolerance is None:
             return []
         y = frame.y(self.tolerance)
-        words = f"tolerance {self.tolerance:g} {self.unit}"
+        words = f"tolerance {self.tolerance:g}"
         return [
             f'<path class="limit" d="M{frame.left:.1f} {y:.1f}H{frame.left + frame.width:.1f}"/>',
             _text(frame.left + frame.width, y - 8.0, words, "end limit"),
@@ -109,7 +110,7 @@ class PairChart:
     def svg(self, largest: float, width: float = 165.0, height: float = 150.0) -> str:
         """Draw the chart on an axis from ``-largest`` to ``largest``."""
         frame = Frame(36.0, 26.0, width - 42.0, height - 48.0, -largest, largest)
-        parts = [_title(self.title), _axis(frame, self.unit, both_sides=True)]
+        parts = [_title(f"{self.title} ({self.unit})"), _axis(frame, both_sides=True)]
         count, zero = len(self.values), frame.y(0.0)
         wide = min(frame.width / count * _BAR_WIDTH, 26.0)
         for index, (value, true) in enumerate(zip(self.values, self.truth, strict=True)):
@@ -203,13 +204,13 @@ class Trace:
         top = max(*self.values, self.tolerance or 0.0) * 1.18
         frame = Frame(88.0, 26.0, width - 100.0, height - 58.0, 0.0, top)
         per_s = frame.width / last_s
-        parts = [_title(self.title, 88.0)]
+        parts = [_title(f"{self.title} ({self.unit})", 88.0)]
         for start_s, stop_s in self.beam_s:
             parts.append(
                 f'<rect class="state beam faint" x="{frame.left + start_s * per_s:.1f}" y="{frame.top:.1f}" '
                 f'width="{(stop_s - start_s) * per_s:.1f}" height="{frame.height:.1f}"/>'
             )
-        parts.append(_axis(frame, self.unit))
+        parts.append(_axis(frame))
         points = " ".join(
             f"{frame.left + at_s * per_s:.1f},{frame.y(value):.1f}"
             for at_s, value in zip(self.seconds, self.values, strict=True)
@@ -218,13 +219,13 @@ class Trace:
         if self.tolerance is not None:
             y = frame.y(self.tolerance)
             parts.append(f'<path class="limit" d="M{frame.left:.1f} {y:.1f}h{frame.width:.1f}"/>')
-            words = f"tolerance {self.tolerance:g} {self.unit}"
+            words = f"tolerance {self.tolerance:g}"
             parts.append(_text(frame.left + frame.width, y - 8.0, words, "end limit"))
         parts.append(_clock(frame.left, frame.bottom, per_s, last_s))
         return _svg(parts, width, height, self.title)
 
 
-def _axis(frame: Frame, unit: str, *, both_sides: bool = False) -> str:
+def _axis(frame: Frame, *, both_sides: bool = False) -> str:
     step = tick_step(frame.high, 2 if both_sides else 4)
     count = int(frame.high / step + 1e-9)
     parts = []
@@ -233,7 +234,6 @@ def _axis(frame: Frame, unit: str, *, both_sides: bool = False) -> str:
         kind = "axis" if number == 0 else "grid"
         parts.append(f'<path class="{kind}" d="M{frame.left:.1f} {y:.1f}h{frame.width:.1f}"/>')
         parts.append(_text(frame.left - 5.0, y, f"{number * step:g}".replace("-", "−"), "end tick"))
-    parts.append(_text(frame.left - 5.0, frame.top - 6.0, unit, "end tick"))
     return "".join(parts)
 
 

@@ -55,8 +55,10 @@ class TreatedFraction:
         How many valid images there were.
     set_up, treated
         Truth when the patient lay on his marks, and when the beam first came on (None if it never did).
+    beam_is_off
+        Truth at the end, whatever the machine says.
     trace
-        Truth over time: seconds, mean distance of the target from its place, mm.
+        Truth over time: seconds, mean distance of the target from its place, mm; empty without a report.
     expected
         What the scenario expects of it.
     pictures
@@ -71,6 +73,7 @@ class TreatedFraction:
     images_taken: int
     set_up: TrueMoment
     treated: TrueMoment | None
+    beam_is_off: bool
     trace: tuple[tuple[float, float], ...]
     expected: ExpectSection
     pictures: FractionPictures | None = None
@@ -104,8 +107,8 @@ class TreatedFraction:
             found.append(
                 f"was expected to end with a reason that says '{wish.reason}', not '{outcome.reason}'"
             )
-        if not outcome.beam_is_off:
-            found.append("ended without word that the beam is off")
+        if not self.beam_is_off:
+            found.append("ended with the beam on")
         if wish.images is not None and self.images_taken != wish.images:
             found.append(f"was expected to take {wish.images} images, not {self.images_taken}")
         return found + self._residual_differences()
@@ -142,7 +145,7 @@ class Course:
     patient_name
         Site and seed, or the folder of the CT.
     scene
-        What the report's pictures have in common.
+        What the report's pictures have in common; None where none were asked for.
     fractions
         In order.
     wall_s
@@ -151,7 +154,7 @@ class Course:
 
     scenario: Scenario
     patient_name: str
-    scene: CourseScene
+    scene: CourseScene | None
     fractions: tuple[TreatedFraction, ...]
     wall_s: float
 

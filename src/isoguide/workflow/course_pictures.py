@@ -1,11 +1,14 @@
 """Pictures of a virtual course: the patient with structures, the day's image, the match before and after."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from html import escape
 from itertools import cycle
 from typing import Final
+
+import numpy as np
 
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
@@ -27,6 +30,8 @@ from isoguide.workflow.planes import Pixels, Plane, field_of_view_mm, planes_thr
 from isoguide.workflow.target import TARGET_TYPES, choose_target
 
 PIXELS: Final = 400
+MARGIN: Final = 1.08
+"""A fraction's pictures show this much more than its image."""
 COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
 """Classes of the style sheet for structures, in the order of the structure set."""
 NOT_SHOWN: Final = ("EXTERNAL", "SUPPORT")
@@ -43,10 +48,10 @@ class FractionPictures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CourseScene:
-    """What stays the same in all pictures of a course: planes, planning pixels, coloured structures."""
+    """What stays the same in all pictures of a course: the planning CT, planes, coloured structures."""
 
+    volume: Volume
     planes: tuple[Plane, ...]
-    planning: tuple[Pixels, ...]
     structures: tuple[tuple[CroppedMask, str], ...]
     target: CroppedMask | None
     isocentre_mm: Array
@@ -62,14 +67,14 @@ class CourseScene:
         kinds = cycle(COLOURS)
         coloured = tuple((mask, "target" if mask.structure is chosen else next(kinds)) for mask in masks)
         target = next((mask for mask, kind in coloured if kind == "target"), None)
-        return cls(planes, tuple(sample(volume, plane) for plane in planes), coloured, target, isocentre_mm)
+        return cls(volume, planes, coloured, target, isocentre_mm)
 
     def patient_pictures(self) -> tuple[str, ...]:
         """Draw the planning CT with every structure."""
         figures = []
-        for plane, pixels in zip(self.planes, self.planning, strict=True):
+        for plane in self.planes:
             lines = "".join(outline_path(outlines(mask, plane), kind) for mask, kind in self.structures)
-            data = png(grey_picture(CT_WINDOW.grey(pixels)))
+            data = png(grey_picture(CT_WINDOW.grey(sample(self.volume, plane))))
             figures.append(picture_svg(plane, data, lines + crosshair(plane) + labels(plane)))
         return tuple(figures)
 
@@ -85,41 +90,37 @@ class CourseScene:
         self, image: DayImage, planning_from_daily: RigidTransform | None
     ) -> FractionPictures:
         """Draw a day's image, and the match before and after; nothing for after when there is no answer."""
+        field_mm = min(self.planes[0].field_mm, MARGIN * float(np.max(image.volume.grid.extent_mm)))
+        planes = planes_through(self.isocentre_mm, field_mm=field_mm, pixels=PIXELS)
+        planning = [sample(self.volume, plane) for plane in planes]
         uncorrected = RigidTransform.translation(
             PLANNING, DAILY, self.isocentre_mm - image.machine_isocentre_mm
         )
-        before = self._daily_pixels(image.volume, uncorrected)
-        after = (
-            self._daily_pixels(image.volume, planning_from_daily) if planning_from_daily is not None else []
-        )
-        window = daily_window(
-            CT_WINDOW, list(self.planning), after or before, same_scale=image.volume.is_hounsfield
-        )
-        grey = [grey_picture(window.grey(cut)) for cut in before]
-        blends = [
-            [
-                colour_blend(CT_WINDOW.grey(planning), window.grey(day))
-                for planning, day in zip(self.planning, cut, strict=bool(cut))
-            ]
-            for cut in (before, after)
-        ]
-        return FractionPictures(
-            image=self._placed(grey, outlined=False),
-            before=self._placed(blends[0], outlined=True),
-            after=self._placed(blends[1], outlined=True),
-        )
+        before = _cuts(image.volume, uncorrected, planes)
+        after = _cuts(image.volume, planning_from_daily, planes) if planning_from_daily is not None else []
+        window = daily_window(CT_WINDOW, planning, after or before, same_scale=image.volume.is_hounsfield)
 
-    def _daily_pixels(self, volume: Volume, planning_from_daily: RigidTransform) -> list[Pixels]:
-        cut = partial(sample_daily, volume, planning_from_daily)
-        with ThreadPoolExecutor(max_workers=len(self.planes)) as pool:
-            return list(pool.map(cut, self.planes))
+        def blended(cuts: list[Pixels]) -> tuple[str, ...]:
+            pairs = zip(planes, planning, cuts, strict=True) if cuts else ()
+            return tuple(
+                self._figure(plane, colour_blend(CT_WINDOW.grey(first), window.grey(second)), outlined=True)
+                for plane, first, second in pairs
+            )
 
-    def _placed(self, pictures: list[Picture], *, outlined: bool) -> tuple[str, ...]:
-        figures = []
-        for plane, picture in zip(self.planes, pictures, strict=bool(pictures)):
-            target = outline_path(outlines(self.target, plane)) if outlined and self.target else ""
-            figures.append(picture_svg(plane, png(picture), target + crosshair(plane) + labels(plane)))
-        return tuple(figures)
+        grey = (
+            self._figure(plane, grey_picture(window.grey(cut)), outlined=False)
+            for plane, cut in zip(planes, before, strict=True)
+        )
+        return FractionPictures(tuple(grey), blended(before), blended(after))
+
+    def _figure(self, plane: Plane, picture: Picture, *, outlined: bool) -> str:
+        target = outline_path(outlines(self.target, plane)) if outlined and self.target else ""
+        return picture_svg(plane, png(picture), target + crosshair(plane) + labels(plane))
+
+
+def _cuts(volume: Volume, planning_from_daily: RigidTransform, planes: Sequence[Plane]) -> list[Pixels]:
+    with ThreadPoolExecutor(max_workers=len(planes)) as pool:
+        return list(pool.map(partial(sample_daily, volume, planning_from_daily), planes))
 
 
 def shown_structures(phantom: Phantom) -> tuple[Structure, ...]:

@@ -13,11 +13,11 @@ from isoguide.dicom import load_planning_set
 from isoguide.errors import MissingEvidenceError
 from isoguide.plan import PatientPosition, Plan
 from isoguide.progress import Progress, part_of, silent
-from isoguide.registration import MatchSettings, prepare_planning
+from isoguide.registration import MatchSettings, PreparedPlanning, prepare_planning
 from isoguide.treatment import Fraction, FractionOutcome, PlannedPosition, State, treat
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import PatientDay, Phantom, build_phantom, draw_days
-from isoguide.virtual.phantom import Site, virtual_from_ct
+from isoguide.virtual.phantom import Site
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.truth import RoomTruth
 from isoguide.workflow.course import Course, TreatedFraction, TrueMoment, seconds_between
@@ -40,31 +40,36 @@ SITE_OF: Final[dict[str, Site]] = {
 """The clinic's names of the built-in patients, and the part of the body that each one is."""
 FIRST_DAY: Final = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 """A Monday. The clock of a simulation is virtual, so that the same scenario gives the same course."""
-TRACE_STEP_S: Final = 1.0
+TRACE_POINTS: Final = 120
 MOST_PICTURED: Final = 5
 """Fractions with pictures: each adds about 2 MB to the report."""
-_DAYS, _ROOM = 2, 3
+_DAYS: Final = 2
+"""What the days are drawn from besides the scenario's seed."""
 
-Keep = Callable[[int, tuple[DayImage, ...], RoomTruth], None]
-"""Gets the number of a fraction, its images and the room's truth, before the images are let go."""
+Keep = Callable[[int, tuple[DayImage, ...], VirtualRoom], None]
+"""Gets the number of a fraction, its images and its room, before the images are let go."""
 
 
-def keep_nothing(_number: int, _images: tuple[DayImage, ...], _truth: RoomTruth) -> None:
+def keep_nothing(_number: int, _images: tuple[DayImage, ...], _room: VirtualRoom) -> None:
     """Let the images go."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VirtualPatient:
-    """A patient with a plan: built in, or from a planning export. ``name`` says which."""
+    """A patient with a plan, prepared for matching: built in, or from a planning export.
+
+    ``plan`` is None where the room's own arc is delivered; ``name`` says who it is.
+    """
 
     phantom: Phantom
     patient_position: PatientPosition
     plan: Plan | None
     name: str
+    prepared: PreparedPlanning
 
 
 def virtual_patient(scenario: Scenario, progress: Progress = silent) -> VirtualPatient:
-    """Build the patient of a scenario, or read the export that it names.
+    """Build the patient of a scenario, or read the export that it names, and prepare the match.
 
     Raises
     ------
@@ -78,10 +83,14 @@ def virtual_patient(scenario: Scenario, progress: Progress = silent) -> VirtualP
     progress(0.0, "Building a virtual patient")
     seed = said.seed if said.seed is not None else scenario.seed
     phantom = build_phantom(SITE_OF[said.site or "prostate"], seed, said.voxel_mm)
-    return VirtualPatient(phantom, PatientPosition.HFS, None, f"Virtual {said.site} patient {seed}")
+    progress(0.7, "Preparing the planning image")
+    name = f"Virtual {said.site} patient {seed}"
+    return VirtualPatient(phantom, PatientPosition.HFS, None, name, _prepared(phantom))
 
 
 def _patient_of_export(folder: Path) -> VirtualPatient:
+    from isoguide.virtual import virtual_from_ct
+
     planning = load_planning_set(folder)
     plan, structure_set = planning.plan, planning.structure_set
     if plan is None:
@@ -93,13 +102,25 @@ def _patient_of_export(folder: Path) -> VirtualPatient:
         plan.isocentre_mm(),
         f"patient of {folder.name}",
     )
-    return VirtualPatient(phantom, plan.patient_position, plan, f"Patient of {folder.name}")
+    name = f"Patient of {folder.name}"
+    return VirtualPatient(phantom, plan.patient_position, plan, name, _prepared(phantom))
+
+
+def _prepared(phantom: Phantom) -> PreparedPlanning:
+    target = choose_target(phantom.structures, phantom.isocentre_mm)
+    return prepare_planning(
+        phantom.volume,
+        isocentre_mm=phantom.isocentre_mm,
+        settings=MatchSettings(),
+        target_points_mm=surface_points_mm(target) if target is not None else None,
+    )
 
 
 def simulate(
     scenario: Scenario,
     *,
     patient: VirtualPatient | None = None,
+    for_report: bool = True,
     keep: Keep = keep_nothing,
     progress: Progress = silent,
 ) -> Course:
@@ -111,6 +132,8 @@ def simulate(
         What happens.
     patient
         The scenario's patient, where it was built already.
+    for_report
+        Draw pictures and follow the truth through time, which only the report shows.
     keep
         Is given the images of each fraction.
     progress
@@ -125,36 +148,27 @@ def simulate(
         If ``progress`` asked to stop.
     """
     begin = time.perf_counter()
-    patient = patient or virtual_patient(scenario, part_of(progress, 0.0, 0.15))
-    progress(0.15, "Drawing the days of the course")
+    patient = patient or virtual_patient(scenario, part_of(progress, 0.0, 0.2))
+    progress(0.2, "Drawing the days of the course")
     rng = np.random.default_rng([scenario.seed, _DAYS])
     days = draw_days(patient.phantom, course_settings(scenario), scenario.fractions, rng)
-    progress(0.2, "Preparing the planning image")
-    machine = _Machine(scenario, patient, _planned(scenario, patient), CourseScene.of(patient.phantom), keep)
+    scene = CourseScene.of(patient.phantom) if for_report else None
+    machine = _Machine(scenario, patient, _planned(scenario, patient), scene, keep)
     fractions = []
     for day in days:
         done = (day.number - 1) / len(days)
         progress(0.25 + 0.75 * done, f"Treating fraction {day.number} of {len(days)}")
         fractions.append(machine.treat(day))
     progress(1.0, "Done")
-    seconds = time.perf_counter() - begin
-    return Course(scenario, patient.name, machine.scene, tuple(fractions), seconds)
+    return Course(scenario, patient.name, scene, tuple(fractions), time.perf_counter() - begin)
 
 
 def _planned(scenario: Scenario, patient: VirtualPatient) -> PlannedPosition:
-    phantom = patient.phantom
-    target = choose_target(phantom.structures, phantom.isocentre_mm)
-    prepared = prepare_planning(
-        phantom.volume,
-        isocentre_mm=phantom.isocentre_mm,
-        settings=MatchSettings(),
-        target_points_mm=surface_points_mm(target) if target is not None else None,
-    )
     return PlannedPosition.of(
-        prepared,
+        patient.prepared,
         patient_position=patient.patient_position,
         set_up_pose=room_settings(scenario, 1).planned_pose,
-        patient_id=phantom.name,
+        patient_id=patient.phantom.name,
     )
 
 
@@ -165,7 +179,7 @@ class _Machine:
     scenario: Scenario
     patient: VirtualPatient
     planned: PlannedPosition
-    scene: CourseScene
+    scene: CourseScene | None
     keep: Keep
 
     def treat(self, day: PatientDay) -> TreatedFraction:
@@ -180,12 +194,11 @@ class _Machine:
             settings=settings,
             started_at=started_at,
             faults=scenario_faults(self.scenario),
-            seed=int(np.random.SeedSequence([self.scenario.seed, _ROOM, number]).generate_state(1)[0]),
+            seed=self.scenario.seed,
             plan=self.patient.plan,
-            patient_id=self.planned.patient_id,
         )
         outcome = treat(Fraction(self.planned, room.room, fraction_limits(self.scenario)))
-        self.keep(number, outcome.images, room.truth)
+        self.keep(number, outcome.images, room)
         return TreatedFraction(
             number=number,
             started_at=started_at,
@@ -195,13 +208,14 @@ class _Machine:
             images_taken=len(outcome.images),
             set_up=true_moment(room.truth, 0.0),
             treated=_when_treated(room.truth, outcome, started_at),
-            trace=_trace(room.truth, outcome, started_at),
+            beam_is_off=not room.beam.is_radiating(),
+            trace=_trace(room.truth, outcome, started_at) if self.scene is not None else (),
             expected=self.scenario.expected(number),
             pictures=self._pictures(number, outcome),
         )
 
     def _pictures(self, number: int, outcome: FractionOutcome) -> FractionPictures | None:
-        if number > MOST_PICTURED or not outcome.images:
+        if self.scene is None or number > MOST_PICTURED or not outcome.images:
             return None
         registration = outcome.matches[0].registration if outcome.matches else None
         placed = registration.planning_from_daily if registration is not None else None
@@ -229,6 +243,5 @@ def _when_treated(truth: RoomTruth, outcome: FractionOutcome, started_at: dateti
 def _trace(
     truth: RoomTruth, outcome: FractionOutcome, started_at: datetime
 ) -> tuple[tuple[float, float], ...]:
-    last_s = seconds_between(started_at, outcome.journal[-1].at)
-    seconds = np.append(np.arange(0.0, last_s, TRACE_STEP_S), last_s)
+    seconds = np.linspace(0.0, seconds_between(started_at, outcome.journal[-1].at), TRACE_POINTS)
     return tuple((float(at_s), truth.residual(float(at_s)).mean_mm) for at_s in seconds)

@@ -1,0 +1,164 @@
+"""A course as one strict JSON document with a published, versioned schema."""
+
+import json
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import isoguide
+from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
+from isoguide.workflow.course import Course, TreatedFraction, TrueMoment
+
+SCHEMA_VERSION: Final = "1.0"
+"""Major: a reader of the previous one may break. Minor: fields were added."""
+SCHEMA_FILE: Final = "course-1.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CorrectionRecord(_Record):
+    """Six numbers in IEC 61217 fixed axes: translate first, then rotate about the machine isocentre."""
+
+    lateral_mm: float
+    longitudinal_mm: float
+    vertical_mm: float
+    pitch_deg: float
+    roll_deg: float
+    yaw_deg: float
+
+
+class TruthRecord(_Record):
+    """Truth at one moment: where the target is minus where it should be."""
+
+    seconds: float = Field(description="Since the patient lay on the couch.")
+    mean_shift_mm: tuple[float, float, float] = Field(description="IEC fixed x, y, z.")
+    mean_mm: float
+    largest_mm: float
+    angle_deg: float
+    needed_correction: CorrectionRecord = Field(description="What would bring the target to its place.")
+
+
+class EntryRecord(_Record):
+    """A line of the fraction's journal."""
+
+    seconds: float
+    event: str
+    state: str
+    detail: str
+
+
+class FractionRecord(_Record):
+    """One fraction beside its truth."""
+
+    number: int
+    started_at: str
+    imaging_model: str
+    images: int
+    state: Literal["closed", "stopped"]
+    reason: str
+    beam_is_off: bool = Field(description="Truth at the end, whatever the machine says.")
+    delivered_mu: float
+    measured_correction: CorrectionRecord | None = Field(
+        description="The first correction that an image called for."
+    )
+    corrections: tuple[CorrectionRecord, ...] = Field(description="Those the couch was sent to make.")
+    truth_at_set_up: TruthRecord
+    truth_at_beam_on: TruthRecord | None = Field(description="null: the beam never came on.")
+    day: dict[str, float] = Field(description="What was drawn for this day, by name with unit.")
+    as_expected: bool
+    surprises: tuple[str, ...]
+    journal: tuple[EntryRecord, ...]
+
+
+class CourseRecord(_Record):
+    """Result of isoguide simulate and isoguide demo."""
+
+    schema_version: str
+    version: str
+    title: str
+    patient: str
+    seed: int
+    angle_order: str
+    as_expected: bool
+    surprises: tuple[str, ...]
+    fractions: tuple[FractionRecord, ...]
+
+
+def course_text(course: Course) -> str:
+    """Write a course as strict JSON with a final line break; the same course gives the same text."""
+    return course_record(course).model_dump_json(indent=2) + "\n"
+
+
+def course_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of :func:`course_text`."""
+    schema = CourseRecord.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def course_schema_text() -> str:
+    """Write the schema as the file ``docs/schema/course-1.json`` holds it."""
+    return json.dumps(course_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def course_record(course: Course) -> CourseRecord:
+    """Describe a course as plain values."""
+    return CourseRecord(
+        schema_version=SCHEMA_VERSION,
+        version=isoguide.__version__,
+        title=course.scenario.title,
+        patient=course.patient_name,
+        seed=course.scenario.seed,
+        angle_order=ANGLE_ORDER,
+        as_expected=not course.surprises,
+        surprises=course.surprises,
+        fractions=tuple(_fraction(fraction) for fraction in course.fractions),
+    )
+
+
+def _fraction(fraction: TreatedFraction) -> FractionRecord:
+    outcome = fraction.outcome
+    return FractionRecord(
+        number=fraction.number,
+        started_at=fraction.started_at.isoformat(),
+        imaging_model=fraction.imaging_model,
+        images=fraction.images_taken,
+        state="closed" if outcome.state.value == "closed" else "stopped",
+        reason=outcome.reason,
+        beam_is_off=fraction.beam_is_off,
+        delivered_mu=round(outcome.delivered_mu, 3),
+        measured_correction=_correction(fraction.measured) if fraction.measured is not None else None,
+        corrections=tuple(_correction(correction) for correction in outcome.corrections),
+        truth_at_set_up=_truth(fraction.set_up),
+        truth_at_beam_on=_truth(fraction.treated) if fraction.treated is not None else None,
+        day=dict(fraction.day),
+        as_expected=not fraction.surprises,
+        surprises=fraction.surprises,
+        journal=tuple(
+            EntryRecord(
+                seconds=round(seconds, 3),
+                event=entry.event.value,
+                state=entry.state_after.value,
+                detail=entry.detail,
+            )
+            for seconds, entry in fraction.entries
+        ),
+    )
+
+
+def _correction(correction: CouchCorrection) -> CorrectionRecord:
+    return CorrectionRecord(**{name: getattr(correction, name) for name in CorrectionRecord.model_fields})
+
+
+def _truth(moment: TrueMoment) -> TruthRecord:
+    residual = moment.residual
+    x_mm, y_mm, z_mm = (float(value) for value in residual.mean_shift_mm)
+    return TruthRecord(
+        seconds=round(moment.seconds, 3),
+        mean_shift_mm=(x_mm, y_mm, z_mm),
+        mean_mm=residual.mean_mm,
+        largest_mm=residual.largest_mm,
+        angle_deg=residual.angle_deg,
+        needed_correction=_correction(moment.needed),
+    )

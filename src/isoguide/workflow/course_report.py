@@ -1,0 +1,355 @@
+"""The report of a virtual course for people: what was done beside what was true, with pictures."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from isoguide.treatment import State
+from isoguide.workflow.alignment import CORRECTION_KEYS
+from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Trace
+from isoguide.workflow.course import TOLERANCE_DEG, TOLERANCE_MM, Course, TreatedFraction
+from isoguide.workflow.page import bullets, closing, facts, page, picture_row, section, table
+from isoguide.workflow.scenario import Scenario
+
+TRUTH_BADGE: Final = '<span class="badge">truth</span>'
+_STATE_KIND: Final = {
+    State.SET_UP: "marks",
+    State.IMAGED: "image",
+    State.ALIGNED: "match",
+    State.APPROVED: "match",
+    State.COUCH_MOVED: "couch",
+    State.VERIFIED: "verified",
+    State.BEAM_ON: "beam",
+    State.HELD: "held",
+    State.DELIVERED: "verified",
+}
+"""Class of the style sheet for the time that led to a state."""
+_STATE_WORDS: Final = {
+    "marks": "to the marks",
+    "image": "image",
+    "match": "match",
+    "couch": "couch",
+    "verified": "verify",
+    "beam": "beam",
+    "held": "held",
+    "stopped": "stopped",
+}
+
+
+def course_html(course: Course) -> str:
+    """Write the report. Every text that comes from files is escaped, and nothing is loaded from anywhere."""
+    sections = [
+        _header(course),
+        _banner(course),
+        section("Fraction by fraction", _fraction_table(course) + _table_note()),
+        _residual_charts(course),
+        _corrections(course),
+        _patient(course),
+        *(_fraction_pictures(fraction) for fraction in course.fractions),
+        _timelines(course),
+        _journals(course),
+        _provenance(course),
+        closing(),
+    ]
+    return page(f"isoguide: {course.scenario.title}", sections, "course.css")
+
+
+def _header(course: Course) -> str:
+    scenario = course.scenario
+    told = (
+        course.patient_name,
+        f"{len(course.fractions)} fraction{'s' if len(course.fractions) != 1 else ''}",
+        f"imaging: {', '.join(_models(course))}",
+        f"seed {scenario.seed}",
+    )
+    return (
+        '<header><div class="brand">isoguide <span>virtual treatment</span></div>'
+        f"<h1>{escape(scenario.title)}</h1>"
+        f"<p>{' · '.join(escape(text) for text in told)}</p></header>"
+    )
+
+
+def _models(course: Course) -> list[str]:
+    return list(dict.fromkeys(fraction.imaging_model for fraction in course.fractions))
+
+
+def _banner(course: Course) -> str:
+    about = f"<p>{escape(course.scenario.about.strip())}</p>" if course.scenario.about else ""
+    if course.surprises:
+        kind, sign, word = "refused", "✖", "NOT AS EXPECTED"
+        body = bullets(course.surprises)
+    else:
+        kind, sign, word, body = "accept", "✔", "AS EXPECTED", f"<p>{escape(summary(course))}</p>"
+    return (
+        f'<section class="banner {kind}"><div class="word">'
+        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div><div>{body}</div></section>'
+        f'<section class="truth-note">{about}<p>{TRUTH_BADGE} marks what only a virtual patient can tell: '
+        "where the tissue really was. Nothing marked so was known to the code that aligned and treated.</p>"
+        "</section>"
+    )
+
+
+def summary(course: Course) -> str:
+    """Say in one sentence how the course went."""
+    count = len(course.fractions)
+    treated = [fraction.treated.residual for fraction in course.fractions if fraction.treated is not None]
+    ended = f"{course.closed} of {count} fractions treated in full"
+    if not treated:
+        return f"{ended}; the beam never came on."
+    worst_mm = max(residual.largest_mm for residual in treated)
+    worst_deg = max(residual.angle_deg for residual in treated)
+    return (
+        f"{ended}; when the beam came on, no point of the target was further than {worst_mm:.2f} mm from its "
+        f"planned place, and it was turned by {worst_deg:.2f}° at most."
+    )
+
+
+def _fraction_table(course: Course) -> str:
+    header = (
+        "Fraction",
+        "Day's image",
+        "Set-up error",
+        "Measured correction",
+        "Needed correction",
+        "Left at beam on",
+        "Ended",
+    )
+    return table(header, [_fraction_row(fraction) for fraction in course.fractions], kind="plain fractions")
+
+
+def _fraction_row(fraction: TreatedFraction) -> tuple[str, ...]:
+    before, after = fraction.set_up, fraction.treated
+    left = "no beam"
+    if after is not None:
+        shift = _toned(after.residual.largest_mm, TOLERANCE_MM, " mm")
+        left = f"{shift}<br>{_toned(after.residual.angle_deg, TOLERANCE_DEG, '°')}"
+    count = fraction.images_taken
+    return (
+        f"{fraction.number}",
+        f"{escape(fraction.imaging_model)}<br>{count} image{'s' if count != 1 else ''}",
+        f"{before.residual.largest_mm:.2f} mm<br>{before.residual.angle_deg:.2f}°",
+        _six(fraction.measured),
+        _six(before.needed),
+        left,
+        _ending(fraction),
+    )
+
+
+def _ending(fraction: TreatedFraction) -> str:
+    outcome = fraction.outcome
+    word = f'<strong class="{_tone_of(fraction)}">{escape(outcome.state.value)}</strong>'
+    if outcome.state is State.CLOSED:
+        return f"{word}<br>{outcome.delivered_mu:.1f}\u00a0MU"
+    return f"{word}<br>{escape(outcome.reason)}"
+
+
+def _tone_of(fraction: TreatedFraction) -> str:
+    if fraction.surprises:
+        return "large"
+    return "calm" if fraction.outcome.state is State.CLOSED else "raised"
+
+
+def _toned(value: float, tolerance: float, unit: str) -> str:
+    tone = "calm" if value <= tolerance else "raised"
+    return f'<span class="{tone}">{value:.2f}{unit}</span>'
+
+
+def _six(correction: object | None) -> str:
+    if correction is None:
+        return "none"
+    values = [getattr(correction, key) for key in CORRECTION_KEYS]
+    shifts = " ".join(f"{value:+.2f}" for value in values[:3])
+    angles = " ".join(f"{value:+.2f}" for value in values[3:])
+    return f'<span class="six">{shifts}<br>{angles}</span>'.replace("-", "−")
+
+
+def _table_note() -> str:
+    return (
+        f'<p class="small">{TRUTH_BADGE} Set-up error, needed correction and what was left are truth; '
+        "distances are those of the target point furthest off. Corrections are lateral, longitudinal, "
+        "vertical (mm) and pitch, roll, yaw (°), IEC 61217, translate first. Measured: the first correction "
+        "that an image called for. Needed: the one that would have brought the target exactly to its place "
+        "from the set-up position.</p>"
+    )
+
+
+def _residual_charts(course: Course) -> str:
+    fractions = course.fractions
+    labels = tuple(str(fraction.number) for fraction in fractions)
+    before = tuple(fraction.set_up.residual.largest_mm for fraction in fractions)
+    treated = [fraction.treated for fraction in fractions]
+    after_mm = tuple(None if moment is None else moment.residual.largest_mm for moment in treated)
+    after_deg = tuple(None if moment is None else moment.residual.angle_deg for moment in treated)
+    charts = (
+        BarChart("Before: set-up error at the target", "mm", before, labels, "before"),
+        BarChart("After: left when the beam came on", "mm", after_mm, labels, "after", TOLERANCE_MM),
+        BarChart("After: rotation left", "°", after_deg, labels, "after", TOLERANCE_DEG),
+    )
+    row = f'<div class="row charts">{"".join(chart.svg() for chart in charts)}</div>'
+    lead = (
+        f"<p>{TRUTH_BADGE} Largest distance of a target point from its planned place in the room, by "
+        "fraction. The tolerance is what 95 % of days without a change of shape have to keep.</p>"
+    )
+    return section("From set-up error to residual", lead + row)
+
+
+def _patient(course: Course) -> str:
+    if course.scene is None:
+        return ""
+    lead = (
+        "<p>The planning CT through the isocentre with the structures of the plan. Anatomical orientation: "
+        "axial from the feet, coronal from the front, sagittal from the left.</p>"
+    )
+    row = picture_row("", "Planning CT with structures", course.scene.patient_pictures())
+    return section("The patient", lead + course.scene.legend() + row, kind="pictures")
+
+
+def _fraction_pictures(fraction: TreatedFraction) -> str:
+    pictures = fraction.pictures
+    if pictures is None:
+        return ""
+    legend = (
+        '<p class="legend"><span class="swatch planning"></span>planning CT '
+        '<span class="swatch daily"></span>day\'s image <span class="swatch both"></span>both agree '
+        '<span class="swatch outline"></span>target as planned</p>'
+    )
+    rows = [
+        picture_row(
+            f"The day's image ({fraction.imaging_model}), as the patient lay", "Image", pictures.image
+        ),
+        picture_row("Fused before the correction", "Before", pictures.before),
+    ]
+    if pictures.after:
+        rows.append(picture_row("Fused after the measured correction", "After", pictures.after))
+    body = legend + "".join(rows)
+    if fraction.number > 1:
+        body = f"<details><summary>Show the pictures</summary>{body}</details>"
+    return section(f"Fraction {fraction.number}: image and match", body, kind="pictures")
+
+
+def _corrections(course: Course) -> str:
+    fractions = course.fractions
+    labels = tuple(str(fraction.number) for fraction in fractions)
+    charts = []
+    for key in CORRECTION_KEYS:
+        name, _, unit = key.partition("_")
+        measured = tuple(
+            None if fraction.measured is None else float(getattr(fraction.measured, key))
+            for fraction in fractions
+        )
+        needed = tuple(float(getattr(fraction.set_up.needed, key)) for fraction in fractions)
+        largest = _largest(fractions, unit)
+        chart = PairChart(name.capitalize(), "mm" if unit == "mm" else "°", measured, needed, labels)
+        charts.append(chart.svg(largest))
+    lead = (
+        '<p class="legend"><span class="swatch measured"></span>measured from the image '
+        f'<span class="swatch needed"></span>needed {TRUTH_BADGE}</p>'
+    )
+    return section("Couch corrections", lead + f'<div class="row six-charts">{"".join(charts)}</div>')
+
+
+def _largest(fractions: Sequence[TreatedFraction], unit: str) -> float:
+    keys = [key for key in CORRECTION_KEYS if key.endswith(unit)]
+    values = [0.1]
+    for fraction in fractions:
+        for correction in (fraction.measured, fraction.set_up.needed):
+            if correction is not None:
+                values.extend(abs(float(getattr(correction, key))) for key in keys)
+    return 1.15 * max(values)
+
+
+def stretches(fraction: TreatedFraction) -> tuple[Stretch, ...]:
+    """Return what each stretch of time was for: the time before an entry belongs to the state it led to.
+
+    The beam is the exception: it is on after the entry that turned it on.
+    """
+    found, since_s, beam_is_on = [], 0.0, False
+    for seconds, entry in fraction.entries:
+        kind = "beam" if beam_is_on else _STATE_KIND.get(entry.state_after, "stopped")
+        if seconds > since_s:
+            found.append(Stretch(since_s, seconds, _STATE_WORDS[kind], kind))
+        since_s, beam_is_on = seconds, entry.state_after is State.BEAM_ON
+    return tuple(found)
+
+
+def _timelines(course: Course) -> str:
+    rows = tuple((f"Fraction {fraction.number}", stretches(fraction)) for fraction in course.fractions)
+    kinds = dict.fromkeys(stretch.kind for _, row in rows for stretch in row)
+    legend = " ".join(f'<span class="swatch state {kind}"></span>{_STATE_WORDS[kind]}' for kind in kinds)
+    lead = (
+        f'<p>What the time went to, on the clock of the virtual room.</p><p class="legend">{legend}</p>'
+        f"{Timeline(rows).svg()}"
+    )
+    return section("Time in the room", lead + _trace(course.fractions[0]))
+
+
+def _trace(fraction: TreatedFraction) -> str:
+    if not fraction.trace:
+        return ""
+    seconds, values = zip(*fraction.trace, strict=True)
+    beam = tuple((part.start_s, part.stop_s) for part in stretches(fraction) if part.kind == "beam")
+    title = f"Fraction {fraction.number}: mean distance of the target from its planned place (truth)"
+    return Trace(title, "mm", seconds, values, TOLERANCE_MM, beam).svg()
+
+
+def _journals(course: Course) -> str:
+    parts = []
+    for fraction in course.fractions:
+        rows = [
+            (
+                f"{seconds:.1f} s",
+                escape(entry.event.value),
+                escape(entry.state_after.value),
+                escape(entry.detail),
+            )
+            for seconds, entry in fraction.entries
+        ]
+        is_open = " open" if len(course.fractions) == 1 or fraction.outcome.state is not State.CLOSED else ""
+        body = table(("At", "Event", "State", "Detail"), rows, kind="plain journal")
+        parts.append(f"<details{is_open}><summary>Fraction {fraction.number}</summary>{body}</details>")
+    return section("Journal of each fraction", "".join(parts))
+
+
+def _provenance(course: Course) -> str:
+    scenario = course.scenario
+    rows = [
+        ("Patient", course.patient_name),
+        ("Imaging model", ", ".join(_models(course))),
+        ("Set-up error, SD", _set_up_words(scenario)),
+        ("Prescribed", f"{scenario.plan.dose_gy:g} Gy, {scenario.plan.meterset_mu:g} MU a fraction"),
+        ("Faults", "; ".join(_fault_words(scenario)) or "none"),
+        ("Seed", str(scenario.seed)),
+        ("Computed in", f"{course.wall_s:.0f} s"),
+    ]
+    days = "".join(_day(fraction) for fraction in course.fractions)
+    return section("What was simulated", facts(rows) + days)
+
+
+def _set_up_words(scenario: Scenario) -> str:
+    said = scenario.set_up
+
+    def triple(values: Sequence[float]) -> str:
+        return " / ".join(f"{value:g}" for value in values)
+
+    return (
+        f"systematic {triple(said.systematic_mm)} mm, {triple(said.systematic_deg)}°; random "
+        f"{triple(said.random_mm)} mm, {triple(said.random_deg)}° (left, back, head)"
+    )
+
+
+def _fault_words(scenario: Scenario) -> list[str]:
+    return [
+        f"{fault.name} in fraction {fault.fraction}"
+        + (f" ({fault.device})" if fault.device is not None else "")
+        for fault in scenario.faults
+    ]
+
+
+def _day(fraction: TreatedFraction) -> str:
+    if not fraction.day:
+        return ""
+    drawn = ", ".join(f"{name} = {value:.2f}" for name, value in fraction.day.items())
+    return (
+        f'<p class="small">{TRUTH_BADGE} Fraction {fraction.number}, {fraction.started_at:%Y-%m-%d}: '
+        f"{escape(drawn)}.</p>"
+    )
