@@ -70,6 +70,13 @@ def test_the_lock_is_made_from_what_the_package_asks_for() -> None:
         assert requirements(f"{extra}.in") == packages
 
 
+def test_only_one_module_loads_the_reconstruction_toolkit() -> None:
+    # It is loaded by name, which the contracts on imports cannot see.
+    package = ROOT / "src" / "isoguide"
+    naming = [path for path in package.rglob("*.py") if re.search(r"[\"' ]itk[.\"' ]", path.read_text())]
+    assert [path.relative_to(package).as_posix() for path in naming] == ["projection/rtk.py"]
+
+
 @pytest.mark.parametrize("name", ["dev", "benchmark"])
 def test_the_lock_pins_and_hashes_every_package_and_names_no_address(name: str) -> None:
     lock = (ROOT / "requirements" / f"{name}.txt").read_text()
