@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from zlib import crc32
 
 import numpy as np
@@ -20,12 +21,12 @@ from isoguide.virtual.imagers import ConeBeamImager, ImageDomainModel, ImageMode
 from isoguide.virtual.kv_pair import arm_pair, stereo_pair
 from isoguide.virtual.machine import Machine, plan_delivery
 from isoguide.virtual.patient_day import PatientDay
-from isoguide.virtual.phantom import Phantom, build_phantom
+from isoguide.virtual.phantom import Phantom, Site, build_phantom
 from isoguide.virtual.physical_imager import PhysicalModel
 from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
 
-STRANGER_MM = (2.5, 2.5, 4.0)
+STRANGER_MM = (3.0, 3.0, 4.0)
 """Voxels of the other patient whose image is taken for this one's: he is built only to be recognised."""
 STRANGER_SEED = 987_654
 """Far from the seeds that anybody uses, so that the other patient is another."""
@@ -134,8 +135,13 @@ class VirtualRoom:
     def _stranger(self) -> ImageModel:
         """Another patient of the same site, lying as this one does."""
         patient, day = self.truth.patient, self.truth.day
-        other = build_phantom(patient.site or "pelvis", STRANGER_SEED, STRANGER_MM)
+        other = _another_patient(patient.site or "pelvis")
         alone = PatientDay(day.number, day.displacement)
         return self._image_model(
             RoomTruth(other, alone, self.couch, self.clock, self.settings.patient_position)
         )
+
+
+@cache
+def _another_patient(site: Site) -> Phantom:
+    return build_phantom(site, STRANGER_SEED, STRANGER_MM)
