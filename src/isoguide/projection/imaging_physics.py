@@ -46,9 +46,9 @@ class ImagingPhysics:
     photons_per_pixel: float = 2e6
     electronic_noise_photons: float = 20.0
     bow_tie_radius_mm: float = 150.0
-    scatter_to_primary: float = 0.5
+    scatter_to_primary: float = 0.25
     scatter_width_mm: float = 70.0
-    corrected_scatter_to_primary: float = 0.4
+    corrected_scatter_to_primary: float = 0.25
     glare_share: float = 0.05
     glare_width_mm: float = 15.0
     lag_share: float = 0.02

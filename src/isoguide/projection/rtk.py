@@ -23,9 +23,7 @@ _PARTS: Final = (
     "rtkDisplacedDetectorImageFilter",
     "rtkParkerShortScanImageFilter",
     "rtkFDKWeightProjectionFilter",
-    "rtkFFTRampImageFilter",
 )
-_FFT: Final = "itkVnlFFTImageFilterInitFactory"
 
 
 @cache
@@ -58,9 +56,6 @@ def prepare_rtk() -> None:
     """
     for name in (*_PARTS, "itkPyBuffer"):
         rtk_part(name)
-    # The Fourier transform of the ramp filter comes from a factory that ITK registers only when all of it is
-    # imported.
-    getattr(rtk_part(_FFT), _FFT).RegisterOneFactory()
 
 
 def rtk_filter(name: str) -> Any:
