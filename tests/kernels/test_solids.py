@@ -103,16 +103,20 @@ def test_a_fillet_adds_a_quarter_of_its_radius_where_two_faces_meet():
     assert solids.filleted_union(both, both + 10.0, 4.0)[0] == pytest.approx(0.0)
 
 
-def test_the_uncompiled_functions_do_the_same():
-    p = [axis.ravel()[:5].copy() for axis in somewhere(0)]
+def test_the_uncompiled_functions_do_the_same(interpreted_kernels):
+    p = tuple(axis.ravel()[:5].copy() for axis in somewhere(0))
     centre, radii = np.ones(3, np.float32), np.array([4.0, 6.0, 9.0], np.float32)
     axes = np.eye(3, dtype=np.float32)
-    out = np.empty(5, dtype=np.float32)
-    solids._ellipsoid.py_func(*p, centre, axes, 1.0 / radii, out)
-    np.testing.assert_allclose(out, solids.ellipsoid_distance(tuple(p), centre, axes, radii), rtol=1e-4)
-    solids._rod.py_func(*p, centre, radii, radii[:2], out)
     np.testing.assert_allclose(
-        out, solids.rod_distance(tuple(p), centre, centre + radii, radii[:2]), atol=1e-4
+        solids.ellipsoid_distance(p, centre, axes, radii),
+        solids.ellipsoid_distance_reference(p, centre, axes, radii),
+        rtol=1e-4,
     )
-    solids._fillet.py_func(p[0], p[1], np.float32(3.0), out)
-    np.testing.assert_allclose(out, solids.filleted_union(p[0], p[1], 3.0), atol=1e-5)
+    np.testing.assert_allclose(
+        solids.rod_distance(p, centre, centre + radii, radii[:2]),
+        solids.rod_distance_reference(p, centre, centre + radii, radii[:2]),
+        atol=1e-4,
+    )
+    np.testing.assert_allclose(
+        solids.filleted_union(p[0], p[1], 3.0), solids.filleted_union_reference(p[0], p[1], 3.0), atol=1e-5
+    )

@@ -8,34 +8,49 @@ Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def _gather(x: Floats, y: Floats, z: Floats, row: Matrix) -> None:
+    """Copy a row of each coordinate side by side: views of larger arrays do not go into vector registers."""
+    for i in range(row.shape[1]):
+        row[0, i], row[1, i], row[2, i] = x[i], y[i], z[i]
+
+
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _ellipsoid(
     x: Floats, y: Floats, z: Floats, centre: Floats, axes: Matrix, inverse: Floats, out: Floats
 ) -> None:
     one = np.float32(1.0)
     tiny = np.float32(1e-6)
-    for n in range(out.size):
-        dx, dy, dz = x[n] - centre[0], y[n] - centre[1], z[n] - centre[2]
-        u = (axes[0, 0] * dx + axes[1, 0] * dy + axes[2, 0] * dz) * inverse[0]
-        v = (axes[0, 1] * dx + axes[1, 1] * dy + axes[2, 1] * dz) * inverse[1]
-        w = (axes[0, 2] * dx + axes[1, 2] * dy + axes[2, 2] * dz) * inverse[2]
-        level = np.sqrt(u * u + v * v + w * w) + tiny
-        u, v, w = u * inverse[0], v * inverse[1], w * inverse[2]
-        gradient = np.sqrt(u * u + v * v + w * w) + tiny * inverse[0]
-        out[n] = level * (level - one) / gradient
+    row = np.empty((3, x.shape[2]), dtype=np.float32)
+    for k in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            _gather(x[k, j], y[k, j], z[k, j], row)
+            for i in range(x.shape[2]):
+                dx, dy, dz = row[0, i] - centre[0], row[1, i] - centre[1], row[2, i] - centre[2]
+                u = (axes[0, 0] * dx + axes[1, 0] * dy + axes[2, 0] * dz) * inverse[0]
+                v = (axes[0, 1] * dx + axes[1, 1] * dy + axes[2, 1] * dz) * inverse[1]
+                w = (axes[0, 2] * dx + axes[1, 2] * dy + axes[2, 2] * dz) * inverse[2]
+                level = np.sqrt(u * u + v * v + w * w) + tiny
+                u, v, w = u * inverse[0], v * inverse[1], w * inverse[2]
+                gradient = np.sqrt(u * u + v * v + w * w) + tiny * inverse[0]
+                out[k, j, i] = level * (level - one) / gradient
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _rod(x: Floats, y: Floats, z: Floats, start: Floats, along: Floats, radii: Floats, out: Floats) -> None:
+def _rod(x: Floats, y: Floats, z: Floats, ends: Matrix, radii: Floats, out: Floats) -> None:
     zero, one = np.float32(0.0), np.float32(1.0)
-    length2 = along[0] * along[0] + along[1] * along[1] + along[2] * along[2]
-    scale = one / max(length2, np.float32(1e-6))
+    start, along = ends[0], ends[1] - ends[0]
+    scale = one / max(along[0] * along[0] + along[1] * along[1] + along[2] * along[2], np.float32(1e-6))
     slope = radii[1] - radii[0]
-    for n in range(out.size):
-        dx, dy, dz = x[n] - start[0], y[n] - start[1], z[n] - start[2]
-        t = min(max((dx * along[0] + dy * along[1] + dz * along[2]) * scale, zero), one)
-        dx, dy, dz = dx - t * along[0], dy - t * along[1], dz - t * along[2]
-        out[n] = np.sqrt(dx * dx + dy * dy + dz * dz) - radii[0] - t * slope
+    row = np.empty((3, x.shape[2]), dtype=np.float32)
+    for k in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            _gather(x[k, j], y[k, j], z[k, j], row)
+            for i in range(x.shape[2]):
+                dx, dy, dz = row[0, i] - start[0], row[1, i] - start[1], row[2, i] - start[2]
+                t = min(max((dx * along[0] + dy * along[1] + dz * along[2]) * scale, zero), one)
+                dx, dy, dz = dx - t * along[0], dy - t * along[1], dz - t * along[2]
+                out[k, j, i] = np.sqrt(dx * dx + dy * dy + dz * dz) - radii[0] - t * slope
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
@@ -48,23 +63,21 @@ def _fillet(first: Floats, second: Floats, radius: np.float32, out: Floats) -> N
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _paint_rod(
-    x: Floats, y: Floats, z: Floats, ends: Matrix, radii: Floats, ink: Floats, values: Floats
-) -> None:
+def _blend(values: Floats, distance: Floats, ink: Floats) -> None:
     zero, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
-    along = ends[1] - ends[0]
-    scale = one / max(along[0] * along[0] + along[1] * along[1] + along[2] * along[2], np.float32(1e-6))
-    slope, sharpness = radii[1] - radii[0], one / ink[1]
+    sharpness = one / ink[1]
     for k in range(values.shape[0]):
         for j in range(values.shape[1]):
             for i in range(values.shape[2]):
-                dx, dy, dz = x[k, j, i] - ends[0, 0], y[k, j, i] - ends[0, 1], z[k, j, i] - ends[0, 2]
-                t = min(max((dx * along[0] + dy * along[1] + dz * along[2]) * scale, zero), one)
-                dx, dy, dz = dx - t * along[0], dy - t * along[1], dz - t * along[2]
-                distance = np.sqrt(dx * dx + dy * dy + dz * dz) - radii[0] - t * slope
-                cover = min(half - distance * sharpness, one)
+                cover = min(half - distance[k, j, i] * sharpness, one)
                 if cover > zero:
                     values[k, j, i] += cover * (ink[0] - values[k, j, i])
+
+
+def _rows(xyz: tuple[Floats, Floats, Floats]) -> list[Floats]:
+    """Coordinates as views with three axes."""
+    arrays = [np.asarray(axis, dtype=np.float32) for axis in xyz]
+    return [axis.reshape((1,) * (3 - axis.ndim) + axis.shape) for axis in arrays]
 
 
 def ellipsoid_distance(
@@ -81,11 +94,10 @@ def ellipsoid_distance(
     axes
         Unit vectors of the three half axes as the columns of a (3, 3) matrix.
     """
-    x, y, z = (np.ascontiguousarray(axis, dtype=np.float32) for axis in xyz)
+    x, y, z = _rows(xyz)
     out = np.empty(x.shape, dtype=np.float32)
-    inverse = (1.0 / radii).astype(np.float32)
-    _ellipsoid(x.ravel(), y.ravel(), z.ravel(), centre, axes, inverse, out.reshape(-1))
-    return out
+    _ellipsoid(x, y, z, centre, axes, (1.0 / radii).astype(np.float32), out)
+    return out.reshape(xyz[0].shape)
 
 
 def ellipsoid_distance_reference(
@@ -113,10 +125,10 @@ def rod_distance(xyz: tuple[Floats, Floats, Floats], start: Floats, stop: Floats
     radii
         At the two ends, (2,), mm.
     """
-    x, y, z = (np.ascontiguousarray(axis, dtype=np.float32) for axis in xyz)
+    x, y, z = _rows(xyz)
     out = np.empty(x.shape, dtype=np.float32)
-    _rod(x.ravel(), y.ravel(), z.ravel(), start, stop - start, radii, out.reshape(-1))
-    return out
+    _rod(x, y, z, np.stack([start, stop]), radii, out)
+    return out.reshape(xyz[0].shape)
 
 
 def rod_distance_reference(
@@ -149,15 +161,34 @@ def paint_rod(
     hu, edge_mm
         The value painted, and over which distance it fades.
     """
-    _paint_rod(*xyz, ends, radii, np.array([hu, edge_mm], dtype=np.float32), values)
+    paint_cover(values, rod_distance(xyz, ends[0], ends[1], radii), hu, edge_mm)
+
+
+def paint_cover(values: Floats, distance: Floats, hu: float, edge_mm: float) -> None:
+    """Paint a solid into values, with an edge that is ``edge_mm`` wide.
+
+    Parameters
+    ----------
+    values
+        What is painted on, changed in place, ``[k, j, i]``; it may be a view of a larger array.
+    distance
+        To the solid, negative inside, the same shape.
+    hu, edge_mm
+        The value painted, and over which distance it fades.
+    """
+    _blend(values, distance, np.array([hu, edge_mm], dtype=np.float32))
+
+
+def paint_cover_reference(values: Floats, distance: Floats, hu: float, edge_mm: float) -> None:
+    """Do the same as :func:`paint_cover` with NumPy."""
+    values += np.clip(0.5 - distance / edge_mm, 0.0, 1.0) * (np.float32(hu) - values)
 
 
 def paint_rod_reference(
     values: Floats, xyz: tuple[Floats, Floats, Floats], ends: Matrix, radii: Floats, hu: float, edge_mm: float
 ) -> None:
     """Do the same as :func:`paint_rod` with NumPy."""
-    cover = np.clip(0.5 - rod_distance_reference(xyz, ends[0], ends[1], radii) / edge_mm, 0.0, 1.0)
-    values += cover * (np.float32(hu) - values)
+    paint_cover_reference(values, rod_distance_reference(xyz, ends[0], ends[1], radii), hu, edge_mm)
 
 
 def filleted_union(first: Floats, second: Floats, radius_mm: float) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.geometry.frames import Array
-from isoguide.kernels.solids import paint_rod
+from isoguide.kernels.solids import paint_cover, paint_rod
 from isoguide.virtual import shapes
 from isoguide.virtual.shapes import Coordinates, Triple
 from isoguide.virtual.texture import smooth_field
@@ -125,13 +125,11 @@ class Canvas:
     def paint(self, part: Part, hu: float, only_in: "Stencil | None" = None) -> Part:
         """Fill a solid with a value, where a stencil is given only there. Returns the part."""
         if only_in is None:
-            cover = self.cover(part)
-            view = self.hu[part.box]
-        else:
-            shown = part.clipped(only_in.box)
-            cover = self.cover(shown) * only_in.at(shown.box)
-            view = self.hu[shown.box]
-        view += cover * (np.float32(hu) - view)
+            paint_cover(self.hu[part.box], part.distance, hu, float(self.edge_mm))
+            return part
+        shown = part.clipped(only_in.box)
+        view = self.hu[shown.box]
+        view += self.cover(shown) * only_in.at(shown.box) * (np.float32(hu) - view)
         return part
 
     def muscle(self, part: Part, only_in: "Stencil | None" = None) -> Part:

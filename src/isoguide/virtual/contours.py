@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Contour
+from isoguide.kernels.lines import closed_lines
 from isoguide.virtual.canvas import Part
 
 SMALLEST_VERTICES = 6
@@ -40,12 +41,19 @@ def closed_contours(part: Part, grid: Grid) -> tuple[Contour, ...]:
     k, j, i = part.box
     contours = []
     for n, plane in enumerate(part.distance):
-        for columns_rows in polygons(plane):
-            ijk = np.column_stack(
-                [columns_rows + np.array([i.start, j.start]), np.full(len(columns_rows), k.start + n)]
-            )
+        inside = plane < 0.0
+        rows, columns = _around(inside.any(axis=1)), _around(inside.any(axis=0))
+        for columns_rows in polygons(plane[rows, columns]):
+            corner = np.array([i.start + columns.start, j.start + rows.start])
+            ijk = np.column_stack([columns_rows + corner, np.full(len(columns_rows), k.start + n)])
             contours.append(Contour("CLOSED_PLANAR", np.round(grid.xyz(ijk), 2)))
     return tuple(contours)
+
+
+def _around(inside: NDArray[np.bool_]) -> slice:
+    """Return the range of what is inside with one more on either side; it is empty where nothing is."""
+    found = np.flatnonzero(inside)
+    return slice(max(int(found[0]) - 1, 0), int(found[-1]) + 2) if len(found) else slice(0, 0)
 
 
 def polygons(plane: NDArray[np.float32]) -> list[Array]:
@@ -64,19 +72,9 @@ def polygons(plane: NDArray[np.float32]) -> list[Array]:
     lines = _LINES[pattern[rows, columns]]
     drawn = lines[..., 0] >= 0
     corner = _FIRST_CORNER[lines] + np.column_stack([rows, columns, np.zeros_like(rows)])[:, None, None]
-    # One number per edge, so that lines can be followed from edge to edge in a dictionary of numbers.
-    edges = np.ravel_multi_index(tuple(corner[drawn].T), (*framed.shape, 2)).T
-    follow = dict(edges.tolist())
-    found = []
-    while follow:
-        edge, following = follow.popitem()
-        line = [edge]
-        while following != edge:
-            line.append(following)
-            following = follow.pop(following)
-        if len(line) >= SMALLEST_VERTICES:
-            found.append(_crossings(framed, np.array(line)))
-    return found
+    enter, leave = np.ravel_multi_index(tuple(corner[drawn].T), (*framed.shape, 2))
+    lines_drawn = closed_lines(enter, leave, 2 * framed.size)
+    return [_crossings(framed, line) for line in lines_drawn if len(line) >= SMALLEST_VERTICES]
 
 
 def _crossings(framed: NDArray[np.float32], line: NDArray[np.int64]) -> Array:

@@ -62,7 +62,7 @@ def example_case(
     seed
         Of patient, displacement and daily image.
     site
-        "pelvis", "thorax" or "head-neck".
+        "pelvis", "thorax", "head-neck" or "abdomen".
     settings
         What the daily image is like; a cone-beam CT when not given.
     spacing_mm

@@ -1,6 +1,7 @@
 """Body outlines and hollow regions whose cross-section changes from slice to slice."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +16,25 @@ SQUARE = np.float32(0.35)
 """How far the cross-section bulges from an ellipse towards a rectangle (0 to 1)."""
 
 
+Row = tuple[float, float, float, float, float]
+
+
+@cache
+def _curves(rows: tuple[Row, ...]) -> PchipInterpolator:
+    table = np.array(rows)
+    return PchipInterpolator(table[:, 0], table[:, 1:])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
     """A trunk given by rows (z, middle y, half width, depth in front, depth behind), z ascending, mm."""
 
-    rows: tuple[tuple[float, float, float, float, float], ...]
+    rows: tuple[Row, ...]
 
     def at(self, z: Floats | float) -> tuple[Floats, Floats, Floats, Floats]:
         """Middle y, half width, depth in front and depth behind at heights z."""
-        table = np.array(self.rows)
-        inside = np.clip(z, table[0, 0], table[-1, 0])
-        values = PchipInterpolator(table[:, 0], table[:, 1:])(inside).astype(np.float32)
+        inside = np.clip(z, self.rows[0][0], self.rows[-1][0])
+        values = _curves(self.rows)(inside).astype(np.float32)
         return values[..., 0], values[..., 1], values[..., 2], values[..., 3]
 
     def surface(self, angle_deg: float, z: float, outward_mm: float = 0.0) -> tuple[float, float, float]:

@@ -49,11 +49,19 @@ class Drawing:
 
 def finished(canvas: Canvas, spacing_mm: Triple, rng: np.random.Generator) -> Floats:
     """Return the anatomy as a scanner without noise would see it, HU."""
-    table = np.array(TEXTURE_HU)
     texture = power_law_texture(rng, canvas.shape, spacing_mm, 60.0)
-    texture *= np.interp(canvas.hu, table[:, 0], table[:, 1]).astype(np.float32)
+    texture *= _strength(canvas.hu)
     values: Floats = ndimage.gaussian_filter(canvas.hu + texture, POINT_SPREAD, truncate=3.0)
     return np.maximum(values, np.float32(-1000.0), out=values)
+
+
+def _strength(hu: Floats) -> Floats:
+    """How strong the texture is at each value, looked up in whole HU."""
+    table = np.array(TEXTURE_HU)
+    lowest, highest = table[0, 0], table[-1, 0]
+    strength = np.interp(np.arange(lowest, highest + 1.0), table[:, 0], table[:, 1]).astype(np.float32)
+    found: Floats = strength[(np.clip(hu, lowest, highest) - np.float32(lowest)).astype(np.int16)]
+    return found
 
 
 def scanned(anatomy: Floats, support: Floats, rng: np.random.Generator) -> Floats:
