@@ -1,6 +1,6 @@
 """How tissue is displaced against the planning CT: a field that cannot fold, with its exact inverse."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -39,10 +39,9 @@ class DisplacementField:
     vectors_mm
         Displacement u at the nodes, float32 ``[k, j, i, (x, y, z)]`` (not copied when read-only already).
 
-    Attributes
-    ----------
     steepest
-        Lipschitz constant of u, mm per mm: exact, and below :data:`STEEPEST`, so that nothing folds.
+        Lipschitz constant of u, mm per mm, below :data:`STEEPEST`, so that nothing folds. It is measured
+        exactly unless a proven upper bound is given (0 means: measure).
 
     Raises
     ------
@@ -52,7 +51,7 @@ class DisplacementField:
 
     grid: Grid
     vectors_mm: Floats
-    steepest: float = field(init=False)
+    steepest: float = 0.0
 
     def __post_init__(self) -> None:
         vectors = np.asarray(self.vectors_mm)
@@ -80,6 +79,8 @@ class DisplacementField:
                 f"the displacement field moves tissue by {self.longest_mm:.0f} mm: at most {LONGEST_MM:g} go"
             )
             raise GeometryError(msg)
+        if 0.0 < self.steepest <= STEEPEST:
+            return self.steepest
         steepest, node = steepest_gradient(self.vectors_mm, self.grid.spacing_mm)
         if steepest > STEEPEST:
             x, y, z = self.grid.xyz(np.array(node, dtype=np.float64))

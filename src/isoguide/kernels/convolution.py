@@ -80,8 +80,7 @@ def convolved(values: Floats, axis: int, taps: Floats, *, wrap: bool = False) ->
 
 def convolved_reference(values: Floats, axis: int, taps: Floats, *, wrap: bool = False) -> Floats:
     """Do the same as :func:`convolved` through SciPy."""
-    mode = "grid-wrap" if wrap else "reflect"
-    result: Floats = ndimage.correlate1d(values.astype(np.float64), taps, axis=axis, mode=mode).astype(
-        np.float32
-    )
-    return result
+    volume = values.astype(np.float64)
+    if wrap:
+        return np.asarray(ndimage.correlate1d(volume, taps, axis, mode="grid-wrap"), dtype=np.float32)
+    return np.asarray(ndimage.correlate1d(volume, taps, axis, mode="reflect"), dtype=np.float32)

@@ -164,12 +164,14 @@ def _steepest(u: Floats, sizes: Sizes, inverse: Matrix, first_k: int, stop_k: in
                     x = _edge(u, node, node + steps[0] * (2 * right - 1), inverse[0])
                     y = _edge(u, node, node + steps[1] * (2 * down - 1), inverse[1])
                     z = _edge(u, node, node + steps[2] * (2 * up - 1), inverse[2])
+                    # One-sided differences change sign with the side, and so do two of the products.
                     xx, yy, zz = _dot(x, x), _dot(y, y), _dot(z, z)
-                    if xx + yy + zz > best:
-                        # One-sided differences change sign with the side, and so do two of the products.
-                        xy = _dot(x, y) * (2 * right - 1) * (2 * down - 1)
-                        xz = _dot(x, z) * (2 * right - 1) * (2 * up - 1)
-                        yz = _dot(y, z) * (2 * down - 1) * (2 * up - 1)
+                    xy = _dot(x, y) * (2 * right - 1) * (2 * down - 1)
+                    xz = _dot(x, z) * (2 * right - 1) * (2 * up - 1)
+                    yz = _dot(y, z) * (2 * down - 1) * (2 * up - 1)
+                    # No eigenvalue is larger than the largest sum of a row (Gershgorin).
+                    most = max(xx + abs(xy) + abs(xz), yy + abs(xy) + abs(yz), zz + abs(xz) + abs(yz))
+                    if most > best * 1.000001:
                         found = _largest_eigenvalue(xx, yy, zz, xy, xz, yz)
                         if found > best:
                             best, place = found, node // 3
@@ -177,33 +179,41 @@ def _steepest(u: Floats, sizes: Sizes, inverse: Matrix, first_k: int, stop_k: in
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _relax(u: Floats, pull: Floats, goal: Floats, sizes: Sizes, weight: Floats, sweeps: int) -> None:
-    """Gauss-Seidel sweeps, forth and back, of: neighbours' weighted mean, pulled towards the goal."""
+def _relax_row(
+    u: Floats, pull: Floats, goal: Floats, sizes: Sizes, weight: Floats, place: tuple[int, int, bool]
+) -> None:
+    """Put every node of row (k, j) at its neighbours' weighted mean, pulled towards the goal."""
     nk, nj, ni = sizes
+    k, j, back = place
     row, plane = 3 * ni, 3 * ni * nj
-    count = nk * nj * ni
-    for sweep in range(2 * sweeps):
-        for step in range(count):
-            n = step if sweep % 2 == 0 else count - 1 - step
-            i, j, k = n % ni, (n // ni) % nj, n // (ni * nj)
-            at = 3 * n
-            w = pull[n]
-            x, y, z = w * goal[at], w * goal[at + 1], w * goal[at + 2]
-            for axis in range(3):
-                stride = 3 if axis == 0 else (row if axis == 1 else plane)
-                place = i if axis == 0 else (j if axis == 1 else k)
-                last = (ni if axis == 0 else (nj if axis == 1 else nk)) - 1
-                if place > 0:
-                    x += weight[axis] * u[at - stride]
-                    y += weight[axis] * u[at - stride + 1]
-                    z += weight[axis] * u[at - stride + 2]
-                    w += weight[axis]
-                if place < last:
-                    x += weight[axis] * u[at + stride]
-                    y += weight[axis] * u[at + stride + 1]
-                    z += weight[axis] * u[at + stride + 2]
-                    w += weight[axis]
-            u[at], u[at + 1], u[at + 2] = x / w, y / w, z / w
+    # A neighbour that is not there counts nothing; the node itself is read in its place.
+    down, up = (plane if k > 0 else 0), (plane if k < nk - 1 else 0)
+    before, after = (row if j > 0 else 0), (row if j < nj - 1 else 0)
+    wd, wu = (weight[2] if down else 0.0), (weight[2] if up else 0.0)
+    wb, wa = (weight[1] if before else 0.0), (weight[1] if after else 0.0)
+    for step in range(ni):
+        i = ni - 1 - step if back else step
+        n = (k * nj + j) * ni + i
+        at = 3 * n
+        left, right = (3 if i > 0 else 0), (3 if i < ni - 1 else 0)
+        wl, wr = (weight[0] if left else 0.0), (weight[0] if right else 0.0)
+        p = pull[n]
+        share = 1.0 / (p + wl + wr + wb + wa + wd + wu)
+        for axis in range(3):
+            c = at + axis
+            sides = wl * u[c - left] + wr * u[c + right] + wb * u[c - before] + wa * u[c + after]
+            u[c] = share * (p * goal[c] + sides + wd * u[c - down] + wu * u[c + up])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _relax(u: Floats, pull: Floats, goal: Floats, sizes: Sizes, weight: Floats, sweeps: int) -> None:
+    """Sweep over all nodes, there and back, that many times (Gauss-Seidel)."""
+    nk, nj, _ = sizes
+    for _ in range(sweeps):
+        for line in range(nk * nj):
+            _relax_row(u, pull, goal, sizes, weight, (line // nj, line % nj, False))
+        for line in range(nk * nj - 1, -1, -1):
+            _relax_row(u, pull, goal, sizes, weight, (line // nj, line % nj, True))
 
 
 def moved_points(vectors_mm: Floats, index_from_xyz: Matrix, points_mm: Matrix) -> Matrix:

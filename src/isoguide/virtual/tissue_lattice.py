@@ -64,9 +64,14 @@ class TissueLattice:
         return self.at_nodes(weight.on(k, j, i) > 0.75)
 
     @cached_property
+    def has_bone_names(self) -> bool:
+        """True when the patient's bones are known one by one."""
+        return bool(self.patient.bone_labels.any())
+
+    @cached_property
     def bone(self) -> Mask:
         """Nodes around which there is bone: where they stand still, every bone stands still."""
-        if self.patient.bone_labels.any():
+        if self.has_bone_names:
             return self.around(self.patient.bone_labels > 0)
         values = ndimage.gaussian_filter(self.patient.anatomy.values.astype(np.float32), 0.7, truncate=2.0)
         return self.around(values > BONE_ABOVE_HU) & ndimage.binary_dilation(self.body)
@@ -83,6 +88,25 @@ class TissueLattice:
         depth = ndimage.distance_transform_edt(padded, sampling=self.grid.spacing_mm[::-1])
         return np.asarray(depth[1:-1], dtype=np.float32)
 
+    @cached_property
+    def _bone_nodes(self) -> dict[int, Mask]:
+        return {}
+
+    def around_bone(self, number: int) -> Mask:
+        """Nodes around the bone with this label."""
+        if number not in self._bone_nodes:
+            self._bone_nodes[number] = self.around(self.patient.bone_labels == number)
+        return self._bone_nodes[number]
+
+    def bones_named(self, *beginnings: str) -> Mask:
+        """Nodes around the bones whose names begin with one of these words."""
+        wanted = [False, *(name.startswith(beginnings) for name in self.patient.bone_names)]
+        return self.around(np.array(wanted)[self.patient.bone_labels])
+
+    def has_structure(self, name: str) -> bool:
+        """Tell whether the patient has a structure with this name that encloses volume."""
+        return any(s.name == name and s.is_volume for s in self.patient.structures)
+
     def structure(self, name: str) -> Mask:
         """Voxels ``[k, j, i]`` of a structure on the CT's grid."""
         return structure_mask(self.patient.structure(name), self.patient.anatomy.grid)
@@ -98,12 +122,21 @@ class TissueLattice:
 
     def around(self, voxels: Mask) -> Mask:
         """Nodes of all cells that a mask on the CT's grid touches with at least half a voxel to spare."""
-        cells = voxels
-        for axis, (nodes, step) in enumerate(zip(self.grid.shape, self.steps, strict=True)):
-            cells = _cells(cells, axis, nodes - 1, step)
         nodes_at = np.zeros(self.grid.shape, dtype=bool)
+        if not voxels.any():
+            return nodes_at
+        found = [np.flatnonzero(voxels.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+        cells = voxels
+        # Cells from one before the first voxel to one after the last, as far as there are any.
+        low = [max(int(piece[0]) // step - 1, 0) for piece, step in zip(found, self.steps, strict=True)]
+        high = [
+            min((int(piece[-1]) + 1) // step + 1, nodes - 1)
+            for piece, step, nodes in zip(found, self.steps, self.grid.shape, strict=True)
+        ]
+        for axis, step in enumerate(self.steps):
+            cells = _cells(cells, axis, np.arange(low[axis], high[axis]), step)
         for corner in np.ndindex(2, 2, 2):
-            k, j, i = (slice(c, n - 1 + c) for c, n in zip(corner, self.grid.shape, strict=True))
+            k, j, i = (slice(a + c, b + c) for a, b, c in zip(low, high, corner, strict=True))
             nodes_at[k, j, i] |= cells
         return nodes_at
 
@@ -133,12 +166,12 @@ class TissueLattice:
         return vectors
 
 
-def _cells(voxels: Mask, axis: int, cells: int, step: int) -> Mask:
-    """Tell along one axis which cells hold a voxel: those between a cell's two nodes, and the nodes themselves."""
-    touched = voxels.take(np.minimum(np.arange(cells) * step, voxels.shape[axis] - 1), axis=axis)
+def _cells(voxels: Mask, axis: int, cells: NDArray[np.intp], step: int) -> Mask:
+    """Tell along one axis which cells hold a voxel; one at a node counts for the cells on both sides."""
+    last = voxels.shape[axis] - 1
+    touched: Mask = voxels.take(np.minimum(cells * step, last), axis=axis)
     for offset in range(1, step + 1):
-        index = np.minimum(np.arange(cells) * step + offset, voxels.shape[axis] - 1)
-        touched = touched | voxels.take(index, axis=axis)
+        touched = touched | voxels.take(np.minimum(cells * step + offset, last), axis=axis)
     return touched
 
 
