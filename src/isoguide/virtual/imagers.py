@@ -11,6 +11,7 @@ from isoguide.errors import ImageLostError
 from isoguide.geometry.frames import FIXED, Array
 from isoguide.geometry.iec61217 import fixed_from_daily
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
 from isoguide.treatment.ports import DayImage
@@ -19,6 +20,7 @@ from isoguide.virtual.daily import simulate_daily
 from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.machine import Machine
+from isoguide.virtual.patient_day import PatientMoment
 from isoguide.virtual.room_settings import ImagingSettings
 from isoguide.virtual.truth import RoomTruth
 
@@ -100,7 +102,7 @@ class ImageDomainModel:
     def image(self, scan: Scan, rng: np.random.Generator) -> Volume:
         """Return the image of an exposure, frame DAILY: set up as in its middle, breathing as it goes."""
         patient = self._truth.patient
-        moments = self._truth.day.moments(scan.begin_s, scan.end_s, self._settings.moments)
+        moments = self._moments(scan, rng)
         return simulate_daily(
             patient.anatomy,
             planning_from_daily_truth(self._truth, self._settings, scan.middle_s),
@@ -108,8 +110,26 @@ class ImageDomainModel:
             machine_isocentre_mm=np.array(self._settings.origin_mm),
             settings=_blurred_by_sag(self._settings),
             rng=rng,
-            field=tuple(moment.field for moment in moments if moment.field is not None),
+            field=_fields(moments),
         )
+
+    def _moments(self, scan: Scan, rng: np.random.Generator) -> list[PatientMoment]:
+        """One moment of each of equal parts of the scan, at random: an even rhythm may beat with a breath."""
+        day = self._truth.day
+        if day.is_still:
+            return [day.moment(scan.begin_s)]
+        count = self._settings.moments
+        shares = (np.arange(count) + rng.uniform(size=count)) / count
+        return [day.moment(scan.begin_s + share * (scan.end_s - scan.begin_s)) for share in shares.tolist()]
+
+
+def _fields(moments: list[PatientMoment]) -> tuple[DisplacementField, ...]:
+    """Return the fields of all moments; where only some have one, the others get one that moves nothing."""
+    grids = [moment.field.grid for moment in moments if moment.field is not None]
+    if not grids:
+        return ()
+    still = DisplacementField(grids[0], np.zeros((*grids[0].shape, 3), dtype=np.float32))
+    return tuple(moment.field or still for moment in moments)
 
 
 def planning_from_daily_truth(truth: RoomTruth, settings: ImagingSettings, seconds: float) -> RigidTransform:

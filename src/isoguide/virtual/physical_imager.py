@@ -20,6 +20,9 @@ from isoguide.virtual.patient_day import PatientMoment
 from isoguide.virtual.room_settings import ImagingSettings
 from isoguide.virtual.truth import RoomTruth
 
+CLOSE_MM = 0.1
+"""Anatomies whose target differs by less need no projections of their own."""
+
 
 class PhysicalModel:
     """Projections of the moving patient, reconstructed by RTK.
@@ -78,8 +81,9 @@ def true_views(nominal: tuple[XrayView, ...], offsets_mm: Array) -> tuple[XrayVi
 class _AnatomyOfScan:
     """The patient at each exposure, in as few different states of his anatomy as the settings allow.
 
-    States are taken evenly over the scan; each exposure gets the one whose target lies nearest to where the
-    target is then, so that neighbours in time may belong to different states, as in a breath.
+    Each exposure gets the state whose target lies nearest to where the target is then, so that neighbours in
+    time may belong to different states, as in a breath. Which states there are follows from where the target
+    goes and not from an even rhythm, which may beat with the breath.
     """
 
     def __init__(self, truth: RoomTruth, scan: Scan, seconds: Array, count: int) -> None:
@@ -89,17 +93,49 @@ class _AnatomyOfScan:
             self._volumes = [moved_anatomy(truth.patient, truth.day.moment(scan.begin_s))]
             self._state_at = dict.fromkeys(seconds.tolist(), 0)
             return
-        chosen = np.unique(np.linspace(0, len(seconds) - 1, min(count, len(seconds))).round().astype(int))
-        moments = [truth.day.moment(scan.begin_s + float(at_s)) for at_s in seconds]
-        probes = np.stack([self._probe(moment) for moment in moments])
-        distances = ((probes[:, None] - probes[chosen][None]) ** 2).sum(axis=(2, 3))
-        self._state_at = dict(zip(seconds.tolist(), distances.argmin(axis=1).tolist(), strict=True))
-        self._volumes = [moved_anatomy(truth.patient, moments[n]) for n in chosen]
+        # One at a time: the moments of a whole scan would fill the memory.
+        probes = np.stack([self._moment(at_s).moved(truth.target_points_mm[::20]) for at_s in seconds])
+        chosen, nearest = far_apart(probes, count)
+        self._state_at = dict(zip(seconds.tolist(), nearest, strict=True))
+        self._volumes = [moved_anatomy(truth.patient, self._moment(at_s)) for at_s in seconds[chosen]]
 
-    def _probe(self, moment: PatientMoment) -> Array:
-        return moment.moved(self._truth.target_points_mm[::20])
+    def _moment(self, seconds: float) -> PatientMoment:
+        return self._truth.day.moment(self._begin_s + seconds)
 
     def at(self, seconds: float) -> tuple[Volume, RigidTransform]:
         """Return anatomy and place at a second of the scan."""
         volume = self._volumes[self._state_at[seconds]]
         return volume, self._truth.fixed_from_planning(self._begin_s + seconds)
+
+
+def far_apart(positions_mm: Array, count: int) -> tuple[list[int], list[int]]:
+    """Choose few of many positions such that none of the others is far from a chosen one.
+
+    The next is always the one farthest from those before, until all are within :data:`CLOSE_MM` or ``count``
+    are chosen (T. F. Gonzalez, Theoret. Comput. Sci. 38:293, 1985).
+
+    Parameters
+    ----------
+    positions_mm
+        Sets of points, (n, points, 3).
+    count
+        How many at most.
+
+    Returns
+    -------
+    tuple
+        Indices of the chosen, and for each of all n the number of its nearest among the chosen.
+    """
+    chosen, nearest = [0], np.zeros(len(positions_mm), dtype=int)
+    least_mm = _largest_distance_mm(positions_mm, 0)
+    while len(chosen) < count and least_mm.max() > CLOSE_MM:
+        chosen.append(int(least_mm.argmax()))
+        distance_mm = _largest_distance_mm(positions_mm, chosen[-1])
+        nearest[distance_mm < least_mm] = len(chosen) - 1
+        least_mm = np.minimum(least_mm, distance_mm)
+    return chosen, nearest.tolist()
+
+
+def _largest_distance_mm(positions_mm: Array, which: int) -> Array:
+    """Largest distance of a point of each set (n,) to the same point of one of them."""
+    return np.asarray(np.linalg.norm(positions_mm - positions_mm[which], axis=-1).max(axis=-1))

@@ -12,7 +12,7 @@ from isoguide.plan import PatientPosition
 from isoguide.virtual.clock import VirtualClock
 from isoguide.virtual.couch_drive import CouchDrive
 from isoguide.virtual.displacement import target_points
-from isoguide.virtual.patient_day import PatientDay
+from isoguide.virtual.patient_day import PatientDay, PatientMoment
 from isoguide.virtual.phantom import Phantom
 
 TARGET_RADIUS_MM = 30.0
@@ -76,6 +76,7 @@ class RoomTruth:
         self._couch = couch
         self._clock = clock
         self._set_up = couch.fixed_from_table_top(0.0)
+        self._asked: tuple[float, PatientMoment] | None = None
         self._target_mm = _points_of_target(patient)
 
     @property
@@ -88,12 +89,18 @@ class RoomTruth:
         """Fixed from planning as the plan wants it."""
         return fixed_from_planning(self.patient_position, self.patient.isocentre_mm)
 
+    def moment(self, seconds: float) -> PatientMoment:
+        """Return the patient at a second of the room; asking for the same second again costs nothing."""
+        if self._asked is None or self._asked[0] != seconds:
+            self._asked = (seconds, self.day.moment(seconds))
+        return self._asked[1]
+
     def fixed_from_planning(self, seconds: float | None = None) -> RigidTransform:
         """Return the rigid part of where the patient is, now or at a second of the room."""
         at_s = self._clock.seconds if seconds is None else seconds
         # The machine isocentre cancels: any point will do for the daily frame in between.
         daily_mm = np.zeros(3)
-        moment = self.day.moment(at_s)
+        moment = self.moment(at_s)
         daily_from_planning = moment.displacement.planning_from_daily(
             isocentre_mm=self.patient.isocentre_mm, machine_isocentre_mm=daily_mm
         ).inverse()
@@ -104,7 +111,7 @@ class RoomTruth:
     def positions_mm(self, points_mm: Array, seconds: float | None = None) -> Array:
         """Return where tissue of planning positions (n, 3) is, IEC fixed (n, 3) mm."""
         at_s = self._clock.seconds if seconds is None else seconds
-        return self.fixed_from_planning(at_s).apply(self.day.moment(at_s).moved(points_mm))
+        return self.fixed_from_planning(at_s).apply(self.moment(at_s).moved(points_mm))
 
     def displacement_mm(self, points_mm: Array, seconds: float | None = None) -> Array:
         """Return where tissue of planning positions (n, 3) is minus where it should be, IEC fixed (n, 3)."""
