@@ -1,14 +1,18 @@
-"""One small patient and one alignment of it for all tests of the workflow."""
+"""One small patient, one alignment and one course of treatment for all tests of the workflow."""
 
 from dataclasses import replace
 
 import pytest
+from small_course import coarse_room, small_course, small_patient
 from small_patient import SmallPatient, write_small_patient
 
 from isoguide.registration.result import Registration, Verdict
+from isoguide.workflow import simulate
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.course import Course
 from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.simulate import VirtualPatient
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +57,16 @@ def unavailable(alignment: Alignment) -> Alignment:
         correction=None,
         covariance=None,
     )
+
+
+@pytest.fixture(scope="session")
+def virtual() -> VirtualPatient:
+    return small_patient()
+
+
+@pytest.fixture(scope="session")
+def course(virtual: VirtualPatient) -> Course:
+    """Two fractions of it, with everything that a report shows."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(simulate, "room_settings", coarse_room)
+        return small_course(virtual, first="fractions = 2\n", report=True)

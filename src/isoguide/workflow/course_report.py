@@ -17,11 +17,12 @@ _STATE_KIND: Final = {
     State.IMAGED: "image",
     State.ALIGNED: "match",
     State.APPROVED: "match",
-    State.COUCH_MOVED: "couch",
-    State.VERIFIED: "verified",
+    State.COUCH_MOVED: "match",
+    State.VERIFIED: "couch",
     State.BEAM_ON: "beam",
     State.HELD: "held",
-    State.DELIVERED: "verified",
+    State.DELIVERED: "beam",
+    State.CLOSED: "beam",
 }
 """Class of the style sheet for the time that led to a state."""
 _STATE_WORDS: Final = {
@@ -29,7 +30,6 @@ _STATE_WORDS: Final = {
     "image": "image",
     "match": "match",
     "couch": "couch",
-    "verified": "verify",
     "beam": "beam",
     "held": "held",
     "stopped": "stopped",

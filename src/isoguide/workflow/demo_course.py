@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from isoguide.dicom import PatientIdentity
+from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.correction import couch_correction
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
+from isoguide.projection.rtk import INSTALL, prepare_rtk
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Breathing, breathing_phases, moved_anatomy
 from isoguide.virtual.room import VirtualRoom
@@ -41,6 +43,9 @@ PHASES: Final = 10
 ABOUT: Final = (
     "A patient made from nothing but a seed was scanned, planned, and each day set up, imaged, aligned, "
     "moved and treated on a machine that exists only in software, by the code that would treat a real one."
+)
+NO_RECONSTRUCTION: Final = (
+    f"All images are of the image-domain model, because the toolkit for reconstruction is absent: {INSTALL}."
 )
 
 
@@ -101,17 +106,30 @@ def demonstrate(
 
 
 def demo_scenario(site: Site, fractions: int, seed: int) -> Scenario:
-    """Return what the demonstration does, as a scenario: days without a change of shape, and breathing."""
+    """Return what the demonstration does, as a scenario: days without a change of shape, and breathing.
+
+    The first day is imaged by physics where the toolkit for reconstruction is installed.
+    """
+    is_physical = can_reconstruct()
     return Scenario(
         title=f"Virtual treatment: {site}",
-        about=ABOUT,
+        about=ABOUT if is_physical else f"{ABOUT} {NO_RECONSTRUCTION}",
         seed=seed,
         fractions=fractions,
         patient=PatientSection(site=site),
         breathing=BreathingSection() if site in BREATHING_SITES else None,
-        room=RoomSection(imaging=ImagingSection(first_fraction="physical")),
+        room=RoomSection(imaging=ImagingSection(first_fraction="physical" if is_physical else None)),
         expect=(ExpectSection(),),
     )
+
+
+def can_reconstruct() -> bool:
+    """Say whether cone-beam CTs can be made by physics here."""
+    try:
+        prepare_rtk()
+    except MissingEvidenceError:
+        return False
+    return True
 
 
 def _simulation(
