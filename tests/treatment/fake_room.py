@@ -54,9 +54,11 @@ class Device:
         self.clock = clock
         self.fails: dict[str, list[BaseException | None]] = {}
         self.calls: list[str] = []
+        self.before_call: Callable[[str], None] = lambda method: None
 
     def _call(self, method: str) -> None:
         self.calls.append(method)
+        self.before_call(method)
         queue = self.fails.get(method, [])
         error = queue.pop(0) if queue else None
         if error is not None:
@@ -87,6 +89,7 @@ class FakeImager(Device):
     def __init__(self, clock: FakeClock, couch: FakeCouch) -> None:
         super().__init__(clock)
         self.couch, self.count = couch, 0
+        self.exposed_at: dict[str, TableTopPose] = {}
         self.edit: Callable[[DayImage], DayImage] = lambda image: image
 
     def acquire(self) -> DayImage:
@@ -94,7 +97,9 @@ class FakeImager(Device):
         began = self.clock.at
         self.clock.wait(60.0)
         self.count += 1
-        return self.edit(day_image(f"image-{self.count}", began, self.clock.at, self.couch.pose))
+        uid = f"image-{self.count}"
+        self.exposed_at[uid] = self.couch.pose
+        return self.edit(day_image(uid, began, self.clock.at, self.couch.pose))
 
 
 class FakeBeam(Device):
@@ -108,10 +113,14 @@ class FakeBeam(Device):
         self.updated = self.asked = clock.at
         self.edit: Callable[[BeamStatus], BeamStatus] = lambda status: status
         self.waits_s = 0.0
+        self.late_s = 0.0
+        self.starts = datetime.max.replace(tzinfo=UTC)
 
     def truth(self) -> bool:
         """Whether the beam is on now."""
         limit = self.asked + timedelta(seconds=HEARTBEAT_S)
+        if self.late_s and self.clock.at >= self.starts:
+            self.on, self.late_s = True, 0.0
         until = min(self.clock.at, limit)
         if self.on:
             self.mu = min(
@@ -129,7 +138,8 @@ class FakeBeam(Device):
     def turn_on(self) -> None:
         self.truth()
         self.calls.append("turn_on")
-        self.on, self.asked = not self.dead, self.clock.at
+        self.on, self.asked = not (self.dead or self.late_s), self.clock.at
+        self.starts = self.clock.at + timedelta(seconds=self.late_s)
         self.clock.wait(self.waits_s)
         self._call("turned on")
 
@@ -164,13 +174,16 @@ class FakeRoom:
 
     def needed_now(self) -> CouchCorrection:
         """What the patient needs with the couch where it is: the truth."""
-        moved = fixed_from_table_top(self.couch.pose) @ fixed_from_table_top(SET_UP_POSE).inverse()
+        return self.needed_at(self.couch.pose)
+
+    def needed_at(self, pose: TableTopPose) -> CouchCorrection:
+        moved = fixed_from_table_top(pose) @ fixed_from_table_top(SET_UP_POSE).inverse()
         return CouchCorrection.from_transform(self.needed.fixed_from_fixed @ moved.inverse())
 
-    def match(self, _volume: Volume, _initial: object) -> Registration:
+    def match(self, volume: Volume, _initial: object) -> Registration:
         verdict = self.verdicts.pop(0) if self.verdicts else Verdict.ACCEPT
-        now = self.needed_now()
-        seen = CouchCorrection(*(self.sign * getattr(now, name) for name in now.__slots__))
+        then = self.needed_at(self.imager.exposed_at[volume.source])
+        seen = CouchCorrection(*(self.sign * getattr(then, name) for name in then.__slots__))
         found = planning_from_daily_of(
             seen, plan_isocentre_mm=ISOCENTRE_MM, machine_isocentre_mm=MACHINE_MM, patient_position="HFS"
         )
@@ -200,7 +213,7 @@ def day_image(uid: str, began: datetime, ended: datetime, couch: TableTopPose, *
     grid = Grid.axial(DAILY, shape=(2, 2, 2), spacing_mm=(1.0, 1.0, 1.0), origin_mm=(0.0, 0.0, 0.0))
     values = {
         "uid": uid,
-        "volume": Volume(grid, np.zeros((2, 2, 2), dtype=np.int16)),
+        "volume": Volume(grid, np.zeros((2, 2, 2), dtype=np.int16), source=uid),
         "machine_isocentre_mm": MACHINE_MM,
         "patient_position": PatientPosition.HFS,
         "started_at": began,

@@ -107,6 +107,21 @@ class TestTurningOn:
         assert verified.turn_beam_on() is State.HELD
         assert verified.reason == "the beam did not come on within 3 s"
 
+    def test_that_fails_before_the_beam_is_seen_is_held_until_it_cannot_come_any_more(
+        self, verified: Fraction, room: FakeRoom
+    ) -> None:
+        room.beam.late_s = 1.6  # the hold overtakes the command to turn on
+        room.beam.fails["turned on"] = [NO_ANSWER]
+        assert verified.turn_beam_on() is State.HELD
+        assert room.beam.calls.count("hold") == 2
+        room.clock.wait(1.0)
+        assert not room.beam.truth()
+
+    def test_that_comes_late_is_waited_for(self, verified: Fraction, room: FakeRoom) -> None:
+        room.beam.late_s = 1.6
+        assert verified.turn_beam_on() is State.BEAM_ON
+        assert verified.watch() is State.DELIVERED
+
     def test_of_so_little_that_it_is_over_at_once_is_delivered(self, verified, room) -> None:
         room.beam.planned_mu, room.beam.waits_s = 1.0, 0.5
         assert verified.turn_beam_on() is State.BEAM_ON

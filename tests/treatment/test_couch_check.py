@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from fake_room import SET_UP_POSE
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoguide.geometry.iec61217 import TableTopPose
@@ -32,6 +32,7 @@ def test_each_axis_is_named_with_the_value_expected_and_the_value_read(axis, off
     assert out_of_place(SET_UP_POSE, read, LIMITS)[0] == sentence
 
 
+@settings(max_examples=30)
 @given(st.floats(-0.2, 0.2), st.sampled_from(["lateral_mm", "vertical_mm", "pitch_deg", "roll_deg"]))
 def test_differences_within_tolerance_are_in_place(off: float, axis: str) -> None:
     pose = TableTopPose(0.0, 10.0, -20.0)

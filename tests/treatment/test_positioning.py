@@ -83,6 +83,14 @@ class TestTheCorrection:
         assert 0.0 < proposal.residual_mm < 2.0
         assert proposal.needs_person == ()
 
+    @pytest.mark.parametrize(("axis", "other"), [("support", "eccentric"), ("eccentric", "support")])
+    def test_the_yaw_is_made_by_the_axis_that_the_couch_has(self, axis: str, other: str) -> None:
+        room = FakeRoom(CouchCorrection(0.0, 0.0, 0.0, yaw_deg=1.5))
+        fraction = stepped(room, FractionLimits(couch=CouchLimits(yaw_axis=axis)))
+        pose = fraction.matches[-1].proposal.pose
+        assert getattr(pose, f"{axis}_deg") == pytest.approx(1.5)
+        assert getattr(pose, f"{other}_deg") == 0.0
+
     def test_too_much_left_at_the_target_needs_a_person(self) -> None:
         room = FakeRoom(CouchCorrection(0.0, 0.0, 0.0, pitch_deg=8.0))
         fraction = stepped(room, FractionLimits(couch=CouchLimits(degrees_of_freedom=4)))

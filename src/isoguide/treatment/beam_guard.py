@@ -32,7 +32,7 @@ class BeamGuard:
 
     def __init__(self, beam: Beam, timeline: Timeline, limits: BeamLimits) -> None:
         self._beam, self._timeline, self._limits = beam, timeline, limits
-        self.may_be_on = self._was_used = False
+        self.may_be_on = self._was_used = self._is_awaited = False
         self.last: BeamStatus | None = None
         self._looked_at = self._grew_at = timeline.latest
 
@@ -70,7 +70,7 @@ class BeamGuard:
         DeviceError
             If it does not come on, or the machine's answer cannot be believed. It may be on: hold it.
         """
-        self.may_be_on = self._was_used = True
+        self.may_be_on = self._was_used = self._is_awaited = True
         self._beam.turn_on()
         self._looked_at = self._grew_at = self._timeline.now()
         for _ in range(math.ceil(self._limits.start_s / self._limits.watch_period_s)):
@@ -105,6 +105,7 @@ class BeamGuard:
         self._require_plausible(status)
         if self.last is None or status.delivered_mu > self.last.delivered_mu or not status.is_on:
             self._grew_at = now
+        self._is_awaited &= not status.is_on
         stalled_s = (now - self._grew_at) / timedelta(seconds=1)
         self.last, self._looked_at = status, now
         if stalled_s > self._limits.stall_s:
@@ -147,9 +148,25 @@ class BeamGuard:
 
     def _goes_off(self) -> bool:
         """Ask until the beam is off, for a bounded number of times and without trusting the clock."""
+        if not self._is_off_within(self._limits.hold_s):
+            return False
+        if self._is_awaited:
+            # It was turned on and has not been seen yet: the command may still be on its way.
+            self._is_awaited = False
+            return self._stays_off(self._limits.start_s)
+        return True
+
+    def _stays_off(self, seconds: float) -> bool:
+        for _ in range(math.ceil(seconds / self._limits.watch_period_s)):
+            self._timeline.clock.wait(self._limits.watch_period_s)
+            if self._beam.status().is_on:
+                return False
+        return True
+
+    def _is_off_within(self, seconds: float) -> bool:
         # Only an answer made after the command counts; the clock is compared with itself, not with the past.
         commanded_at = self._timeline.clock.now()
-        for _ in range(math.ceil(self._limits.hold_s / self._limits.watch_period_s) + 1):
+        for _ in range(math.ceil(seconds / self._limits.watch_period_s) + 1):
             status = self._beam.status()
             if not status.is_on and status.read_at >= commanded_at:
                 self._remember(status)

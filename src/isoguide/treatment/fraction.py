@@ -59,8 +59,8 @@ class Fraction(Positioning):
         PositionError
             If the couch is not at the verified position any more: the position counts no longer.
         RefusedError
-            If the limits ask for an image of the corrected position and there is none, or no meterset is left to
-            deliver.
+            If the limits ask for an image of the corrected position and there is none, or no meterset is
+            left to deliver.
         DeviceError
             If couch or machine do not answer.
         """

@@ -70,16 +70,6 @@ class Timeline:
         self.latest = at
         return at
 
-    def age_s(self, at: datetime) -> float:
-        """Return how long ago ``at`` was, s; negative in the future.
-
-        Raises
-        ------
-        ClockError
-            If the clock went backwards.
-        """
-        return (self.now() - at) / timedelta(seconds=1)
-
     def stamp(self) -> datetime:
         """Return a time for the journal, whatever the clock does: the latest one seen where it fails."""
         try:
