@@ -152,6 +152,57 @@ def align_command(
     raise typer.Exit(ACCEPTED if accepted else LOOK)
 
 
+@app.command(name="reconstruct")
+def reconstruct_command(
+    projections: Annotated[
+        Path,
+        typer.Argument(metavar="PROJECTIONS", help="A folder with the projections of one cone-beam scan."),
+    ],
+    out: Annotated[Path, typer.Option(help="Write the DICOM series to the folder CBCT there.")],
+    patient_position: Annotated[
+        str | None, typer.Option(metavar="HFS|FFS|...", help="How the patient lay; projections do not say.")
+    ] = None,
+    patient_id: Annotated[str, typer.Option(metavar="ID", help="Whose image it becomes.")] = "",
+    patient_name: Annotated[str, typer.Option(metavar="FAMILY^GIVEN", help="Name of the patient.")] = "",
+    voxel: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Voxel size in mm, 1.5,1.5,2.5 unless given.")
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,Z", help="Extent in mm about the isocentre, all that was seen unless given."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier reconstruction.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+) -> None:
+    """Reconstruct the day's cone-beam CT from projections (FDK).
+
+    Reads Varian TrueBeam and OBI, Elekta XVI and RTK scans. Needs `pip install 'isoguide[reconstruction]'`.
+
+    **Examples**
+
+    `isoguide reconstruct scan/ --patient-position HFS --out day1/`
+
+    `isoguide reconstruct scan/ --patient-position HFS --voxel 1,1,2 --size 260,260,180 --out day1/`
+    """
+    with one_sentence_endings():
+        from isoguide.cli import values
+        from isoguide.cli.reconstruct import reconstruct_and_show
+        from isoguide.dicom import PatientIdentity
+        from isoguide.projection.reconstruct import ReconstructionSettings
+        from isoguide.workflow.reconstruct import ReconstructRequest
+
+        voxel_mm = values.point(voxel, "--voxel") or ReconstructionSettings().voxel_mm
+        request = ReconstructRequest(
+            projections=projections,
+            patient_position=values.patient_position(patient_position),
+            patient=PatientIdentity(patient_id=patient_id, name=patient_name),
+            settings=ReconstructionSettings(voxel_mm=voxel_mm, size_mm=values.point(size, "--size")),
+        )
+        reconstruct_and_show(request, out, overwrite=force, quiet=quiet)
+
+
 @app.command(name="inspect")
 def inspect_command(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder or a file.")],

@@ -108,7 +108,7 @@ def bow_tie_transmission(view: XrayView, spectrum: Spectrum, radius_mm: float) -
 def primary_signal(thickness_mm: Float32, spectrum: Spectrum, open_beam: Array) -> Float32:
     """Return the unscattered signal (projections, rows, columns) of a polyenergetic beam."""
     water_mm, bone_mm = thickness_mm
-    signal = np.zeros_like(water_mm)
+    signal = np.zeros(thickness_mm.shape[1:], dtype=np.float32)
     bins = zip(spectrum.per_mm("water"), spectrum.per_mm("bone"), open_beam, strict=True)
     for water_per_mm, bone_per_mm, open_columns in bins:
         for out, water, bone in zip(signal, water_mm, bone_mm, strict=True):

@@ -1,8 +1,8 @@
 """The ramp filter of filtered back-projection along detector rows, with an answer to cut-off bodies.
 
-The band-limited ramp is that of A. C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging (1988),
-section 3.3. Rows that end inside the body are continued by their point-mirrored neighbours, which fade out
-(B. Ohnesorge et al., Med. Phys. 27:39, 2000). RTK has the same filter; the tests compare the two.
+The band-limited ramp is that of A. C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging
+(1988), section 3.3. Rows that end inside the body are continued by their point-mirrored neighbours, which
+fade out (B. Ohnesorge et al., Med. Phys. 27:39, 2000). RTK has the same filter; the tests compare the two.
 """
 
 import numpy as np

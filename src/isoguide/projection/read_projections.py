@@ -1,8 +1,8 @@
 """Projections and geometry of real scanners, through the readers of RTK.
 
-Varian TrueBeam (``.xim`` with ``Scan.xml``), Varian OBI (``.hnd`` or ``.hnc`` with ``ProjectionInfo.xml``), Elekta XVI 5
-(``.his`` with ``_Frames.xml`` or ``Frames.xml``) and RTK's own pair (an ``.mha`` stack of line integrals with
-``geometry.xml``). RTK knows how each kind stores intensity and turns it into line integrals.
+Varian TrueBeam (``.xim`` with ``Scan.xml``), Varian OBI (``.hnd`` or ``.hnc`` with ``ProjectionInfo.xml``),
+Elekta XVI 5 (``.his`` with ``_Frames.xml`` or ``Frames.xml``) and RTK's own pair (an ``.mha`` stack of line
+integrals with ``geometry.xml``). RTK knows how each kind stores intensity and turns it into line integrals.
 """
 
 from collections.abc import Callable
@@ -115,8 +115,8 @@ def read_projections(
     stack = values_of(image)
     if count != len(stack):
         msg = (
-            f"{geometry_path} describes {count} projections but {folder} holds {len(stack)}: give the folder of "
-            "one complete scan"
+            f"{geometry_path} describes {count} projections but {folder} holds {len(stack)}: "
+            "give the folder of one complete scan"
         )
         raise MismatchError(msg)
     if not np.isfinite(stack).all():
@@ -127,7 +127,7 @@ def read_projections(
 
 
 def find_projections(folder: Path) -> tuple[ProjectionFormat, list[Path], Path]:
-    """Return the kind of scan in a folder, its projections in the order of their names, and its geometry file.
+    """Return the kind of scan in a folder, its projections in the order of their names, and its geometry.
 
     Raises
     ------
@@ -158,7 +158,9 @@ def find_projections(folder: Path) -> tuple[ProjectionFormat, list[Path], Path]:
 def _geometry_file(folder: Path, kind: ProjectionFormat, files: list[Path]) -> Path:
     names = {name.lower() for name in kind.geometry_names}
     below = [path for path in files if path.name.lower() in names]
-    above = [parent / name for parent in (folder.parent, folder.parent.parent) for name in kind.geometry_names]
+    above = [
+        parent / name for parent in (folder.parent, folder.parent.parent) for name in kind.geometry_names
+    ]
     candidates = below or [path for path in above if path.is_file()][:1]
     if not candidates:
         wanted = " or ".join(kind.geometry_names)

@@ -211,5 +211,5 @@ def _seen(grid: Grid, field: FieldOfView, fixed_from_image: RigidTransform) -> N
     j, i = np.meshgrid(np.arange(grid.shape[1]), np.arange(grid.shape[2]), indexing="ij")
     for k in range(grid.shape[0]):
         ijk = np.stack([i, j, np.full_like(i, k)], axis=-1)
-        seen[k] = field.contains(fixed_from_image.apply(grid.xyz(ijk)))
+        seen[k] = field.contains(fixed_from_image.apply(grid.xyz(ijk.astype(np.float64))))
     return seen

@@ -86,7 +86,7 @@ def updated(source: Any, what: str) -> Any:
 def rtk_image(
     values: NDArray[np.float32], spacing_mm: Array, origin_mm: Array, direction: Array | None = None
 ) -> Any:
-    """Return an ITK image that shares the memory of ``values`` [k, j, i]: keep them as long as the image lives.
+    """Return an ITK image that shares the memory of ``values`` [k, j, i]: keep them while the image lives.
 
     Spacing and origin are along i, j, k.
     """
