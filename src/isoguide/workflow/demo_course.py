@@ -82,8 +82,9 @@ def demonstrate(
     OutputError
         If the folder cannot be written, or holds results and ``overwrite`` is not set.
     """
-    scenario = demo_scenario(site, fractions, seed)
     with published_folder(target, DEMO_NAMES, overwrite=overwrite) as folder:
+        progress(0.0, "Loading the reconstruction")
+        scenario = demo_scenario(site, fractions, seed)
         patient = virtual_patient(scenario, part_of(progress, 0.0, 0.1))
         identity = PatientIdentity(
             patient_id=f"VIRTUAL-{site.upper()}-{seed}",

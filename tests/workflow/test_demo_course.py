@@ -1,0 +1,89 @@
+import functools
+import json
+from pathlib import Path
+
+import pytest
+from small_course import coarse_room
+
+from isoguide.errors import MissingEvidenceError, OutputError
+from isoguide.virtual import build_phantom
+from isoguide.workflow import demo_course, simulate
+from isoguide.workflow.align import align
+from isoguide.workflow.course import Course
+from isoguide.workflow.demo_course import DEMO_NAMES, demo_scenario, demonstrate
+from isoguide.workflow.request import AlignRequest
+
+COARSE = functools.partial(build_phantom, spacing_mm=(3.0, 3.0, 4.0))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(simulate, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
+        patched.setattr(simulate, "room_settings", coarse_room)
+        patched.setattr(demo_course, "can_reconstruct", lambda: False)
+        return folder, demonstrate(folder, fractions=2, seed=2)
+
+
+def test_a_patient_is_treated_from_simulation_to_the_last_fraction(demo: tuple[Path, Course]) -> None:
+    folder, course = demo
+
+    assert course.surprises == ()
+    assert course.closed == 2
+    assert sorted(path.name for path in folder.iterdir()) == sorted(DEMO_NAMES)
+    assert {path.name for path in (folder / "planning").iterdir()} >= {"CT_0001.dcm", "RS.dcm", "RP.dcm"}
+    assert sorted(path.name for path in (folder / "daily").iterdir()) == ["fraction-1", "fraction-2"]
+
+
+def test_the_meterset_is_that_of_the_plan(demo: tuple[Path, Course]) -> None:
+    _, course = demo
+    for fraction in course.fractions:
+        assert fraction.outcome.delivered_mu == pytest.approx(course.scenario.plan.meterset_mu, abs=0.5)
+
+
+def test_what_isoguide_align_makes_of_the_files_is_close_to_the_truth_beside_them(
+    demo: tuple[Path, Course],
+) -> None:
+    folder, _ = demo
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["fractions"][0]
+
+    answer = align(AlignRequest(folder / "planning", folder / truth["folder"]))
+
+    assert answer.correction is not None
+    for name, value in truth["couch_correction"].items():
+        assert getattr(answer.correction, name) == pytest.approx(value, abs=0.5), name
+
+
+def test_without_the_toolkit_all_images_are_of_the_model_and_the_report_says_so(
+    demo: tuple[Path, Course],
+) -> None:
+    folder, course = demo
+    assert {fraction.imaging_model for fraction in course.fractions} == {"image-domain cone-beam model"}
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "pip install &#x27;isoguide[reconstruction]&#x27;" in html
+
+
+def test_an_earlier_demonstration_is_not_replaced_unasked(demo: tuple[Path, Course]) -> None:
+    with pytest.raises(OutputError, match="--force"):
+        demonstrate(demo[0])
+
+
+class TestScenario:
+    @pytest.mark.parametrize(("site", "breathes"), [("prostate", False), ("lung", True), ("liver", True)])
+    def test_patients_breathe_where_breathing_moves_the_target(
+        self, site, breathes: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(demo_course, "can_reconstruct", lambda: True)
+        scenario = demo_scenario(site, 3, 0)
+        assert (scenario.breathing is not None) is breathes
+        assert scenario.room.imaging.first_fraction == "physical"
+
+    def test_the_toolkit_is_looked_for_and_not_demanded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def absent() -> None:
+            raise MissingEvidenceError
+
+        monkeypatch.setattr(demo_course, "prepare_rtk", absent)
+        assert not demo_course.can_reconstruct()
+        monkeypatch.setattr(demo_course, "prepare_rtk", lambda: None)
+        assert demo_course.can_reconstruct()
