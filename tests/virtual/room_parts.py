@@ -16,11 +16,29 @@ from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.faults import Device, Fault, FaultWatch
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.room import VirtualRoom
-from isoguide.virtual.room_settings import RoomSettings
+from isoguide.virtual.room_settings import (
+    BeamSettings,
+    ImagingSettings,
+    Latency,
+    MachineSettings,
+    RoomSettings,
+)
 
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 NOT_TURNED = np.eye(3)
-PERFECT = RoomSettings.perfect()
+COARSE = {"shape": (60, 128, 128), "spacing_mm": (2.0, 2.0, 3.0)}
+QUICK = {
+    "machine": MachineSettings(gantry_deg_s=60.0),
+    "beam": BeamSettings(planned_mu=40.0, on_delay=Latency(), hold_delay=Latency()),
+}
+"""A gantry so fast, and so little dose, that a treatment is over in seconds."""
+PERFECT = RoomSettings.perfect().with_changes(
+    imaging=replace(RoomSettings.perfect().imaging, image=DailySettings.exact().with_changes(**COARSE)),
+    **QUICK,
+)
+ORDINARY = RoomSettings(
+    imaging=ImagingSettings(image=DailySettings.cone_beam().with_changes(**COARSE)), **QUICK
+)
 TINY_IMAGE = DailySettings.exact().with_changes(shape=(4, 4, 4), spacing_mm=(30.0, 30.0, 30.0))
 """For tests whose match does not look at the image."""
 BLIND = PERFECT.with_changes(imaging=replace(PERFECT.imaging, image=TINY_IMAGE))

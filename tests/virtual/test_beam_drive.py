@@ -140,6 +140,14 @@ def test_a_leaf_that_cannot_follow_slows_the_beam_down():
     assert plan_delivery(plan, AT_ONCE, MACHINE).duration_s == pytest.approx(20.0)
 
 
+def test_beams_of_different_collimators_do_not_wait_for_each_others_leaves():
+    few, many = (
+        static_beam(1, leaves=(np.zeros((2, 20)),) * 2),
+        static_beam(2, leaves=(np.ones((2, 40)),) * 2),
+    )
+    assert plan_delivery(plan_of(few, many), AT_ONCE, MACHINE).duration_s == pytest.approx(20.0)
+
+
 def test_between_two_beams_the_gantry_drives_on_without_meterset():
     plan = plan_of(static_beam(1, 0.0, 50.0), static_beam(2, 90.0, 50.0, collimator_deg=30.0))
     delivery = plan_delivery(plan, AT_ONCE, MACHINE)

@@ -101,7 +101,7 @@ def test_the_kv_arm_turns_to_its_angles_and_sags_with_them(ball):
     room = room_of(ball, day_in_room((5.0, -3.0, 4.0)), replace(BLIND, imaging=imaging))
     pair = room.arm_pair((0.0, 90.0))
     assert room.machine.kv_source_deg == 90.0
-    assert room.clock.seconds == pytest.approx((90.0 + 90.0) / 6.0)  # it stood at 90° when the room was made
+    assert room.clock.seconds == pytest.approx((90.0 + 90.0) / 60.0)  # it stood at 90° when the room was made
     for angle_off_mm, radiograph, seen in zip(
         ([1.0, 2.0, 0.0], [1.0, 0.0, 0.0]), pair, seen_in(pair), strict=True
     ):

@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from room_parts import BLIND, PERFECT, day_in_room, five_mm_too_far_left, fraction_with_true_match, room_of
+from room_parts import (
+    BLIND,
+    ORDINARY,
+    PERFECT,
+    day_in_room,
+    five_mm_too_far_left,
+    fraction_with_true_match,
+    room_of,
+)
 
 from isoguide.errors import InputError
 from isoguide.geometry.transforms import rotation_x, rotation_y, rotation_z
@@ -48,7 +56,7 @@ def test_a_shifted_and_turned_patient_ends_within_the_play_of_the_couch_on_an_or
     pelvis, prepared
 ):
     wrong = rotation_z(1.0) @ rotation_x(-1.2) @ rotation_y(0.8)
-    room = room_of(pelvis, day_in_room((4.0, -6.0, 3.0), wrong), RoomSettings())
+    room = room_of(pelvis, day_in_room((4.0, -6.0, 3.0), wrong), ORDINARY)
     outcome = treat(fraction_of(room, prepared))
     assert outcome.state is State.CLOSED
     assert room.truth.residual(0.0).mean_mm > 7.0
