@@ -127,7 +127,7 @@ def _muscles(canvas: Canvas) -> None:
 def _straight_muscle(canvas: Canvas, side: float) -> None:
     """Paint a flat band in the wall of the belly."""
     flat = (0.45, 1.6, 1.0)
-    path = [(14.0, -68.0, 10.0), (36.0, -88.0, 110.0), (38.0, -87.0, 285.0)]
+    path = [(14.0, -64.0, 10.0), (36.0, -81.0, 110.0), (38.0, -80.0, 285.0)]
     points: list[Triple] = [(side * x * flat[0], y * flat[1], z * flat[2]) for x, y, z in path]
     low, high = sorted((side * 0.0, side * 70.0))
 
