@@ -174,6 +174,7 @@ class DisplacementField:
 
 def node_positions_mm(grid: Grid) -> Array:
     """Positions (n, 3) of a grid's points in mm, columns running fastest."""
-    k, j, i = (np.arange(n, dtype=np.float64) for n in grid.shape)
-    kji = np.stack(np.meshgrid(k, j, i, indexing="ij"), axis=-1).reshape(-1, 3)
-    return grid.xyz(kji[:, ::-1])
+    steps_mm = (grid.direction * grid.spacing_mm).T
+    k, j, i = (np.arange(n)[:, None] * step for n, step in zip(grid.shape, steps_mm[::-1], strict=True))
+    positions: Array = (grid.origin_mm + k)[:, None, None] + j[:, None] + i
+    return positions.reshape(-1, 3)

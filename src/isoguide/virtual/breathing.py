@@ -15,7 +15,7 @@ from isoguide.images.displacement_field import DisplacementField
 from isoguide.virtual.motion import LONGEST_S, Trace, motion_that_fits
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.setting_limits import require
-from isoguide.virtual.tissue_lattice import TissueLattice, smooth_step
+from isoguide.virtual.tissue_lattice import LATTICE_MM, TissueLattice, smooth_step
 
 Floats = NDArray[np.float32]
 
@@ -189,7 +189,7 @@ def _front_of_spine_mm(lattice: TissueLattice) -> float:
 
 
 def breathing_phases(
-    phantom: Phantom, breathing: Breathing, count: int = 10
+    phantom: Phantom, breathing: Breathing, count: int = 10, *, lattice_mm: float = LATTICE_MM
 ) -> tuple[DisplacementField, ...]:
     """Return the anatomy's displacement at evenly spaced phases of one regular breath, for a 4DCT.
 
@@ -203,6 +203,8 @@ def breathing_phases(
         How he breathes; what varies from breath to breath is left out.
     count
         How many phases, at least 1.
+    lattice_mm
+        Distance of the nodes of the fields.
 
     Raises
     ------
@@ -212,7 +214,7 @@ def breathing_phases(
     if count < 1:
         msg = f"a breath cannot be shown in {count} phases: ask for 1 or more"
         raise InputError(msg)
-    lattice = TissueLattice(phantom)
+    lattice = TissueLattice(phantom, lattice_mm)
     angle = np.pi * (0.5 + np.arange(count + 1) / count)
     trace = Trace(1.0, np.stack(_depth_and_flow(angle), axis=-1))
     still = np.zeros((*lattice.grid.shape, 3), dtype=np.float32)

@@ -91,16 +91,15 @@ def share_that_fits(steepest_of: Callable[[float], float], most: float = STEEPES
     most
         Largest gradient allowed.
     """
-    if steepest_of(1.0) <= most:
+    whole = steepest_of(1.0)
+    if whole <= most:
         return 1.0
-    fits, folds = 0.0, 1.0
-    for _ in range(7):
-        middle = (fits + folds) / 2.0
-        if steepest_of(middle) <= most:
-            fits = middle
-        else:
-            folds = middle
-    return fits
+    share, still = 0.0, steepest_of(0.0)
+    # Under a chord of a convex function there is always room; three chords come within a few per cent.
+    for _ in range(3):
+        share += (1.0 - share) * max(most - still, 0.0) / (whole - still)
+        still = steepest_of(share)
+    return share
 
 
 def motion_that_fits(
@@ -126,20 +125,43 @@ def motion_that_fits(
     """
     values = trace.values
     low, high = np.minimum(values.min(axis=0), 0.0), np.maximum(values.max(axis=0), 0.0)
-    steepest, share = steepest_gradient(base_mm, spacing_mm)[0], 1.0
-    for corner in product(*zip(low, high, strict=True)):
-        goal = share * np.array(corner)
+    box = _support(modes)
+    near, near_modes = base_mm[box], [mode[box] for mode in modes]
+    corners = [np.array(corner) for corner in product(*zip(low, high, strict=True))]
+
+    def steepest_at(coefficients: Array) -> float:
+        vectors = near.copy()
+        for coefficient, mode in zip(coefficients, near_modes, strict=True):
+            vectors += np.float32(coefficient) * mode
+        return steepest_gradient(vectors, spacing_mm)[0]
+
+    # The worst corner first: when it fits, the others mostly do.
+    corners.sort(key=steepest_at, reverse=True)
+    share = 1.0
+    for corner in corners:
+        goal = share * corner
 
         def steepest_of(part: float, goal: Array = goal) -> float:
-            vectors = base_mm.copy()
-            for coefficient, mode in zip(part * goal, modes, strict=True):
-                vectors += np.float32(coefficient) * mode
-            return steepest_gradient(vectors, spacing_mm)[0]
+            return steepest_at(part * goal)
 
-        part = share_that_fits(steepest_of)
-        share *= part
-        steepest = max(steepest, steepest_of(part))
+        share *= share_that_fits(steepest_of)
+    reached = max(steepest_at(share * corner) for corner in corners)
+    steepest = max(reached, steepest_gradient(base_mm, spacing_mm)[0])
     # The vectors of a moment are rounded to float32 once more.
     reached = max(steepest, 1e-3) * 1.001
     fitting = np.clip(values, share * low, share * high) if stops else share * values
     return Motion(modes, Trace(trace.step_s, fitting), share), reached
+
+
+def _support(modes: tuple[Floats, ...]) -> tuple[slice, slice, slice]:
+    """Box of nodes outside which no mode moves anything, with one node around it."""
+    moving = np.zeros(modes[0].shape[:3], dtype=bool)
+    for mode in modes:
+        moving |= mode.any(axis=-1)
+    slices = []
+    for axis, others in enumerate(((1, 2), (0, 2), (0, 1))):
+        at = np.flatnonzero(moving.any(axis=others))
+        first, last = (int(at[0]), int(at[-1])) if len(at) else (0, 0)
+        # At least two nodes, so that there is a gradient.
+        slices.append(slice(max(first - 1, 0), min(max(last + 2, 2), moving.shape[axis])))
+    return slices[0], slices[1], slices[2]

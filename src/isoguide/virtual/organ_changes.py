@@ -233,7 +233,8 @@ def rigid_prostate(lattice: TissueLattice, reach_mm: float) -> Floats:
     inside = lattice.around(_organ(lattice, "Prostate")) & ~lattice.bone
     goal = np.repeat(inside[..., None].astype(np.float32), 3, axis=-1)
     pull = np.full(inside.shape, reach_mm**-2.0, dtype=np.float32)
-    return lattice.blended(goal, pull, inside | lattice.bone)[..., 0]
+    share = lattice.blended(goal, pull, inside | lattice.bone)[..., 0]
+    return share * smooth_step(2.0 - lattice.distance_mm(inside) / (1.5 * reach_mm))
 
 
 def _organ(lattice: TissueLattice, name: str) -> Mask:

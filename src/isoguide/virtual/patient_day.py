@@ -20,12 +20,13 @@ from isoguide.virtual.organ_changes import ChangingOrgans, OrganChanges, OrganSt
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.prostate_motion import ProstateMotion, prostate_modes
 from isoguide.virtual.set_up_errors import SetUpErrors
-from isoguide.virtual.tissue_lattice import TissueLattice
+from isoguide.virtual.setting_limits import require
+from isoguide.virtual.tissue_lattice import LATTICE_MM, TissueLattice
 
 Floats = NDArray[np.float32]
 
-LATTICE_MM, NECK_LATTICE_MM = 4.0, 2.4
-"""Distance of the nodes; between the bones of the neck there is less room."""
+NECK_LATTICE_MM = 2.4
+"""Between the bones of the neck there is less room than elsewhere."""
 STEEPEST_STILL = 0.7
 """Organs change no more than this per mm, so that there is room left for what moves."""
 TARGETS = ("PTV", "CTV", "GTV")
@@ -134,13 +135,32 @@ class PatientDay:
 
 @dataclass(frozen=True, slots=True)
 class CourseSettings:
-    """What a patient's days are drawn from; None leaves a source of change out. The default is rigid days."""
+    """What a patient's days are drawn from; None leaves a source of change out. The default is rigid days.
+
+    Parameters
+    ----------
+    set_up
+        How the patient is laid down.
+    organs, neck, breathing, prostate
+        What changes in him.
+    lattice_mm
+        Distance of the nodes of displacement fields: finer ones leave more room between organ and bone.
+
+    Raises
+    ------
+    InputError
+        If the distance of the nodes is not between 1 and 20 mm.
+    """
 
     set_up: SetUpErrors = field(default_factory=SetUpErrors)
     organs: OrganChanges | None = None
     neck: NeckFlexion | None = None
     breathing: Breathing | None = None
     prostate: ProstateMotion | None = None
+    lattice_mm: float = LATTICE_MM
+
+    def __post_init__(self) -> None:
+        require("course lattice_mm", self.lattice_mm, 1.0, 20.0)
 
     @property
     def is_rigid(self) -> bool:
@@ -209,7 +229,8 @@ class _Course:
         rngs: tuple[np.random.Generator, np.random.Generator],
     ) -> None:
         self.settings = settings
-        self.lattice = TissueLattice(patient, NECK_LATTICE_MM if settings.neck else LATTICE_MM)
+        finest_mm = NECK_LATTICE_MM if settings.neck else settings.lattice_mm
+        self.lattice = TissueLattice(patient, min(finest_mm, settings.lattice_mm))
         self.organs = ChangingOrgans(self.lattice, settings.organs) if settings.organs else None
         self.states = draw_states(settings.organs, fractions, rngs[0]) if settings.organs else ()
         self.angles_deg = settings.neck.draw(fractions, rngs[1]) if settings.neck else None

@@ -18,6 +18,7 @@ from isoguide.virtual.phantom import Phantom
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+LATTICE_MM = 4.0
 BONE_ABOVE_HU = 180.0
 HELD = np.float32(1e4)
 """Pull on a node that must not give way, 1/mm²."""
@@ -36,7 +37,7 @@ class TissueLattice:
     """
 
     patient: Phantom
-    target_mm: float = 4.0
+    target_mm: float = LATTICE_MM
 
     @cached_property
     def steps(self) -> tuple[int, int, int]:
@@ -74,7 +75,8 @@ class TissueLattice:
         if self.has_bone_names:
             return self.around(self.patient.bone_labels > 0)
         values = ndimage.gaussian_filter(self.patient.anatomy.values.astype(np.float32), 0.7, truncate=2.0)
-        return self.around(values > BONE_ABOVE_HU) & ndimage.binary_dilation(self.body)
+        return self.around(values > LATTICE_MM = 4.0
+BONE_ABOVE_HU) & ndimage.binary_dilation(self.body)
 
     @cached_property
     def from_bone_mm(self) -> Floats:
