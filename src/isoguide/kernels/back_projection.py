@@ -17,7 +17,7 @@ def _back_project_voxel(flat, lines, i, sizes):  # type: ignore[no-untyped-def] 
     # The sum runs over projections, not voxels: only reads, so that the loop becomes vector instructions.
     columns, rows = sizes
     zero, one = np.float32(0.0), np.float32(1.0)
-    last_column, last_row = np.float32(columns) - np.float32(1.001), np.float32(rows) - np.float32(1.001)
+    last_column, last_row = np.float32(columns - 2), np.float32(rows - 2)
     width, plane = np.uint32(columns), np.uint32(rows * columns)
     total = np.float32(0.0)
     for n in range(lines.shape[1]):
@@ -67,7 +67,8 @@ def back_project(projections: Float32, matrices: Float64, shape: tuple[int, int,
     shape
         Of the result [k, j, i].
     """
-    padded = np.pad(projections, ((0, 0), (1, 1), (1, 1)))
+    # One zero before, two behind: positions beside the detector are held where both neighbours are zero.
+    padded = np.pad(projections, ((0, 0), (1, 2), (1, 2)))
     flat, sizes = padded.ravel(), (padded.shape[2], padded.shape[1])
     out = np.empty(shape, dtype=np.float32)
 
