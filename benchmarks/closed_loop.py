@@ -2,9 +2,9 @@
 
 Run with ``python benchmarks/closed_loop.py [--patients N] [--fractions N] [--compare N] [--write]``. Patients
 of all sites take turns, days are rigid, and the room has all its imperfections (backlash, walk-out, read-out
-steps, noise, latencies). Two processes share the patients. The second table images the same days twice, by the
-image-domain model that the large numbers rest on and by physics (projections, scatter, noise, reconstruction).
-``--write`` puts the tables into docs/benchmarks.md.
+steps, noise, latencies). Two processes share the patients. The second table images the same days twice: by
+the image-domain model that the large numbers rest on, and by physics (projections, scatter, noise,
+reconstruction). ``--write`` puts the tables into docs/benchmarks.md.
 """
 
 import argparse
@@ -152,8 +152,8 @@ def loop_table(records: Sequence[Record], seconds: float) -> str:
     )
     note = (
         f"\n\n{len(records)} fractions in {seconds / 60.0:.1f} min in two processes; image-domain cone-beam "
-        "model. Distances are those of the target point furthest off; a sign counts where the needed correction "
-        f"is above {SIGN_MM:g} mm or {SIGN_DEG:g}°."
+        "model. Distances are those of the target point furthest off; a sign counts where the needed "
+        f"correction is above {SIGN_MM:g} mm or {SIGN_DEG:g}°."
     )
     return table(title, head, rows) + note
 
