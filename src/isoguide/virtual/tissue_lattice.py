@@ -75,8 +75,7 @@ class TissueLattice:
         if self.has_bone_names:
             return self.around(self.patient.bone_labels > 0)
         values = ndimage.gaussian_filter(self.patient.anatomy.values.astype(np.float32), 0.7, truncate=2.0)
-        return self.around(values > LATTICE_MM = 4.0
-BONE_ABOVE_HU) & ndimage.binary_dilation(self.body)
+        return self.around(values > BONE_ABOVE_HU) & ndimage.binary_dilation(self.body)
 
     @cached_property
     def from_bone_mm(self) -> Floats:
