@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from room_parts import five_mm_too_far_left, room_of
 from scipy import stats
 
 from isoguide.errors import GeometryError, InputError
@@ -13,7 +14,6 @@ from isoguide.geometry.iec61217 import fixed_from_planning
 from isoguide.geometry.transforms import RigidTransform, rotation_z
 from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.ultrasound_image import ULTRASOUND_IMAGE
-from isoguide.virtual import build_phantom
 from isoguide.virtual.acoustics import (
     BONE,
     FAT,
@@ -28,6 +28,7 @@ from isoguide.virtual.acoustics import (
     AcousticTissue,
     acoustic_tissue,
 )
+from isoguide.virtual.tracked_ultrasound import tracked_ultrasound
 from isoguide.virtual.ultrasound import REFLECTION_DB, scan_lines, simulate_ultrasound
 from isoguide.virtual.ultrasound_probe import UltrasoundProbe, probe_on_skin, probe_pose
 
@@ -208,11 +209,6 @@ def test_gel_fills_a_small_gap_and_air_in_a_large_one_blinds_the_line():
     assert level_db(lines.amplitude[0, at]) < -20.0
 
 
-@pytest.fixture(scope="module")
-def pelvis():
-    return build_phantom("pelvis", spacing_mm=(3.0, 3.0, 4.0))
-
-
 def test_through_the_full_bladder_the_prostate_is_seen_behind_it(pelvis):
     tissue = acoustic_tissue(pelvis)
     aim_mm = pelvis.isocentre_mm + (0.0, 0.0, 8.0)
@@ -268,3 +264,34 @@ def test_what_makes_no_image_is_refused():
     with pytest.raises(InputError, match="frequency_mhz of the ultrasound probe is 0"):
         UltrasoundProbe(frequency_mhz=0.0)
     assert UltrasoundProbe.perineal().frequency_mhz == 5.0
+
+
+def test_in_the_room_the_probe_sees_the_patient_where_he_lies(pelvis):
+    room = room_of(pelvis, five_mm_too_far_left())
+    tissue = acoustic_tissue(pelvis)
+    probe = replace(PROBE, depth_mm=100.0)
+    planning_from_image = probe_on_skin(tissue, pelvis.isocentre_mm, (0.0, -1.0, 0.3), (1.0, 0.0, 0.0))
+
+    def image_at(fixed_from_image, **more):
+        rng = np.random.default_rng(3)
+        return tracked_ultrasound(room.truth, tissue, probe, fixed_from_image, seconds=0.0, rng=rng, **more)
+
+    as_planned = fixed_from_planning("HFS", pelvis.isocentre_mm) @ planning_from_image
+    seen = image_at(as_planned)
+    # Where the plan wants him the probe now meets what lies 5 mm further to his right.
+    further_right = RigidTransform.translation(PLANNING, PLANNING, (-5.0, 0.0, 0.0)) @ planning_from_image
+    expected = simulate_ultrasound(tissue, probe, further_right, rng=np.random.default_rng(3))
+    assert np.mean(seen.values != expected.values) < 0.01
+    on_patient = image_at(room.truth.fixed_from_planning(0.0) @ planning_from_image)
+    np.testing.assert_allclose(
+        on_patient.pixels(room.truth.positions_mm(pelvis.isocentre_mm, 0.0))[1], 0.0, atol=1e-6
+    )
+    # A tracking system that is 2 mm off says so in the pose, not in the picture.
+    error = RigidTransform.translation(FIXED, FIXED, (0.0, 2.0, 0.0))
+    believed = image_at(as_planned, tracking_error=error)
+    np.testing.assert_array_equal(believed.values, seen.values)
+    np.testing.assert_allclose(
+        believed.xyz_mm([[0, 0]]) - seen.xyz_mm([[0, 0]]), [[0.0, 2.0, 0.0]], atol=1e-9
+    )
+    with pytest.raises(GeometryError, match="give it in the room"):
+        image_at(planning_from_image)
