@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from isoguide.geometry.correction import CouchCorrection
     from isoguide.workflow.course import Course, TreatedFraction
 
+_NOTE = "* truth. Corrections are lateral, longitudinal, vertical; pitch, roll, yaw."
+
 
 def show_course(course: "Course", *, results: str | None) -> None:
     """Print the table of fractions, how they ended, and what came otherwise than expected."""
@@ -20,21 +22,23 @@ def show_course(course: "Course", *, results: str | None) -> None:
     out = console()
     out.print(Text(f"{course.scenario.title} · {course.patient_name}", style="bold"))
     out.print(Padding(_fractions(course), (1, 0, 0, 2)))
+    out.print(Padding(Text(_NOTE, style="dim"), (0, 0, 0, 2)))
     out.print(Padding(_endings(course), (1, 0, 1, 2)))
     if course.surprises:
         out.print(Text("✖ NOT AS EXPECTED", style="bold red"))
         for words in course.surprises:
             out.print(Padding(Text(words), (0, 0, 0, 2)))
     else:
-        out.print(Text.assemble(("✔ AS EXPECTED", "bold green"), f"   {summary(course)}"))
+        out.print(Text("✔ AS EXPECTED", style="bold green"))
+        out.print(Padding(Text(summary(course)), (0, 0, 0, 2)))
     if results is not None:
-        out.print(Text(f"Look at {results}"))
+        out.print(Text(f"Look at {results}", overflow="ignore", no_wrap=True))
 
 
 def _fractions(course: "Course") -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("", "set-up error (truth)", "measured correction", "needed (truth)", "left (truth)"):
-        table.add_column(title, header_style="dim", justify="left")
+    for title in ("", "set-up error*", "measured mm, °", "needed mm, °*", "left*"):
+        table.add_column(title, header_style="dim", no_wrap=True)
     for fraction in course.fractions:
         table.add_row(
             Text(f"{fraction.number}", style="bold"),
@@ -62,14 +66,14 @@ def _shift(correction: "CouchCorrection | None") -> Text:
     if correction is None:
         return Text("none")
     c = correction
-    return Text(f"{c.lateral_mm:+.2f} {c.longitudinal_mm:+.2f} {c.vertical_mm:+.2f} mm")
+    return Text(f"{c.lateral_mm:+.2f} {c.longitudinal_mm:+.2f} {c.vertical_mm:+.2f}")
 
 
 def _turn(correction: "CouchCorrection | None") -> Text:
     if correction is None:
         return Text("")
     c = correction
-    return Text(f"{c.pitch_deg:+.2f} {c.roll_deg:+.2f} {c.yaw_deg:+.2f} °", style="dim")
+    return Text(f"{c.pitch_deg:+.2f} {c.roll_deg:+.2f} {c.yaw_deg:+.2f}", style="dim")
 
 
 def _endings(course: "Course") -> Table:
