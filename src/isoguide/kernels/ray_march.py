@@ -149,7 +149,8 @@ def _march(flat, packed, sizes, spacing, lines, out):  # type: ignore[no-untyped
             if length2 == 0.0:
                 out[:, line, pixel] = 0.0
                 continue
-            axis = np.argmax(np.abs(direction))
+            axis = 1 if abs(direction[1]) > abs(direction[0]) else 0
+            axis = 2 if abs(direction[2]) > abs(direction[axis]) else axis
             beside = 1 if axis == 0 else 0
             across = 1 if axis == 2 else 2
             _cut(source, direction, sizes, axis, runs)
