@@ -75,9 +75,11 @@ def test_what_the_projector_adds_to_the_blur_of_the_voxels_is_below_1_part_in_10
         view = cone(gantry_deg, size=(20, 15), spacing_mm=9.0)
         found = project_volume(voxels[name], GRID, [view])[0].ravel()
         exact = interpolated_line_integrals(voxels[name], GRID, view.source_mm, pixels_mm(view))
-        errors.append(np.abs(found - exact) / exact.max())
-    assert np.quantile(errors, 0.95) < 0.001
-    assert np.max(errors) < 0.01
+        hit = exact > 0.0
+        errors.append(np.abs(found - exact)[hit] / exact.max())
+    error = np.concatenate(errors)
+    assert np.quantile(error, 0.95) < 0.001
+    assert error.max() < 0.01
 
 
 def test_a_smooth_volume_in_any_orientation_is_right_to_2_parts_in_1000():
