@@ -1,9 +1,11 @@
 """`isoguide simulate` and `isoguide demo` as a shell sees them."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pydicom
 import pytest
 from small_course import coarse_room, small_course, small_patient
 
@@ -14,7 +16,7 @@ from isoguide.workflow.course import Course
 from isoguide.workflow.scenario import ExpectSection
 from isoguide.workflow.scenario_file import shipped_scenarios
 
-SCENARIO = 'title = "Mine"\n[patient]\nsite = "prostate"\n'
+SCENARIO = 'title = "Mine"\nseed = 1\n[patient]\nsite = "prostate"\n'
 
 
 @pytest.fixture(scope="session")
@@ -108,9 +110,8 @@ class TestBadInput:
             ('title = "Mine"\n[patient]\nsite = "knee"\n', 'patient.site = "knee" is not known'),
             ('title = "Mine"\n[patient]\nct = "nowhere"\n', "nowhere"),
             (
-                SCENARIO.replace("prostate", "lung") + "voxel_mm = [4.0, 4.0, 5.0]\n[set_up]\n"
-                "systematic_mm = [0, 0, 0]\nrandom_mm = [0, 0, 100]\n[breathing]\nperiod_s = 31\n",
-                "breathing.period_s = 31 is impossible",
+                SCENARIO + "voxel_mm = [5.0, 5.0, 5.0]\n[set_up]\nsystematic_mm = [100, 100, 100]\n",
+                "out of the image of virtual pelvis patient 1: make set-up errors and changes smaller",
             ),
         ],
     )
@@ -123,6 +124,20 @@ class TestBadInput:
         assert said in ending.err
         assert ending.err.count("\n") == 1
         assert not (tmp_path / "out").exists()
+
+    def test_a_ct_that_does_not_hold_the_isocentre_is_refused(self, isoguide, patient, tmp_path) -> None:
+        shutil.copytree(patient.planning, tmp_path / "export")
+        plan = pydicom.dcmread(tmp_path / "export" / "RP.dcm")
+        for beam in plan.BeamSequence:
+            beam.ControlPointSequence[0].IsocenterPosition = [900.0, 0.0, 0.0]
+        plan.save_as(tmp_path / "export" / "RP.dcm")
+        (tmp_path / "mine.toml").write_text('title = "Mine"\n[patient]\nct = "export"\n', encoding="utf-8")
+
+        ending = isoguide("simulate", tmp_path / "mine.toml")
+
+        assert ending.code == 2
+        assert "the isocentre (900.0, 0.0, 0.0) mm lies outside patient of export" in ending.err
+        assert ending.err.count("\n") == 1
 
     def test_a_scenario_that_is_not_there_is_named(self, isoguide) -> None:
         ending = isoguide("simulate", "imaglost")

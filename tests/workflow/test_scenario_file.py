@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from isoguide.workflow.scenario_settings import (
 )
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / SCHEMA_FILE
+TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 HEAD = 'title = "A test"\n[patient]\nsite = "prostate"\n'
 
 
@@ -153,6 +155,20 @@ class TestLoading:
     def test_every_site_ships_as_a_scenario(self) -> None:
         sites = {load_scenario(name).patient.site for name in shipped_scenarios()}
         assert sites == {"prostate", "lung", "head-neck", "liver"}
+
+
+class TestDocuments:
+    PAGES = sorted((Path(__file__).parents[2] / "docs").rglob("*.md"))
+
+    @pytest.mark.parametrize("text", [t for page in PAGES for t in TOML.findall(page.read_text("utf-8"))])
+    def test_every_scenario_that_a_page_shows_is_sound(self, text: str) -> None:
+        parse_scenario(text, "a page")
+
+    def test_every_scenario_that_a_page_names_ships(self) -> None:
+        text = "".join(page.read_text("utf-8") for page in self.PAGES)
+        named = set(re.findall(r"isoguide simulate ([a-z][\w-]+)(?!\S)", text))
+        assert named
+        assert named <= set(shipped_scenarios())
 
 
 class TestSchema:
