@@ -1,6 +1,5 @@
 """RTK is an optional extra: what needs it skips where it is absent."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -8,11 +7,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
+from scan_files import skip_without_rtk
+
+from isoguide.projection.rtk import prepare_rtk
+
 
 @pytest.fixture(scope="session")
 def rtk():
-    if importlib.util.find_spec("itk") is None or importlib.util.find_spec("itk.RTKPython") is None:
-        pytest.skip("RTK (the extra 'reconstruction') is not installed")
-    from isoguide.projection.rtk import prepare_rtk
-
+    skip_without_rtk()
     prepare_rtk()

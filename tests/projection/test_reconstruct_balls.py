@@ -180,7 +180,7 @@ def test_without_rtk_the_answer_says_what_to_install():
 @pytest.mark.usefixtures("rtk")
 def test_what_rtk_refuses_is_one_sentence():
     class Refusing:
-        def Update(self):
+        def Update(self):  # noqa: N802 - RTK's name
             raise RuntimeError("x.cxx:1:\nITK ERROR: the projections are of no use")
 
     with pytest.raises(InputError, match="RTK cannot use the scan 'x': the projections are of no use"):

@@ -2,7 +2,7 @@
 
 The band-limited ramp is that of A. C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging
 (1988), section 3.3. Rows that end inside the body are continued by their point-mirrored neighbours, which
-fade out (B. Ohnesorge et al., Med. Phys. 27:39, 2000). RTK has the same filter; the tests compare the two.
+fade out (B. Ohnesorge et al., Med. Phys. 27:39, 2000). The ramp is RTK's; the tests compare the two.
 """
 
 import numpy as np
@@ -70,4 +70,7 @@ def _continued(rows: Float32, margin: int) -> Float32:
     fade = np.sin(np.pi / 2.0 * (1.0 - distance / margin)) ** FADE_POWER
     left = (2.0 * rows[..., :1] - rows[..., distance]) * fade.astype(np.float32)
     right = (2.0 * rows[..., -1:] - rows[..., -1 - distance]) * fade.astype(np.float32)
+    # A row that ends in air would be continued by its negative mirror image.
+    np.maximum(left, np.float32(0.0), out=left)
+    np.maximum(right, np.float32(0.0), out=right)
     return np.concatenate([left[..., ::-1], rows, right], axis=-1)

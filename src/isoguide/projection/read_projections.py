@@ -192,8 +192,10 @@ def _read_stack(kind: ProjectionFormat, names: list[str]) -> Any:
 
 def _view(geometry: Any, number: int, image: Any) -> XrayView:
     """Translate RTK's geometry of one projection; RTK's fixed system is that of IEC 61217."""
-    fixed_from_detector = np.array(geometry.GetProjectionCoordinatesToFixedSystemMatrix(number))
-    source_mm = np.array(geometry.GetSourcePosition(number))[:3]
+    matrix = geometry.GetProjectionCoordinatesToFixedSystemMatrix(number).GetVnlMatrix()
+    fixed_from_detector = np.array([[matrix.get(row, column) for column in range(4)] for row in range(4)])
+    source = geometry.GetSourcePosition(number)
+    source_mm = np.array([float(source[axis]) for axis in range(3)])
     size = [int(n) for n in image.GetLargestPossibleRegion().GetSize()][:2]
     spacing = [float(v) for v in image.GetSpacing()][:2]
     origin = np.array([float(v) for v in image.GetOrigin()][:2])

@@ -1,0 +1,67 @@
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "projection"))
+
+from scan_files import skip_without_rtk, write_rtk_scan
+from small_scans import FULL_FAN
+
+SCAN = replace(FULL_FAN, count=24)
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    skip_without_rtk()
+    folder = tmp_path_factory.mktemp("scan")
+    write_rtk_scan(folder, SCAN, np.full((24, 80, 96), 0.1, dtype=np.float32))
+    return folder
+
+
+def test_a_scan_becomes_a_series_and_is_described(isoguide, scan, tmp_path):
+    ending = isoguide(
+        "reconstruct",
+        scan,
+        "--patient-position",
+        "HFS",
+        "--voxel",
+        "5,5,5",
+        "--size",
+        "60,60,30",
+        "--out",
+        tmp_path,
+    )
+    assert ending.code == 0
+    assert "24 projections over 360°" in ending.out
+    assert "12 × 12 × 6 voxels of 5 × 5 × 5 mm" in ending.out
+    assert "not Hounsfield units" in ending.out
+    assert len(list((tmp_path / "CBCT").glob("CT_*.dcm"))) == 6
+
+
+def test_quiet_says_nothing(isoguide, scan, tmp_path):
+    ending = isoguide(
+        "reconstruct", scan, "--patient-position", "HFS", "--size", "20,20,10", "--out", tmp_path, "--quiet"
+    )
+    assert (ending.code, ending.out, ending.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "give --patient-position"),
+        (("--patient-position", "SITTING"), "--patient-position needs one of"),
+        (("--patient-position", "HFS", "--voxel", "1,1"), "--voxel needs three numbers"),
+        (("--patient-position", "HFS", "--voxel", "0,1,1"), "voxels must be"),
+        (("--patient-position", "HFS"), "holds no projections"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(isoguide, tmp_path, arguments, words):
+    (tmp_path / "scan").mkdir()
+    ending = isoguide("reconstruct", tmp_path / "scan", "--out", tmp_path / "out", *arguments)
+    assert ending.code == 2
+    assert words in ending.err
+    assert ending.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
