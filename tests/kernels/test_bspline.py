@@ -60,6 +60,14 @@ def test_the_uncompiled_functions_do_the_same():
         row = np.empty(4, dtype=np.float32)
         bspline._row.py_func(c.ravel(), c.shape, matrix[:, 3], matrix[:, 0], moved[:, 0, 0, :], row)
         np.testing.assert_allclose(row, out[0, 0], atol=1e-6)
+    inner = coefficients(np.random.default_rng(3).standard_normal((6, 6, 6)).astype(np.float32))
+    t = (np.float32(0.3), np.float32(0.6), np.float32(0.1))
+    first, line, plane = (np.uint64(n) for n in ((2 * 6 + 2) * 6 + 2, 6, 36))
+    found = bspline._inner.py_func(inner.ravel(), first, line, plane, t)
+    same = bspline._at_the_edge.py_func(inner.ravel(), inner.shape, (3, 3, 3), t)
+    there = ndimage.map_coordinates(inner, [[3.1], [3.6], [3.3]], order=3, prefilter=False)[0]
+    assert found == pytest.approx(there, abs=1e-5)
+    assert same == pytest.approx(there, abs=1e-5)
     assert sum(bspline._weights.py_func(np.float32(0.3))) == pytest.approx(1.0, abs=1e-6)
     assert [bspline._mirror.py_func(n, 5) for n in (-1, 0, 4, 5)] == [1, 0, 4, 3]
     assert bspline._mirror.py_func(-1, 1) == 0

@@ -17,7 +17,9 @@ from isoguide.virtual import (
     build_phantom,
     draw_days,
 )
-from isoguide.virtual.neck import bone_motions
+from isoguide.virtual.neck import CHAIN, bone_motions, stiff_joints
+from isoguide.virtual.patient_day import NECK_LATTICE_MM
+from isoguide.virtual.tissue_lattice import TissueLattice
 
 COARSE_MM = 7.0
 """Nodes for tests: laws hold on any lattice."""
@@ -108,6 +110,9 @@ def test_the_prostate_and_every_bone_of_the_pelvis_stay_rigid(pelvis: Phantom, p
         field = day.moment(200.0).field
         moved = field.moved(voxels_mm(pelvis, "Prostate")) - voxels_mm(pelvis, "Prostate")
         assert np.ptp(moved, axis=0).max() < 0.001
+        # So the distances between the gold seeds in it stay, as a marker match assumes.
+        seeds = np.array([fiducial.position_mm for fiducial in pelvis.fiducials])
+        np.testing.assert_allclose(field.moved(seeds) - seeds, np.tile(moved[0], (len(seeds), 1)), atol=0.001)
         for name in ("sacrum", "femur left", "hip right"):
             np.testing.assert_allclose(field.moved(bone_mm(pelvis, name)), bone_mm(pelvis, name), atol=1e-6)
 
@@ -165,7 +170,7 @@ def test_every_bone_of_a_bent_neck_keeps_its_shape(fine_head: Phantom):
     settings = CourseSettings(neck=NeckFlexion((0.0, 0.0, 0.0), (6.0, 3.0, 3.0)))
     day = draw_days(fine_head, settings, 1, rng(5))[0]
     told = np.array([day.describe()[f"neck_about_{axis}_deg"] for axis in "xyz"])
-    motions = bone_motions(fine_head, told)
+    motions = bone_motions(fine_head, told, stiff_joints(TissueLattice(fine_head, NECK_LATTICE_MM)))
     assert motions["skull"].angle_deg > 3.0
     for name in fine_head.bone_names:
         bone = bone_mm(fine_head, name)
@@ -188,6 +193,16 @@ def test_a_nod_takes_the_skull_forwards_and_the_shoulders_stay(fine_head: Phanto
     assert motions["T1"].angle_deg == 0.0
     assert motions["skull"].angle_deg == pytest.approx(5.0, abs=1e-6)
     assert motions["C5"].angle_deg == pytest.approx(2.5, abs=1e-6)
+
+
+def test_joints_that_nodes_cannot_tell_apart_do_not_bend(head_neck: Phantom):
+    """With nodes 12 mm apart neighbouring vertebrae share nodes: they move as one, each rigid."""
+    assert not stiff_joints(TissueLattice(head_neck, NECK_LATTICE_MM))
+    assert {"C4", "C5"} <= stiff_joints(TissueLattice(head_neck, 12.0))
+    half = bone_motions(head_neck, np.array([5.0, 0.0, 0.0]), frozenset({"C4", "C5", "C6"}))
+    assert half["C4"].angle_deg == half["C7"].angle_deg == pytest.approx(5.0 / 3.0)
+    with pytest.raises(InputError, match="its bones touch each other"):
+        bone_motions(head_neck, np.array([5.0, 0.0, 0.0]), frozenset(CHAIN))
 
 
 def test_a_patient_without_neck_cannot_bend_it(pelvis: Phantom):
@@ -233,7 +248,7 @@ def test_a_course_without_days_and_a_time_before_set_up_are_refused(pelvis: Phan
         (lambda: ProstateMotion(transients_per_min=float("nan")), "transients_per_min is nan"),
         (lambda: OrganChanges(shrinkage_percent=120.0), "shrinkage_percent is 120"),
         (lambda: SetUpErrors(random_mm=(1.0, 2.0, -1.0)), "random_mm is -1"),
-        (lambda: SetUpErrors(random_deg=(1.0, 2.0)), "random_deg needs three values"),  # type: ignore[arg-type]
+        (lambda: SetUpErrors(random_deg=(1.0, 2.0)), "random_deg needs three values"),
         (lambda: NeckFlexion(random_deg=(30.0, 0.0, 0.0)), "random_deg is 30"),
     ],
 )

@@ -1,7 +1,7 @@
 """The neck bends: every vertebra and the skull move rigidly, soft tissue follows."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
 import numpy as np
@@ -55,7 +55,9 @@ class NeckFlexion:
         return np.clip(days, -LARGEST_DEG, LARGEST_DEG)
 
 
-def bone_motions(patient: Phantom, angles_deg: Array) -> dict[str, RigidTransform]:
+def bone_motions(
+    patient: Phantom, angles_deg: Array, stiff: frozenset[str] = frozenset()
+) -> dict[str, RigidTransform]:
     """Return how every labelled bone of a bent neck moves, planning LPS; those of the trunk do not.
 
     Parameters
@@ -64,31 +66,57 @@ def bone_motions(patient: Phantom, angles_deg: Array) -> dict[str, RigidTransfor
         With labelled bones.
     angles_deg
         How far the skull is turned against T1, about x, y, z.
+    stiff
+        Bones that move with the one below them (:func:`stiff_joints`).
 
     Raises
     ------
     InputError
-        If the patient has no labelled neck.
+        If the patient has no labelled neck, or no joint of it can bend.
     """
     missing = [name for name in CHAIN if name not in patient.bone_names]
     if missing:
         msg = f"the neck of {patient.name} cannot bend: it has no labelled {', '.join(missing)}"
         raise InputError(msg)
+    bending = [name for name in CHAIN[1:] if name not in stiff]
+    if not bending:
+        msg = f"the neck of {patient.name} cannot bend: its bones touch each other in voxels of this size"
+        raise InputError(msg)
     centres = {name: _centre_mm(patient, name) for name in CHAIN}
-    x, y, z = (float(angle) / (len(CHAIN) - 1) for angle in angles_deg)
+    x, y, z = (float(angle) / len(bending) for angle in angles_deg)
     turn = rotation_z(z) @ rotation_y(y) @ rotation_x(x)
     still = RigidTransform.identity(PLANNING, PLANNING)
     motions = dict.fromkeys(patient.bone_names, still)
     below = still
     for lower, upper in pairwise(CHAIN):
-        pivot_mm = (centres[lower] + centres[upper]) / 2.0
-        joint = RigidTransform.from_parts(PLANNING, PLANNING, turn, pivot_mm - turn @ pivot_mm)
-        below = below @ joint
+        if upper in bending:
+            pivot_mm = (centres[lower] + centres[upper]) / 2.0
+            joint = RigidTransform.from_parts(PLANNING, PLANNING, turn, pivot_mm - turn @ pivot_mm)
+            below = below @ joint
         motions[upper] = below
     for rider, carrier in RIDES_WITH.items():
         if rider in motions:
             motions[rider] = motions[carrier]
     return motions
+
+
+def stiff_joints(lattice: TissueLattice) -> frozenset[str]:
+    """Return the bones that cannot turn on the one below: a cell of the lattice would belong to both sides.
+
+    Parameters
+    ----------
+    lattice
+        Of a patient with labelled bones.
+    """
+    levels = [np.zeros(lattice.grid.shape, dtype=bool) for _ in CHAIN]
+    for number, name in enumerate(lattice.patient.bone_names, start=1):
+        carrier = RIDES_WITH.get(name, name)
+        levels[CHAIN.index(carrier) if carrier in CHAIN else 0] |= lattice.around_bone(number)
+    stiff: set[str] = set()
+    for low, high in combinations(range(len(CHAIN)), 2):
+        if (levels[low] & levels[high]).any():
+            stiff.update(CHAIN[low + 1 : high + 1])
+    return frozenset(stiff)
 
 
 def _centre_mm(patient: Phantom, name: str) -> Array:
@@ -102,7 +130,8 @@ def _centre_mm(patient: Phantom, name: str) -> Array:
 def bent_neck(lattice: TissueLattice, angles_deg: Array) -> Floats:
     """Return the displacement at the lattice's nodes: bones rigid, soft tissue stretched between them.
 
-    Where two bones are closer to each other than a cell of the lattice, the cells between them are the joint.
+    Joints narrower than a cell of the lattice do not bend, so that every bone is exactly rigid; the others
+    bend the more.
 
     Parameters
     ----------
@@ -111,15 +140,15 @@ def bent_neck(lattice: TissueLattice, angles_deg: Array) -> Floats:
     angles_deg
         As in :func:`bone_motions`.
     """
-    goal = np.zeros((*lattice.grid.shape, 3), dtype=np.float64)
-    claims = np.zeros(lattice.grid.shape, dtype=np.float64)
-    for number, motion in enumerate(bone_motions(lattice.patient, angles_deg).values(), start=1):
+    goal = np.zeros((*lattice.grid.shape, 3), dtype=np.float32)
+    held = np.zeros(lattice.grid.shape, dtype=bool)
+    motions = bone_motions(lattice.patient, angles_deg, stiff_joints(lattice))
+    for number, motion in enumerate(motions.values(), start=1):
         nodes = lattice.around_bone(number)
         places = lattice.positions_mm[nodes].astype(np.float64)
-        goal[nodes] += motion.apply(places) - places
-        claims[nodes] += 1.0
-    goal /= np.maximum(claims, 1.0)[..., None]
-    return lattice.blended(goal.astype(np.float32), np.zeros(claims.shape, dtype=np.float32), claims > 0.0)
+        goal[nodes] = motion.apply(places) - places
+        held |= nodes
+    return lattice.blended(goal, np.zeros(held.shape, dtype=np.float32), held)
 
 
 def neck_that_fits(lattice: TissueLattice, angles_deg: Array) -> tuple[Array, Floats]:

@@ -149,7 +149,7 @@ class ChangingOrgans:
         away = lattice.positions_mm - self._root(organ, name)
         if name == "Rectum":
             away[..., 2] = 0.0
-        inside = lattice.around(organ)
+        inside = ndimage.binary_dilation(lattice.around(organ))
         if lattice.has_structure("Prostate"):
             inside &= ~lattice.around(lattice.structure("Prostate"))
         freedom = smooth_step(lattice.from_bone_mm / CLEAR_MM) * inside
@@ -191,7 +191,9 @@ class ChangingOrgans:
     def _shrinking(self) -> Floats:
         lattice = self._lattice
         tumour = _organ(lattice, "GTV")
-        freedom = smooth_step(lattice.from_bone_mm / CLEAR_MM) * lattice.around(tumour)
+        freedom = smooth_step(lattice.from_bone_mm / CLEAR_MM) * ndimage.binary_dilation(
+            lattice.around(tumour)
+        )
         grid = lattice.patient.anatomy.grid
         centre = grid.xyz(np.argwhere(tumour)[:, ::-1].mean(axis=0))
         away = freedom[..., None] * (lattice.positions_mm - centre.astype(np.float32))

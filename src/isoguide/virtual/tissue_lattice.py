@@ -122,23 +122,17 @@ class TissueLattice:
         return found
 
     def around(self, voxels: Mask) -> Mask:
-        """Nodes of all cells that a mask on the CT's grid touches with at least half a voxel to spare."""
+        """Nodes that a field reads at the centres of the voxels of a mask on the CT's grid, and between."""
         nodes_at = np.zeros(self.grid.shape, dtype=bool)
         if not voxels.any():
             return nodes_at
         found = [np.flatnonzero(voxels.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-        cells = voxels
-        # Cells from one before the first voxel to one after the last, as far as there are any.
-        low = [max(int(piece[0]) // step - 1, 0) for piece, step in zip(found, self.steps, strict=True)]
-        high = [
-            min((int(piece[-1]) + 1) // step + 1, nodes - 1)
-            for piece, step, nodes in zip(found, self.steps, self.grid.shape, strict=True)
-        ]
-        for axis, step in enumerate(self.steps):
-            cells = _cells(cells, axis, np.arange(low[axis], high[axis]), step)
-        for corner in np.ndindex(2, 2, 2):
-            k, j, i = (slice(a + c, b + c) for a, b, c in zip(low, high, corner, strict=True))
-            nodes_at[k, j, i] |= cells
+        box = []
+        for axis, (places, step) in enumerate(zip(found, self.steps, strict=True)):
+            first, last = int(places[0]) // step, -(-int(places[-1]) // step) + 1
+            voxels = _read_by(voxels, axis, np.arange(first, last) * step, step)
+            box.append(slice(first, last))
+        nodes_at[box[0], box[1], box[2]] = voxels
         return nodes_at
 
     def distance_mm(self, nodes: Mask) -> Floats:
@@ -167,13 +161,13 @@ class TissueLattice:
         return vectors
 
 
-def _cells(voxels: Mask, axis: int, cells: NDArray[np.intp], step: int) -> Mask:
-    """Tell along one axis which cells hold a voxel; one at a node counts for the cells on both sides."""
+def _read_by(voxels: Mask, axis: int, at: NDArray[np.intp], step: int) -> Mask:
+    """Tell along one axis which nodes, lying at these voxels, are less than a step away from a voxel."""
     last = voxels.shape[axis] - 1
-    touched: Mask = voxels.take(np.minimum(cells * step, last), axis=axis)
-    for offset in range(1, step + 1):
-        touched = touched | voxels.take(np.minimum(cells * step + offset, last), axis=axis)
-    return touched
+    read: Mask = voxels.take(np.minimum(at, last), axis=axis)
+    for offset in range(1 - step, step):
+        read = read | voxels.take(np.clip(at + offset, 0, last), axis=axis)
+    return read
 
 
 def smooth_step(t: NDArray[np.floating[Any]]) -> Floats:
