@@ -147,7 +147,7 @@ def loop_table(records: Sequence[Record], seconds: float) -> str:
     head: tuple[str, ...] = ("site", "fractions", "not treated", "wrong signs", "P95 set-up error mm")
     head += ("median left mm", "P95 left mm", "worst left mm", "P95 left °", "worst left °")
     title = (
-        "End to end: left at the target when the beam came on (truth); to keep: "
+        "End to end: left at the target while there was beam (truth); to keep: "
         f"P95 ≤ {TOLERANCE_MM:g} mm and {TOLERANCE_DEG:g}°"
     )
     note = (

@@ -114,7 +114,7 @@ class TestReport:
         assert "Couch corrections" in html
 
     def test_the_summary_counts_what_was_treated(self, course: Course) -> None:
-        assert summary(course).startswith("2 of 2 fractions treated in full; when the beam came on, no point")
+        assert summary(course).startswith("2 of 2 fractions treated in full; while there was beam, no point")
         gone = tuple(stopped(replace(course, fractions=(f,))).fractions[0] for f in course.fractions)
         assert (
             summary(replace(course, fractions=gone))
@@ -144,7 +144,7 @@ class TestDocument:
         assert document["as_expected"] is True
         assert told["state"] == "closed"
         assert told["measured_correction"]["lateral_mm"] == first.measured.lateral_mm
-        assert told["truth_at_beam_on"]["largest_mm"] == first.treated.residual.largest_mm
+        assert told["truth_at_beam"]["largest_mm"] == first.treated.residual.largest_mm
         assert told["beam_is_off"] is True
         assert [entry["state"] for entry in told["journal"]][-1] == "closed"
 
@@ -152,7 +152,7 @@ class TestDocument:
         document = json.loads(course_text(stopped(course)))
         jsonschema.Draft202012Validator(course_schema()).validate(document)
         assert document["fractions"][0]["measured_correction"] is None
-        assert document["fractions"][0]["truth_at_beam_on"] is None
+        assert document["fractions"][0]["truth_at_beam"] is None
 
     def test_no_text_depends_on_the_time_it_took(self, course: Course) -> None:
         assert course_text(course) == course_text(replace(course, wall_s=123.0))

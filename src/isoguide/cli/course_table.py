@@ -59,7 +59,8 @@ def _left(fraction: "TreatedFraction") -> Text:
     if fraction.treated is None:
         return Text("no beam", style="yellow")
     residual = fraction.treated.residual
-    return Text(f"{residual.largest_mm:.2f} mm {residual.angle_deg:.2f}°", style="bold cyan")
+    words = f"{residual.largest_mm:.2f} mm {residual.angle_deg:.2f}°"
+    return Text(words, style="bold cyan")
 
 
 def _shift(correction: "CouchCorrection | None") -> Text:

@@ -1,5 +1,6 @@
 """What nobody in a hospital can know: where every piece of tissue truly is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,14 +138,20 @@ class RoomTruth:
 
     def residual(self, seconds: float | None = None) -> Residual:
         """Return where the target is minus where it should be, now or at a second of the room."""
-        off_mm = self.displacement_mm(self._target_mm, seconds)
+        return self.mean_residual((self._clock.seconds if seconds is None else seconds,))
+
+    def mean_residual(self, seconds: Sequence[float]) -> Residual:
+        """Return where the target is in the mean over these seconds of the room, minus where it should be."""
+        present_mm = np.mean([self.positions_mm(self._target_mm, at_s) for at_s in seconds], axis=0)
+        wanted_mm = self.wanted.apply(self._target_mm)
+        off_mm = present_mm - wanted_mm
         lengths = np.linalg.norm(off_mm, axis=1)
         return Residual(
             off_mm.mean(axis=0),
             float(lengths.mean()),
             float(np.percentile(lengths, 95.0)),
             float(lengths.max()),
-            rotation_angle_deg(self.needed_correction(seconds).rotation),
+            rotation_angle_deg(_best_rigid(present_mm, wanted_mm).rotation),
         )
 
 

@@ -17,22 +17,31 @@ TOLERANCE_DEG: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrueMoment:
-    """Truth at one moment of a fraction.
+class TruthAtSetUp:
+    """Truth when the patient lay on his marks.
+
+    ``residual`` says where the target was minus where it should have been, ``needed`` the couch correction
+    that would have brought it to its place.
+    """
+
+    residual: Residual
+    needed: CouchCorrection
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruthAtBeam:
+    """Truth while there was radiation.
 
     Parameters
     ----------
-    seconds
-        Since the patient lay on the couch.
     residual
-        Where the target is minus where it should be.
-    needed
-        The couch correction that would bring the target to its place.
+        Where the target was in the mean over that time, minus where it should have been.
+    excursion_mm
+        Largest mean distance of the target from its place at any moment of that time: breathing, drift.
     """
 
-    seconds: float
     residual: Residual
-    needed: CouchCorrection
+    excursion_mm: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +63,7 @@ class TreatedFraction:
     images_taken
         How many valid images there were.
     set_up, treated
-        Truth when the patient lay on his marks, and when the beam first came on (None if it never did).
+        Truth when the patient lay on his marks, and while there was radiation (None if there never was).
     beam_is_off
         Truth at the end, whatever the machine says.
     trace
@@ -71,8 +80,8 @@ class TreatedFraction:
     day: Mapping[str, float]
     outcome: FractionOutcome
     images_taken: int
-    set_up: TrueMoment
-    treated: TrueMoment | None
+    set_up: TruthAtSetUp
+    treated: TruthAtBeam | None
     beam_is_off: bool
     trace: tuple[tuple[float, float], ...]
     expected: ExpectSection

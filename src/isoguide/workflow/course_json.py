@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import isoguide
 from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
-from isoguide.workflow.course import Course, TreatedFraction, TrueMoment
+from isoguide.virtual.truth import Residual
+from isoguide.workflow.course import Course, TreatedFraction
 
 SCHEMA_VERSION: Final = "1.0"
 """Major: a reader of the previous one may break. Minor: fields were added."""
@@ -29,15 +30,13 @@ class CorrectionRecord(_Record):
     yaw_deg: float
 
 
-class TruthRecord(_Record):
-    """Truth at one moment: where the target is minus where it should be."""
+class ResidualRecord(_Record):
+    """Truth: where the target is minus where it should be."""
 
-    seconds: float = Field(description="Since the patient lay on the couch.")
     mean_shift_mm: tuple[float, float, float] = Field(description="IEC fixed x, y, z.")
     mean_mm: float
     largest_mm: float
     angle_deg: float
-    needed_correction: CorrectionRecord = Field(description="What would bring the target to its place.")
 
 
 class EntryRecord(_Record):
@@ -64,8 +63,14 @@ class FractionRecord(_Record):
         description="The first correction that an image called for."
     )
     corrections: tuple[CorrectionRecord, ...] = Field(description="Those the couch was sent to make.")
-    truth_at_set_up: TruthRecord
-    truth_at_beam_on: TruthRecord | None = Field(description="null: the beam never came on.")
+    truth_at_set_up: ResidualRecord
+    needed_correction: CorrectionRecord = Field(description="Truth: what would have been exact at set-up.")
+    truth_at_beam: ResidualRecord | None = Field(
+        description="In the mean over the time of radiation; null: there was none."
+    )
+    excursion_mm: float | None = Field(
+        description="Truth: largest mean distance of the target at any moment of radiation."
+    )
     day: dict[str, float] = Field(description="What was drawn for this day, by name with unit.")
     as_expected: bool
     surprises: tuple[str, ...]
@@ -118,7 +123,7 @@ def course_record(course: Course) -> CourseRecord:
 
 
 def _fraction(fraction: TreatedFraction) -> FractionRecord:
-    outcome = fraction.outcome
+    outcome, treated = fraction.outcome, fraction.treated
     return FractionRecord(
         number=fraction.number,
         started_at=fraction.started_at.isoformat(),
@@ -130,8 +135,10 @@ def _fraction(fraction: TreatedFraction) -> FractionRecord:
         delivered_mu=round(outcome.delivered_mu, 3),
         measured_correction=_correction(fraction.measured) if fraction.measured is not None else None,
         corrections=tuple(_correction(correction) for correction in outcome.corrections),
-        truth_at_set_up=_truth(fraction.set_up),
-        truth_at_beam_on=_truth(fraction.treated) if fraction.treated is not None else None,
+        truth_at_set_up=_residual(fraction.set_up.residual),
+        needed_correction=_correction(fraction.set_up.needed),
+        truth_at_beam=_residual(treated.residual) if treated is not None else None,
+        excursion_mm=treated.excursion_mm if treated is not None else None,
         day=dict(fraction.day),
         as_expected=not fraction.surprises,
         surprises=fraction.surprises,
@@ -151,14 +158,11 @@ def _correction(correction: CouchCorrection) -> CorrectionRecord:
     return CorrectionRecord(**{name: getattr(correction, name) for name in CorrectionRecord.model_fields})
 
 
-def _truth(moment: TrueMoment) -> TruthRecord:
-    residual = moment.residual
+def _residual(residual: Residual) -> ResidualRecord:
     x_mm, y_mm, z_mm = (float(value) for value in residual.mean_shift_mm)
-    return TruthRecord(
-        seconds=round(moment.seconds, 3),
+    return ResidualRecord(
         mean_shift_mm=(x_mm, y_mm, z_mm),
         mean_mm=residual.mean_mm,
         largest_mm=residual.largest_mm,
         angle_deg=residual.angle_deg,
-        needed_correction=_correction(moment.needed),
     )

@@ -12,6 +12,8 @@ from isoguide.workflow.page import bullets, closing, facts, page, picture_row, s
 from isoguide.workflow.scenario import Scenario
 
 TRUTH_BADGE: Final = '<span class="badge">truth</span>'
+MOVES_MM: Final = 0.3
+"""A target that goes this much further than its mean place is said to move."""
 _STATE_KIND: Final = {
     State.SET_UP: "marks",
     State.IMAGED: "image",
@@ -99,8 +101,8 @@ def summary(course: Course) -> str:
     worst_mm = max(residual.largest_mm for residual in treated)
     worst_deg = max(residual.angle_deg for residual in treated)
     return (
-        f"{ended}; when the beam came on, no point of the target was further than {worst_mm:.2f} mm from its "
-        f"planned place, and it was turned by {worst_deg:.2f}° at most."
+        f"{ended}; while there was beam, no point of the target was further than {worst_mm:.2f} mm from "
+        f"its planned place in the mean, and it was turned by {worst_deg:.2f}° at most."
     )
 
 
@@ -111,7 +113,7 @@ def _fraction_table(course: Course) -> str:
         "Set-up error",
         "Measured correction",
         "Needed correction",
-        "Left at beam on",
+        "Left at the beam",
         "Ended",
     )
     return table(header, [_fraction_row(fraction) for fraction in course.fractions], kind="plain fractions")
@@ -123,6 +125,8 @@ def _fraction_row(fraction: TreatedFraction) -> tuple[str, ...]:
     if after is not None:
         shift = _toned(after.residual.largest_mm, TOLERANCE_MM, " mm")
         left = f"{shift}<br>{_toned(after.residual.angle_deg, TOLERANCE_DEG, '°')}"
+        if after.excursion_mm > after.residual.largest_mm + MOVES_MM:
+            left += f"<br>up to {after.excursion_mm:.1f} mm"
     count = fraction.images_taken
     return (
         f"{fraction.number}",
@@ -169,7 +173,8 @@ def _table_note() -> str:
         "distances are those of the target point furthest off. Corrections are lateral, longitudinal, "
         "vertical (mm) and pitch, roll, yaw (°), IEC 61217, translate first. Measured: the first correction "
         "that an image called for. Needed: the one that would have brought the target exactly to its place "
-        "from the set-up position.</p>"
+        'from the set-up position. Left: in the mean over the time of radiation; "up to" is where a moving '
+        "target went at some moment.</p>"
     )
 
 
@@ -182,7 +187,7 @@ def _residual_charts(course: Course) -> str:
     after_deg = tuple(None if moment is None else moment.residual.angle_deg for moment in treated)
     charts = (
         BarChart("Before: set-up error at the target", "mm", before, labels, "before"),
-        BarChart("After: left when the beam came on", "mm", after_mm, labels, "after", TOLERANCE_MM),
+        BarChart("After: left at the beam", "mm", after_mm, labels, "after", TOLERANCE_MM),
         BarChart("After: rotation left", "°", after_deg, labels, "after", TOLERANCE_DEG),
     )
     row = f'<div class="row charts">{"".join(chart.svg() for chart in charts)}</div>'

@@ -278,7 +278,7 @@ class ExpectSection(Section):
         default=None,
         gt=0.0,
         le=50.0,
-        description="Truth: no target point further off when the beam comes on.",
+        description="Truth: no target point further off, in the mean over the beam.",
     )
     residual_deg: float | None = Field(
         default=None, gt=0.0, le=20.0, description="Truth: largest rotation left then."

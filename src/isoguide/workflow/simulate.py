@@ -14,13 +14,13 @@ from isoguide.errors import MissingEvidenceError
 from isoguide.plan import PatientPosition, Plan
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration import MatchSettings, PreparedPlanning, prepare_planning
-from isoguide.treatment import Fraction, FractionOutcome, PlannedPosition, State, treat
+from isoguide.treatment import Fraction, FractionOutcome, PlannedPosition, treat
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import PatientDay, Phantom, build_phantom, draw_days
 from isoguide.virtual.phantom import Site
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.truth import RoomTruth
-from isoguide.workflow.course import Course, TreatedFraction, TrueMoment, seconds_between
+from isoguide.workflow.course import Course, TreatedFraction, TruthAtBeam, TruthAtSetUp, seconds_between
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
 from isoguide.workflow.scenario import Scenario
 from isoguide.workflow.scenario_settings import (
@@ -41,6 +41,8 @@ SITE_OF: Final[dict[str, Site]] = {
 FIRST_DAY: Final = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 """A Monday. The clock of a simulation is virtual, so that the same scenario gives the same course."""
 TRACE_POINTS: Final = 120
+BEAM_MOMENTS: Final = 48
+"""Moments at which a patient who moves is looked at while there is radiation."""
 MOST_PICTURED: Final = 5
 """Fractions with pictures: each adds about 2 MB to the report."""
 _DAYS: Final = 2
@@ -206,8 +208,8 @@ class _Machine:
             day=dict(day.numbers),
             outcome=replace(outcome, images=()),
             images_taken=len(outcome.images),
-            set_up=true_moment(room.truth, 0.0),
-            treated=_when_treated(room.truth, outcome, started_at),
+            set_up=_set_up(room.truth),
+            treated=_at_beam(room),
             beam_is_off=not room.beam.is_radiating(),
             trace=_trace(room.truth, outcome, started_at) if self.scene is not None else (),
             expected=self.scenario.expected(number),
@@ -228,16 +230,23 @@ def treatment_day(number: int) -> datetime:
     return FIRST_DAY + timedelta(days=7 * weeks + day)
 
 
-def true_moment(truth: RoomTruth, seconds: float) -> TrueMoment:
-    """Look up the truth at a second of the room."""
-    return TrueMoment(seconds, truth.residual(seconds), truth.needed_correction(seconds))
+def _set_up(truth: RoomTruth) -> TruthAtSetUp:
+    return TruthAtSetUp(truth.residual(0.0), truth.needed_correction(0.0))
 
 
-def _when_treated(truth: RoomTruth, outcome: FractionOutcome, started_at: datetime) -> TrueMoment | None:
-    for entry in outcome.journal:
-        if entry.state_after is State.BEAM_ON:
-            return true_moment(truth, seconds_between(started_at, entry.at))
-    return None
+def _at_beam(room: VirtualRoom) -> TruthAtBeam | None:
+    """Look up the truth over the time of radiation, which is also the truth: the machine's, not its word."""
+    if not room.beam.intervals:
+        return None
+    count = 1 if room.truth.day.is_still else BEAM_MOMENTS
+    begin_s, end_s = (np.array(times) for times in zip(*room.beam.intervals, strict=True))
+    # Evenly over the time with beam, pauses left out.
+    given_s = np.concatenate([[0.0], np.cumsum(end_s - begin_s)])
+    wanted_s = (np.arange(count) + 0.5) / count * given_s[-1]
+    which = np.searchsorted(given_s, wanted_s, side="right") - 1
+    seconds = [float(at_s) for at_s in begin_s[which] + wanted_s - given_s[which]]
+    excursion_mm = max(room.truth.residual(at_s).mean_mm for at_s in seconds)
+    return TruthAtBeam(room.truth.mean_residual(seconds), excursion_mm)
 
 
 def _trace(
