@@ -97,7 +97,9 @@ def share_that_fits(steepest_of: Callable[[float], float], most: float = STEEPES
     share, still = 0.0, steepest_of(0.0)
     # Under a chord of a convex function there is always room; three chords come within a few per cent.
     for _ in range(3):
-        share += (1.0 - share) * max(most - still, 0.0) / (whole - still)
+        if still >= most:  # no room at all, or all of it used
+            break
+        share += (1.0 - share) * (most - still) / (whole - still)
         still = steepest_of(share)
     return share
 
