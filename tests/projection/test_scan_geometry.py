@@ -9,20 +9,20 @@ from isoguide.projection.scan_geometry import check_arc, field_of_view, is_displ
 
 
 def test_the_field_of_view_is_what_the_fan_spans():
-    # 96 columns of 4 mm at 1500 mm: 1000 sin(atan(192 / 1500)) = 126.96 mm by hand.
+    # 96 columns of 4 mm at 1500 mm, between pixel centres: 1000 sin(atan(190 / 1500)) = 125.66 mm by hand.
     field = field_of_view(FULL_FAN.views())
-    assert field.radius_mm == pytest.approx(126.96, abs=0.01)
-    # 80 rows of 2 mm: ±80 mm at the detector, ±53.3 mm at the axis.
-    assert field.contains(np.array([[0.0, 53.0, 0.0], [0.0, -53.0, 0.0], [126.0, 0.0, 0.0]])).all()
-    assert not field.contains(np.array([[0.0, 54.0, 0.0], [0.0, 0.0, 128.0], [100.0, 50.0, 0.0]])).any()
+    assert field.radius_mm == pytest.approx(125.66, abs=0.01)
+    # 80 rows of 2 mm: ±79 mm at the detector, ±52.7 mm at the axis.
+    assert field.contains(np.array([[0.0, 52.0, 0.0], [0.0, -52.0, 0.0], [125.0, 0.0, 0.0]])).all()
+    assert not field.contains(np.array([[0.0, 54.0, 0.0], [0.0, 0.0, 126.0], [100.0, 50.0, 0.0]])).any()
 
 
 @pytest.mark.parametrize("scan", [HALF_FAN, OTHER_HALF_FAN])
 def test_a_displaced_panel_sees_further_with_a_full_turn(scan):
     assert is_displaced(scan.views())
-    # The far edge: 140 + 192 mm at 1500 mm.
+    # The far edge: 140 + 190 mm at 1500 mm.
     assert field_of_view(scan.views()).radius_mm == pytest.approx(
-        1000 * np.sin(np.arctan(332 / 1500)), abs=0.01
+        1000 * np.sin(np.arctan(330 / 1500)), abs=0.01
     )
 
 
@@ -36,7 +36,7 @@ def test_sufficient_arcs_are_accepted(scan):
 
 
 def test_a_short_scan_of_170_degrees_is_refused():
-    with pytest.raises(GeometryError, match=r"arc of 168°.*needs 192°"):
+    with pytest.raises(GeometryError, match=r"arc of 168°.*needs 191°"):
         check_arc(replace(SHORT, arc_deg=170.0).views())
 
 

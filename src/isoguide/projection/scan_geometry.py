@@ -74,7 +74,8 @@ def is_displaced(views: Sequence[XrayView]) -> bool:
 
 def _edges(view: XrayView) -> tuple[float, float, float, float, float]:
     """Edges of the detector about the axis, per mm of depth: left, right, low y, high y; then the SAD."""
-    half_mm = (np.array(view.size) / 2.0) * view.pixel_spacing_mm
+    # To the centres of the outermost pixels: beyond them nothing can be interpolated.
+    half_mm = (np.array(view.size) - 1.0) / 2.0 * view.pixel_spacing_mm
     distance_mm = view.source_detector_distance_mm
     radial_mm = float(np.hypot(view.source_mm[0], view.source_mm[2]))
     axis_mm = np.array([0.0, view.source_mm[1], 0.0])
