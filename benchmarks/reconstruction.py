@@ -1,15 +1,15 @@
 """Cone-beam reconstruction beside RTK's own FDK: processor time and error against an exactly known body.
 
 Run with ``python benchmarks/reconstruction.py [--repeats N] [--patient SITE ...]``. Both engines get the same
-projections (line integrals of analytic solids, no noise), the same voxels and the same filter (no Hann window,
-no truncation correction) in this process, after one run to warm up:
+projections (line integrals of analytic solids, no noise), the same voxels and the same filter (no Hann
+window, no truncation correction) in this process, after one run to warm up:
 
 * RTK: displaced-detector and Parker weights, then ``FDKConeBeamReconstructionFilter`` with default subsets;
 * ours: the same weights through RTK, then our ramp filter and back-projection.
 
 Error: root mean square over voxels further than 5 mm from every edge, against the true values, in HU. The
-difference between the two engines is given beside it. ``--patient`` then measures the physical cone-beam CT of
-a virtual patient, stage by stage.
+difference between the two engines is given beside it. ``--patient`` then measures the physical cone-beam CT
+of a virtual patient, stage by stage.
 """
 
 import argparse
@@ -94,9 +94,8 @@ def rtk_fdk(projections: ProjectionSet, like: Volume) -> Float32:
     fdk.SetGeometry(geometry)
     fdk.SetInput(0, rtk_image(empty, grid.spacing_mm, origin_mm, fixed_from_image.rotation))
     fdk.SetInput(1, image)
-    return values_of(updated(fdk, projections.source)) * np.float32(1000.0 / WATER_PER_MM) - np.float32(
-        1000.0
-    )
+    relative = values_of(updated(fdk, projections.source)) / np.float32(WATER_PER_MM)
+    return np.maximum(1000 * relative - 1000, np.float32(OUTSIDE_HU + 1))  # cut off where ours is
 
 
 def truth_on(volume: Volume, solids: Sequence[Solid]) -> tuple[Float32, NDArray[np.bool_]]:
