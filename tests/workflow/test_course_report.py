@@ -6,14 +6,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 from isoguide.errors import OutputError
+from isoguide.geometry.frames import PLANNING
+from isoguide.geometry.grid import Grid
+from isoguide.images.volume import Volume
 from isoguide.treatment import State
 from isoguide.workflow import write_course as module
 from isoguide.workflow.course import Course, TreatedFraction
 from isoguide.workflow.course_json import SCHEMA_FILE, course_schema, course_schema_text, course_text
+from isoguide.workflow.course_pictures import LUNG_WINDOW, window_for
 from isoguide.workflow.course_report import course_html, stretches, summary
+from isoguide.workflow.pictures import CT_WINDOW, Window
+from isoguide.workflow.planes import planes_through
 from isoguide.workflow.scenario import ExpectSection
 from isoguide.workflow.write_course import COURSE_NAMES, simulate_into
 
@@ -191,3 +198,13 @@ class TestWriting:
         with pytest.raises(OutputError, match="free some space"):
             simulate_into(course.scenario, tmp_path / "out")
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("value", "window"), [(-800, LUNG_WINDOW), (0, CT_WINDOW)])
+def test_a_patient_with_lung_about_the_isocentre_is_shown_in_the_lung_window(
+    value: int, window: Window
+) -> None:
+    grid = Grid.axial(PLANNING, (40, 40, 40), (5.0, 5.0, 5.0), (-100.0, -100.0, -100.0))
+    volume = Volume(grid, np.full(grid.shape, value, dtype=np.int16))
+    planes = planes_through(np.zeros(3), field_mm=200.0, pixels=100)
+    assert window_for(volume, planes) == window

@@ -266,7 +266,7 @@ def demo_command(
     site: Annotated[
         str, typer.Option(metavar="SITE", help="prostate, lung, head-neck or liver.")
     ] = "prostate",
-    fractions: Annotated[int, typer.Option(min=1, max=50, help="How many days are treated.")] = 3,
+    fractions: Annotated[int, typer.Option(min=1, max=50, help="How many days are treated.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Another number makes another patient and course.")] = 0,
     out: Annotated[Path, typer.Option(help="Where patient, images and report go.")] = Path("isoguide-demo"),
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier demonstration.")] = False,

@@ -132,9 +132,12 @@ class RoomTruth:
         The rigid motion with the least squared distances of the target's points (Kabsch, Acta Cryst. A32:922,
         1976).
         """
-        return CouchCorrection.from_transform(
-            _best_rigid(self.positions_mm(self._target_mm, seconds), self.wanted.apply(self._target_mm))
-        )
+        return self.mean_needed_correction((self._clock.seconds if seconds is None else seconds,))
+
+    def mean_needed_correction(self, seconds: Sequence[float]) -> CouchCorrection:
+        """Return the correction for where the target is in the mean over these seconds of the room."""
+        wanted_mm = self.wanted.apply(self._target_mm)
+        return CouchCorrection.from_transform(_best_rigid(self._mean_positions_mm(seconds), wanted_mm))
 
     def residual(self, seconds: float | None = None) -> Residual:
         """Return where the target is minus where it should be, now or at a second of the room."""
@@ -142,8 +145,7 @@ class RoomTruth:
 
     def mean_residual(self, seconds: Sequence[float]) -> Residual:
         """Return where the target is in the mean over these seconds of the room, minus where it should be."""
-        present_mm = np.mean([self.positions_mm(self._target_mm, at_s) for at_s in seconds], axis=0)
-        wanted_mm = self.wanted.apply(self._target_mm)
+        present_mm, wanted_mm = self._mean_positions_mm(seconds), self.wanted.apply(self._target_mm)
         off_mm = present_mm - wanted_mm
         lengths = np.linalg.norm(off_mm, axis=1)
         return Residual(
@@ -153,6 +155,10 @@ class RoomTruth:
             float(lengths.max()),
             rotation_angle_deg(_best_rigid(present_mm, wanted_mm).rotation),
         )
+
+    def _mean_positions_mm(self, seconds: Sequence[float]) -> Array:
+        mean_mm: Array = np.mean([self.positions_mm(self._target_mm, at_s) for at_s in seconds], axis=0)
+        return mean_mm
 
 
 def _best_rigid(from_mm: Array, to_mm: Array) -> RigidTransform:

@@ -18,7 +18,7 @@ TOLERANCE_DEG: Final = 0.4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TruthAtSetUp:
-    """Truth when the patient lay on his marks.
+    """Truth when the patient lay on his marks; in the mean over the first exposure where he moves.
 
     ``residual`` says where the target was minus where it should have been, ``needed`` the couch correction
     that would have brought it to its place.
@@ -67,7 +67,8 @@ class TreatedFraction:
     beam_is_off
         Truth at the end, whatever the machine says.
     trace
-        Truth over time: seconds, mean distance of the target from its place, mm; empty without a report.
+        Truth over time: seconds, mean distance of the target from its place, mm; of the first fraction,
+        for the report.
     expected
         What the scenario expects of it.
     pictures

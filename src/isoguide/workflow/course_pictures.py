@@ -21,6 +21,7 @@ from isoguide.workflow.picture_svg import crosshair, labels, outline_path, pictu
 from isoguide.workflow.pictures import (
     CT_WINDOW,
     Picture,
+    Window,
     colour_blend,
     daily_window,
     grey_picture,
@@ -32,6 +33,10 @@ from isoguide.workflow.target import TARGET_TYPES, choose_target
 PIXELS: Final = 400
 MARGIN: Final = 1.08
 """A fraction's pictures show this much more than its image."""
+LUNG_WINDOW: Final = Window(-1000.0, 300.0)
+"""Lung with its vessels, and still some of the soft tissue, Hounsfield units."""
+LUNG_BELOW_HU, LUNG_HALF_MM, LUNG_SHARE = -500.0, 50.0, 0.4
+"""Lung counts where this much of the square about the isocentre is darker than soft tissue."""
 COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
 """Classes of the style sheet for structures, in the order of the structure set."""
 NOT_SHOWN: Final = ("EXTERNAL", "SUPPORT")
@@ -51,6 +56,7 @@ class CourseScene:
     """What stays the same in all pictures of a course: the planning CT, planes, coloured structures."""
 
     volume: Volume
+    window: Window
     planes: tuple[Plane, ...]
     structures: tuple[tuple[CroppedMask, str], ...]
     target: CroppedMask | None
@@ -67,14 +73,14 @@ class CourseScene:
         kinds = cycle(COLOURS)
         coloured = tuple((mask, "target" if mask.structure is chosen else next(kinds)) for mask in masks)
         target = next((mask for mask, kind in coloured if kind == "target"), None)
-        return cls(volume, planes, coloured, target, isocentre_mm)
+        return cls(volume, window_for(volume, planes), planes, coloured, target, isocentre_mm)
 
     def patient_pictures(self) -> tuple[str, ...]:
         """Draw the planning CT with every structure."""
         figures = []
         for plane in self.planes:
             lines = "".join(outline_path(outlines(mask, plane), kind) for mask, kind in self.structures)
-            data = png(grey_picture(CT_WINDOW.grey(sample(self.volume, plane))))
+            data = png(grey_picture(self.window.grey(sample(self.volume, plane))))
             figures.append(picture_svg(plane, data, lines + crosshair(plane) + labels(plane)))
         return tuple(figures)
 
@@ -98,12 +104,12 @@ class CourseScene:
         )
         before = _cuts(image.volume, uncorrected, planes)
         after = _cuts(image.volume, planning_from_daily, planes) if planning_from_daily is not None else []
-        window = daily_window(CT_WINDOW, planning, after or before, same_scale=image.volume.is_hounsfield)
+        window = daily_window(self.window, planning, after or before, same_scale=image.volume.is_hounsfield)
 
         def blended(cuts: list[Pixels]) -> tuple[str, ...]:
             pairs = zip(planes, planning, cuts, strict=True) if cuts else ()
             return tuple(
-                self._figure(plane, colour_blend(CT_WINDOW.grey(first), window.grey(second)), outlined=True)
+                self._figure(plane, colour_blend(self.window.grey(first), window.grey(second)), outlined=True)
                 for plane, first, second in pairs
             )
 
@@ -116,6 +122,17 @@ class CourseScene:
     def _figure(self, plane: Plane, picture: Picture, *, outlined: bool) -> str:
         target = outline_path(outlines(self.target, plane)) if outlined and self.target else ""
         return picture_svg(plane, png(picture), target + crosshair(plane) + labels(plane))
+
+
+def window_for(volume: Volume, planes: Sequence[Plane]) -> Window:
+    """Choose the grey values: those that show lung where there is much of it about the isocentre."""
+    shares = []
+    for plane in planes:
+        half = int(LUNG_HALF_MM / plane.pixel_mm)
+        middle = slice(plane.pixels // 2 - half, plane.pixels // 2 + half)
+        near = np.nan_to_num(sample(volume, plane)[middle, middle], nan=0.0)
+        shares.append(float((near < LUNG_BELOW_HU).mean()))
+    return LUNG_WINDOW if np.mean(shares) > LUNG_SHARE else CT_WINDOW
 
 
 def _cuts(volume: Volume, planning_from_daily: RigidTransform, planes: Sequence[Plane]) -> list[Pixels]:

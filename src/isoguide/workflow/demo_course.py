@@ -53,7 +53,7 @@ def demonstrate(
     target: Path,
     *,
     site: Site = "prostate",
-    fractions: int = 3,
+    fractions: int = 5,
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress = silent,

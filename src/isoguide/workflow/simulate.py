@@ -40,10 +40,11 @@ SITE_OF: Final[dict[str, Site]] = {
 """The clinic's names of the built-in patients, and the part of the body that each one is."""
 FIRST_DAY: Final = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 """A Monday. The clock of a simulation is virtual, so that the same scenario gives the same course."""
-TRACE_POINTS: Final = 120
-BEAM_MOMENTS: Final = 48
-"""Moments at which a patient who moves is looked at while there is radiation."""
-MOST_PICTURED: Final = 5
+STILL_POINTS, MOVING_POINTS = 120, 400
+"""How many points the truth over time has: with 400, a breath is seen in a fraction of some minutes."""
+MOMENTS: Final = 48
+"""At how many moments a patient who moves is looked at, during an exposure and during the beam."""
+MOST_PICTURED: Final = 3
 """Fractions with pictures: each adds about 2 MB to the report."""
 _DAYS: Final = 2
 """What the days are drawn from besides the scenario's seed."""
@@ -208,10 +209,10 @@ class _Machine:
             day=dict(day.numbers),
             outcome=replace(outcome, images=()),
             images_taken=len(outcome.images),
-            set_up=_set_up(room.truth),
+            set_up=_set_up(room.truth, outcome.images, started_at),
             treated=_at_beam(room),
             beam_is_off=not room.beam.is_radiating(),
-            trace=_trace(room.truth, outcome, started_at) if self.scene is not None else (),
+            trace=_trace(room.truth, outcome, started_at) if self.scene and number == 1 else (),
             expected=self.scenario.expected(number),
             pictures=self._pictures(number, outcome),
         )
@@ -230,15 +231,22 @@ def treatment_day(number: int) -> datetime:
     return FIRST_DAY + timedelta(days=7 * weeks + day)
 
 
-def _set_up(truth: RoomTruth) -> TruthAtSetUp:
-    return TruthAtSetUp(truth.residual(0.0), truth.needed_correction(0.0))
+def _set_up(truth: RoomTruth, images: tuple[DayImage, ...], started_at: datetime) -> TruthAtSetUp:
+    """Look up the truth before any correction: in the mean over the first exposure, as an image sees it."""
+    seconds = [0.0]
+    if images and not truth.day.is_still:
+        first, last = (
+            seconds_between(started_at, at) for at in (images[0].started_at, images[0].acquired_at)
+        )
+        seconds = np.linspace(first, last, MOMENTS).tolist()
+    return TruthAtSetUp(truth.mean_residual(seconds), truth.mean_needed_correction(seconds))
 
 
 def _at_beam(room: VirtualRoom) -> TruthAtBeam | None:
     """Look up the truth over the time of radiation, which is also the truth: the machine's, not its word."""
     if not room.beam.intervals:
         return None
-    count = 1 if room.truth.day.is_still else BEAM_MOMENTS
+    count = 1 if room.truth.day.is_still else MOMENTS
     begin_s, end_s = (np.array(times) for times in zip(*room.beam.intervals, strict=True))
     # Evenly over the time with beam, pauses left out.
     given_s = np.concatenate([[0.0], np.cumsum(end_s - begin_s)])
@@ -252,5 +260,6 @@ def _at_beam(room: VirtualRoom) -> TruthAtBeam | None:
 def _trace(
     truth: RoomTruth, outcome: FractionOutcome, started_at: datetime
 ) -> tuple[tuple[float, float], ...]:
-    seconds = np.linspace(0.0, seconds_between(started_at, outcome.journal[-1].at), TRACE_POINTS)
+    count = STILL_POINTS if truth.day.is_still else MOVING_POINTS
+    seconds = np.linspace(0.0, seconds_between(started_at, outcome.journal[-1].at), count)
     return tuple((float(at_s), truth.residual(float(at_s)).mean_mm) for at_s in seconds)
