@@ -95,7 +95,8 @@ def rtk_fdk(projections: ProjectionSet, like: Volume) -> Float32:
     fdk.SetInput(0, rtk_image(empty, grid.spacing_mm, origin_mm, fixed_from_image.rotation))
     fdk.SetInput(1, image)
     relative = values_of(updated(fdk, projections.source)) / np.float32(WATER_PER_MM)
-    return np.maximum(1000 * relative - 1000, np.float32(OUTSIDE_HU + 1))  # cut off where ours is
+    # Cut off where ours is.
+    return np.asarray(np.maximum(1000 * relative - 1000, OUTSIDE_HU + 1), dtype=np.float32)
 
 
 def truth_on(volume: Volume, solids: Sequence[Solid]) -> tuple[Float32, NDArray[np.bool_]]:
