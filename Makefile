@@ -8,7 +8,7 @@ DEMO_DIR ?= demo
 .PHONY: help demo test check format benchmark lock clean
 
 help:
-	@echo "make demo       set up, then align a built-in example with known truth (files in $(DEMO_DIR)/)"
+	@echo "make demo       set up, then treat a virtual patient beside the truth (files in $(DEMO_DIR)/)"
 	@echo "make test       set up, then run all tests"
 	@echo "make check      set up, then run every gate: format, lint, types, layers, budgets, docs, tests, coverage"
 	@echo "make format     set up, then lay out the code and mend what the linter can mend"
@@ -39,6 +39,9 @@ format: $(STAMP)
 
 benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/rigid.py
+	@$(BIN)/python benchmarks/projector.py
+	@$(BIN)/python benchmarks/reconstruction.py
+	@$(BIN)/python benchmarks/closed_loop.py
 
 lock:
 	@tools/lock.sh
