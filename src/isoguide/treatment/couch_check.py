@@ -1,5 +1,6 @@
 """Is the couch where it has to be, axis by axis and at the isocentre; and can it go there at all."""
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,8 @@ def out_of_place(expected: TableTopPose, read: TableTopPose, limits: CouchLimits
     return tuple(found)
 
 
+# Asked ten times a second while the beam is on, of a couch that stands still: the same two poses every time.
+@lru_cache(maxsize=64)
 def displacement_at_isocentre_mm(expected: TableTopPose, read: TableTopPose) -> float:
     """Return how far the tissue that belongs at the isocentre is from it, mm."""
     fixed_from_fixed = fixed_from_table_top(read) @ fixed_from_table_top(expected).inverse()

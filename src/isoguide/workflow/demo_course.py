@@ -26,6 +26,7 @@ from isoguide.workflow.scenario import (
     PlanSection,
     RoomSection,
     Scenario,
+    SetUpSection,
     Site,
 )
 from isoguide.workflow.simulate import VirtualPatient, simulate, virtual_patient
@@ -40,6 +41,8 @@ PLANNING, DAILY, TRUTH = "planning", "daily", "truth.json"
 DEMO_NAMES: Final = (PLANNING, DAILY, TRUTH, *COURSE_NAMES)
 BREATHING_SITES: Final = ("lung", "liver")
 PHASES: Final = 10
+ROTATION_DEG: Final = (0.5, 0.5, 0.5)
+"""Standard deviations: with larger ones some days would need a person, because the couch tilts by 3° at most."""
 ABOUT: Final = (
     "A patient made from nothing but a seed was scanned, planned, and each day set up, imaged, aligned, "
     "moved and treated on a machine that exists only in software, by the code that would treat a real one."
@@ -118,6 +121,7 @@ def demo_scenario(site: Site, fractions: int, seed: int) -> Scenario:
         seed=seed,
         fractions=fractions,
         patient=PatientSection(site=site),
+        set_up=SetUpSection(systematic_deg=ROTATION_DEG, random_deg=ROTATION_DEG),
         breathing=BreathingSection() if site in BREATHING_SITES else None,
         room=RoomSection(imaging=ImagingSection(first_fraction="physical" if is_physical else None)),
         expect=(ExpectSection(),),
