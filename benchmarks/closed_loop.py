@@ -159,9 +159,9 @@ def loop_table(records: Sequence[Record], seconds: float) -> str:
     )
     note = (
         f"\n\n{len(records)} fractions in {seconds / 60.0:.1f} min in two processes; image-domain cone-beam "
-        "model. Set-up errors: 2.5 mm and 0.5° (standard deviations per axis, drawn once per patient and again "
-        "every day). Distances are those of the target point furthest off; a sign counts where the needed "
-        f"correction is above {SIGN_MM:g} mm or {SIGN_DEG:g}°."
+        "model. Set-up errors: 2.5 mm and 0.5° (standard deviations per axis, drawn once per patient and "
+        "again every day). Distances are those of the target point furthest off; a sign counts where the "
+        f"needed correction is above {SIGN_MM:g} mm or {SIGN_DEG:g}°."
     )
     return table(title, head, rows) + note
 

@@ -42,7 +42,7 @@ DEMO_NAMES: Final = (PLANNING, DAILY, TRUTH, *COURSE_NAMES)
 BREATHING_SITES: Final = ("lung", "liver")
 PHASES: Final = 10
 ROTATION_DEG: Final = (0.5, 0.5, 0.5)
-"""Standard deviations: with larger ones some days would need a person, because the couch tilts by 3° at most."""
+"""Standard deviations: with larger ones some days would need a person, for the couch tilts by 3° at most."""
 ABOUT: Final = (
     "A patient made from nothing but a seed was scanned, planned, and each day set up, imaged, aligned, "
     "moved and treated on a machine that exists only in software, by the code that would treat a real one."
