@@ -4,13 +4,28 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fake_room import HEARTBEAT_S, MORNING, PLANNED_MU, FakeRoom
+from fake_room import HEARTBEAT_S, MORNING, MU_PER_S, PLANNED_MU, FakeRoom
 
 from isoguide.errors import DeviceError, LinkLostError
 from isoguide.treatment import AUTOMATIC, BeamLimits, Event, Fraction, FractionLimits, State
 from isoguide.treatment.refusals import ClockError, OutOfOrderError, PositionError, RefusedError
 
 NO_ANSWER = LinkLostError("the machine does not answer")
+
+
+def travel_for(room: FakeRoom, seconds: float) -> None:
+    """After 20 MU the machine goes to another field, for so long."""
+    left_at = []
+
+    def edit(status):
+        if not status.is_on or status.delivered_mu < 20.0:
+            return status
+        left_at.append(status.read_at)
+        travelling = status.read_at - left_at[0] < timedelta(seconds=seconds)
+        room.beam.rate = 0.0 if travelling else MU_PER_S
+        return replace(status, is_on=not travelling, travelling=travelling)
+
+    room.beam.edit = edit
 
 
 def verified_in(room: FakeRoom, limits: FractionLimits | None = None, **more) -> Fraction:
@@ -178,6 +193,15 @@ class TestWatching:
         room.beam.rate = 0.0
         assert beam_on.watch() is State.HELD
         assert "the beam is on but no meterset was counted for 5." in beam_on.reason
+
+    def test_the_way_to_the_next_field_is_neither_the_end_nor_a_stall(self, beam_on, room) -> None:
+        travel_for(room, 8.0)
+        assert beam_on.watch() is State.DELIVERED
+
+    def test_a_machine_that_never_reaches_the_next_field_holds(self, beam_on, room) -> None:
+        travel_for(room, 200.0)
+        assert beam_on.watch() is State.HELD
+        assert "the machine travels to the next field but no meterset was counted for 90." in beam_on.reason
 
     def test_a_couch_that_moves_holds(self, beam_on: Fraction, room: FakeRoom) -> None:
         room.couch.sags_mm = 0.05

@@ -152,23 +152,32 @@ def test_between_two_beams_the_gantry_drives_on_without_meterset():
     plan = plan_of(static_beam(1, 0.0, 50.0), static_beam(2, 90.0, 50.0, collimator_deg=30.0))
     delivery = plan_delivery(plan, AT_ONCE, MACHINE)
     assert delivery.duration_s == pytest.approx(5.0 + 15.0 + 5.0)
-    assert delivery.longest_pause_s == pytest.approx(15.0)
+    assert delivery.with_meterset(2.0, 22.0) == [(2.0, 5.0), (20.0, 22.0)]
     assert delivery.mu_at(5.0) == delivery.mu_at(20.0) == pytest.approx(50.0)
     beam, hung = beam_of(plan)
     beam.turn_on()
     watch(beam, hung, 12.0)
-    assert beam.status().is_on
+    status = beam.status()
+    assert (status.is_on, status.travelling, status.delivered_mu) == (False, True, pytest.approx(50.0))
+    watch(beam, hung, 20.0)
+    assert not beam.status().is_under_way
+    assert [end_s - begin_s for begin_s, end_s in beam.intervals] == pytest.approx([5.0, 5.0])
 
 
 def test_set_up_fields_are_not_delivered():
     kv = replace(static_beam(9), delivery_type="SETUP")
     assert plan_delivery(plan_of(kv, static_beam()), AT_ONCE, MACHINE).planned_mu == pytest.approx(100.0)
-    with pytest.raises(InputError, match="plan 'plan' has no treatment beam"):
-        plan_delivery(plan_of(kv), AT_ONCE, MACHINE)
+    # Clinics label set-up fields as treatment: the missing meterset tells what they are.
+    labelled = replace(static_beam(8), meterset_mu=None)
+    both = plan_of(labelled, static_beam())
+    assert plan_delivery(both, AT_ONCE, MACHINE).planned_mu == pytest.approx(100.0)
+    for plan in (plan_of(kv), plan_of(labelled)):
+        with pytest.raises(InputError, match="plan 'plan' has no treatment beam with a meterset"):
+            plan_delivery(plan, AT_ONCE, MACHINE)
 
 
 @pytest.mark.parametrize(
-    "beam", [replace(static_beam(), meterset_mu=None), replace(static_beam(), control_points=())]
+    "beam", [replace(static_beam(), meterset_mu=0.0), replace(static_beam(), control_points=())]
 )
 def test_a_beam_without_meterset_or_control_points_is_refused(beam):
     with pytest.raises(InputError, match="beam 1 of plan 'plan' has no meterset or no control points"):

@@ -56,7 +56,7 @@ class BeamGuard:
             # Once the beam was used, not knowing is no better than knowing that it is on.
             self.may_be_on |= self._was_used
             raise
-        if status.is_on:
+        if status.is_under_way:
             self.may_be_on = True
             msg = "the machine says that the beam is on, but it was not turned on by this fraction"
             raise DeviceError(msg)
@@ -74,7 +74,7 @@ class BeamGuard:
         self._beam.turn_on()
         self._looked_at = self._grew_at = self._timeline.now()
         for _ in range(math.ceil(self._limits.start_s / self._limits.watch_period_s)):
-            if self.look().is_on or self.is_complete:
+            if self.look().is_under_way or self.is_complete:
                 return
             self._timeline.clock.wait(self._limits.watch_period_s)
         msg = f"the beam did not come on within {self._limits.start_s:g} s"
@@ -87,7 +87,7 @@ class BeamGuard:
         ------
         DeviceError
             If the look comes too late after the one before, the status is old or contradicts the one before,
-            or no meterset is counted while the beam is on.
+            or no meterset is counted while the beam is on, or for too long on the way to the next field.
         ClockError
             If the clock went backwards.
         """
@@ -103,15 +103,23 @@ class BeamGuard:
             msg = f"the status of the beam is {age_s:.2f} s old, more than {limit_s:g} s: it does not follow"
             raise DeviceError(msg)
         self._require_plausible(status)
-        if self.last is None or status.delivered_mu > self.last.delivered_mu or not status.is_on:
+        if self._counts_anew(status):
             self._grew_at = now
-        self._is_awaited &= not status.is_on
+        self._is_awaited &= not status.is_under_way
         stalled_s = (now - self._grew_at) / timedelta(seconds=1)
         self.last, self._looked_at = status, now
-        if stalled_s > self._limits.stall_s:
-            msg = f"the beam is on but no meterset was counted for {stalled_s:.1f} s"
+        if stalled_s > (self._limits.travel_s if status.travelling else self._limits.stall_s):
+            what = "the machine travels to the next field" if status.travelling else "the beam is on"
+            msg = f"{what} but no meterset was counted for {stalled_s:.1f} s"
             raise DeviceError(msg)
         return status
+
+    def _counts_anew(self, status: BeamStatus) -> bool:
+        """Tell whether meterset was counted, none is expected, or the next field has been reached."""
+        last = self.last
+        if last is None or not status.is_under_way or status.delivered_mu > last.delivered_mu:
+            return True
+        return status.travelling != last.travelling
 
     def _require_plausible(self, status: BeamStatus) -> None:
         last, limit_mu = self.last, self._limits.tolerance_mu
@@ -159,7 +167,7 @@ class BeamGuard:
     def _stays_off(self, seconds: float) -> bool:
         for _ in range(math.ceil(seconds / self._limits.watch_period_s)):
             self._timeline.clock.wait(self._limits.watch_period_s)
-            if self._beam.status().is_on:
+            if self._beam.status().is_under_way:
                 return False
         return True
 
@@ -168,7 +176,7 @@ class BeamGuard:
         commanded_at = self._timeline.clock.now()
         for _ in range(math.ceil(seconds / self._limits.watch_period_s) + 1):
             status = self._beam.status()
-            if not status.is_on and status.read_at >= commanded_at:
+            if not status.is_under_way and status.read_at >= commanded_at:
                 self._remember(status)
                 return True
             self._timeline.clock.wait(self._limits.watch_period_s)
@@ -185,7 +193,7 @@ class BeamGuard:
             self._timeline.clock.wait(heartbeat_s + self._limits.hold_s)
             asked_at = self._timeline.clock.now()
             status = self._beam.status()
-            is_off = not status.is_on and status.read_at >= asked_at
+            is_off = not status.is_under_way and status.read_at >= asked_at
         except Exception:  # noqa: BLE001 - what can be said then is said below
             is_off = False
         if is_off:

@@ -161,7 +161,7 @@ class Fraction(Positioning):
         began_at, place = self._timeline.now(), self._require_place()
         while True:
             status = self._beam.look()
-            if not status.is_on:
+            if not status.is_under_way:
                 return self._beam_ended(status)
             self._require_couch_at(place.pose, "the couch moved while the beam was on")
             now = self._timeline.now()

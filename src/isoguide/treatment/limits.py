@@ -98,6 +98,8 @@ class BeamLimits:
         After this long without being asked the machine holds by itself.
     stall_s
         Longest time that a beam may be on without meterset being counted.
+    travel_s
+        Longest time that the machine may travel to the next field: a whole turn of a gantry takes 60 s.
     longest_hold_s
         After a longer hold the patient is imaged again before the beam.
     holds
@@ -118,6 +120,7 @@ class BeamLimits:
     hold_attempts: int = 3
     machine_heartbeat_s: float = 2.0
     stall_s: float = 5.0
+    travel_s: float = 90.0
     longest_hold_s: float = 60.0
     holds: int = 100
     tolerance_mu: float = 0.5

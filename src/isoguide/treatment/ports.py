@@ -92,7 +92,8 @@ class CouchReading:
 class BeamStatus:
     """What the machine says of the beam, and when it said so (aware UTC).
 
-    ``planned_mu`` is the meterset of the whole fraction, ``delivered_mu`` what was given of it.
+    ``planned_mu`` is the meterset of the whole fraction, ``delivered_mu`` what was given of it. Between two
+    fields the machine is ``travelling``: the beam is off and comes on again by itself.
 
     Raises
     ------
@@ -104,6 +105,12 @@ class BeamStatus:
     delivered_mu: float
     planned_mu: float
     read_at: datetime
+    travelling: bool = False
+
+    @property
+    def is_under_way(self) -> bool:
+        """True while there is beam, or will be without another command."""
+        return self.is_on or self.travelling
 
     def __post_init__(self) -> None:
         require_aware(self.read_at, "the beam status")

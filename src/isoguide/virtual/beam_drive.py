@@ -40,7 +40,7 @@ class BeamDrive:
         self._asked_s = 0.0
         self._beam_on_s = 0.0
         self._intervals: list[tuple[float, float]] = []
-        link.watch.beam_is_on = self.is_radiating
+        link.watch.beam_is_on = self.is_under_way
 
     def turn_on(self) -> None:
         """Order the beam on: radiation starts after a delay and goes on until all is delivered.
@@ -79,16 +79,20 @@ class BeamDrive:
             If the link is broken: the machine has not heard the question.
         """
         self._link.require()
-        if self.is_radiating() and self._link.strikes("beam-drops"):
+        if self.is_under_way() and self._link.strikes("beam-drops"):
             self._end_at(self._clock.seconds)
             self._advance()
         self._asked_s = self._clock.seconds
-        return BeamStatus(
-            self.is_radiating(), self.delivered_mu, self._delivery.planned_mu, self._clock.now()
-        )
+        is_on = self.is_radiating()
+        travelling = self.is_under_way() and not is_on
+        return BeamStatus(is_on, self.delivered_mu, self._delivery.planned_mu, self._clock.now(), travelling)
 
     def is_radiating(self) -> bool:
         """Tell the truth about the beam, whether or not the link works."""
+        return self.is_under_way() and not self._delivery.is_pause(self._beam_on_s)
+
+    def is_under_way(self) -> bool:
+        """Tell whether there is beam, or will be without another order."""
         self._advance()
         return self._starts_s <= self._clock.seconds < self._ends_s and self._left_s() > 0.0
 
@@ -124,17 +128,22 @@ class BeamDrive:
             begin_s = max(self._starts_s, self._computed_s)
             end_s = min(now_s, self._ends_s, begin_s + self._left_s())
             if end_s > begin_s:
-                self._radiate(begin_s, end_s)
+                self._deliver(begin_s, end_s)
             if now_s >= self._ends_s or self._left_s() <= 0.0:
                 self._starts_s = self._ends_s = NEVER_S
         self._computed_s = now_s
 
-    def _radiate(self, begin_s: float, end_s: float) -> None:
+    def _deliver(self, begin_s: float, end_s: float) -> None:
+        done_s = self._beam_on_s
         self._beam_on_s += end_s - begin_s
         # Rounding must not leave a beam that is never finished.
         if self._left_s() < 1e-9:
             self._beam_on_s = self._delivery.duration_s
-        if self._intervals and abs(self._intervals[-1][1] - begin_s) < 1e-9:
+        for first_s, last_s in self._delivery.with_meterset(done_s, self._beam_on_s):
+            self._note_radiation(begin_s + first_s - done_s, begin_s + last_s - done_s)
+        self._machine.place(*self._delivery.angles_at(self._beam_on_s))
+
+    def _note_radiation(self, begin_s: float, end_s: float) -> None:
+        if self._intervals and abs(self._intervals[-1][1] - begin_s) < 1e-6:
             begin_s = self._intervals.pop()[0]
         self._intervals.append((begin_s, end_s))
-        self._machine.place(*self._delivery.angles_at(self._beam_on_s))

@@ -65,8 +65,8 @@ class Machine:
 class Delivery:
     """How the treatment beams are delivered when nothing interrupts them.
 
-    Between two beams the machine drives on by itself, without meterset: the beam counts as on, because it
-    needs no new order.
+    Between two beams the machine drives on by itself, without meterset: the beam is off and needs no new
+    order.
 
     Parameters
     ----------
@@ -93,18 +93,21 @@ class Delivery:
         return float(self.seconds[-1])
 
     @property
-    def longest_pause_s(self) -> float:
-        """Longest time in a row without meterset: gantry and leaves on their way to the next beam."""
-        longest = pause = 0.0
-        for seconds, mu in zip(np.diff(self.seconds), np.diff(self.delivered_mu), strict=True):
-            pause = pause + float(seconds) if mu <= 0.0 else 0.0
-            longest = max(longest, pause)
-        return longest
-
-    @property
     def planned_mu(self) -> float:
         """Meterset of the fraction."""
         return float(self.delivered_mu[-1])
+
+    def with_meterset(self, first_s: float, last_s: float) -> list[tuple[float, float]]:
+        """Return when there is radiation between two times of the delivery: begin and end of each part."""
+        edges = np.clip(self.seconds, first_s, last_s).tolist()
+        given = (np.diff(self.delivered_mu) > 0.0).tolist()
+        parts = zip(pairwise(edges), given, strict=True)
+        return [(begin, end) for (begin, end), has_beam in parts if has_beam and end > begin]
+
+    def is_pause(self, seconds: float) -> bool:
+        """Tell whether the machine is between two beams after so many seconds of delivery."""
+        part = min(int(np.searchsorted(self.seconds, seconds, side="right")), len(self.seconds) - 1)
+        return bool(self.delivered_mu[part] <= self.delivered_mu[max(part - 1, 0)])
 
     def mu_at(self, seconds: float) -> float:
         """Meterset given after so many seconds of delivery."""
@@ -161,16 +164,17 @@ class _Step:
 
 
 def _steps(plan: Plan) -> list[_Step]:
-    beams = [beam for beam in plan.beams if beam.is_treatment]
+    # Set-up fields are often labelled as treatment; what tells them is that they have no meterset.
+    beams = [beam for beam in plan.beams if beam.is_treatment and beam.meterset_mu is not None]
     if not beams:
-        msg = f"plan '{plan.label}' has no treatment beam, so there is nothing to deliver"
+        msg = f"plan '{plan.label}' has no treatment beam with a meterset, so there is nothing to deliver"
         raise InputError(msg)
     return [step for beam in beams for step in _beam_steps(plan, beam)]
 
 
 def _beam_steps(plan: Plan, beam: Beam) -> list[_Step]:
     final = beam.control_points[-1].cumulative_meterset if beam.control_points else 0.0
-    if beam.meterset_mu is None or not beam.meterset_mu > 0.0 or not final > 0.0:
+    if not (beam.meterset_mu or 0.0) > 0.0 or not final > 0.0:
         msg = (
             f"beam {beam.number} of plan '{plan.label}' has no meterset or no control points that give it, "
             "so it cannot be delivered"

@@ -211,7 +211,7 @@ class _Machine:
             images_taken=len(outcome.images),
             set_up=_set_up(room.truth, outcome.images, started_at),
             treated=_at_beam(room),
-            beam_is_off=not room.beam.is_radiating(),
+            beam_is_off=not room.beam.is_under_way(),
             trace=_trace(room.truth, outcome, started_at) if self.scene and number == 1 else (),
             expected=self.scenario.expected(number),
             pictures=self._pictures(number, outcome),
