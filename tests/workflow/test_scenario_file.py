@@ -127,6 +127,15 @@ class TestLoading:
         file.write_text('title = "Mine"\n[patient]\nct = "export"\n', encoding="utf-8")
         assert load_scenario(str(file)).patient.ct == str(tmp_path / "export")
 
+    def test_the_mark_that_windows_editors_put_first_is_no_error(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.toml"
+        file.write_text(HEAD, encoding="utf-8-sig")
+        assert load_scenario(str(file)).patient.site == "prostate"
+
+    def test_an_empty_name_of_a_ct_folder_is_refused(self) -> None:
+        with pytest.raises(InputError, match="patient.ct"):
+            parse_scenario('title = "Mine"\n[patient]\nct = ""\n', "mine.toml")
+
     def test_a_built_in_patient_stays_as_it_is(self, tmp_path: Path) -> None:
         file = tmp_path / "mine.toml"
         file.write_text(HEAD, encoding="utf-8")

@@ -32,7 +32,7 @@ def show_course(course: "Course", *, results: str | None) -> None:
         out.print(Text("✔ AS EXPECTED", style="bold green"))
         out.print(Padding(Text(summary(course)), (0, 0, 0, 2)))
     if results is not None:
-        out.print(Text(f"Look at {results}", overflow="ignore", no_wrap=True))
+        out.print(Text(f"Look at {results}"), soft_wrap=True)
 
 
 def _fractions(course: "Course") -> Table:

@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from isoguide.cli.course_table import show_course
+from isoguide.cli.endings import complain
 from isoguide.cli.terminal import console, shown_progress
 from isoguide.workflow.course_json import course_text
 from isoguide.workflow.scenario_file import load_scenario, shipped_scenarios
@@ -41,4 +42,7 @@ def simulate_and_show(
         sys.stdout.write(course_text(course))
     elif not quiet:
         show_course(course, results=str(out / PAGE) if out is not None else None)
+    if quiet:
+        for words in course.surprises:
+            complain(words)
     return not course.surprises

@@ -56,7 +56,7 @@ def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
     _show_verdict(out, alignment)
     _show_lines(out, "warning", "yellow", alignment.warnings)
     if results is not None:
-        out.print(Text(f"Results: {results}"))
+        out.print(Text(f"Results: {results}"), soft_wrap=True)
 
 
 def _identification(alignment: "Alignment") -> str:

@@ -37,7 +37,7 @@ class TruthAtBeam:
     residual
         Where the target was in the mean over that time, minus where it should have been.
     excursion_mm
-        Largest mean distance of the target from its place at any moment of that time: breathing, drift.
+        Largest mean distance of the target from its place at the moments looked at: breathing, drift.
     """
 
     residual: Residual

@@ -69,7 +69,7 @@ class FractionRecord(_Record):
         description="In the mean over the time of radiation; null: there was none."
     )
     excursion_mm: float | None = Field(
-        description="Truth: largest mean distance of the target at any moment of radiation."
+        description="Truth: largest mean distance of the target at 144 moments of radiation."
     )
     day: dict[str, float] = Field(description="What was drawn for this day, by name with unit.")
     as_expected: bool

@@ -52,6 +52,7 @@ class PatientSection(Section):
     )
     ct: str | None = Field(
         default=None,
+        min_length=1,
         description="Folder with a planning export (CT, structures, plan) instead of a built-in patient.",
     )
 

@@ -59,7 +59,7 @@ def load_scenario(name_or_path: str) -> Scenario:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # Windows editors put a mark first
     except UnicodeDecodeError:
         msg = f"{path} is not text in UTF-8, so no scenario: see isoguide simulate --list for examples"
         raise UnreadableError(msg) from None
@@ -72,7 +72,7 @@ def _text_of(path: Path) -> str:
 
 
 def _unknown_scenario(path: Path) -> str:
-    close = get_close_matches(path.name.removesuffix(SUFFIX), shipped_scenarios(), n=1)
+    close = get_close_matches(path.name.removesuffix(SUFFIX), shipped_scenarios(), n=1, cutoff=0.7)
     remedy = f"did you mean {close[0]}?" if close else "isoguide simulate --list shows those that ship"
     return f"there is no file {path} and no scenario of this name: {remedy}"
 
