@@ -133,7 +133,7 @@ class TestLoading:
         assert load_scenario(str(file)).patient.site == "prostate"
 
     def test_an_empty_name_of_a_ct_folder_is_refused(self) -> None:
-        with pytest.raises(InputError, match="patient.ct"):
+        with pytest.raises(InputError, match=r"patient\.ct"):
             parse_scenario('title = "Mine"\n[patient]\nct = ""\n', "mine.toml")
 
     def test_a_built_in_patient_stays_as_it_is(self, tmp_path: Path) -> None:
