@@ -25,7 +25,7 @@ CLOSE_MM = 0.1
 
 
 class PhysicalModel:
-    """Projections of the moving patient, reconstructed by RTK.
+    """Projections of the moving patient, reconstructed.
 
     Parameters
     ----------
