@@ -21,7 +21,7 @@ $(STAMP): requirements/dev.txt pyproject.toml tools/set_up.sh
 	@touch $@
 
 $(PEERS): requirements/benchmark.txt $(STAMP)
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r requirements/benchmark.txt
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-deps --require-hashes -r requirements/benchmark.txt
 	@touch $@
 
 demo: $(STAMP)

@@ -26,5 +26,8 @@ echo "Setting up .venv from requirements/dev.txt (a minute or two, once) ..."
 install() {
   .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input "$@"
 }
-install --require-hashes -r requirements/dev.txt
+# The lock is complete: nothing is resolved anew, or a version published since could be taken for a pinned one.
+install --no-deps --require-hashes -r requirements/dev.txt
 install --no-deps --no-build-isolation -e .
+.venv/bin/python -m pip --disable-pip-version-check check >/dev/null ||
+  fail "the packages of requirements/dev.txt do not fit together (see: .venv/bin/python -m pip check); make lock"
