@@ -1,0 +1,63 @@
+"""A course of treatment as data: the simulation, the protocol, the staff, what each fraction left behind."""
+
+from isoguide.course.fraction_record import (
+    AXES,
+    DecisionRecord,
+    DeliveryRecord,
+    ImageRecord,
+    ImagingDose,
+    MatchRecord,
+)
+from isoguide.course.history import CourseHistory, FractionSummary
+from isoguide.course.protocol import (
+    ActionLevel,
+    Approval,
+    CouchLimit,
+    Intrafraction,
+    MatchInstructions,
+    Modality,
+    Protocol,
+    ProtocolAction,
+    Schedule,
+    ScheduleKind,
+    Tolerance,
+)
+from isoguide.course.simulation import (
+    Accessory,
+    PatientKey,
+    PlannedBeam,
+    ReferenceImage,
+    SimulationRecord,
+    StructureMotion,
+)
+from isoguide.course.staff import Person, Role
+
+__all__ = [
+    "AXES",
+    "Accessory",
+    "ActionLevel",
+    "Approval",
+    "CouchLimit",
+    "CourseHistory",
+    "DecisionRecord",
+    "DeliveryRecord",
+    "FractionSummary",
+    "ImageRecord",
+    "ImagingDose",
+    "Intrafraction",
+    "MatchInstructions",
+    "MatchRecord",
+    "Modality",
+    "PatientKey",
+    "Person",
+    "PlannedBeam",
+    "Protocol",
+    "ProtocolAction",
+    "ReferenceImage",
+    "Role",
+    "Schedule",
+    "ScheduleKind",
+    "SimulationRecord",
+    "StructureMotion",
+    "Tolerance",
+]

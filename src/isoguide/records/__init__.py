@@ -1,0 +1,1 @@
+"""What happened, kept: a database and an image store that lose nothing and notice every change."""
