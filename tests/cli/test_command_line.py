@@ -10,8 +10,9 @@ import jsonschema
 import pytest
 
 import isoguide as package
+from isoguide.cli import CRASHED, main
 from isoguide.cli import app as app_module
-from isoguide.cli import main
+from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK
 from isoguide.errors import Cancelled, UnreadableError
 from isoguide.registration.result import Verdict
 from isoguide.workflow.result_json import result_schema
@@ -159,6 +160,14 @@ class TestUsage:
 
         assert ending.code == 0
         assert "--install-completion" in ending.out
+
+    @pytest.mark.parametrize("command", ["inspect", "align", "reconstruct", "demo", "simulate"])
+    def test_the_program_itself_has_an_example_of_each_command(self, isoguide, command):
+        assert f"isoguide {command}" in isoguide("--help").out
+
+    @pytest.mark.parametrize("code", [ACCEPTED, LOOK, BAD_INPUT, CRASHED])
+    def test_the_program_itself_says_what_each_exit_code_means(self, isoguide, code):
+        assert f" {code}: " in isoguide("--help").out
 
 
 class TestInspect:

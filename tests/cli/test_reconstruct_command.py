@@ -53,7 +53,11 @@ def test_quiet_says_nothing(isoguide, scan, tmp_path):
     [
         ((), "give --patient-position"),
         (("--patient-position", "SITTING"), "--patient-position needs one of"),
-        (("--patient-position", "HFS", "--voxel", "1,1"), "--voxel needs three numbers"),
+        (
+            ("--patient-position", "HFS", "--voxel", "1,1"),
+            "--voxel needs three numbers in mm like 1,1,2, not '1,1'",
+        ),
+        (("--patient-position", "HFS", "--size", "big"), "--size needs three numbers in mm like 260,260,180"),
         (("--patient-position", "HFS", "--voxel", "0,1,1"), "voxels must be"),
         (("--patient-position", "HFS"), "holds no projections"),
     ],

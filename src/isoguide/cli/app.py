@@ -52,7 +52,30 @@ def isoguide_command(
 ) -> None:
     """Align the day's image to the treatment plan, and say how sure it is. Not a medical device.
 
-    Exit codes: 0 accepted, 1 review needed or not available, 2 bad input or usage.
+    **Examples**
+
+    See what a folder holds: `isoguide inspect export/`
+
+    Align the day's image: `isoguide align plan/ cbct/ --out result/`
+
+    Make that image of projections: `isoguide reconstruct scan/ --patient-position HFS --out cbct/`
+
+    Treat a virtual patient: `isoguide demo`
+
+    Break the virtual machine: `isoguide simulate couch-stops-short`
+
+    **Exit codes of all commands**
+
+    0: all is well. The match was accepted (align), everything can be used (inspect), every fraction ended as
+    expected (simulate, demo), the image was made (reconstruct).
+
+    1: somebody has to look. The match needs review or is not available, something cannot be used, a fraction
+    ended otherwise.
+
+    2: no answer. Bad input or usage, or an interruption: one sentence says what is wrong, and nothing was
+    written.
+
+    70: a mistake of isoguide. Please report it.
     """
     del version
 
@@ -193,12 +216,13 @@ def reconstruct_command(
         from isoguide.projection.reconstruct import ReconstructionSettings
         from isoguide.workflow.reconstruct import ReconstructRequest
 
-        voxel_mm = values.point(voxel, "--voxel") or ReconstructionSettings().voxel_mm
+        voxel_mm = values.point(voxel, "--voxel", like="1,1,2") or ReconstructionSettings().voxel_mm
+        size_mm = values.point(size, "--size", like="260,260,180")
         request = ReconstructRequest(
             projections=projections,
             patient_position=values.patient_position(patient_position),
             patient=PatientIdentity(patient_id=patient_id, name=patient_name),
-            settings=ReconstructionSettings(voxel_mm=voxel_mm, size_mm=values.point(size, "--size")),
+            settings=ReconstructionSettings(voxel_mm=voxel_mm, size_mm=size_mm),
         )
         reconstruct_and_show(request, out, overwrite=force, quiet=quiet)
 

@@ -1,7 +1,7 @@
 """Option values as text, turned into what the workflow asks for; a wrong one is answered with an example."""
 
 import math
-from typing import Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 import typer
 
@@ -9,14 +9,18 @@ from isoguide.plan import PatientPosition
 from isoguide.workflow.request import IMAGE_ORIGIN, Content, DegreesOfFreedom, Point, RegionChoice
 from isoguide.workflow.scenario import Site
 
+A_POINT: Final = "-7.5,-234,16"
 
-def point(text: str | None, option: str) -> Point | None:
-    """Read ``X,Y,Z`` in mm; negative numbers are welcome."""
+_Choice = TypeVar("_Choice")
+
+
+def point(text: str | None, option: str, *, like: str = A_POINT) -> Point | None:
+    """Read ``X,Y,Z`` in mm; a wrong one is answered with what it could be ``like``."""
     if text is None:
         return None
     found = _three_numbers(text)
     if found is None:
-        msg = f"{option} needs three numbers in mm like -7.5,-234,16, not '{text}'"
+        msg = f"{option} needs three numbers in mm like {like}, not '{text}'"
         raise typer.BadParameter(msg)
     return found
 
@@ -59,21 +63,25 @@ def region(text: str) -> RegionChoice:
 
 def content(text: str) -> Content:
     """Read ``auto``, ``bone`` or ``soft``."""
-    for choice in get_args(Content):
-        if text == choice:
-            known: Content = choice
-            return known
-    msg = f"--content needs auto, bone or soft, not '{text}'"
-    raise typer.BadParameter(msg)
+    return _one_of(get_args(Content), text, "--content needs auto, bone or soft")
 
 
 def degrees_of_freedom(number: int) -> DegreesOfFreedom:
     """Read 3, 4 or 6."""
-    for choice in get_args(DegreesOfFreedom):
-        if number == choice:
-            known: DegreesOfFreedom = choice
-            return known
-    msg = f"--dof needs 3 (shifts), 4 (shifts and yaw) or 6, not {number}"
+    return _one_of(get_args(DegreesOfFreedom), number, "--dof needs 3 (shifts), 4 (shifts and yaw) or 6")
+
+
+def site(text: str) -> Site:
+    """Read prostate, lung, head-neck or liver."""
+    return _one_of(get_args(Site), text, f"--site needs one of {', '.join(get_args(Site))}")
+
+
+def _one_of(choices: tuple[_Choice, ...], said: object, needs: str) -> _Choice:
+    """Return the choice that was said, or say what the option needs."""
+    for choice in choices:
+        if choice == said:
+            return choice
+    msg = f"{needs}, not {said!r}"
     raise typer.BadParameter(msg)
 
 
@@ -87,16 +95,6 @@ def patient_position(text: str | None) -> PatientPosition | None:
         names = ", ".join(PatientPosition)
         msg = f"--patient-position needs one of {names}, not '{text}'"
         raise typer.BadParameter(msg) from None
-
-
-def site(text: str) -> Site:
-    """Read prostate, lung, head-neck or liver."""
-    for choice in get_args(Site):
-        if text == choice:
-            known: Site = choice
-            return known
-    msg = f"--site needs one of {', '.join(get_args(Site))}, not '{text}'"
-    raise typer.BadParameter(msg)
 
 
 def units(text: str | None) -> bool:
