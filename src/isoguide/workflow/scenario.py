@@ -6,10 +6,11 @@ become, so that a wrong value is refused with its key before anything is built.
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from isoguide.errors import InputError
 from isoguide.virtual.faults import Device, Fault, FaultName, Moment
+from isoguide.workflow.strict_toml import Section
 
 Site = Literal["prostate", "lung", "head-neck", "liver"]
 """The clinic's names of the built-in patients."""
@@ -32,12 +33,6 @@ _Drift = Annotated[tuple[_Within5, _Within5, _Within5], Field(strict=False)]
 _Offset_mm = Annotated[tuple[_Within5, _Within5, _Within5], Field(strict=False)]
 _Axis_mm = Annotated[tuple[_Within5, _Within5], Field(strict=False)]
 _Voxels_mm = Annotated[tuple[_Voxel, _Voxel, _Voxel], Field(strict=False)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are refused, numbers are numbers, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class PatientSection(Section):
