@@ -54,7 +54,7 @@ class TestBeforeTheBeam:
         assert "turn_on" not in room.beam.calls
 
     def test_there_is_none_for_a_position_that_got_lost(self, verified: Fraction, room: FakeRoom) -> None:
-        verified._place = None
+        verified._remember(place=None)
         with pytest.raises(RefusedError, match="no position is verified: take an image"):
             verified.turn_beam_on()
         assert "turn_on" not in room.beam.calls
@@ -71,7 +71,7 @@ class TestBeforeTheBeam:
         assert fraction.turn_beam_on() is State.BEAM_ON
 
     def test_there_is_none_when_it_cannot_be_recorded(self, room: FakeRoom) -> None:
-        def sink(entry) -> None:
+        def sink(entry, _memory) -> None:
             if entry.event is Event.TURN_ON:
                 raise OSError("the disk is full")
 
@@ -291,7 +291,7 @@ class TestHolding:
         assert room.beam.calls.count("hold") == 3
 
     def test_happens_even_when_it_cannot_be_recorded(self, room: FakeRoom) -> None:
-        def sink(entry) -> None:
+        def sink(entry, _memory) -> None:
             if entry.event in (Event.HOLD, Event.STOP):
                 raise OSError("the disk is full")
 

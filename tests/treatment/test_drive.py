@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from fake_room import FIVE_MM_LEFT, PLANNED_MU, SET_UP_POSE, FakeRoom
 
+from isoguide.course import ProtocolAction
 from isoguide.errors import ImageLostError, InputError, LinkLostError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration import Verdict
 from isoguide.treatment import (
     AUTOMATIC,
-    Action,
     Approver,
     BeamLimits,
     CouchLimits,
@@ -122,9 +122,9 @@ class TestImages:
     def test_an_image_that_aged_during_the_decision_is_taken_again(self, room: FakeRoom) -> None:
         slow = iter([1000.0])
 
-        def decide(match, limits):
+        def decide(fraction):
             room.clock.wait(next(slow, 0.0))
-            return decide_by_limits(match, limits)
+            return decide_by_limits(fraction)
 
         outcome = treat(room.fraction(), decide=decide)
         assert outcome.state is State.CLOSED
@@ -158,14 +158,20 @@ class TestCorrections:
     def test_a_person_may_decide_through_the_same_door(self) -> None:
         room = FakeRoom(CouchCorrection(0.0, 25.0, 0.0))
         person = Approver("Dr. A", is_person=True, reason="the marks are 25 mm off")
-        outcome = treat(room.fraction(), decide=lambda match, limits: Decision(Action.CORRECT, by=person))
+        outcome = treat(room.fraction(), decide=lambda fraction: Decision(ProtocolAction.CORRECT, by=person))
         assert outcome.state is State.CLOSED
         assert outcome.corrections[0].longitudinal_mm == pytest.approx(25.0)
 
+    @pytest.mark.parametrize("action", [ProtocolAction.SECOND_LOOK, ProtocolAction.REPOSITION])
+    def test_what_asks_for_hands_or_a_second_pair_of_eyes_stops_the_fraction(self, room, action) -> None:
+        outcome = treat(room.fraction(), decide=lambda fraction: Decision(action, "12.3 mm is above 10 mm"))
+        assert stopped_safely(room, outcome)
+        assert outcome.reason == f"12.3 mm is above 10 mm; this needs a person: {action}"
+
     def test_corrections_without_end_stop_the_fraction(self, room: FakeRoom) -> None:
-        def slip(match, limits):
+        def slip(fraction):
             room.needed = CouchCorrection(room.needed.lateral_mm + 1.2, 0.0, 0.0)
-            return Decision(Action.CORRECT)
+            return Decision(ProtocolAction.CORRECT)
 
         limits = FractionLimits(verify_with_image=True, images=9, corrections=2)
         outcome = treat(room.fraction(limits), decide=slip)
@@ -215,9 +221,9 @@ class TestTheCouch:
     def test_one_moved_by_hand_during_the_decision_is_imaged_again_where_limits_allow_it(self, room) -> None:
         moves = iter([3.0])
 
-        def decide(match, limits):
+        def decide(fraction):
             room.couch.pose = replace(room.couch.pose, vertical_mm=-150.0 + next(moves, 3.0))
-            return decide_by_limits(match, limits)
+            return decide_by_limits(fraction)
 
         assert stopped_safely(room, treat(room.fraction(), decide=decide))
         again = FakeRoom()
@@ -294,7 +300,7 @@ class TestTheBeam:
 
 class TestWhatIsUnexpected:
     def test_a_bug_stops_the_fraction_and_is_told(self, room: FakeRoom) -> None:
-        outcome = treat(room.fraction(), decide=lambda match, limits: 1 / 0)
+        outcome = treat(room.fraction(), decide=lambda fraction: 1 / 0)
         assert stopped_safely(room, outcome)
         assert outcome.reason == "unexpected ZeroDivisionError: division by zero"
         assert isinstance(outcome.error, ZeroDivisionError)
@@ -313,9 +319,9 @@ class TestWhatIsUnexpected:
         assert not room.beam.on
 
     def test_a_clock_that_goes_backwards_stops_the_fraction(self, room: FakeRoom) -> None:
-        def turn_back(match, limits):
+        def turn_back(fraction):
             room.clock.go_back(10.0)
-            return decide_by_limits(match, limits)
+            return decide_by_limits(fraction)
 
         outcome = treat(room.fraction(), decide=turn_back)
         assert stopped_safely(room, outcome)

@@ -209,7 +209,7 @@ class TestTheOrder:
     def test_is_not_carried_out_when_it_cannot_be_recorded(self, room: FakeRoom) -> None:
         full = []
 
-        def sink(entry) -> None:
+        def sink(entry, _memory) -> None:
             full.append(entry)
             if entry.event is Event.MOVE_COUCH:
                 raise OSError("the disk is full")

@@ -11,6 +11,7 @@ from datetime import timedelta
 from isoguide.errors import DeviceError
 from isoguide.treatment.journal import Timeline
 from isoguide.treatment.limits import BeamLimits
+from isoguide.treatment.memory import BeamMemory
 from isoguide.treatment.ports import Beam, BeamStatus
 from isoguide.treatment.words import in_words
 
@@ -27,14 +28,23 @@ class BeamGuard:
     """The beam of one fraction.
 
     ``may_be_on`` is True from the command to turn it on until the machine has said that it is off. ``last``
-    is the latest status that was believed, None before the first.
+    is the latest status that was believed, None before the first. ``known`` is what an earlier process knew.
     """
 
-    def __init__(self, beam: Beam, timeline: Timeline, limits: BeamLimits) -> None:
+    def __init__(
+        self, beam: Beam, timeline: Timeline, limits: BeamLimits, known: BeamMemory | None = None
+    ) -> None:
+        known = known or BeamMemory()
         self._beam, self._timeline, self._limits = beam, timeline, limits
-        self.may_be_on = self._was_used = self._is_awaited = False
-        self.last: BeamStatus | None = None
+        self.may_be_on, self._was_used = known.may_be_on, known.was_used or known.may_be_on
+        self._is_awaited = known.may_be_on
+        self.last = known.last
         self._looked_at = self._grew_at = timeline.latest
+
+    @property
+    def memory(self) -> BeamMemory:
+        """What has to be known of the beam after a restart."""
+        return BeamMemory(self.may_be_on, self._was_used, self.last)
 
     @property
     def is_complete(self) -> bool:

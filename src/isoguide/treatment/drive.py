@@ -6,14 +6,13 @@ another image as long as there is one, and stops with the reason.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from isoguide.course import ProtocolAction
 from isoguide.errors import DeviceError, InputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration import Registration, Verdict
 from isoguide.treatment.fraction import Fraction, Monitor
 from isoguide.treatment.journal import Entry
-from isoguide.treatment.limits import FractionLimits
 from isoguide.treatment.match import Match
 from isoguide.treatment.orders import AUTOMATIC, Approver
 from isoguide.treatment.ports import DayImage
@@ -22,41 +21,34 @@ from isoguide.treatment.states import State
 from isoguide.treatment.words import in_words
 
 
-class Action(StrEnum):
-    """What to do about a match."""
-
-    CORRECT = "correct"
-    CONFIRM = "confirm"
-    REIMAGE = "image again"
-    STOP = "stop"
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, who says so and why; ``reason`` matters for "image again" and "stop"."""
+    """What to do about a match, who says so and why: ``reason`` is the rule or the words of a person."""
 
-    action: Action
+    action: ProtocolAction
     reason: str = ""
     by: Approver = AUTOMATIC
 
 
-Decide = Callable[[Match, FractionLimits], Decision]
-"""Decides about a match: a protocol, or a person at a console."""
+Decide = Callable[[Fraction], Decision]
+"""Decides about the newest match of a fraction: a protocol, or a person at a console."""
 
 
-def decide_by_limits(match: Match, limits: FractionLimits) -> Decision:
+def decide_by_limits(fraction: Fraction) -> Decision:
     """Decide as the limits say, without a person.
 
     No answer or a doubtful one: image again. Too large, out of the couch's reach or too much left at the
-    target: stop, because another image would only say the same. Within the tolerance: confirm. Otherwise:
-    correct.
+    target: stop, because another image would only say the same. Within the tolerance: no correction.
+    Otherwise: correct.
     """
+    match = fraction.matches[-1]
     proposal = match.proposal
     if proposal is None or match.registration.verdict is not Verdict.ACCEPT:
-        return Decision(Action.REIMAGE, "; ".join(match.registration.reasons))
+        return Decision(ProtocolAction.REIMAGE, "; ".join(match.registration.reasons))
     if proposal.needs_person or proposal.out_of_reach:
-        return Decision(Action.STOP, "; ".join((*proposal.needs_person, *proposal.out_of_reach)))
-    return Decision(Action.CONFIRM if proposal.is_within_tolerance(limits) else Action.CORRECT)
+        return Decision(ProtocolAction.STOP, "; ".join((*proposal.needs_person, *proposal.out_of_reach)))
+    in_place = proposal.is_within_tolerance(fraction.limits)
+    return Decision(ProtocolAction.NO_CORRECTION if in_place else ProtocolAction.CORRECT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +139,7 @@ class _Driver:
         fraction = self._fraction
         steps: dict[State, Callable[[], object]] = {
             State.PREPARED: fraction.set_up,
-            State.SET_UP: self._image,
+            State.SET_UP: self._image_if_due,
             State.IMAGED: fraction.align,
             State.ALIGNED: self._act_on_match,
             State.APPROVED: self._move,
@@ -169,6 +161,12 @@ class _Driver:
                     raise
                 self._image_because(str(error))
 
+    def _image_if_due(self) -> None:
+        if self._fraction.no_image_because and not self._doubt:
+            self._fraction.treat_without_image()
+        else:
+            self._image()
+
     def _image_because(self, doubt: str) -> None:
         self._doubt = doubt
         self._image()
@@ -186,16 +184,18 @@ class _Driver:
 
     def _act_on_match(self) -> None:
         fraction = self._fraction
-        decision = self._decide(fraction.matches[-1], fraction.limits)
+        decision = self._decide(fraction)
         match decision.action:
-            case Action.CORRECT:
+            case ProtocolAction.CORRECT:
                 fraction.approve(decision.by)
-            case Action.CONFIRM:
+            case ProtocolAction.NO_CORRECTION:
                 fraction.confirm(decision.by)
-            case Action.REIMAGE:
+            case ProtocolAction.REIMAGE:
                 self._image_because(decision.reason)
-            case Action.STOP:
+            case ProtocolAction.STOP:
                 fraction.stop(decision.reason)
+            case _:  # a second look, a new set-up: nobody is there to do it
+                fraction.stop(f"{decision.reason}; this needs a person: {decision.action}")
 
     def _move(self) -> None:
         order = self._fraction.order

@@ -8,12 +8,16 @@ fails while the beam is on holds it.
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Self
 
 from isoguide.errors import DeviceError
-from isoguide.treatment.ports import BeamStatus
+from isoguide.treatment.journal import Entry
+from isoguide.treatment.limits import FractionLimits
+from isoguide.treatment.match import PlannedPosition
+from isoguide.treatment.memory import FractionMemory, Place, Sink
+from isoguide.treatment.ports import BeamStatus, Room
 from isoguide.treatment.positioning import Positioning
 from isoguide.treatment.refusals import ClockError, OutOfOrderError, PositionError, RefusedError
-from isoguide.treatment.session import Place
 from isoguide.treatment.states import Event, State, state_after
 from isoguide.treatment.words import in_words, meterset_words
 
@@ -36,15 +40,43 @@ class Fraction(Positioning):
     limits
         What may be done without asking.
     sink
-        Is given each entry of the journal at once.
+        Is given each entry of the journal at once, with the memory after it.
     known_uids
         Of images of earlier fractions: they are refused by name.
+    no_image_because
+        Why the protocol asks for no image today; empty when one is needed.
 
     Raises
     ------
     InputError
         If the clock of the room has no time zone.
     """
+
+    @classmethod
+    def resumed(
+        cls,
+        memory: FractionMemory,
+        journal: Sequence[Entry],
+        *,
+        planned: PlannedPosition,
+        room: Room,
+        limits: FractionLimits,
+        sink: Sink,
+        no_image_because: str = "",
+    ) -> Self:
+        """Go on with a fraction that another process began, from the last memory that was kept.
+
+        All guards count from absolute times and poses, so nothing is younger or nearer for the restart. The
+        voxels of images are gone: one that was not matched has to be taken again. A beam that may be on is
+        held at once, and goes on only after a new image.
+        """
+        fraction = cls(planned, room, limits, sink=sink, no_image_because=no_image_because)
+        fraction._take_up(memory, journal)
+        if fraction.state is State.BEAM_ON:
+            fraction._fail(DeviceError("isoguide was restarted while the beam was on"))
+        elif fraction.beam_may_be_on and not fraction.state.is_final:
+            fraction.stop("isoguide was restarted, and the beam may be on")
+        return fraction
 
     def turn_beam_on(self) -> State:
         """Turn the beam on for what is left of the meterset.
@@ -66,7 +98,7 @@ class Fraction(Positioning):
         """
         self._require(Event.TURN_ON)
         place = self._require_place()
-        self._require_young(self._images[-1])
+        self._require_young_image_of(place)
         if self.needs_image_of_position:
             msg = "no image has shown the corrected position yet, and the limits ask for one: take an image"
             raise RefusedError(msg)
@@ -89,14 +121,15 @@ class Fraction(Positioning):
         """
         self._require(Event.RESUME)
         place = self._require_place()
-        held_s, limits = self._age_s(self._held_at), self.limits.beam
+        memory, limits = self._memory, self.limits.beam
+        held_s = self._age_s(memory.held_at)
         refusals = (
-            (self._held_by_fault, f"the beam was held by a fault ({self._hold_reason})"),
+            (memory.held_by_fault, f"the beam was held by a fault ({memory.hold_reason})"),
             (
                 held_s > limits.longest_hold_s,
                 f"the hold lasted {held_s:.0f} s, more than {limits.longest_hold_s:g} s",
             ),
-            (self._holds > limits.holds, f"the beam was held {self._holds} times"),
+            (memory.holds > limits.holds, f"the beam was held {memory.holds} times"),
         )
         for refused, why in refusals:
             if refused:
@@ -105,12 +138,16 @@ class Fraction(Positioning):
         self._require_kept(place, "the couch was moved during the hold")
         return self._start_beam(Event.RESUME)
 
+    def _require_young_image_of(self, place: Place) -> None:
+        for image in self._memory.images:
+            if image.uid == place.image_uid:
+                self._require_young(image)
+
     def _require_kept(self, place: Place, what: str) -> None:
         try:
             self._require_couch_at(place.pose, what)
         except PositionError as error:
-            self._place = None
-            self._enter(Event.MISS, str(error))
+            self._enter(Event.MISS, str(error), place=None)
             raise
 
     def _start_beam(self, event: Event) -> State:
@@ -126,7 +163,7 @@ class Fraction(Positioning):
             self._beam.turn_on()
         except BaseException as error:  # noqa: BLE001 - whatever it was, the beam is held first
             return self._fail(error)
-        return self._state
+        return self.state
 
     def _require_beam_off(self) -> BeamStatus:
         try:
@@ -149,8 +186,8 @@ class Fraction(Positioning):
         OutOfOrderError
             If the beam is not on.
         """
-        if self._state is not State.BEAM_ON:
-            msg = f"there is no beam to watch in the state '{self._state}'"
+        if self.state is not State.BEAM_ON:
+            msg = f"there is no beam to watch in the state '{self.state}'"
             raise OutOfOrderError(msg)
         try:
             return self._watch(seconds, monitors)
@@ -170,7 +207,7 @@ class Fraction(Positioning):
                 if reason is not None:
                     return self.hold(reason)
             if (now - began_at) / timedelta(seconds=1) >= seconds:
-                return self._state
+                return self.state
             self._room.clock.wait(self.limits.beam.watch_period_s)
 
     def _beam_ended(self, status: BeamStatus) -> State:
@@ -198,14 +235,17 @@ class Fraction(Positioning):
         OutOfOrderError
             If the beam is not on.
         """
-        state_after(self._state, Event.HOLD)
-        self._held_by_fault = False
-        return self._hold(reason)
+        state_after(self.state, Event.HOLD)
+        return self._hold(reason, by_fault=False)
 
-    def _hold(self, reason: str) -> State:
+    def _hold(self, reason: str, *, by_fault: bool) -> State:
         result = self._beam.hold(reason)
-        self._held_at, self._hold_reason = self._timeline.stamp(), reason
-        self._holds += 1
+        self._remember(
+            held_at=self._timeline.stamp(),
+            hold_reason=reason,
+            holds=self._memory.holds + 1,
+            held_by_fault=by_fault,
+        )
         if result.words:
             # The machine did not do as it was told: whether it is off now or not, nothing goes on with it.
             return self._enter(Event.STOP, f"{reason}; {result.words}")
@@ -213,14 +253,13 @@ class Fraction(Positioning):
 
     def _fail(self, error: BaseException) -> State:
         """Make the beam safe after something failed while it was, or may have been, on."""
-        self._held_by_fault = True
-        if isinstance(error, ClockError) or self._state is not State.BEAM_ON:
+        if isinstance(error, ClockError) or self.state is not State.BEAM_ON:
             self.stop(in_words(error))
         else:
-            self._hold(in_words(error))
+            self._hold(in_words(error), by_fault=True)
         if not isinstance(error, Exception):
             raise error
-        return self._state
+        return self.state
 
     def close(self) -> State:
         """Close the delivered fraction; "stopped" if the machine does not say that the beam is off."""

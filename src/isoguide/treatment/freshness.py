@@ -8,7 +8,7 @@ from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.treatment.couch_check import out_of_place
 from isoguide.treatment.limits import CouchLimits
 from isoguide.treatment.match import PlannedPosition
-from isoguide.treatment.ports import DayImage
+from isoguide.treatment.ports import DayImage, Exposure
 from isoguide.treatment.refusals import StaleImageError
 
 
@@ -71,7 +71,7 @@ def require_current(image: DayImage, planned: PlannedPosition, moment: Moment, l
     )
 
 
-def require_young(image: DayImage, age_s: float, limit_s: float) -> None:
+def require_young(image: Exposure, age_s: float, limit_s: float) -> None:
     """Refuse an image that is too old to act on.
 
     Raises
@@ -82,7 +82,7 @@ def require_young(image: DayImage, age_s: float, limit_s: float) -> None:
     raise_first(image, ((age_s > limit_s, f"is {age_s:.0f} s old, more than {limit_s:g} s"),))
 
 
-def raise_first(image: DayImage, checks: tuple[tuple[bool, str], ...]) -> None:
+def raise_first(image: DayImage | Exposure, checks: tuple[tuple[bool, str], ...]) -> None:
     """Raise for the first check that failed.
 
     Raises

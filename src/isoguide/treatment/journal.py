@@ -1,6 +1,5 @@
 """What happened, in order: entries that a record can keep, and the time that can only go forwards."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,20 +19,8 @@ class Entry:
     detail: str
 
 
-JournalSink = Callable[[Entry], None]
-"""Where each entry goes at once, such as a record.
-
-Before the couch moves or the beam is turned on it is called first: when it raises, they do not. When the beam
-is held it is called afterwards: when it raises then, the beam is off already.
-"""
-
-
-def no_sink(_entry: Entry) -> None:
-    """Keep nothing beyond the journal of the fraction itself."""
-
-
 class Timeline:
-    """The clock of the room, watched: it may stand, it may not go backwards.
+    """The clock of the room, watched: it may stand, it may not go backwards, nor before ``since``.
 
     Raises
     ------
@@ -41,9 +28,9 @@ class Timeline:
         If the clock has no time zone.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, since: datetime | None = None) -> None:
         self.clock = clock
-        self.latest = self._read()
+        self.latest = max(self._read(), since) if since is not None else self._read()
 
     def _read(self) -> datetime:
         at = self.clock.now()

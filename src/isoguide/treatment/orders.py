@@ -4,8 +4,10 @@ An absolute pose can be sent twice without moving the patient twice; the token s
 tried.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.iec61217 import TableTopPose
@@ -14,11 +16,15 @@ from isoguide.treatment.refusals import OrderError
 
 @dataclass(frozen=True, slots=True)
 class Approver:
-    """Who takes the responsibility for a decision; ``reason`` is needed where a limit is passed over."""
+    """Who takes the responsibility for a decision; ``reason`` is needed where a limit is passed over.
+
+    ``role`` is that of a person, empty where the department keeps none.
+    """
 
     name: str
     is_person: bool
     reason: str = ""
+    role: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}" if self.reason else self.name
@@ -46,31 +52,45 @@ class CouchOrder:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
 class OrderBook:
-    """The orders of one fraction; at most one of them is valid."""
+    """The orders of one fraction, oldest first, and how those that are not valid any more ended.
 
-    def __init__(self) -> None:
-        self._orders: list[CouchOrder] = []
-        self._ended: dict[str, str] = {}
+    At most one is valid. Every change is a new book, so that it can be written down before it counts.
+    """
 
-    def issue(self, order: CouchOrder) -> None:
-        """Make this the valid order and void the one before.
+    orders: tuple[CouchOrder, ...] = ()
+    ended: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def with_order(self, order: CouchOrder) -> "OrderBook":
+        """Make this the valid order; the one before is void.
 
         Raises
         ------
         OrderError
             If its token was issued before.
         """
-        if any(order.token == known.token for known in self._orders):
+        if any(order.token == known.token for known in self.orders):
             msg = f"the token {order.token} was issued before: every order needs its own"
             raise OrderError(msg)
-        self.void("a newer order was approved")
-        self._orders.append(order)
+        book = self.voided("a newer order was approved")
+        return OrderBook((*book.orders, order), book.ended)
 
-    def void(self, reason: str) -> None:
-        """End the valid order, if there is one."""
-        for order in self._orders:
-            self._ended.setdefault(order.token, f"is void: {reason}")
+    def voided(self, reason: str) -> "OrderBook":
+        """End the valid order, if there is one; those that ended before keep their reason."""
+        return self._with_ends({order.token: f"is void: {reason}" for order in self.orders})
+
+    def used(self, order: CouchOrder, now: datetime) -> "OrderBook":
+        """End this order, because it is carried out."""
+        return self._with_ends({order.token: f"was used at {now:%H:%M:%S}; a correction is carried out once"})
+
+    def _with_ends(self, ends: Mapping[str, str]) -> "OrderBook":
+        return OrderBook(self.orders, MappingProxyType({**ends, **self.ended}))
+
+    @property
+    def newest(self) -> CouchOrder | None:
+        """The order that was approved last, carried out or not."""
+        return self.orders[-1] if self.orders else None
 
     def check(self, token: str, now: datetime) -> CouchOrder:
         """Return the valid order of this token.
@@ -80,28 +100,17 @@ class OrderBook:
         OrderError
             If the token is unknown, used, void or expired; the message says which.
         """
-        for order in self._orders:
+        for order in self.orders:
             if order.token == token:
                 break
         else:
             msg = f"no order has the token '{token}': approve a correction of this fraction first"
             raise OrderError(msg)
+        if token in self.ended:
+            msg = f"the order {token} {self.ended[token]}; approve a new one"
+            raise OrderError(msg)
         if now > order.expires_at:
             late_s = (now - order.expires_at) / timedelta(seconds=1)
-            self._ended.setdefault(token, f"is void: its approval expired {late_s:.0f} s ago")
-        if token in self._ended:
-            msg = f"the order {token} {self._ended[token]}; approve a new one"
+            msg = f"the order {token} is void: its approval expired {late_s:.0f} s ago; approve a new one"
             raise OrderError(msg)
-        return order
-
-    def use(self, token: str, now: datetime) -> CouchOrder:
-        """Return the valid order of this token and end it: it cannot be used again.
-
-        Raises
-        ------
-        OrderError
-            As for :meth:`check`.
-        """
-        order = self.check(token, now)
-        self._ended[token] = f"was used at {now:%H:%M:%S}; a correction is carried out once"
         return order

@@ -19,6 +19,17 @@ from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
 
 
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What has to be remembered of an image when its voxels are gone; see :class:`DayImage`."""
+
+    uid: str
+    model: str
+    started_at: datetime
+    acquired_at: datetime
+    couch: TableTopPose
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DayImage:
     """A volume image taken in the treatment room.
@@ -75,6 +86,11 @@ class DayImage:
         if self.acquired_at < self.started_at:
             msg = f"image {self.uid} ended ({self.acquired_at}) before it began ({self.started_at})"
             raise InputError(msg)
+
+    @property
+    def exposure(self) -> Exposure:
+        """The image without its voxels."""
+        return Exposure(self.uid, self.model, self.started_at, self.acquired_at, self.couch)
 
 
 @dataclass(frozen=True, slots=True)

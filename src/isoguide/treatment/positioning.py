@@ -1,14 +1,15 @@
 """The steps before the beam: set up, image, align, approve or confirm, move the couch, read it back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.treatment.freshness import Moment, require_current
 from isoguide.treatment.match import Match, Proposal, match_image
+from isoguide.treatment.memory import Place
 from isoguide.treatment.orders import Approver, CouchOrder
 from isoguide.treatment.ports import DayImage
-from isoguide.treatment.refusals import PersonNeededError, PositionError, RefusedError
-from isoguide.treatment.session import Place, Session
+from isoguide.treatment.refusals import PersonNeededError, PositionError, RefusedError, StaleImageError
+from isoguide.treatment.session import Session
 from isoguide.treatment.states import Event, State
 from isoguide.treatment.words import correction_words, in_words, match_words, pose_words
 
@@ -28,13 +29,41 @@ class Positioning(Session):
         """
         self._require(Event.SET_UP)
         pose = self.planned.set_up_pose
-        self._began_at = self._now()
+        self._remember(began_at=self._now())
         self._drive(pose)
         self._require_couch_at(pose, "the couch is not at its set-up pose")
         return self._enter(Event.SET_UP, f"couch at {pose_words(pose)}")
 
-    def image(self) -> DayImage:
+    def treat_without_image(self) -> State:
+        """Take the set-up position for verified, on a day for which the protocol asks for no image.
+
+        Raises
+        ------
+        RefusedError
+            If an image is needed today.
+        PositionError
+            If the couch is not at its set-up pose any more.
+        DeviceError
+            If the couch does not answer.
+        """
+        self._require(Event.SKIP_IMAGE)
+        if not self._no_image_because:
+            msg = "the protocol asks for an image today: take one"
+            raise RefusedError(msg)
+        pose = self._memory.destination
+        self._require_couch_at(pose, "the couch is not at its set-up pose")
+        place = Place(pose, shown_by_image=False)
+        return self._enter(Event.SKIP_IMAGE, self._no_image_because, place=place)
+
+    def image(self, *, since: datetime | None = None) -> DayImage:
         """Take an image. Whatever becomes of it, older images, orders and a verified position end here.
+
+        Parameters
+        ----------
+        since
+            The exposure counts when it was begun after this moment: now, unless the image is fetched after it
+            was made, as where staff work at the machine's own console. It never counts when it was begun
+            before the couch last stopped.
 
         Raises
         ------
@@ -46,37 +75,34 @@ class Positioning(Session):
             If the fraction has no image left.
         """
         self._require(Event.IMAGE)
+        memory = self._memory
         if self.images_left <= 0:
-            msg = f"{self._exposures} images were taken, as many as this fraction may have"
+            msg = f"{memory.exposures} images were taken, as many as this fraction may have"
             raise RefusedError(msg)
-        self._orders.void("a new image was asked for")
-        self._place = None
-        self._exposures += 1
+        orders = memory.orders.voided("a new image was asked for")
+        self._remember(orders=orders, place=None, exposures=memory.exposures + 1)
         try:
-            image = self._acquire()
-            self._enter(Event.IMAGE, f"image {image.uid} ({image.model})")
+            image = self._acquire(since)
+            images = (*self._memory.images, image.exposure)
+            self._enter(Event.IMAGE, f"image {image.uid} ({image.model})", images=images)
         except BaseException as error:
-            if not self._state.is_final:
+            if not self.state.is_final:
                 self._enter(Event.LOSE_IMAGE, in_words(error))
             raise
-        self._images.append(image)
+        self._images = {**self._images, image.uid: image}
         return image
 
-    def _acquire(self) -> DayImage:
-        asked_at = self._now()
+    def _acquire(self, since: datetime | None) -> DayImage:
+        asked_at = since if since is not None else self._now()
         image = self._room.imager.acquire()
         couch = self._read_couch()
+        memory = self._memory
         moment = Moment(
-            self._began_at,
-            self._couch_stopped_at,
-            asked_at,
-            self._now(),
-            couch,
-            frozenset(self._known_uids),
+            memory.began_at, memory.couch_stopped_at, asked_at, self._now(), couch, memory.known_uids
         )
-        self._known_uids.add(image.uid)
+        self._remember(known_uids=memory.known_uids | {image.uid})
         require_current(image, self.planned, moment, self.limits.couch)
-        self._require_young(image)
+        self._require_young(image.exposure)
         return image
 
     def align(self) -> Match:
@@ -90,11 +116,16 @@ class Positioning(Session):
             If the image cannot be used.
         """
         self._require(Event.ALIGN)
-        self._require_young(self._images[-1])
-        made = self._corrections[-1] if self._corrections else None
-        match = match_image(self.planned, self._images[-1], self.limits, made)
-        self._enter(Event.ALIGN, match_words(match))
-        self._matches.append(match)
+        exposure = self._memory.images[-1]
+        self._require_young(exposure)
+        if exposure.uid not in self._images:
+            msg = (
+                f"image {exposure.uid} was taken before a restart and is not at hand any more; take a new one"
+            )
+            raise StaleImageError(msg)
+        made = self.corrections[-1] if self.corrections else None
+        match = match_image(self.planned, self._images[exposure.uid], self.limits, made)
+        self._enter(Event.ALIGN, match_words(match), matches=(*self.matches, match))
         return match
 
     def approve(self, by: Approver) -> CouchOrder:
@@ -115,8 +146,8 @@ class Positioning(Session):
         match, proposal = self._current_match(by)
         if proposal.out_of_reach:
             raise RefusedError("; ".join(proposal.out_of_reach))
-        if len(self._corrections) >= self.limits.corrections:
-            msg = f"{len(self._corrections)} corrections were made, as many as this fraction may have"
+        if len(self.corrections) >= self.limits.corrections:
+            msg = f"{len(self.corrections)} corrections were made, as many as this fraction may have"
             raise RefusedError(msg)
         now = self._now()
         order = CouchOrder(
@@ -129,9 +160,8 @@ class Positioning(Session):
             made_at=now,
             expires_at=now + timedelta(seconds=self.limits.approval_s),
         )
-        self._enter(Event.APPROVE, f"by {by}: {correction_words(order.correction)}")
-        self._orders.issue(order)
-        self._order = order
+        detail = f"by {by}: {correction_words(order.correction)}"
+        self._enter(Event.APPROVE, detail, orders=self._memory.orders.with_order(order))
         return order
 
     def confirm(self, by: Approver) -> State:
@@ -150,14 +180,13 @@ class Positioning(Session):
             msg = f"the image calls for {size}, more than the tolerance of {limit}: correct the position"
             raise RefusedError(msg)
         detail = f"by {by}: the image {match.image_uid} calls for {size} only"
-        state = self._enter(Event.CONFIRM, detail)
-        self._place = Place(match.couch_at_image, shown_by_image=True)
-        return state
+        place = Place(match.couch_at_image, shown_by_image=True, image_uid=match.image_uid)
+        return self._enter(Event.CONFIRM, detail, place=place)
 
     def _current_match(self, by: Approver) -> tuple[Match, Proposal]:
         """Return what a decision may rest on now, or refuse."""
-        match = self._matches[-1]
-        self._require_young(self._images[-1])
+        match = self.matches[-1]
+        self._require_young(self._memory.images[-1])
         proposal = match.proposal
         if proposal is None:
             msg = f"there is no answer to act on: {'; '.join(match.registration.reasons)}"
@@ -172,8 +201,7 @@ class Positioning(Session):
     def withdraw(self, reason: str) -> State:
         """Take the approval back."""
         self._require(Event.WITHDRAW)
-        self._orders.void(reason)
-        return self._enter(Event.WITHDRAW, reason)
+        return self._enter(Event.WITHDRAW, reason, orders=self._memory.orders.voided(reason))
 
     def move_couch(self, token: str) -> State:
         """Carry out the order of this token.
@@ -191,20 +219,25 @@ class Positioning(Session):
         """
         self._require(Event.MOVE_COUCH)
         order = self._valid_order(token)
-        self._enter(Event.MOVE_COUCH, f"order {token} to {pose_words(order.pose)}")
-        self._orders.use(token, self._timeline.latest)
-        self._corrections.append(order.correction)
+        # Used up before the couch moves: after a power cut in between, the read-back says whether it did.
+        self._enter(
+            Event.MOVE_COUCH,
+            f"order {token} to {pose_words(order.pose)}",
+            orders=self._memory.orders.used(order, self._timeline.latest),
+            corrections=(*self.corrections, order.correction),
+            destination=order.pose,
+        )
         self._drive(order.pose)
-        return self._state
+        return self.state
 
     def _valid_order(self, token: str) -> CouchOrder:
         try:
-            order = self._orders.check(token, self._now())
-            self._require_young(self._images[-1])
+            order = self._memory.orders.check(token, self._now())
+            self._require_young(self._memory.images[-1])
             self._require_couch_at(order.couch_at_image, "the couch was moved since the image")
         except RefusedError as error:
             # A wrong token says nothing about the order that is valid; anything else ends it.
-            if not self._state.is_final and (self._order is None or self._order.token == token):
+            if not self.state.is_final and (self.order is None or self.order.token == token):
                 self.withdraw(str(error))
             raise
         return order
@@ -220,7 +253,7 @@ class Positioning(Session):
             If the couch does not answer.
         """
         self._require(Event.VERIFY)
-        pose = self._destination
+        pose = self._memory.destination
         try:
             self._require_couch_at(pose, "the couch is not where it was sent")
             self._room.clock.wait(self.limits.couch.settle_s)
@@ -228,13 +261,12 @@ class Positioning(Session):
         except PositionError as error:
             self._enter(Event.MISS, str(error))
             raise
-        state = self._enter(Event.VERIFY, f"read back at {pose_words(pose)}")
-        self._place = Place(pose, shown_by_image=False)
-        return state
+        place = Place(pose, shown_by_image=False, image_uid=self._memory.images[-1].uid)
+        return self._enter(Event.VERIFY, f"read back at {pose_words(pose)}", place=place)
 
     def _drive(self, pose: TableTopPose) -> None:
-        self._destination = pose
+        self._remember(destination=pose)
         try:
             self._room.couch.move_to(pose)
         finally:
-            self._couch_stopped_at = self._timeline.stamp()
+            self._remember(couch_stopped_at=self._timeline.stamp())

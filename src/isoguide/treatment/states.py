@@ -40,6 +40,7 @@ class Event(StrEnum):
     SET_UP = "set up to the marks"
     IMAGE = "image"
     LOSE_IMAGE = "no valid image"
+    SKIP_IMAGE = "no image due"
     ALIGN = "align"
     APPROVE = "approve correction"
     WITHDRAW = "withdraw approval"
@@ -69,6 +70,7 @@ hold."""
 
 _WAY: Final = {
     (State.PREPARED, Event.SET_UP): State.SET_UP,
+    (State.SET_UP, Event.SKIP_IMAGE): State.VERIFIED,
     (State.IMAGED, Event.ALIGN): State.ALIGNED,
     (State.ALIGNED, Event.APPROVE): State.APPROVED,
     (State.ALIGNED, Event.CONFIRM): State.VERIFIED,
