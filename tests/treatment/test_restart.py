@@ -224,6 +224,9 @@ def test_an_image_seen_before_the_restart_is_still_refused(room: FakeRoom) -> No
 def test_a_beam_that_was_on_is_held_at_once_and_needs_a_new_image(room: FakeRoom) -> None:
     kept = cut(room, State.VERIFIED)
     first = Process(room, kept).go_on()
+    first.image()
+    first.align()
+    first.confirm(AUTOMATIC)
     first.turn_beam_on()
     resumed = Process(room, kept).go_on()
     assert resumed.state is State.HELD
