@@ -259,3 +259,20 @@ def test_progress_of_verifying_is_reported(store: ImageStore) -> None:
         store.add_bytes(content)
     store.verify(progress=lambda fraction, _step: seen.append(fraction))
     assert seen == [0.0, 0.5]
+
+
+def test_only_missing_images_are_copied_from_another_store(store: ImageStore, tmp_path: Path) -> None:
+    other = ImageStore(tmp_path / "other")
+    hashes = [other.add_bytes(content) for content in (b"abc", b"def", b"not asked for")]
+    store.add_bytes(b"abc")
+    assert store.take(other, hashes[:2]) == 1
+    assert store.hashes() == tuple(sorted(hashes[:2]))
+    assert store.take(other, hashes[:2]) == 0
+
+
+def test_a_damaged_image_of_another_store_is_not_taken(store: ImageStore, tmp_path: Path) -> None:
+    other = ImageStore(tmp_path / "other")
+    damage(other.folder / "ba" / other.add_bytes(b"abc")[2:])
+    with pytest.raises(UnreadableError, match="was changed"):
+        store.take(other, [ABC])
+    assert store.hashes() == ()

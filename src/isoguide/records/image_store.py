@@ -23,6 +23,8 @@ from isoguide.progress import Progress, silent
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY: Final = ".part"
 _CHUNK_BYTES: Final = 1 << 20
+_AT_ONCE: Final = 100
+"""Images that are copied before their folders are flushed."""
 
 
 class ImageStore:
@@ -56,6 +58,22 @@ class ImageStore:
     def add_bytes(self, content: bytes) -> str:
         """Keep ``content`` as a file; see :meth:`add`."""
         return self._keep([_Source(content)])[0]
+
+    def take(self, other: "ImageStore", hashes: Iterable[str], *, progress: Progress = silent) -> int:
+        """Copy those images of another store that are missing here, and return how many there were.
+
+        Raises
+        ------
+        UnreadableError
+            If one of them is missing there, or was changed; see :meth:`path_of`.
+        OutputError
+            If this store cannot be written, or the disk is full.
+        """
+        missing = [name for name in sorted(set(hashes)) if not self.has(name)]
+        for start in range(0, len(missing), _AT_ONCE):
+            progress(start / len(missing), "copying images")
+            self.add_all([other.path_of(name) for name in missing[start : start + _AT_ONCE]])
+        return len(missing)
 
     def has(self, sha256: str) -> bool:
         """Whether a file of that hash is there; :meth:`path_of` says whether it is whole.
