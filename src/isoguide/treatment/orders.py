@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Final
 
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.iec61217 import TableTopPose
@@ -52,6 +53,9 @@ class CouchOrder:
     expires_at: datetime
 
 
+_USED: Final = "was used"
+
+
 @dataclass(frozen=True, slots=True)
 class OrderBook:
     """The orders of one fraction, oldest first, and how those that are not valid any more ended.
@@ -82,7 +86,8 @@ class OrderBook:
 
     def used(self, order: CouchOrder, now: datetime) -> "OrderBook":
         """End this order, because it is carried out."""
-        return self._with_ends({order.token: f"was used at {now:%H:%M:%S}; a correction is carried out once"})
+        end = f"{_USED} at {now:%H:%M:%S}; a correction is carried out once"
+        return self._with_ends({order.token: end})
 
     def _with_ends(self, ends: Mapping[str, str]) -> "OrderBook":
         return OrderBook(self.orders, MappingProxyType({**ends, **self.ended}))
@@ -91,6 +96,11 @@ class OrderBook:
     def newest(self) -> CouchOrder | None:
         """The order that was approved last, carried out or not."""
         return self.orders[-1] if self.orders else None
+
+    @property
+    def carried_out(self) -> tuple[CouchOrder, ...]:
+        """The orders that the couch was sent to carry out."""
+        return tuple(order for order in self.orders if self.ended.get(order.token, "").startswith(_USED))
 
     def check(self, token: str, now: datetime) -> CouchOrder:
         """Return the valid order of this token.
