@@ -138,11 +138,14 @@ class SetupDevice:
     """What the patient is set up with, and what the department calls it.
 
     ``kind`` is a defined term of SetupDeviceType, such as LASER_POINTER, or of FixationDeviceType, such as
-    MASK.
+    MASK. ``position`` says where a fixation device is put, FixationDevicePosition (300A,0198), for instance
+    the notch of the couch top; ``description`` is FixationDeviceDescription or SetupDeviceDescription.
     """
 
     kind: str
     label: str
+    position: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

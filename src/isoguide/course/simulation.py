@@ -9,6 +9,7 @@ from datetime import datetime
 
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
+from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.plan import Fiducial, PatientPosition, SkinMark
 
 
@@ -142,6 +143,10 @@ class SimulationRecord:
         When the planning CT was taken, None where it does not say.
     warnings
         What a person should know.
+    structure_set_sha256
+        Hash of the file of the structure set.
+    planned_couch
+        Where the plan wants the couch; None where it leaves that open, as plans usually do.
     """
 
     patient: PatientKey
@@ -167,6 +172,8 @@ class SimulationRecord:
     reference_images: tuple[ReferenceImage, ...] = ()
     simulated_at: datetime | None = None
     warnings: tuple[str, ...] = field(default=())
+    structure_set_sha256: str = ""
+    planned_couch: TableTopPose | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "isocentre_mm", frozen_array(self.isocentre_mm, (3,), "the isocentre"))

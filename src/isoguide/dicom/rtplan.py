@@ -136,7 +136,13 @@ def _setup(number: int, entry: Item) -> PatientSetup:
 
 def _devices(entry: Item, purpose: str) -> tuple[SetupDevice, ...]:
     return tuple(
-        SetupDevice(one.text(f"{purpose}DeviceType"), one.text(f"{purpose}DeviceLabel"))
+        SetupDevice(
+            kind=one.text(f"{purpose}DeviceType"),
+            label=one.text(f"{purpose}DeviceLabel"),
+            # Only fixation devices have a place of their own (PS3.3 C.8.8.12).
+            position=one.text("FixationDevicePosition"),
+            description=one.text(f"{purpose}DeviceDescription"),
+        )
         for one in entry.items(f"{purpose}DeviceSequence")
     )
 

@@ -201,8 +201,12 @@ def _device(purpose: str, device: SetupDevice) -> Dataset:
     item = Dataset()
     setattr(item, f"{purpose}DeviceType", device.kind)
     setattr(item, f"{purpose}DeviceLabel", shortened(device.label, 16))
+    if device.description:
+        setattr(item, f"{purpose}DeviceDescription", shortened(device.description, 1024))
     if purpose == "Setup":
         item.SetupDeviceParameter = None
+    elif device.position:
+        item.FixationDevicePosition = shortened(device.position, 16)
     return item
 
 

@@ -82,7 +82,7 @@ class PlanSettings:
     table_top
         Planned readings of the couch drives, nothing turned; None leaves them open, as plans usually do.
     fixation
-        What holds the patient, a defined term of FixationDeviceType; empty for nothing.
+        What holds the patient and what he lies on, with its place on the couch.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class PlanSettings:
     margin_mm: float = 5.0
     collimator_deg: float = 10.0
     table_top: TableTopPose | None = None
-    fixation: str = ""
+    fixation: tuple[SetupDevice, ...] = ()
 
     def __post_init__(self) -> None:
         if self.technique not in ("VMAT", "IMRT"):
@@ -114,14 +114,23 @@ class PlanSettings:
             raise InputError(msg)
 
 
+_COUCH_TOP: Final = SetupDevice("COUCH_TOP", "Carbon flat top", "H2")
+_HEADREST: Final = SetupDevice("HEADREST", "Head rest B", "H2")
+_MASK: Final = SetupDevice("MASK", "Mask 5 points", "H2", "thermoplastic, head to shoulders")
+_WING_BOARD: Final = SetupDevice("BODY_FRAME", "Wing board", "H1", "arms above the head")
+_VACUUM_CUSHION: Final = SetupDevice("VACUUM_MOLD", "Vacuum cushion", "F1")
+_KNEE_REST: Final = SetupDevice("KNEE_REST", "Knee rest", "F3")
+_FEET_REST: Final = SetupDevice("FEET_REST", "Feet rest", "F5")
+
 SITE_SETTINGS: Final[dict[str, PlanSettings]] = {
-    "pelvis": PlanSettings("PROSTATE", "VMAT", 60.0, 20, fixation="VACUUM_MOLD"),
-    "thorax": PlanSettings("LUNG", "VMAT", 55.0, 5, fixation="BODY_FRAME"),
-    "head-neck": PlanSettings("HEAD NECK", "IMRT", 70.0, 35, fixation="MASK"),
-    "abdomen": PlanSettings("LIVER", "VMAT", 50.0, 5, fixation="VACUUM_MOLD"),
+    "pelvis": PlanSettings("PROSTATE", "VMAT", 60.0, 20, fixation=(_KNEE_REST, _FEET_REST, _COUCH_TOP)),
+    "thorax": PlanSettings("LUNG", "VMAT", 55.0, 5, fixation=(_WING_BOARD, _KNEE_REST, _COUCH_TOP)),
+    "head-neck": PlanSettings("HEAD NECK", "IMRT", 70.0, 35, fixation=(_MASK, _HEADREST, _COUCH_TOP)),
+    "abdomen": PlanSettings("LIVER", "VMAT", 50.0, 5, fixation=(_VACUUM_CUSHION, _KNEE_REST, _COUCH_TOP)),
 }
 """Usual schedules: 60 Gy in 20 (CHHiP, Dearnaley 2016), 55 Gy in 5 (UK SABR Consortium guidelines), 70 Gy in
-35 (RTOG 0522), 50 Gy in 5 (upper level of RTOG 1112). They label the example and decide nothing."""
+35 (RTOG 0522), 50 Gy in 5 (upper level of RTOG 1112). They label the example and decide nothing. DICOM has no
+defined term for couch tops, knee and feet rests; terms may be added (PS3.3 C.8.8.12)."""
 
 
 def settings_for(phantom: Phantom) -> PlanSettings:
@@ -278,7 +287,7 @@ def _patient_setup(phantom: Phantom, settings: PlanSettings) -> PatientSetup:
     return PatientSetup(
         number=1,
         displacement_mm=shift_mm,
-        fixation=(SetupDevice(settings.fixation, "Fixation"),) if settings.fixation else (),
+        fixation=settings.fixation,
         devices=(SetupDevice("LASER_POINTER", "Room lasers"),),
     )
 
