@@ -1,0 +1,136 @@
+"""The memory of a fraction as the text that the records keep, and back.
+
+Of a registration the answer and its verdict are kept; its figures of quality are in the record of the match.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final, cast
+
+from isoguide.errors import UnreadableError
+from isoguide.geometry.correction import CouchCorrection
+from isoguide.geometry.frames import DAILY, PLANNING, Array
+from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.records.plain import Plain, canonical_json, from_plain, to_plain
+from isoguide.registration import Registration, Verdict
+from isoguide.treatment import CouchOrder, FractionMemory, Match, State
+from isoguide.treatment.match import Proposal
+from isoguide.treatment.memory import BeamMemory, Place
+from isoguide.treatment.orders import OrderBook
+from isoguide.treatment.ports import Exposure
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _KeptMatch:
+    image_uid: str
+    couch_at_image: TableTopPose
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    planning_from_daily: Array | None
+    degrees_of_freedom: int
+    centre_mm: Array
+    content: str
+    algorithm: str
+    proposal: Proposal | None
+
+    @classmethod
+    def of(cls, match: Match) -> "_KeptMatch":
+        found = match.registration
+        placed = found.planning_from_daily
+        return cls(
+            match.image_uid,
+            match.couch_at_image,
+            found.verdict,
+            found.reasons,
+            placed.matrix if placed is not None else None,
+            found.degrees_of_freedom,
+            found.centre_mm,
+            found.content,
+            found.algorithm,
+            match.proposal,
+        )
+
+    def match(self) -> Match:
+        placed = None
+        if self.planning_from_daily is not None:
+            placed = RigidTransform(PLANNING, DAILY, self.planning_from_daily)
+        registration = Registration(
+            verdict=self.verdict,
+            reasons=self.reasons,
+            planning_from_daily=placed,
+            unconstrained=None,
+            degrees_of_freedom=self.degrees_of_freedom,
+            centre_mm=self.centre_mm,
+            content=self.content,
+            uncertainty=None,
+            quality=None,
+            algorithm=self.algorithm,
+            settings={},
+        )
+        return Match(self.image_uid, self.couch_at_image, registration, self.proposal)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _KeptMemory:
+    format: int
+    state: State
+    began_at: datetime
+    couch_stopped_at: datetime
+    destination: TableTopPose
+    held_at: datetime
+    exposures: int
+    known_uids: tuple[str, ...]
+    images: tuple[Exposure, ...]
+    matches: tuple[_KeptMatch, ...]
+    corrections: tuple[CouchCorrection, ...]
+    orders: tuple[CouchOrder, ...]
+    ended: Mapping[str, str]
+    place: Place | None
+    holds: int
+    hold_reason: str
+    held_by_fault: bool
+    beam: BeamMemory
+
+
+_SAME: Final = frozenset(field.name for field in fields(FractionMemory)) - {"known_uids", "matches", "orders"}
+
+
+def memory_text(memory: FractionMemory) -> str:
+    """Return the memory as one line of JSON; nothing of it is rounded."""
+    same = {name: getattr(memory, name) for name in _SAME}
+    kept = _KeptMemory(
+        format=FORMAT,
+        known_uids=tuple(sorted(memory.known_uids)),
+        matches=tuple(_KeptMatch.of(match) for match in memory.matches),
+        orders=memory.orders.orders,
+        ended=memory.orders.ended,
+        **same,
+    )
+    return canonical_json(to_plain(kept))
+
+
+def read_memory(text: str, what: str) -> FractionMemory:
+    """Return the memory that :func:`memory_text` wrote.
+
+    Raises
+    ------
+    UnreadableError
+        If the text is no such memory; the message names ``what``.
+    """
+    try:
+        plain = cast("Plain", json.loads(text))
+    except ValueError as error:
+        msg = f"{what} cannot be read (its memory is no JSON): verify the audit, then restore a backup"
+        raise UnreadableError(msg) from error
+    kept = from_plain(_KeptMemory, plain, what)
+    return FractionMemory(
+        known_uids=frozenset(kept.known_uids),
+        matches=tuple(match.match() for match in kept.matches),
+        orders=OrderBook(kept.orders, kept.ended),
+        **{name: getattr(kept, name) for name in _SAME},
+    )

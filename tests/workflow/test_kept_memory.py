@@ -1,0 +1,114 @@
+"""What a fraction remembers survives as text, so that another process can go on with it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from isoguide.errors import UnreadableError
+from isoguide.geometry.correction import CouchCorrection
+from isoguide.registration import Verdict
+from isoguide.treatment import AUTOMATIC, Entry, Event, Fraction, FractionLimits, FractionMemory, State, treat
+from isoguide.workflow.clinic.kept_memory import memory_text, read_memory
+
+sys.path.append(str(Path(__file__).parents[1] / "treatment"))
+from fake_room import FakeRoom
+
+LIMITS = FractionLimits(verify_with_image=True)
+
+
+class Texts:
+    """Keeps every memory as text."""
+
+    def __init__(self) -> None:
+        self.journal: list[Entry] = []
+        self.texts: list[str] = []
+
+    def __call__(self, entry: Entry, memory: FractionMemory) -> None:
+        self.journal.append(entry)
+        self.texts.append(memory_text(memory))
+
+
+def treated(room: FakeRoom) -> Texts:
+    texts = Texts()
+    assert treat(room.fraction(LIMITS, sink=texts)).state is State.CLOSED
+    return texts
+
+
+def room_with_two_images() -> FakeRoom:
+    room = FakeRoom(CouchCorrection(3.0, -2.0, 4.0, 0.5, -0.5, 1.0))
+    room.verdicts = [Verdict.NOT_AVAILABLE]
+    return room
+
+
+def test_every_moment_of_a_fraction_is_read_back_as_it_was_written() -> None:
+    for text in treated(room_with_two_images()).texts:
+        assert memory_text(read_memory(text, "fraction 1")) == text
+
+
+def test_a_fraction_goes_on_from_text_to_its_end() -> None:
+    count = len(treated(room_with_two_images()).texts)
+    for cut in range(1, count):
+        room, texts = room_with_two_images(), Texts()
+        whole = treated(room)
+        again = room_with_two_images()
+        fraction = again.fraction(LIMITS, sink=texts)
+        while len(texts.texts) < cut and not fraction.state.is_final:
+            step(fraction)
+        if fraction.state in (State.BEAM_ON, State.IMAGED) or fraction.state.is_final:
+            continue
+        resumed = Fraction.resumed(
+            read_memory(texts.texts[-1], "fraction 1"),
+            texts.journal,
+            planned=again.planned,
+            room=again.room,
+            limits=LIMITS,
+            sink=texts,
+        )
+        assert treat(resumed).state is State.CLOSED, cut
+        events = [entry.event for entry in texts.journal]
+        assert events == [entry.event for entry in whole.journal], cut
+
+
+def step(fraction: Fraction) -> None:
+    """Make the next step of the automatic driver by hand."""
+    show = fraction.image if fraction.needs_image_of_position else fraction.turn_beam_on
+    steps = {
+        State.PREPARED: fraction.set_up,
+        State.SET_UP: fraction.image,
+        State.IMAGED: fraction.align,
+        State.ALIGNED: lambda: act(fraction),
+        State.APPROVED: lambda: fraction.move_couch(fraction.order.token),
+        State.COUCH_MOVED: fraction.verify,
+        State.VERIFIED: show,
+        State.BEAM_ON: fraction.watch,
+        State.DELIVERED: fraction.close,
+    }
+    steps[fraction.state]()
+
+
+def act(fraction: Fraction) -> None:
+    answer = fraction.matches[-1].proposal
+    if answer is None:
+        fraction.image()
+    elif answer.is_within_tolerance(fraction.limits):
+        fraction.confirm(AUTOMATIC)
+    else:
+        fraction.approve(AUTOMATIC)
+
+
+def test_a_used_order_is_still_used_after_the_text() -> None:
+    texts = treated(room_with_two_images())
+    moved = next(
+        text
+        for entry, text in zip(texts.journal, texts.texts, strict=True)
+        if entry.event is Event.MOVE_COUCH
+    )
+    memory = read_memory(moved, "fraction 1")
+    assert [order.token for order in memory.orders.carried_out] == [memory.orders.newest.token]
+
+
+@pytest.mark.parametrize("text", ["{}", '{"format": 1}', "[]", "not JSON"])
+def test_a_damaged_memory_is_refused_by_name(text: str) -> None:
+    with pytest.raises(UnreadableError, match="fraction 3 of course C0001 cannot be read"):
+        read_memory(text, "fraction 3 of course C0001")
