@@ -20,11 +20,18 @@ from isoguide.dicom.rtplan import read_plan
 from isoguide.dicom.rtstruct import StructureSet, read_structure_set
 from isoguide.dicom.scan import FolderContents, FoundSeries, UnusableFile, scan_folder
 from isoguide.dicom.spatial_registration import SpatialRegistration, combined, read_spatial_registration
+from isoguide.dicom.treatment_record import (
+    StoredTreatmentRecord,
+    TreatmentRecord,
+    read_treatment_record,
+    require_record_of,
+)
 from isoguide.dicom.write_ct import CtAcquisition, RespiratoryPhase, write_ct_series
 from isoguide.dicom.write_plan import PlanDetails, write_plan
 from isoguide.dicom.write_registration import RegistrationDetails, write_spatial_registration
 from isoguide.dicom.write_report import ReportDetails, write_position_report
 from isoguide.dicom.write_structure_set import StructureSetDetails, write_structure_set
+from isoguide.dicom.write_treatment_record import TreatmentRecordDetails, write_treatment_record
 
 __all__ = [
     "AxisUncertainty",
@@ -47,9 +54,12 @@ __all__ = [
     "RespiratoryPhase",
     "SeriesUids",
     "SpatialRegistration",
+    "StoredTreatmentRecord",
     "StructureSet",
     "StructureSetDetails",
     "StudyContext",
+    "TreatmentRecord",
+    "TreatmentRecordDetails",
     "UnusableFile",
     "WrittenObject",
     "WrittenSeries",
@@ -68,10 +78,13 @@ __all__ = [
     "read_position_report",
     "read_spatial_registration",
     "read_structure_set",
+    "read_treatment_record",
+    "require_record_of",
     "scan_folder",
     "write_ct_series",
     "write_plan",
     "write_position_report",
     "write_spatial_registration",
     "write_structure_set",
+    "write_treatment_record",
 ]

@@ -12,6 +12,7 @@ from isoguide.dicom.rtplan import read_plan
 from isoguide.dicom.rtstruct import frame_of_reference_of, read_structure_set
 from isoguide.dicom.scan import DicomFile, FolderContents, FoundSeries
 from isoguide.dicom.spatial_registration import read_spatial_registration
+from isoguide.dicom.treatment_record import read_treatment_record
 from isoguide.errors import InputError
 from isoguide.geometry.frames import PLANNING
 from isoguide.geometry.grid import Grid
@@ -27,7 +28,8 @@ class Finding:
     Parameters
     ----------
     kind
-        CT series, plan, structure set, dose, registration, image series, other object, damaged file.
+        CT series, plan, structure set, dose, registration, treatment record, image series, other object,
+        damaged file.
     text
         One sentence without the kind.
     uid
@@ -53,6 +55,7 @@ def describe_contents(contents: FolderContents) -> tuple[Finding, ...]:
     findings += [_checked("structure set", file, _structures, contents) for file in contents.structure_sets]
     findings += [_checked("dose", file, _dose, contents) for file in contents.doses]
     findings += [_checked("registration", file, _registration, None) for file in contents.registrations]
+    findings += [_checked("treatment record", file, _record, None) for file in contents.treatment_records]
     findings += _others(contents)
     findings += [Finding("damaged file", str(bad.path), problem=bad.reason) for bad in contents.unusable]
     return tuple(findings)
@@ -155,10 +158,29 @@ def _registration(file: DicomFile) -> tuple[str, str]:
     return f"of patient {file.patient} between {count} frame(s) of reference, in {file.path.name}", ""
 
 
+def _record(file: DicomFile) -> tuple[str, str]:
+    record = read_treatment_record(file).record
+    number = f"fraction {record.fraction}" if record.fraction is not None else "a fraction without number"
+    day = f" on {record.started_at:%Y-%m-%d}" if record.started_at is not None else ""
+    endings = ", ".join(dict.fromkeys(one.ended for one in record.deliveries if one.ended != "NORMAL"))
+    ended = f", ended {endings}" if endings else ""
+    text = (
+        f"{number}{day} of patient {file.patient} with {len(record.deliveries)} beam(s), "
+        f"{record.delivered_mu:.1f} MU{ended}, in {file.path.name}"
+    )
+    return text, ""
+
+
 def _others(contents: FolderContents) -> Sequence[Finding]:
     named = {
         id(file)
-        for group in (contents.plans, contents.structure_sets, contents.doses, contents.registrations)
+        for group in (
+            contents.plans,
+            contents.structure_sets,
+            contents.doses,
+            contents.registrations,
+            contents.treatment_records,
+        )
         for file in group
     }
     named |= {id(file) for series in contents.image_series for file in series.files}

@@ -21,6 +21,7 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
     MediaStorageDirectoryStorage,
+    RTBeamsTreatmentRecordStorage,
     RTDoseStorage,
     RTIonPlanStorage,
     RTPlanStorage,
@@ -189,6 +190,11 @@ class FolderContents:
     def registrations(self) -> tuple[DicomFile, ...]:
         """Spatial Registrations; Raw Data that calls itself modality REG is not among them."""
         return self._of({SpatialRegistrationStorage})
+
+    @property
+    def treatment_records(self) -> tuple[DicomFile, ...]:
+        """RT Beams Treatment Records."""
+        return self._of({RTBeamsTreatmentRecordStorage})
 
     def _of(self, classes: Iterable[str]) -> tuple[DicomFile, ...]:
         return tuple(file for file in self.files if file.sop_class_uid in frozenset(classes))
