@@ -1,0 +1,39 @@
+"""A number with its 95 % interval, and the few intervals that need no more than that."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE: Final = 0.95
+"""Of every interval in this package."""
+TAIL: Final = (1.0 - CONFIDENCE) / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What was found, and the two ends of its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def mean_estimate(mean: float, deviation: float, count: int) -> Estimate:
+    """Return a mean of ``count`` (≥ 2) independent values with their standard deviation; Student's t."""
+    half = float(stats.t.ppf(1.0 - TAIL, count - 1) * deviation / np.sqrt(count))
+    return Estimate(mean, mean - half, mean + half)
+
+
+def deviation_estimate(deviation: float, freedom: float) -> Estimate:
+    """Return a standard deviation with so many (≥ 1) degrees of freedom; chi-square."""
+    low, high = (deviation * np.sqrt(freedom / stats.chi2.ppf(p, freedom)) for p in (1.0 - TAIL, TAIL))
+    return Estimate(deviation, float(low), float(high))
+
+
+def rate_estimate(hits: int, of: int) -> Estimate:
+    """Return a rate of independent events, ``of`` ≥ 1 (Clopper and Pearson, Biometrika 26:404, 1934)."""
+    low = float(stats.beta.ppf(TAIL, hits, of - hits + 1)) if hits else 0.0
+    high = float(stats.beta.ppf(1.0 - TAIL, hits + 1, of - hits)) if hits < of else 1.0
+    return Estimate(hits / of, low, high)
