@@ -18,6 +18,7 @@ from isoguide.treatment.refusals import (
     PersonNeededError,
     PositionError,
     RefusedError,
+    StaleImageError,
 )
 
 PHYSICIST = Approver("Dr. A", is_person=True, reason="checked on the whole image")
@@ -31,6 +32,32 @@ def stepped(room: FakeRoom, limits: FractionLimits | None = None) -> Fraction:
     fraction.image()
     fraction.align()
     return fraction
+
+
+class TestSetUpAgain:
+    def test_begins_anew_and_takes_every_order_and_image_away(
+        self, approved: Fraction, room: FakeRoom
+    ) -> None:
+        token, old = approved.order.token, approved.images[-1]
+        assert approved.reposition("the hips are turned") is State.PREPARED
+        assert approved.reason == "the hips are turned"
+        approved.set_up()
+        room.imager.acquire = lambda: old
+        with pytest.raises(StaleImageError):
+            approved.image()
+        with pytest.raises(RefusedError):
+            approved.move_couch(token)
+
+    def test_takes_a_verified_position_away(self, verified: Fraction) -> None:
+        verified.reposition("the patient sat up")
+        assert verified.place is None
+        with pytest.raises(OutOfOrderError):
+            verified.turn_beam_on()
+
+    def test_is_impossible_with_the_beam_on(self, beam_on: Fraction) -> None:
+        with pytest.raises(OutOfOrderError):
+            beam_on.reposition("the patient sat up")
+        assert beam_on.state is State.BEAM_ON
 
 
 class TestSetUp:

@@ -75,6 +75,10 @@ class RandomFraction(RuleBasedStateMachine):
     def set_up(self) -> None:
         self.attempt(self.fraction.set_up)
 
+    @rule()
+    def reposition(self) -> None:
+        self.attempt(self.fraction.reposition, "the patient moved")
+
     @rule(stale=st.sampled_from([None, None, None, *STALE]))
     def image(self, stale) -> None:
         self.room.imager.edit = stale or (lambda image: image)

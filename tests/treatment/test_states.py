@@ -21,7 +21,9 @@ def test_every_step_is_in_the_table_or_refused(state: State, event: Event) -> No
 
 
 def test_a_refusal_names_what_is_possible_instead() -> None:
-    with pytest.raises(OutOfOrderError, match="possible: 'align', 'image', 'no valid image', 'stop'"):
+    with pytest.raises(
+        OutOfOrderError, match="possible: 'align', 'image', 'no valid image', 'set up again', 'stop'"
+    ):
         state_after(State.IMAGED, Event.TURN_ON)
     with pytest.raises(OutOfOrderError, match="possible: nothing, it is over"):
         state_after(State.CLOSED, Event.STOP)

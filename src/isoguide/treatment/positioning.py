@@ -34,6 +34,12 @@ class Positioning(Session):
         self._require_couch_at(pose, "the couch is not at its set-up pose")
         return self._enter(Event.SET_UP, f"couch at {pose_words(pose)}")
 
+    def reposition(self, reason: str) -> State:
+        """Have the patient set up again: images, orders and a verified position of before end here."""
+        self._require(Event.REPOSITION)
+        orders = self._memory.orders.voided("the patient is set up again")
+        return self._enter(Event.REPOSITION, reason, orders=orders, place=None)
+
     def treat_without_image(self) -> State:
         """Take the set-up position for verified, on a day for which the protocol asks for no image.
 

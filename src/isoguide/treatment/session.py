@@ -23,7 +23,15 @@ from isoguide.treatment.states import Event, State, state_after
 from isoguide.treatment.words import in_words
 
 TOWARDS_SAFETY: Final = frozenset(
-    {Event.HOLD, Event.STOP, Event.LOSE_IMAGE, Event.MISS, Event.WITHDRAW, Event.DELIVER}
+    {
+        Event.HOLD,
+        Event.STOP,
+        Event.LOSE_IMAGE,
+        Event.MISS,
+        Event.REPOSITION,
+        Event.WITHDRAW,
+        Event.DELIVER,
+    }
 )
 """These happen even when they cannot be written to the sink; every other step then does not."""
 

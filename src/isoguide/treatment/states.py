@@ -48,6 +48,7 @@ class Event(StrEnum):
     MOVE_COUCH = "move couch"
     VERIFY = "verify couch"
     MISS = "couch not in place"
+    REPOSITION = "set up again"
     TURN_ON = "turn beam on"
     HOLD = "hold"
     RESUME = "resume"
@@ -89,9 +90,12 @@ _WAY: Final = {
 }
 _IMAGES: Final = {(state, Event.IMAGE): State.IMAGED for state in IMAGING_STATES}
 _LOST: Final = {(state, Event.LOSE_IMAGE): State.SET_UP for state in IMAGING_STATES}
+_ANEW: Final = {(state, Event.REPOSITION): State.PREPARED for state in IMAGING_STATES}
 _STOPS: Final = {(state, Event.STOP): State.STOPPED for state in State if not state.is_final}
 
-TABLE: Final[Mapping[tuple[State, Event], State]] = MappingProxyType({**_WAY, **_IMAGES, **_LOST, **_STOPS})
+TABLE: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
+    {**_WAY, **_IMAGES, **_LOST, **_ANEW, **_STOPS}
+)
 """State after each event; a pair that is absent is refused."""
 
 
