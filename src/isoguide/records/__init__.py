@@ -1,1 +1,44 @@
 """What happened, kept: a database and an image store that lose nothing and notice every change."""
+
+from isoguide.records.audit import AuditEntry, AuditHead
+from isoguide.records.errors import ConflictError
+from isoguide.records.place import Place
+from isoguide.records.schema import upgrade
+from isoguide.records.store import Records, create_records, open_records
+from isoguide.records.stored import (
+    AuditNote,
+    CourseLine,
+    CourseStatus,
+    FractionKey,
+    FractionLine,
+    FractionStep,
+    StaffMember,
+    StoredCourse,
+    StoredFraction,
+    StoredProtocol,
+    StoredStep,
+)
+from isoguide.records.verification import AuditReport
+
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "AuditNote",
+    "AuditReport",
+    "ConflictError",
+    "CourseLine",
+    "CourseStatus",
+    "FractionKey",
+    "FractionLine",
+    "FractionStep",
+    "Place",
+    "Records",
+    "StaffMember",
+    "StoredCourse",
+    "StoredFraction",
+    "StoredProtocol",
+    "StoredStep",
+    "create_records",
+    "open_records",
+    "upgrade",
+]
