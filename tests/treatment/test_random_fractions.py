@@ -194,6 +194,8 @@ class RandomFraction(RuleBasedStateMachine):
         self.room.clock.at = self.fraction._timeline.latest - timedelta(seconds=seconds)
         if self.fraction.state is State.BEAM_ON:
             self.fraction.watch()
+        elif self.fraction.state is State.PREPARED:
+            self.attempt(self.fraction.set_up)
         else:
             self.attempt(self.fraction.image)
         assert was_final or self.fraction.state in (State.STOPPED, State.DELIVERED)
