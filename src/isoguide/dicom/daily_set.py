@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -59,6 +59,30 @@ class IsocentreEvidence:
         object.__setattr__(self, "xyz_mm", frozen_array(self.xyz_mm, (3,), "machine isocentre"))
 
 
+class SituatedImage(Protocol):
+    """What an image of the day says about where it is; its pixels are not needed for that."""
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """FrameOfReferenceUID (0020,0052)."""
+        ...
+
+    @property
+    def equipment_from_patient(self) -> Array | None:
+        """ImageToEquipmentMappingMatrix (0028,9520), (4, 4) in mm."""
+        ...
+
+    @property
+    def equipment_system(self) -> str:
+        """EquipmentCoordinateSystemIdentification (0028,9537)."""
+        ...
+
+
 @tolerating_odd_values
 def load_daily_set(
     path: Path | str, *, series_uid: str | None = None, progress: Progress = silent
@@ -89,7 +113,12 @@ def load_daily_set(
 
 
 def machine_isocentre(daily: DailySet) -> IsocentreEvidence:
-    """Return where the machine isocentre is in the daily image, from what the files prove.
+    """Return where the machine isocentre is in the daily image; see :func:`isocentre_evidence`."""
+    return isocentre_evidence(daily.image, daily.structure_set)
+
+
+def isocentre_evidence(image: SituatedImage, structures: StructureSet | None) -> IsocentreEvidence:
+    """Return where the machine isocentre is in an image of the day, from what the files prove.
 
     In this order: ImageToEquipmentMappingMatrix of an ISOCENTER system (PS3.3 C.7.6.21), images in the frame
     of reference of the IEC fixed system, a POINT of the in-room structure set with a known name.
@@ -103,7 +132,6 @@ def machine_isocentre(daily: DailySet) -> IsocentreEvidence:
     GeometryError
         If the mapping matrix is not rigid.
     """
-    image = daily.image
     if image.equipment_from_patient is not None and image.equipment_system == "ISOCENTER":
         try:
             equipment_from_daily = RigidTransform(FIXED, DAILY, image.equipment_from_patient)
@@ -114,7 +142,7 @@ def machine_isocentre(daily: DailySet) -> IsocentreEvidence:
         return IsocentreEvidence(isocentre_mm, "ImageToEquipmentMappingMatrix of the daily image")
     if image.frame_of_reference_uid == IEC_FIXED_FRAME_UID:
         return IsocentreEvidence(np.zeros(3), "the daily image is in the IEC 61217 fixed frame of reference")
-    return _isocentre_point(daily)
+    return _isocentre_point(image, structures)
 
 
 def check_same_patient(planning: PlanningSet, daily: DailySet) -> tuple[str, ...]:
@@ -185,8 +213,7 @@ def _in_room_structures(
     return structures, structures.warnings
 
 
-def _isocentre_point(daily: DailySet) -> IsocentreEvidence:
-    structures = daily.structure_set
+def _isocentre_point(image: SituatedImage, structures: StructureSet | None) -> IsocentreEvidence:
     points = {
         structure.name: structure.points_mm[0]
         for structure in (structures.structures if structures else ())
@@ -196,7 +223,7 @@ def _isocentre_point(daily: DailySet) -> IsocentreEvidence:
     found = {name: point for name, point in points.items() if name.strip().casefold() in known}
     if not found:
         seen = f"; its points are called {', '.join(points)}" if points else ""
-        msg = f"nothing says where the machine isocentre is in the daily {daily.image.label}{seen}; {_REMEDY}"
+        msg = f"nothing says where the machine isocentre is in the daily {image.label}{seen}; {_REMEDY}"
         raise MissingEvidenceError(msg)
     first_name, first = next(iter(found.items()))
     for name, point in found.items():
