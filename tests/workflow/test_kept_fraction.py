@@ -9,12 +9,13 @@ from isoguide.errors import UnreadableError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration import Verdict
 from isoguide.treatment import AUTOMATIC, Entry, Event, Fraction, FractionLimits, FractionMemory, State, treat
-from isoguide.workflow.clinic.kept_memory import memory_text, read_memory
+from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
 
 sys.path.append(str(Path(__file__).parents[1] / "treatment"))
-from fake_room import FakeRoom
+from fake_room import SET_UP_POSE, FakeRoom
 
 LIMITS = FractionLimits(verify_with_image=True)
+OFFLINE = CouchCorrection(1.0, -2.0, 0.5)
 
 
 class Texts:
@@ -26,7 +27,7 @@ class Texts:
 
     def __call__(self, entry: Entry, memory: FractionMemory) -> None:
         self.journal.append(entry)
-        self.texts.append(memory_text(memory))
+        self.texts.append(kept_text(KeptFraction("", OFFLINE, SET_UP_POSE, memory)))
 
 
 def treated(room: FakeRoom) -> Texts:
@@ -43,7 +44,7 @@ def room_with_two_images() -> FakeRoom:
 
 def test_every_moment_of_a_fraction_is_read_back_as_it_was_written() -> None:
     for text in treated(room_with_two_images()).texts:
-        assert memory_text(read_memory(text, "fraction 1")) == text
+        assert kept_text(read_kept(text, "fraction 1")) == text
 
 
 def test_a_fraction_goes_on_from_text_to_its_end() -> None:
@@ -58,7 +59,7 @@ def test_a_fraction_goes_on_from_text_to_its_end() -> None:
         if fraction.state in (State.BEAM_ON, State.IMAGED) or fraction.state.is_final:
             continue
         resumed = Fraction.resumed(
-            read_memory(texts.texts[-1], "fraction 1"),
+            read_kept(texts.texts[-1], "fraction 1").memory,
             texts.journal,
             planned=again.planned,
             room=again.room,
@@ -97,6 +98,14 @@ def act(fraction: Fraction) -> None:
         fraction.approve(AUTOMATIC)
 
 
+def test_a_fraction_that_was_only_prepared_is_kept_too() -> None:
+    kept = read_kept(kept_text(KeptFraction("fraction 4 of NAL", OFFLINE)), "fraction 4")
+    assert kept.no_image_because == "fraction 4 of NAL"
+    assert kept.offline == OFFLINE
+    assert kept.set_up_pose is None
+    assert kept.memory is None
+
+
 def test_a_used_order_is_still_used_after_the_text() -> None:
     texts = treated(room_with_two_images())
     moved = next(
@@ -104,11 +113,11 @@ def test_a_used_order_is_still_used_after_the_text() -> None:
         for entry, text in zip(texts.journal, texts.texts, strict=True)
         if entry.event is Event.MOVE_COUCH
     )
-    memory = read_memory(moved, "fraction 1")
+    memory = read_kept(moved, "fraction 1").memory
     assert [order.token for order in memory.orders.carried_out] == [memory.orders.newest.token]
 
 
 @pytest.mark.parametrize("text", ["{}", '{"format": 1}', "[]", "not JSON"])
 def test_a_damaged_memory_is_refused_by_name(text: str) -> None:
     with pytest.raises(UnreadableError, match="fraction 3 of course C0001 cannot be read"):
-        read_memory(text, "fraction 3 of course C0001")
+        read_kept(text, "fraction 3 of course C0001")

@@ -1,4 +1,4 @@
-"""The memory of a fraction as the text that the records keep, and back.
+"""A fraction under way as the text that the records keep, and back.
 
 Of a registration the answer and its verdict are kept; its figures of quality are in the record of the match.
 """
@@ -77,7 +77,6 @@ class _KeptMatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _KeptMemory:
-    format: int
     state: State
     began_at: datetime
     couch_stopped_at: datetime
@@ -97,37 +96,76 @@ class _KeptMemory:
     beam: BeamMemory
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptFraction:
+    """What the records keep of a fraction under way.
+
+    Parameters
+    ----------
+    no_image_because
+        Why the schedule asks for no image today, empty when it asks for one.
+    offline
+        The systematic correction that the set-up contains, None for none.
+    set_up_pose
+        Where the couch is with the patient on his marks and that correction made; None before.
+    memory
+        Of the fraction since then; None before.
+    """
+
+    no_image_because: str = ""
+    offline: CouchCorrection | None = None
+    set_up_pose: TableTopPose | None = None
+    memory: FractionMemory | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Document:
+    format: int
+    no_image_because: str
+    offline: CouchCorrection | None
+    set_up_pose: TableTopPose | None
+    memory: _KeptMemory | None
+
+
 _SAME: Final = frozenset(field.name for field in fields(FractionMemory)) - {"known_uids", "matches", "orders"}
 
 
-def memory_text(memory: FractionMemory) -> str:
-    """Return the memory as one line of JSON; nothing of it is rounded."""
-    same = {name: getattr(memory, name) for name in _SAME}
-    kept = _KeptMemory(
-        format=FORMAT,
-        known_uids=tuple(sorted(memory.known_uids)),
-        matches=tuple(_KeptMatch.of(match) for match in memory.matches),
-        orders=memory.orders.orders,
-        ended=memory.orders.ended,
-        **same,
-    )
-    return canonical_json(to_plain(kept))
+def kept_text(kept: KeptFraction) -> str:
+    """Return it as one line of JSON; nothing is rounded."""
+    memory = _flat(kept.memory) if kept.memory is not None else None
+    document = _Document(FORMAT, kept.no_image_because, kept.offline, kept.set_up_pose, memory)
+    return canonical_json(to_plain(document))
 
 
-def read_memory(text: str, what: str) -> FractionMemory:
-    """Return the memory that :func:`memory_text` wrote.
+def read_kept(text: str, what: str) -> KeptFraction:
+    """Return what :func:`kept_text` wrote.
 
     Raises
     ------
     UnreadableError
-        If the text is no such memory; the message names ``what``.
+        If the text is no such document; the message names ``what``.
     """
     try:
         plain = cast("Plain", json.loads(text))
     except ValueError as error:
         msg = f"{what} cannot be read (its memory is no JSON): verify the audit, then restore a backup"
         raise UnreadableError(msg) from error
-    kept = from_plain(_KeptMemory, plain, what)
+    document = from_plain(_Document, plain, what)
+    memory = _whole(document.memory) if document.memory is not None else None
+    return KeptFraction(document.no_image_because, document.offline, document.set_up_pose, memory)
+
+
+def _flat(memory: FractionMemory) -> _KeptMemory:
+    return _KeptMemory(
+        known_uids=tuple(sorted(memory.known_uids)),
+        matches=tuple(_KeptMatch.of(match) for match in memory.matches),
+        orders=memory.orders.orders,
+        ended=memory.orders.ended,
+        **{name: getattr(memory, name) for name in _SAME},
+    )
+
+
+def _whole(kept: _KeptMemory) -> FractionMemory:
     return FractionMemory(
         known_uids=frozenset(kept.known_uids),
         matches=tuple(match.match() for match in kept.matches),

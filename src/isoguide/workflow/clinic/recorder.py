@@ -1,0 +1,203 @@
+"""Writes each step of a fraction to the records as it happens: the sink of the fraction."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+import isoguide
+from isoguide.course import DecisionRecord, DeliveryRecord, ImageRecord, ImagingDose, MatchRecord
+from isoguide.geometry.correction import correction_covariance
+from isoguide.geometry.frames import Array
+from isoguide.plan import PatientPosition
+from isoguide.records import FractionStep, Records, StoredFraction
+from isoguide.records.plain import canonical_json
+from isoguide.registration import Registration
+from isoguide.treatment import Entry, Event, FractionMemory, Match
+from isoguide.treatment.ports import Exposure
+from isoguide.treatment.summary import Circumstances, summary_of
+from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text
+
+_ENDS_BEAM: Final = (Event.DELIVER, Event.HOLD, Event.STOP)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """Where the files of an image are in the image store, and what the exposure cost."""
+
+    sha256: tuple[str, ...] = ()
+    dose: ImagingDose | None = None
+
+
+@dataclass(eq=False)
+class FractionRecorder:
+    """The sink of one fraction.
+
+    Decisions and deliveries are told to it before the step that they belong to; they are written with that
+    step, in the same transaction, or with the next one where a step fails.
+
+    Parameters
+    ----------
+    records
+        Where it is written.
+    stored
+        The fraction as it is there now.
+    kept
+        How it was prepared.
+    patient_position
+        Of the plan.
+    by
+        Who makes the steps.
+    """
+
+    records: Records
+    stored: StoredFraction
+    kept: KeptFraction
+    patient_position: PatientPosition
+    by: str
+    _files: dict[str, StoredImage] = field(default_factory=dict)
+    _decision: DecisionRecord | None = None
+    _deliveries: tuple[DeliveryRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._version = self.stored.version
+        self._matches = list(self.stored.matches)
+        self._decisions = list(self.stored.decisions)
+        self._doses = [image.dose for image in self.stored.images if image.dose is not None]
+
+    def keep_files(self, image_uid: str, stored: StoredImage) -> None:
+        """Say where the files of an image are, before the fraction gets it."""
+        self._files[image_uid] = stored
+
+    def decide(self, decision: DecisionRecord) -> None:
+        """Say what was decided, before it is done."""
+        self._decision = decision
+
+    def deliver(self, deliveries: Sequence[DeliveryRecord]) -> None:
+        """Say what was delivered, before the end of the beam is recorded."""
+        self._deliveries = tuple(deliveries)
+
+    def __call__(self, entry: Entry, memory: FractionMemory) -> None:
+        """Write one step; when this returns, it would survive a power cut.
+
+        Raises
+        ------
+        ConflictError, OutputError
+            As :meth:`isoguide.records.Records.add_step`; nothing was written.
+        """
+        self._write(memory, entry)
+
+    def note(self, memory: FractionMemory) -> None:
+        """Write a decision that leaves the state as it is.
+
+        Raises
+        ------
+        ConflictError, OutputError
+            As for a step.
+        """
+        self._write(memory, None)
+
+    def _write(self, memory: FractionMemory, entry: Entry | None) -> None:
+        event = entry.event if entry is not None else None
+        image = self._image_record(memory.images[-1]) if event is Event.IMAGE else None
+        match = self._match_record(memory.matches[-1]) if event is Event.ALIGN else None
+        deliveries = self._deliveries if event in _ENDS_BEAM else ()
+        decision = self._decision
+        after = _Written(
+            (*self._matches, match) if match is not None else tuple(self._matches),
+            (*self._decisions, decision) if decision is not None else tuple(self._decisions),
+            (*self._doses, image.dose)
+            if image is not None and image.dose is not None
+            else tuple(self._doses),
+        )
+        step = FractionStep(
+            memory=kept_text(replace(self.kept, memory=memory)),
+            summary=summary_of(memory, self._circumstances(memory, after)),
+            by=self.by,
+            entry=entry,
+            image=image,
+            match=match,
+            decision=decision,
+            deliveries=deliveries,
+        )
+        self._version = self.records.add_step(self.stored.line.key, self._version, step)
+        self._matches, self._decisions, self._doses = (
+            list(after.matches),
+            list(after.decisions),
+            list(after.doses),
+        )
+        self._decision = None
+        if deliveries:
+            self._deliveries = ()
+
+    def _circumstances(self, memory: FractionMemory, written: "_Written") -> Circumstances:
+        measured = [one for one in written.matches if one.correction is not None]
+        first = written.decisions[0] if written.decisions else None
+        return Circumstances(
+            number=self.stored.line.key.number,
+            began_at=self.stored.line.started_at,
+            set_up_pose=self.kept.set_up_pose or memory.destination,
+            offline=self.kept.offline,
+            deviation=measured[0].deviation if measured else None,
+            action=first.action if first is not None else "",
+            rule=first.rule if first is not None else "",
+            overrides=tuple(one.reason for one in written.decisions if one.is_override),
+            doses=written.doses,
+        )
+
+    def _image_record(self, image: Exposure) -> ImageRecord:
+        stored = self._files.get(image.uid, StoredImage())
+        return ImageRecord(
+            image.uid,
+            image.model,
+            image.started_at,
+            image.acquired_at,
+            image.couch,
+            stored.sha256,
+            stored.dose,
+        )
+
+    def _match_record(self, match: Match) -> MatchRecord:
+        found, proposal = match.registration, match.proposal
+        placed = found.planning_from_daily
+        return MatchRecord(
+            image_uid=match.image_uid,
+            verdict=found.verdict,
+            reasons=found.reasons,
+            planning_from_daily=placed.matrix if placed is not None else None,
+            correction=match.correction,
+            deviation=deviation_of(found, self.patient_position),
+            pose=proposal.pose if proposal is not None else None,
+            residual_mm=proposal.residual_mm if proposal is not None else 0.0,
+            needs_person=proposal.needs_person if proposal is not None else (),
+            algorithm=found.algorithm,
+            version=isoguide.__version__,
+            settings_sha256=settings_hash(found.settings),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Written:
+    """What the records hold of the fraction once a step is written."""
+
+    matches: tuple[MatchRecord, ...]
+    decisions: tuple[DecisionRecord, ...]
+    doses: tuple[ImagingDose, ...]
+
+
+def deviation_of(found: Registration, patient_position: PatientPosition) -> Array | None:
+    """Return the standard deviation of the six numbers, (6,) mm and degrees; None where it is not known."""
+    if found.uncertainty is None or found.planning_from_daily is None:
+        return None
+    about_isocentre = found.uncertainty.about(found.centre_mm)
+    covariance = correction_covariance(about_isocentre, found.planning_from_daily, patient_position)
+    deviation: Array = np.sqrt(np.clip(np.diag(covariance), 0.0, None))
+    return deviation
+
+
+def settings_hash(settings: Mapping[str, object]) -> str:
+    """Return the hash by which settings of a registration are compared."""
+    text = canonical_json({key: str(value) for key, value in settings.items()})
+    return hashlib.sha256(text.encode()).hexdigest()
