@@ -57,7 +57,7 @@ def histories(connection: Connection, choice: Choice) -> tuple[CourseHistory, ..
     for course_id, *cells in connection.execute(body):
         fractions.setdefault(course_id, []).append(_summary(course_id, cells))
     found = (
-        CourseHistory(*heading, tuple(fractions.get(heading[0], ())))
+        CourseHistory(*(*heading, tuple(fractions.get(heading[0], ()))))
         for heading in map(tuple[Any, ...], connection.execute(head))
     )
     return tuple(sorted(found, key=lambda history: history.course_id))
