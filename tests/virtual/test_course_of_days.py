@@ -78,6 +78,21 @@ def test_systematic_errors_stay_and_random_ones_change_with_the_spread_asked_for
     assert SetUpErrors.none().draw(2, rng())[1].angle_deg == 0.0
 
 
+def test_on_fixed_days_nothing_is_drawn_and_the_other_days_are_as_without_them():
+    drawn = SetUpErrors().draw(3, np.random.default_rng(5))
+    fixed = SetUpErrors(fixed_mm=(5.0, -3.0, 2.0), fixed_fractions=(2,)).draw(3, np.random.default_rng(5))
+
+    assert fixed[1].translation_mm.tolist() == [5.0, -3.0, 2.0]
+    assert fixed[1].rotation.tolist() == np.eye(3).tolist()
+    for day in (0, 2):
+        assert fixed[day].translation_mm.tolist() == drawn[day].translation_mm.tolist()
+    always = SetUpErrors(fixed_deg=(0.0, 0.0, 10.0)).draw(2, np.random.default_rng(5))
+    for day in always:
+        assert day.translation_mm.tolist() == [0.0, 0.0, 0.0]
+        # Ten degrees about z, the axis from foot to head: left turns towards the back.
+        np.testing.assert_allclose(day.rotation @ [1, 0, 0], [0.984808, 0.173648, 0.0], atol=1e-6)
+
+
 def test_the_same_seed_draws_the_same_course_and_each_source_has_its_own_numbers(
     pelvis: Phantom, pelvic_days
 ):
@@ -249,6 +264,16 @@ def test_a_course_without_days_and_a_time_before_set_up_are_refused(pelvis: Phan
         (lambda: OrganChanges(shrinkage_percent=120.0), "shrinkage_percent is 120"),
         (lambda: SetUpErrors(random_mm=(1.0, 2.0, -1.0)), "random_mm is -1"),
         (lambda: SetUpErrors(random_deg=(1.0, 2.0)), "random_deg needs three values"),
+        (lambda: SetUpErrors(fixed_mm=(101.0, 0.0, 0.0)), "fixed_mm is 101"),
+        (lambda: SetUpErrors(fixed_deg=(0.0, -21.0, 0.0)), "fixed_deg is -21"),
+        (lambda: SetUpErrors(fixed_fractions=(1,)), "fixed_fractions .* without fixed_mm or fixed_deg"),
+        (lambda: SetUpErrors(fixed_mm=(1.0, 0.0, 0.0), fixed_fractions=(0,)), "counted from 1, not 0"),
+        (
+            lambda: SetUpErrors(fixed_mm=(1.0, 0.0, 0.0), fixed_fractions=(4,)).draw(
+                3, np.random.default_rng(0)
+            ),
+            "names day 4, but the course has 3",
+        ),
         (lambda: NeckFlexion(random_deg=(30.0, 0.0, 0.0)), "random_deg is 30"),
     ],
 )

@@ -7,6 +7,7 @@ from isoguide.errors import InputError
 from isoguide.projection.cone_beam import HEAD, PELVIS, THORAX
 from isoguide.virtual.room_settings import (
     BeamSettings,
+    ConsoleSettings,
     CouchSettings,
     ImagingSettings,
     Latency,
@@ -32,6 +33,8 @@ from isoguide.virtual.room_settings import (
         (ImagingSettings, "isocentre_offset_mm", (0.0, 0.0, 51.0)),
         (ImagingSettings, "sag_mm", float("inf")),
         (ImagingSettings, "moments", 0),
+        (ConsoleSettings, "match_s", -1.0),
+        (ConsoleSettings, "decision_s", 4000.0),
         (StereoSettings, "source_detector_mm", 1000.0),
         (StereoSettings, "size", (4, 512)),
         (StereoSettings, "tilt_deg", 90.0),

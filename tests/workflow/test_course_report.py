@@ -3,6 +3,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import jsonschema
@@ -13,7 +14,7 @@ from isoguide.errors import OutputError
 from isoguide.geometry.frames import PLANNING
 from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
-from isoguide.treatment import State
+from isoguide.treatment import Event, State
 from isoguide.workflow import write_course as module
 from isoguide.workflow.course import Course, TreatedFraction
 from isoguide.workflow.course_json import SCHEMA_FILE, course_schema, course_schema_text, course_text
@@ -128,11 +129,32 @@ class TestReport:
             == "0 of 2 fractions treated in full; the beam never came on."
         )
 
+    def test_match_and_decision_take_the_time_that_the_console_has_for_them(self, course: Course) -> None:
+        lasted = {part.kind: part.stop_s - part.start_s for part in stretches(course.fractions[0])}
+        assert lasted["match"] == pytest.approx(10.0)
+        assert lasted["decision"] == pytest.approx(70.0)
+
+    def test_a_decision_to_stop_takes_its_time_too(self, course: Course) -> None:
+        first = course.fractions[0]
+        aligned = next(n for n, entry in enumerate(first.outcome.journal) if entry.event is Event.ALIGN)
+        decided = first.outcome.journal[aligned + 1]
+        stop = replace(decided, event=Event.STOP, state_after=State.STOPPED)
+        outcome = replace(first.outcome, journal=(*first.outcome.journal[: aligned + 1], stop))
+        assert stretches(replace(first, outcome=outcome))[-1].kind == "decision"
+
+    @pytest.mark.parametrize("event", Event)
+    def test_every_event_has_its_colour_in_the_time_line(self, course: Course, event: Event) -> None:
+        first = course.fractions[0]
+        entry = replace(first.outcome.journal[-1], event=event, state_before=State.SET_UP)
+        (part,) = stretches(replace(first, outcome=replace(first.outcome, journal=(entry,))))
+        style = resources.files("isoguide.workflow").joinpath("course.css").read_text(encoding="utf-8")
+        assert f".state.{part.kind} {{" in style
+
     def test_the_time_in_the_room_is_told_without_gaps(self, course: Course) -> None:
         fraction: TreatedFraction = course.fractions[0]
         parts = stretches(fraction)
-        assert [part.kind for part in parts][:1] == ["image"]
         assert parts[-1].kind == "beam"
+        assert [part.kind for part in parts] == ["image", "match", "decision", "couch", "beam"]
         for first, second in itertools.pairwise(parts):
             assert first.stop_s == second.start_s
         assert parts[-1].stop_s == pytest.approx(fraction.entries[-1][0])

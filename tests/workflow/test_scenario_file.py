@@ -10,9 +10,10 @@ from isoguide.errors import InputError, MissingEvidenceError, UnreadableError
 from isoguide.treatment import FractionLimits
 from isoguide.virtual import Breathing, NeckFlexion, OrganChanges, ProstateMotion, SetUpErrors
 from isoguide.virtual.faults import FAULTS
-from isoguide.virtual.room_settings import BeamSettings, CouchSettings
+from isoguide.virtual.room_settings import BeamSettings, ConsoleSettings, CouchSettings
 from isoguide.workflow.scenario import (
     BreathingSection,
+    ConsoleSection,
     CouchSection,
     LimitsSection,
     NeckSection,
@@ -31,6 +32,7 @@ from isoguide.workflow.scenario_file import (
     shipped_scenarios,
 )
 from isoguide.workflow.scenario_settings import (
+    SITES_WITH,
     course_settings,
     fraction_limits,
     room_settings,
@@ -67,6 +69,9 @@ def refused(text: str) -> str:
         ("[[faults]]\nname = 'image-lost'\nwhen = 3\n", "faults[1].when is not a key of scenarios"),
         ("[[expect]]\nends = 'well'\n", "\"well\" is not known: choose one of 'closed', 'stopped'"),
         ("[[expect]]\n[[expect]]\n", "expect says two things of one fraction"),
+        ("[neck]\nrandom_deg = [11, 0, 0]\n", "neck.random_deg[1] = 11 is impossible: it must be at most 10"),
+        ("[breathing]\n[prostate_motion]\n", "breathing and prostate_motion cannot both move the target"),
+        ("[room.console]\ndecision_s = -1\n", "room.console.decision_s = -1 is impossible: it must be"),
         ("[room]\ncouch = 3\n", "room.couch = 3 is impossible: it must be a table of keys"),
     ],
 )  # fmt: skip
@@ -91,6 +96,33 @@ def test_a_site_that_does_not_exist_is_answered_with_those_that_do() -> None:
 )
 def test_a_scenario_has_exactly_one_patient(patient: str) -> None:
     assert "patient" in refused('title = "A test"\n' + patient)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("fixed_mm = [1, 2, 300]", "set_up.fixed_mm[3] = 300 is impossible: it must be at most 100"),
+        (
+            "fixed_deg = [1, 2, 3]\nrandom_mm = [0, 0, 0]",
+            "fixed_deg says how the patient lies in every fraction, random_mm that it is drawn: leave one",
+        ),
+        (
+            "fixed_mm = [1, 2, 3]\nfixed_fractions = [2]",
+            "set_up.fixed_fractions names fraction 2, but there are 1",
+        ),
+        ("fixed_mm = [1, 2, 3]\nfixed_fractions = []", "fixed_fractions needs numbers of fractions"),
+        ("fixed_fractions = [1]", "beside it fixed_mm or fixed_deg"),
+        ("fixed_mm = [1, 2, 3]\nfixed_fractions = [0]", "set_up.fixed_fractions[1] = 0 is impossible"),
+    ],
+)
+def test_a_set_up_error_is_drawn_or_fixed(text: str, said: str) -> None:
+    assert said in refused(f"{HEAD}[set_up]\n{text}\n")
+
+
+@pytest.mark.parametrize("key", ["seed = 1", "voxel_mm = [2.0, 2.0, 2.0]"])
+def test_a_ct_is_what_it_is(key: str) -> None:
+    sentence = refused(f'title = "A test"\n[patient]\nct = "export"\n{key}\n')
+    assert f"patient: {key.partition(' ')[0]} is of a built-in patient: leave it out beside ct" in sentence
 
 
 def test_several_mistakes_are_counted_and_the_misspelt_key_comes_first() -> None:
@@ -167,11 +199,21 @@ class TestLoading:
 
 
 class TestDocuments:
-    PAGES = sorted((Path(__file__).parents[2] / "docs").rglob("*.md"))
+    PAGES = sorted(
+        page
+        for page in (Path(__file__).parents[2] / "docs").rglob("*.md")
+        if page.name != "write-a-protocol.md"  # its files are of the other kind
+    )
 
     @pytest.mark.parametrize("text", [t for page in PAGES for t in TOML.findall(page.read_text("utf-8"))])
     def test_every_scenario_that_a_page_shows_is_sound(self, text: str) -> None:
         parse_scenario(text, "a page")
+
+    def test_the_page_says_who_has_the_anatomy_for_a_key(self) -> None:
+        page = (Path(__file__).parents[2] / "docs" / "how-to" / "run-a-scenario.md").read_text("utf-8")
+        rows = dict(re.findall(r"^\| `([a-z_.]+)` \| .* \| ([a-z, -]+) \|$", page, re.MULTILINE))
+        assert rows.pop("organs.weight_loss_mm") == "all"
+        assert rows == {key: ", ".join(sites) for key, sites in SITES_WITH.items()}
 
     def test_every_scenario_that_a_page_names_ships(self) -> None:
         text = "".join(page.read_text("utf-8") for page in self.PAGES)
@@ -207,6 +249,8 @@ class TestSchema:
         limits, couch = FractionLimits(), CouchSettings()
         for name, value in CouchSection():
             assert value == getattr(couch, name)
+        for name, value in ConsoleSection():
+            assert value == getattr(ConsoleSettings(), name)
         for name, value in LimitsSection():
             assert value == getattr(limits.couch if name == "degrees_of_freedom" else limits, name)
         assert PlanSection().meterset_mu == BeamSettings().planned_mu

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,22 +15,30 @@ from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.treatment import State
 from isoguide.treatment.ports import DayImage
+from isoguide.virtual import build_phantom, draw_days
 from isoguide.virtual.room import VirtualRoom
 from isoguide.workflow import simulate as module
 from isoguide.workflow.alignment import CORRECTION_KEYS
 from isoguide.workflow.course import Course
-from isoguide.workflow.scenario import ExpectSection, Scenario
+from isoguide.workflow.scenario import ExpectSection, Scenario, Site
 from isoguide.workflow.scenario_file import load_scenario, parse_scenario, shipped_scenarios
-from isoguide.workflow.scenario_settings import scenario_faults
-from isoguide.workflow.simulate import VirtualPatient, simulate, treatment_day, virtual_patient
+from isoguide.workflow.scenario_settings import (
+    SITES_WITH,
+    course_settings,
+    require_possible,
+    scenario_faults,
+)
+from isoguide.workflow.simulate import SITE_OF, VirtualPatient, simulate, treatment_day, virtual_patient
 
 FAULTY = [name for name in shipped_scenarios() if scenario_faults(load_scenario(name))]
+UNEVENTFUL = ("slow-decision",)
+"""Without a fault, quick enough for the coarse patient of these tests."""
 LEFT_MM, LEFT_DEG = 0.7, 0.4
 """What 95 % of rigid days have to keep."""
 
 
-def of_export(folder: Path) -> Scenario:
-    return parse_scenario(f'title = "Mine"\n[patient]\nct = "{folder}"\n', "test.toml")
+def of_export(folder: Path, text: str = "") -> Scenario:
+    return parse_scenario(f'title = "Mine"\n[patient]\nct = "{folder}"\n{text}', "test.toml")
 
 
 @pytest.fixture(autouse=True)
@@ -111,18 +120,47 @@ def test_an_imager_off_by_1_mm_treats_the_patient_off_by_1_mm_and_no_image_shows
     assert fraction.treated.residual.mean_shift_mm == pytest.approx([1.5, 0.0, 0.0], abs=0.3)
 
 
+@pytest.mark.parametrize("name", UNEVENTFUL)
+def test_what_happens_without_a_fault_ends_as_its_scenario_says(name: str, virtual: VirtualPatient) -> None:
+    assert simulate(load_scenario(name), patient=virtual, for_report=False).surprises == ()
+
+
+def test_a_console_without_delay_and_a_slow_one_give_the_same_match_at_another_time(
+    virtual: VirtualPatient, course: Course
+) -> None:
+    quick = small_course(virtual, "[room.console]\nmatch_s = 0\ndecision_s = 0\n").fractions[0]
+    usual = course.fractions[0]
+
+    assert quick.measured == usual.measured
+    # Nobody else needs the time: without the 10 s and the 70 s the fraction is over 80 s earlier.
+    assert usual.entries[-1][0] - quick.entries[-1][0] == pytest.approx(80.0, abs=0.2)
+
+
+def test_a_patient_5_mm_too_far_left_whose_bladder_has_filled_has_two_true_corrections(
+    virtual: VirtualPatient,
+) -> None:
+    wanted = "[set_up]\nfixed_mm = [5.0, 0.0, 0.0]\n[organs]\nbladder_percent = 60.0\n"
+    truth = small_course(virtual, wanted).fractions[0].set_up
+
+    # His bones lie 5 mm too far to the left of a supine patient, which is +X: they have to go to -X.
+    assert six(truth.set_up) == pytest.approx([-5.0, 0.0, 0.0, 0.0, 0.0, 0.0], abs=1e-9)
+    # The bladder has pushed the prostate somewhere else.
+    assert np.abs(six(truth.needed) - six(truth.set_up))[:3].max() > 0.3
+
+
 def test_a_prostate_that_drifts_to_the_back_is_off_in_the_mean_and_more_at_the_end(
     virtual: VirtualPatient,
 ) -> None:
-    drift = "walk_mm = [0, 0, 0]\ndrift_mm_per_min = [0, 3, 0]\ntransients_per_min = 0\n"
+    drift = "walk_mm = [0, 0, 0]\ndrift_mm_per_min = [0, 1.5, 0]\ntransients_per_min = 0\n"
     fraction = small_course(virtual, f"[prostate_motion]\n{drift}[room]\ndose_rate_mu_min = 60\n").fractions[
         0
     ]
 
     treated = fraction.treated
-    # 3 mm a minute to the back of a supine patient is down, for the image, the couch and 50 s of beam.
-    assert treated.residual.mean_shift_mm[2] < -1.0
-    assert treated.excursion_mm > treated.residual.mean_mm + 1.0
+    # 1.5 mm a minute to the back of a supine patient is down, for two minutes of image, match, decision and
+    # couch; then come 50 s of beam, of which the mean is half way.
+    assert treated.residual.mean_shift_mm[2] < -2.0
+    assert treated.excursion_mm == pytest.approx(treated.residual.mean_mm + 1.5 * 25.0 / 60.0, abs=0.15)
 
 
 class TestExpectations:
@@ -159,6 +197,59 @@ class TestExpectations:
         )
 
 
+class TestAFixedSetUpError:
+    def test_is_the_same_every_day_and_nothing_else_is_drawn(self, virtual: VirtualPatient) -> None:
+        wanted = "[set_up]\nfixed_mm = [3.0, -2.0, 4.0]\nfixed_deg = [0.0, 0.0, 1.0]\n"
+        course = small_course(virtual, wanted, first="fractions = 2\n")
+        for fraction in course.fractions:
+            # Head first supine: left is +X, back is down, head is towards the gantry; a turn about the
+            # patient's z is a roll, and what is undone has the opposite signs.
+            assert fraction.set_up.set_up.roll_deg == pytest.approx(-1.0, abs=1e-9)
+            assert fraction.day["set_up_left_mm"] == 3.0
+            assert fraction.outcome.state is State.CLOSED
+
+    def test_beyond_the_limits_needs_a_person(self, virtual: VirtualPatient) -> None:
+        course = simulate(load_scenario("large-set-up-error"), patient=virtual, for_report=False)
+        (fraction,) = course.fractions
+        assert course.surprises == ()
+        assert fraction.set_up.residual.mean_shift_mm == pytest.approx([30.0, 0.0, 0.0], abs=1e-9)
+        assert fraction.outcome.corrections == ()
+
+
+class TestAnatomyThatIsNotThere:
+    """A key that changes or moves what the patient does not have is refused by its name."""
+
+    @pytest.mark.parametrize(
+        ("text", "key", "sites"),
+        [
+            ("[organs]\nshrinkage_percent = 20.0\n", "organs.shrinkage_percent", '"lung" or "head-neck"'),
+            ("[breathing]\n", "breathing", '"lung" or "liver"'),
+            ("[neck]\n", "neck", '"head-neck"'),
+        ],
+    )
+    def test_of_a_prostate_patient(self, virtual: VirtualPatient, text: str, key: str, sites: str) -> None:
+        with pytest.raises(InputError, match=rf"^{key}: .* leave {key} out .* patient\.site = {sites}"):
+            small_course(virtual, text)
+
+    @pytest.mark.parametrize("site", get_args(Site))
+    def test_is_told_for_exactly_the_sites_that_lack_it(self, site: Site) -> None:
+        patient = build_phantom(SITE_OF[site], 0, (5.0, 5.0, 5.0))
+        for key, sites in SITES_WITH.items():
+            section, _, name = key.partition(".")
+            text = f"[{section}]\n" + (f"{name} = 10.0\n" if name else "")
+            wanted = parse_scenario(f'title = "x"\n[patient]\nsite = "{site}"\n{text}', "test.toml")
+            if site in sites:
+                require_possible(wanted, patient)
+                draw_days(patient, course_settings(wanted), 1, np.random.default_rng(0))
+            else:
+                with pytest.raises(InputError, match=f"^{key}: "):
+                    require_possible(wanted, patient)
+
+    def test_what_changes_by_nothing_needs_no_anatomy(self, virtual: VirtualPatient) -> None:
+        wanted = scenario("[organs]\nshrinkage_percent = 0.0\nweight_loss_mm = 2.0\n")
+        require_possible(wanted, virtual.phantom)
+
+
 class TestTheCourse:
     def test_fractions_are_on_working_days(self) -> None:
         days = [treatment_day(number) for number in range(1, 12)]
@@ -185,12 +276,22 @@ class TestAPatientFromACt:
         assert fraction.outcome.state is State.CLOSED
         assert fraction.treated.residual.largest_mm < 1.0
 
+    def test_an_organ_that_the_export_has_may_fill_and_one_that_it_lacks_is_refused(
+        self, patient: SmallPatient
+    ) -> None:
+        filling = of_export(patient.planning, "[organs]\nbladder_percent = 30.0\n")
+        fraction = simulate(filling, for_report=False).fractions[0]
+        assert fraction.day["bladder_ml"] > 0.0
+
+        with pytest.raises(InputError, match=r"^neck: patient of planning has no neck of labelled bones"):
+            simulate(of_export(patient.planning, "[neck]\n"), for_report=False)
+
     def test_an_export_without_plan_is_refused(self, tmp_path: Path, patient: SmallPatient) -> None:
         for file in patient.planning.glob("CT_*.dcm"):
             shutil.copy(file, tmp_path)
-        with pytest.raises(MissingEvidenceError, match="holds no plan"):
+        with pytest.raises(MissingEvidenceError, match=r'^patient\.ct = ".*holds no plan'):
             virtual_patient(of_export(tmp_path))
 
     def test_a_folder_without_a_ct_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match=r"^patient\.ct = .* one CT, its structures and plan"):
             virtual_patient(of_export(tmp_path))

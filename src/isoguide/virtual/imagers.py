@@ -1,9 +1,10 @@
 """The cone-beam imager of the room, its faults, and the model of its images that needs no rays."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,22 +44,32 @@ class Scan:
         return (self.begin_s + self.end_s) / 2.0
 
 
-class ImageModel(Protocol):
-    """How an image comes about, and of whom."""
+class ImageModel(ABC):
+    """How an image comes about, and of whom.
 
-    @property
-    def name(self) -> str:
-        """What the model is called in every result."""
-        ...
+    Parameters
+    ----------
+    truth
+        Of the patient who is imaged.
+    settings
+        Of the imager.
+    """
+
+    name: ClassVar[str]
+    """What the model is called in every result."""
+
+    def __init__(self, truth: RoomTruth, settings: ImagingSettings) -> None:
+        self._truth = truth
+        self._settings = settings
 
     @property
     def patient_id(self) -> str:
         """Whom the image shows."""
-        ...
+        return self._truth.patient.name
 
+    @abstractmethod
     def image(self, scan: Scan, rng: np.random.Generator) -> Volume:
         """Return the day's image of an exposure, frame DAILY."""
-        ...
 
 
 def imaging_offsets_mm(settings: ImagingSettings, source_deg: Array) -> Array:
@@ -77,27 +88,10 @@ def scan_offset_mm(settings: ImagingSettings) -> Array:
     return np.asarray(imaging_offsets_mm(settings, settings.protocol.source_deg).mean(axis=0))
 
 
-class ImageDomainModel:
-    """The truth, moved exactly and then made to look like a cone-beam CT; no projections are made.
-
-    Parameters
-    ----------
-    truth
-        Of the patient who is imaged.
-    settings
-        Of the imager.
-    """
+class ImageDomainModel(ImageModel):
+    """The truth, moved exactly and then made to look like a cone-beam CT; no projections are made."""
 
     name = "image-domain cone-beam model"
-
-    def __init__(self, truth: RoomTruth, settings: ImagingSettings) -> None:
-        self._truth = truth
-        self._settings = settings
-
-    @property
-    def patient_id(self) -> str:
-        """Whom the image shows."""
-        return self._truth.patient.name
 
     def image(self, scan: Scan, rng: np.random.Generator) -> Volume:
         """Return the image of an exposure, frame DAILY: set up as in its middle, breathing as it goes."""

@@ -80,7 +80,10 @@ def bone_motions(
         raise InputError(msg)
     bending = [name for name in CHAIN[1:] if name not in stiff]
     if not bending:
-        msg = f"the neck of {patient.name} cannot bend: its bones touch each other in voxels of this size"
+        msg = (
+            f"the neck of {patient.name} cannot bend: its bones touch each other in voxels of this size; "
+            "make voxel_mm smaller"
+        )
         raise InputError(msg)
     centres = {name: _centre_mm(patient, name) for name in CHAIN}
     x, y, z = (float(angle) / len(bending) for angle in angles_deg)

@@ -38,7 +38,7 @@ LARGEST_SHARE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class OrganChanges:
-    """How much organs change over a course; what a patient does not have is passed over.
+    """How much organs change over a course; a patient has to have what changes.
 
     Parameters
     ----------

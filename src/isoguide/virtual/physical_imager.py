@@ -14,37 +14,19 @@ from isoguide.geometry.xray_view import XrayView
 from isoguide.images.volume import Volume
 from isoguide.projection.cone_beam import acquire_projections
 from isoguide.projection.reconstruct import reconstruct
-from isoguide.virtual.imagers import Scan, imaging_offsets_mm
+from isoguide.virtual.imagers import ImageModel, Scan, imaging_offsets_mm
 from isoguide.virtual.moved_anatomy import moved_anatomy
 from isoguide.virtual.patient_day import PatientMoment
-from isoguide.virtual.room_settings import ImagingSettings
 from isoguide.virtual.truth import RoomTruth
 
 CLOSE_MM = 0.1
 """Anatomies whose target differs by less need no projections of their own."""
 
 
-class PhysicalModel:
-    """Projections of the moving patient, reconstructed.
-
-    Parameters
-    ----------
-    truth
-        Of the patient who is imaged.
-    settings
-        Of the imager.
-    """
+class PhysicalModel(ImageModel):
+    """Projections of the moving patient, reconstructed."""
 
     name = "physical cone beam"
-
-    def __init__(self, truth: RoomTruth, settings: ImagingSettings) -> None:
-        self._truth = truth
-        self._settings = settings
-
-    @property
-    def patient_id(self) -> str:
-        """Whom the image shows."""
-        return self._truth.patient.name
 
     def image(self, scan: Scan, rng: np.random.Generator) -> Volume:
         """Return the image of an exposure, frame DAILY.

@@ -14,6 +14,7 @@ from isoguide.plan import Plan
 from isoguide.treatment.ports import Room
 from isoguide.virtual.beam_drive import BeamDrive
 from isoguide.virtual.clock import VirtualClock
+from isoguide.virtual.console import Console
 from isoguide.virtual.couch_drive import CouchDrive
 from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.faults import Device, Fault, FaultWatch, faults_of_fraction
@@ -63,6 +64,8 @@ class VirtualRoom:
         The four ports.
     truth
         Where everything really is.
+    console
+        Gives match and decision the time that they take.
     clock, couch, beam, machine
         The devices themselves, for those who may look behind the ports: tests, reports, training.
 
@@ -105,6 +108,7 @@ class VirtualRoom:
             model=self._image_model(self.truth),
             stranger=self._stranger,
         )
+        self.console = Console(self.clock, settings.console)
         self._rng = root.spawn(1)[0]
         self.room = Room(imager, self.couch, self.beam, self.clock)
 

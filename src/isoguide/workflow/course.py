@@ -18,14 +18,23 @@ TOLERANCE_DEG: Final = 0.4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TruthAtSetUp:
-    """Truth when the patient lay on his marks; in the mean over the first exposure where he moves.
+    """Truth when the patient lay on his marks, before any correction.
 
-    ``residual`` says where the target was minus where it should have been, ``needed`` the couch correction
-    that would have brought it to its place.
+    Parameters
+    ----------
+    residual
+        Where the target was minus where it should have been; in the mean over the first exposure where it
+        moves.
+    needed
+        The couch correction that would have brought the target to its place from there.
+    set_up
+        The couch correction that would have undone how the patient as a whole lay: what bones show. It is
+        ``needed`` unless his anatomy differs from the planning CT: by breathing, filling, a neck that bends.
     """
 
     residual: Residual
     needed: CouchCorrection
+    set_up: CouchCorrection
 
 
 @dataclass(frozen=True, slots=True, eq=False)

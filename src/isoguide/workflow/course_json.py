@@ -10,7 +10,7 @@ from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
 from isoguide.virtual.truth import Residual
 from isoguide.workflow.course import Course, TreatedFraction
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 SCHEMA_FILE: Final = "course-1.json"
 
@@ -63,8 +63,16 @@ class FractionRecord(_Record):
         description="The first correction that an image called for."
     )
     corrections: tuple[CorrectionRecord, ...] = Field(description="Those the couch was sent to make.")
-    truth_at_set_up: ResidualRecord
-    needed_correction: CorrectionRecord = Field(description="Truth: what would have been exact at set-up.")
+    truth_at_set_up: ResidualRecord = Field(
+        description="Before any correction, in the mean over the first exposure."
+    )
+    needed_correction: CorrectionRecord = Field(
+        description="Truth: what would have brought the target to its place from there."
+    )
+    set_up_correction: CorrectionRecord = Field(
+        description="Truth: what would have undone how the patient as a whole lay: what bones show. Differs "
+        "from needed_correction where the patient breathes or has changed."
+    )
     truth_at_beam: ResidualRecord | None = Field(
         description="In the mean over the time of radiation; null: there was none."
     )
@@ -133,10 +141,11 @@ def _fraction(fraction: TreatedFraction) -> FractionRecord:
         reason=outcome.reason,
         beam_is_off=fraction.beam_is_off,
         delivered_mu=round(outcome.delivered_mu, 3),
-        measured_correction=_correction(fraction.measured) if fraction.measured is not None else None,
-        corrections=tuple(_correction(correction) for correction in outcome.corrections),
+        measured_correction=correction_record(fraction.measured) if fraction.measured is not None else None,
+        corrections=tuple(correction_record(correction) for correction in outcome.corrections),
         truth_at_set_up=_residual(fraction.set_up.residual),
-        needed_correction=_correction(fraction.set_up.needed),
+        needed_correction=correction_record(fraction.set_up.needed),
+        set_up_correction=correction_record(fraction.set_up.set_up),
         truth_at_beam=_residual(treated.residual) if treated is not None else None,
         excursion_mm=treated.excursion_mm if treated is not None else None,
         day=dict(fraction.day),
@@ -154,7 +163,8 @@ def _fraction(fraction: TreatedFraction) -> FractionRecord:
     )
 
 
-def _correction(correction: CouchCorrection) -> CorrectionRecord:
+def correction_record(correction: CouchCorrection) -> CorrectionRecord:
+    """Describe a couch correction as plain values."""
     return CorrectionRecord(**{name: getattr(correction, name) for name in CorrectionRecord.model_fields})
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from isoguide.treatment import State
+from isoguide.treatment import Entry, Event, State
 from isoguide.workflow.alignment import CORRECTION_KEYS
 from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Trace
 from isoguide.workflow.course import TOLERANCE_DEG, TOLERANCE_MM, Course, TreatedFraction
@@ -14,23 +14,29 @@ from isoguide.workflow.scenario import Scenario
 TRUTH_BADGE: Final = '<span class="badge">truth</span>'
 MOVES_MM: Final = 0.3
 """A target that goes this much further than its mean place is said to move."""
-_STATE_KIND: Final = {
-    State.SET_UP: "marks",
-    State.IMAGED: "image",
-    State.ALIGNED: "match",
-    State.APPROVED: "match",
-    State.COUCH_MOVED: "match",
-    State.VERIFIED: "couch",
-    State.BEAM_ON: "beam",
-    State.HELD: "held",
-    State.DELIVERED: "beam",
-    State.CLOSED: "beam",
+_EVENT_KIND: Final = {
+    Event.IMAGE: "image",
+    Event.LOSE_IMAGE: "image",
+    Event.ALIGN: "match",
+    Event.APPROVE: "decision",
+    Event.CONFIRM: "decision",
+    Event.WITHDRAW: "decision",
+    Event.MOVE_COUCH: "couch",
+    Event.VERIFY: "couch",
+    Event.MISS: "couch",
+    Event.TURN_ON: "couch",
+    Event.HOLD: "beam",
+    Event.RESUME: "held",
+    Event.DELIVER: "beam",
+    Event.CLOSE: "beam",
+    Event.STOP: "stopped",
 }
-"""Class of the style sheet for the time that led to a state."""
-_STATE_WORDS: Final = {
+"""Class of the style sheet for the time that an event ended; all others end work at the marks."""
+_KIND_WORDS: Final = {
     "marks": "to the marks",
     "image": "image",
     "match": "match",
+    "decision": "decision",
     "couch": "couch",
     "beam": "beam",
     "held": "held",
@@ -173,7 +179,9 @@ def _table_note() -> str:
         "distances are those of the target point furthest off. Corrections are lateral, longitudinal, "
         "vertical (mm) and pitch, roll, yaw (°), IEC 61217, translate first. Measured: the first correction "
         "that an image called for. Needed: the one that would have brought the target exactly to its place "
-        'from the set-up position. Left: in the mean over the time of radiation; "up to" is where a moving '
+        "from the set-up position, in the mean while the first image was taken; where a patient breathes or "
+        "has changed, his bones call for another one. Left: in the mean over the time of radiation; "
+        '"up to" is where a moving '
         "target went at some moment.</p>"
     )
 
@@ -264,23 +272,30 @@ def _largest(fractions: Sequence[TreatedFraction], unit: str) -> float:
 
 
 def stretches(fraction: TreatedFraction) -> tuple[Stretch, ...]:
-    """Return what each stretch of time was for: the time before an entry belongs to the state it led to.
+    """Return what each stretch of time was for: the time before an entry belongs to the event that ended it.
 
-    The beam is the exception: it is on after the entry that turned it on.
+    The beam is the exception: it is on after the entry that turned it on. What is decided about a match may
+    also be to stop.
     """
     found, since_s, beam_is_on = [], 0.0, False
     for seconds, entry in fraction.entries:
-        kind = "beam" if beam_is_on else _STATE_KIND.get(entry.state_after, "stopped")
+        kind = "beam" if beam_is_on else _kind(entry)
         if seconds > since_s:
-            found.append(Stretch(since_s, seconds, _STATE_WORDS[kind], kind))
+            found.append(Stretch(since_s, seconds, _KIND_WORDS[kind], kind))
         since_s, beam_is_on = seconds, entry.state_after is State.BEAM_ON
     return tuple(found)
+
+
+def _kind(entry: Entry) -> str:
+    if entry.event is Event.STOP and entry.state_before is State.ALIGNED:
+        return "decision"
+    return _EVENT_KIND.get(entry.event, "marks")
 
 
 def _timelines(course: Course) -> str:
     rows = tuple((f"Fraction {fraction.number}", stretches(fraction)) for fraction in course.fractions)
     kinds = dict.fromkeys(stretch.kind for _, row in rows for stretch in row)
-    legend = " ".join(f'<span class="swatch state {kind}"></span>{_STATE_WORDS[kind]}' for kind in kinds)
+    legend = " ".join(f'<span class="swatch state {kind}"></span>{_KIND_WORDS[kind]}' for kind in kinds)
     lead = (
         f'<p>What the time went to, on the clock of the virtual room.</p><p class="legend">{legend}</p>'
         f"{Timeline(rows).svg()}"
@@ -320,7 +335,7 @@ def _provenance(course: Course) -> str:
     rows = [
         ("Patient", course.patient_name),
         ("Imaging model", ", ".join(_models(course))),
-        ("Set-up error, SD", _set_up_words(scenario)),
+        ("Set-up error", _set_up_words(scenario)),
         ("Prescribed", f"{scenario.plan.dose_gy:g} Gy, {scenario.plan.meterset_mu:g} MU a fraction"),
         ("Faults", "; ".join(_fault_words(scenario)) or "none"),
         ("Seed", str(scenario.seed)),
@@ -331,15 +346,23 @@ def _provenance(course: Course) -> str:
 
 
 def _set_up_words(scenario: Scenario) -> str:
-    said = scenario.set_up
+    said, axes = scenario.set_up, "(left, back, head)"
+    nothing = (0.0, 0.0, 0.0)
 
     def triple(values: Sequence[float]) -> str:
         return " / ".join(f"{value:g}" for value in values)
 
-    return (
-        f"systematic {triple(said.systematic_mm)} mm, {triple(said.systematic_deg)}°; random "
-        f"{triple(said.random_mm)} mm, {triple(said.random_deg)}° (left, back, head)"
+    drawn = (
+        f"standard deviations: systematic {triple(said.systematic_mm)} mm, {triple(said.systematic_deg)}°; "
+        f"random {triple(said.random_mm)} mm, {triple(said.random_deg)}° {axes}"
     )
+    if said.fixed_mm is None and said.fixed_deg is None:
+        return drawn
+    fixed = f"{triple(said.fixed_mm or nothing)} mm, {triple(said.fixed_deg or nothing)}° {axes}"
+    if not said.fixed_fractions:
+        return f"fixed, {fixed}"
+    numbers = ", ".join(str(number) for number in said.fixed_fractions)
+    return f"fixed in fraction {numbers}, {fixed}; else {drawn}"
 
 
 def _fault_words(scenario: Scenario) -> list[str]:

@@ -7,16 +7,14 @@ from typing import Any, Final
 
 from isoguide.dicom import PatientIdentity
 from isoguide.errors import MissingEvidenceError
-from isoguide.geometry.correction import couch_correction
-from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.projection.rtk import INSTALL, prepare_rtk
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Breathing, breathing_phases, moved_anatomy
 from isoguide.virtual.room import VirtualRoom
-from isoguide.workflow.alignment import CORRECTION_KEYS
 from isoguide.workflow.course import Course, seconds_between
+from isoguide.workflow.course_json import correction_record
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.scenario import (
     BreathingSection,
@@ -64,8 +62,8 @@ def demonstrate(
     """Treat a built-in patient and write everything into a folder, all at once or not at all.
 
     ``planning`` gets the simulation session as DICOM (planning CT, structures, plan; the 4DCT of a patient
-    who breathes), ``daily/fraction-1`` ... the images that ``isoguide align`` reads, ``truth.json`` what it
-    should answer; report and document as :func:`isoguide.workflow.write_course.simulate_into`.
+    who breathes), ``daily/fraction-1`` ... the images that ``isoguide align`` reads, ``truth.json`` what is
+    true of them; report and document as :func:`isoguide.workflow.write_course.simulate_into`.
 
     Parameters
     ----------
@@ -104,7 +102,7 @@ def demonstrate(
             progress=part_of(progress, 0.25, 0.95),
         )
         progress(0.95, "Writing the report")
-        (folder / TRUTH).write_text(json.dumps(diary.truth(), indent=2) + "\n", encoding="utf-8")
+        (folder / TRUTH).write_text(json.dumps(diary.truth(course), indent=2) + "\n", encoding="utf-8")
         write_course(course, folder)
     return course
 
@@ -162,13 +160,13 @@ def _as_planned(scenario: Scenario, session: SimulationSession) -> Scenario:
 
 @dataclass(eq=False)
 class _Diary:
-    """Writes the images of each day, and remembers what an alignment of them should answer."""
+    """Writes the images of each day, and remembers where the patient lay in them."""
 
     folder: Path
     identity: PatientIdentity
     session: SimulationSession
     patient: VirtualPatient
-    _days: list[dict[str, Any]] = field(default_factory=list)
+    _days: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def keep(self, number: int, images: tuple[DayImage, ...], room: VirtualRoom) -> None:
         """Write the first image of a fraction."""
@@ -186,22 +184,20 @@ class _Diary:
         )
         middle = image.started_at + (image.acquired_at - image.started_at) / 2
         placed = room.planning_from_daily(seconds_between(room.clock.at(0.0), middle))
-        self._days.append(self._truth_of(name, image, placed))
-
-    def _truth_of(self, name: str, image: DayImage, planning_from_daily: RigidTransform) -> dict[str, Any]:
-        correction = couch_correction(
-            planning_from_daily,
-            plan_isocentre_mm=self.patient.phantom.isocentre_mm,
-            machine_isocentre_mm=image.machine_isocentre_mm,
-            patient_position=self.patient.patient_position,
-        )
-        return {
+        self._days[number] = {
             "folder": f"{DAILY}/{name}",
             "imaging_model": image.model,
-            "couch_correction": {key: round(getattr(correction, key), 6) for key in CORRECTION_KEYS},
-            "planning_from_daily": planning_from_daily.matrix.tolist(),
+            "planning_from_daily": placed.matrix.tolist(),
         }
 
-    def truth(self) -> dict[str, Any]:
-        """Return the document of what the images should be answered with."""
-        return {"fractions": self._days}
+    def truth(self, course: Course) -> dict[str, Any]:
+        """Return the truth about the images; corrections are named as in the document of the course."""
+        fractions = []
+        for number, day in self._days.items():
+            at_set_up = course.fractions[number - 1].set_up
+            corrections = {
+                "set_up_correction": correction_record(at_set_up.set_up).model_dump(),
+                "needed_correction": correction_record(at_set_up.needed).model_dump(),
+            }
+            fractions.append(day | corrections)
+        return {"fractions": fractions}

@@ -22,11 +22,17 @@ MOST_FRACTIONS: Final = 50
 _UpTo100 = Annotated[float, Field(ge=0.0, le=100.0)]
 _UpTo20 = Annotated[float, Field(ge=0.0, le=20.0)]
 _UpTo10 = Annotated[float, Field(ge=0.0, le=10.0)]
+_Within100 = Annotated[float, Field(ge=-100.0, le=100.0)]
+_Within20 = Annotated[float, Field(ge=-20.0, le=20.0)]
 _Within5 = Annotated[float, Field(ge=-5.0, le=5.0)]
 _Voxel = Annotated[float, Field(ge=0.8, le=5.0)]
 # Only the outer list is taken leniently: TOML has lists where Python has tuples.
 _Deviation_mm = Annotated[tuple[_UpTo100, _UpTo100, _UpTo100], Field(strict=False)]
 _Deviation_deg = Annotated[tuple[_UpTo20, _UpTo20, _UpTo20], Field(strict=False)]
+_Shift_mm = Annotated[tuple[_Within100, _Within100, _Within100], Field(strict=False)]
+_Turn_deg = Annotated[tuple[_Within20, _Within20, _Within20], Field(strict=False)]
+_Number = Annotated[int, Field(ge=1, le=MOST_FRACTIONS)]
+_Numbers = Annotated[tuple[_Number, ...], Field(strict=False)]
 _Flexion_deg = Annotated[tuple[_UpTo10, _UpTo10, _UpTo10], Field(strict=False)]
 _Walk_mm = Annotated[tuple[_UpTo10, _UpTo10, _UpTo10], Field(strict=False)]
 _Drift = Annotated[tuple[_Within5, _Within5, _Within5], Field(strict=False)]
@@ -56,44 +62,83 @@ class PatientSection(Section):
         if (self.site is None) == (self.ct is None):
             msg = "give either site (a built-in patient) or ct (a folder with a planning export)"
             raise ValueError(msg)
+        others = sorted(self.model_fields_set & {"seed", "voxel_mm"})
+        if self.ct is not None and others:
+            msg = f"{others[0]} is of a built-in patient: leave it out beside ct"
+            raise ValueError(msg)
         return self
 
 
 class SetUpSection(Section):
-    """Set-up error: standard deviations along and about the patient's x (left), y (back), z (head)."""
+    """Set-up error, drawn or fixed, along and about the patient's x (left), y (back), z (head)."""
 
-    systematic_mm: _Deviation_mm = Field(default=(2.5, 2.5, 2.5), description="Drawn once per patient.")
-    random_mm: _Deviation_mm = Field(default=(2.5, 2.5, 2.5), description="Drawn every day.")
-    systematic_deg: _Deviation_deg = Field(default=(0.7, 0.7, 0.7), description="Drawn once per patient.")
-    random_deg: _Deviation_deg = Field(default=(0.7, 0.7, 0.7), description="Drawn every day.")
+    systematic_mm: _Deviation_mm = Field(
+        default=(2.5, 2.5, 2.5), description="Standard deviation: drawn once per patient."
+    )
+    random_mm: _Deviation_mm = Field(
+        default=(2.5, 2.5, 2.5), description="Standard deviation: drawn every day."
+    )
+    systematic_deg: _Deviation_deg = Field(
+        default=(0.7, 0.7, 0.7), description="Standard deviation: drawn once per patient."
+    )
+    random_deg: _Deviation_deg = Field(
+        default=(0.7, 0.7, 0.7), description="Standard deviation: drawn every day."
+    )
+    fixed_mm: _Shift_mm | None = Field(
+        default=None, description="Lies exactly so instead of what is drawn; zero if only fixed_deg is given."
+    )
+    fixed_deg: _Turn_deg | None = Field(
+        default=None, description="Lies exactly so instead of what is drawn; zero if only fixed_mm is given."
+    )
+    fixed_fractions: _Numbers = Field(
+        default=(), description="In which fractions the fixed error counts; in all if absent."
+    )
+
+    @model_validator(mode="after")
+    def _fixed_or_drawn(self) -> Self:
+        said = self.model_fields_set
+        fixed = sorted(said & {"fixed_mm", "fixed_deg"})
+        drawn = sorted(said & {"systematic_mm", "random_mm", "systematic_deg", "random_deg"})
+        if "fixed_fractions" in said and not (fixed and self.fixed_fractions):
+            msg = "fixed_fractions needs numbers of fractions, and beside it fixed_mm or fixed_deg"
+            raise ValueError(msg)
+        if fixed and drawn and not self.fixed_fractions:
+            msg = (
+                f"{fixed[0]} says how the patient lies in every fraction, {drawn[0]} that it is drawn: leave "
+                "one out, or name the fractions that are fixed in fixed_fractions"
+            )
+            raise ValueError(msg)
+        return self
 
 
 class OrganSection(Section):
-    """What changes in the body over the course; what the patient does not have is passed over."""
+    """What changes in the body over the course; refused where the patient has no such structure."""
 
     bladder_percent: float = Field(
-        default=0.0, ge=0.0, le=100.0, description="Standard deviation of the day's volume."
+        default=0.0, ge=0.0, le=100.0, description="Standard deviation of the day's volume of Bladder."
     )
     rectum_percent: float = Field(
-        default=0.0, ge=0.0, le=100.0, description="Standard deviation of the day's volume."
+        default=0.0, ge=0.0, le=100.0, description="Standard deviation of the day's volume of Rectum."
     )
     weight_loss_mm: float = Field(
         default=0.0, ge=-20.0, le=20.0, description="How far the skin has moved inwards by the last fraction."
     )
     shrinkage_percent: float = Field(
-        default=0.0, ge=0.0, le=80.0, description="Volume that the tumour has lost by the last fraction."
+        default=0.0, ge=0.0, le=80.0, description="Volume that GTV has lost by the last fraction."
     )
 
 
 class NeckSection(Section):
-    """Standard deviations of how far the head is turned against the shoulders, about x, y, z."""
+    """Standard deviations of how far the head is turned against the shoulders; site head-neck only."""
 
-    systematic_deg: _Flexion_deg = Field(default=(1.0, 0.7, 0.7), description="Drawn once per patient.")
-    random_deg: _Flexion_deg = Field(default=(1.5, 0.7, 0.7), description="Drawn every day.")
+    systematic_deg: _Flexion_deg = Field(
+        default=(1.0, 0.7, 0.7), description="About x, y, z; drawn once per patient."
+    )
+    random_deg: _Flexion_deg = Field(default=(1.5, 0.7, 0.7), description="About x, y, z; drawn every day.")
 
 
 class BreathingSection(Section):
-    """How the patient breathes."""
+    """How the patient breathes, who has one of the structures Lung_L, Lung_R, Liver."""
 
     peak_to_peak_mm: float = Field(default=12.0, ge=0.0, le=30.0, description="Diaphragm, along the body.")
     period_s: float = Field(default=4.0, ge=0.5, le=30.0, description="Mean length of a breath.")
@@ -112,7 +157,7 @@ class BreathingSection(Section):
 
 
 class ProstateMotionSection(Section):
-    """Drift and transients of the prostate while the patient lies still."""
+    """Drift and transients of the structure Prostate while the patient lies still."""
 
     walk_mm: _Walk_mm = Field(
         default=(0.2, 0.5, 0.5), description="Random walk after one minute along x, y, z."
@@ -205,11 +250,24 @@ class ImagingSection(Section):
     )
 
 
+class ConsoleSection(Section):
+    """How long the work at the console takes, on the clock of the room."""
+
+    match_s: float = Field(default=10.0, ge=0.0, le=3600.0, description="From the image to the match.")
+    decision_s: float = Field(
+        default=70.0,
+        ge=0.0,
+        le=3600.0,
+        description="From the match to what is done about it: approve, confirm, image again, stop.",
+    )
+
+
 class RoomSection(Section):
-    """The machine."""
+    """The machine, and the console outside."""
 
     couch: CouchSection = CouchSection()
     imaging: ImagingSection = ImagingSection()
+    console: ConsoleSection = ConsoleSection()
     dose_rate_mu_min: float = Field(default=600.0, gt=0.0, le=10000.0, description="At most.")
 
 
@@ -307,6 +365,7 @@ class Scenario(Section):
     def _within_the_course(self) -> Self:
         for name, numbers in (
             ("faults", [fault.fraction for fault in self.faults]),
+            ("set_up.fixed_fractions", list(self.set_up.fixed_fractions)),
             ("expect", [wish.fraction for wish in self.expect if wish.fraction is not None]),
         ):
             beyond = [number for number in numbers if number > self.fractions]
@@ -315,6 +374,13 @@ class Scenario(Section):
                     f"{name} names fraction {beyond[0]}, but there are {self.fractions}: correct one of them"
                 )
                 raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _moved_once(self) -> Self:
+        if self.breathing is not None and self.prostate_motion is not None:
+            msg = "breathing and prostate_motion cannot both move the target: leave one of them out"
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -1,27 +1,49 @@
 """From what a scenario says to the settings of patient, room and treatment."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
+from isoguide.errors import InputError
 from isoguide.treatment import CouchLimits, FractionLimits
 from isoguide.virtual.breathing import Breathing
 from isoguide.virtual.faults import Fault
-from isoguide.virtual.neck import NeckFlexion
+from isoguide.virtual.neck import CHAIN, NeckFlexion
 from isoguide.virtual.organ_changes import OrganChanges
 from isoguide.virtual.patient_day import CourseSettings
+from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.prostate_motion import ProstateMotion
 from isoguide.virtual.room_settings import (
     BeamSettings,
+    ConsoleSettings,
     CouchSettings,
     ImagingSettings,
     RoomSettings,
 )
 from isoguide.virtual.set_up_errors import SetUpErrors
-from isoguide.workflow.scenario import Scenario
+from isoguide.workflow.scenario import Scenario, Site
 
 _Settings = TypeVar("_Settings")
+
+STRUCTURES_OF: Final[dict[str, tuple[str, ...]]] = {
+    "organs.bladder_percent": ("Bladder",),
+    "organs.rectum_percent": ("Rectum",),
+    "organs.shrinkage_percent": ("GTV",),
+    "breathing": ("Lung_L", "Lung_R", "Liver"),
+    "prostate_motion": ("Prostate",),
+}
+"""Of which structures a patient needs one, by the key that changes or moves it."""
+SITES_WITH: Final[dict[str, tuple[Site, ...]]] = {
+    "organs.bladder_percent": ("prostate",),
+    "organs.rectum_percent": ("prostate",),
+    "organs.shrinkage_percent": ("lung", "head-neck", "liver"),
+    "breathing": ("lung", "liver"),
+    "prostate_motion": ("prostate",),
+    "neck": ("head-neck",),
+}
+"""The built-in patients who have what a key needs."""
 
 
 def course_settings(scenario: Scenario) -> CourseSettings:
@@ -39,12 +61,45 @@ def _settings(kind: type[_Settings], section: BaseModel | None) -> _Settings | N
     return None if section is None else kind(**section.model_dump())
 
 
+def require_possible(scenario: Scenario, patient: Phantom) -> None:
+    """Refuse a section or a key that the patient has no anatomy for.
+
+    Raises
+    ------
+    InputError
+        With the key, what is missing, and who has it.
+    """
+    structures = {structure.name for structure in patient.structures if structure.is_volume}
+    for key in _keys_said(scenario):
+        if key == "neck":
+            missing = "" if set(CHAIN) <= set(patient.bone_names) else "neck of labelled bones"
+        else:
+            wanted = STRUCTURES_OF[key]
+            missing = "" if structures.intersection(wanted) else f"structure {' or '.join(wanted)}"
+        if missing:
+            sites = " or ".join(f'"{site}"' for site in SITES_WITH[key])
+            msg = (
+                f"{key}: {patient.name} has no {missing}, so leave {key} out or take a patient who has, such "
+                f"as one with patient.site = {sites}"
+            )
+            raise InputError(msg)
+
+
+def _keys_said(scenario: Scenario) -> Iterator[str]:
+    """Name what shall change or move and needs anatomy of its own."""
+    if scenario.organs is not None:
+        changes = scenario.organs.model_dump()
+        yield from (key for key in STRUCTURES_OF if changes.get(key.removeprefix("organs.")))
+    yield from (key for key in ("neck", "breathing", "prostate_motion") if getattr(scenario, key) is not None)
+
+
 def room_settings(scenario: Scenario, fraction: int) -> RoomSettings:
     """Return the room of one fraction, counted from 1: the first may be imaged by another model."""
     room, imaging = scenario.room, scenario.room.imaging
     model = (imaging.first_fraction or imaging.model) if fraction == 1 else imaging.model
     return RoomSettings(
         couch=CouchSettings(**room.couch.model_dump()),
+        console=ConsoleSettings(**room.console.model_dump()),
         beam=BeamSettings(dose_rate_mu_min=room.dose_rate_mu_min, planned_mu=scenario.plan.meterset_mu),
         imaging=ImagingSettings(
             model=model,

@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 
 from isoguide.dicom import load_planning_set
-from isoguide.errors import MissingEvidenceError
+from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.plan import PatientPosition, Plan
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration import MatchSettings, PreparedPlanning, prepare_planning
-from isoguide.treatment import Fraction, FractionOutcome, PlannedPosition, treat
+from isoguide.treatment import Fraction, FractionOutcome, PlannedPosition, decide_by_limits, treat
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import PatientDay, Phantom, build_phantom, draw_days
 from isoguide.virtual.phantom import Site
@@ -26,6 +26,7 @@ from isoguide.workflow.scenario import Scenario
 from isoguide.workflow.scenario_settings import (
     course_settings,
     fraction_limits,
+    require_possible,
     room_settings,
     scenario_faults,
 )
@@ -84,7 +85,11 @@ def virtual_patient(scenario: Scenario, progress: Progress = silent) -> VirtualP
     said = scenario.patient
     if said.ct is not None:
         progress(0.0, "Reading the planning export")
-        return _patient_of_export(Path(said.ct))
+        try:
+            return _patient_of_export(Path(said.ct))
+        except InputError as error:
+            msg = f'patient.ct = "{said.ct}" has to be a folder with one CT, its structures and plan: {error}'
+            raise type(error)(msg) from error
     progress(0.0, "Building a virtual patient")
     seed = said.seed if said.seed is not None else scenario.seed
     phantom = build_phantom(SITE_OF[said.site or "prostate"], seed, said.voxel_mm)
@@ -147,13 +152,15 @@ def simulate(
     Raises
     ------
     InputError
-        If the scenario cannot be carried out: a CT that cannot hold the isocentre, a displacement that leaves
-        the image. What goes wrong inside a fraction is no error but how that fraction ends.
+        If the scenario cannot be carried out: a CT that cannot hold the isocentre, an organ that the patient
+        does not have, a displacement that leaves the image. What goes wrong inside a fraction is no error but
+        how that fraction ends.
     Cancelled
         If ``progress`` asked to stop.
     """
     begin = time.perf_counter()
     patient = patient or virtual_patient(scenario, part_of(progress, 0.0, 0.2))
+    require_possible(scenario, patient.phantom)
     progress(0.2, "Drawing the days of the course")
     rng = np.random.default_rng([scenario.seed, _DAYS])
     days = draw_days(patient.phantom, course_settings(scenario), scenario.fractions, rng)
@@ -202,7 +209,11 @@ class _Machine:
             seed=self.scenario.seed,
             plan=self.patient.plan,
         )
-        outcome = treat(Fraction(self.planned, room.room, fraction_limits(self.scenario)))
+        planned = replace(self.planned, match=room.console.timed_match(self.planned.match))
+        outcome = treat(
+            Fraction(planned, room.room, fraction_limits(self.scenario)),
+            decide=room.console.timed_decision(decide_by_limits),
+        )
         self.keep(number, outcome.images, room)
         return TreatedFraction(
             number=number,
@@ -241,7 +252,9 @@ def _set_up(truth: RoomTruth, images: tuple[DayImage, ...], started_at: datetime
             seconds_between(started_at, at) for at in (images[0].started_at, images[0].acquired_at)
         )
         seconds = np.linspace(first, last, MOMENTS).tolist()
-    return TruthAtSetUp(truth.mean_residual(seconds), truth.mean_needed_correction(seconds))
+    return TruthAtSetUp(
+        truth.mean_residual(seconds), truth.mean_needed_correction(seconds), truth.set_up_error()
+    )
 
 
 def _at_beam(room: VirtualRoom) -> TruthAtBeam | None:
