@@ -78,14 +78,9 @@ class Process:
     def go_on(self) -> Fraction:
         if self.kept.memory is None:
             return self.begin()
-        return Fraction.resumed(
-            self.kept.memory,
-            self.kept.journal,
-            planned=self.room.planned,
-            room=self.room_seen,
-            limits=LIMITS,
-            sink=self.sink,
-        )
+        fraction = self.begin()
+        fraction.resume_from(self.kept.memory, self.kept.journal)
+        return fraction
 
 
 class Wire:
@@ -168,6 +163,12 @@ def cut(room: FakeRoom, fraction_state: State) -> Kept:
             break
     assert fraction.state is fraction_state
     return kept
+
+
+def test_a_fraction_under_way_takes_up_no_other_one(room: FakeRoom) -> None:
+    fraction = Process(room, cut(room, State.SET_UP)).go_on()
+    with pytest.raises(RefusedError, match="was begun already"):
+        fraction.resume_from(fraction.memory, fraction.journal)
 
 
 def test_an_image_that_was_not_matched_has_to_be_taken_again(room: FakeRoom) -> None:

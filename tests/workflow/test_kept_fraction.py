@@ -58,14 +58,8 @@ def test_a_fraction_goes_on_from_text_to_its_end() -> None:
             step(fraction)
         if fraction.state in (State.BEAM_ON, State.IMAGED) or fraction.state.is_final:
             continue
-        resumed = Fraction.resumed(
-            read_kept(texts.texts[-1], "fraction 1").memory,
-            texts.journal,
-            planned=again.planned,
-            room=again.room,
-            limits=LIMITS,
-            sink=texts,
-        )
+        resumed = again.fraction(LIMITS, sink=texts)
+        resumed.resume_from(read_kept(texts.texts[-1], "fraction 1").memory, texts.journal)
         assert treat(resumed).state is State.CLOSED, cut
         events = [entry.event for entry in texts.journal]
         assert events == [entry.event for entry in whole.journal], cut

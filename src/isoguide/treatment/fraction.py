@@ -8,14 +8,11 @@ fails while the beam is on holds it.
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Self
 
 from isoguide.errors import DeviceError
 from isoguide.treatment.journal import Entry
-from isoguide.treatment.limits import FractionLimits
-from isoguide.treatment.match import PlannedPosition
-from isoguide.treatment.memory import FractionMemory, Place, Sink
-from isoguide.treatment.ports import BeamStatus, Room
+from isoguide.treatment.memory import FractionMemory, Place
+from isoguide.treatment.ports import BeamStatus
 from isoguide.treatment.positioning import Positioning
 from isoguide.treatment.refusals import ClockError, OutOfOrderError, PositionError, RefusedError
 from isoguide.treatment.states import Event, State, state_after
@@ -52,31 +49,32 @@ class Fraction(Positioning):
         If the clock of the room has no time zone.
     """
 
-    @classmethod
-    def resumed(
-        cls,
-        memory: FractionMemory,
-        journal: Sequence[Entry],
-        *,
-        planned: PlannedPosition,
-        room: Room,
-        limits: FractionLimits,
-        sink: Sink,
-        no_image_because: str = "",
-    ) -> Self:
+    def resume_from(self, memory: FractionMemory, journal: Sequence[Entry]) -> State:
         """Go on with a fraction that another process began, from the last memory that was kept.
 
         All guards count from absolute times and poses, so nothing is younger or nearer for the restart. The
         voxels of images are gone: one that was not matched has to be taken again. A beam that may be on is
         held at once, and goes on only after a new image.
+
+        Parameters
+        ----------
+        memory, journal
+            As the sink was given them.
+
+        Raises
+        ------
+        OutOfOrderError
+            If this fraction was begun already.
         """
-        fraction = cls(planned, room, limits, sink=sink, no_image_because=no_image_because)
-        fraction._take_up(memory, journal)
-        if fraction.state is State.BEAM_ON:
-            fraction._fail(DeviceError("isoguide was restarted while the beam was on"))
-        elif fraction.beam_may_be_on and not fraction.state.is_final:
-            fraction.stop("isoguide was restarted, and the beam may be on")
-        return fraction
+        if self._journal:
+            msg = "this fraction was begun already: take up another one with what was kept"
+            raise OutOfOrderError(msg)
+        self._take_up(memory, journal)
+        if self.state is State.BEAM_ON:
+            return self._fail(DeviceError("isoguide was restarted while the beam was on"))
+        if self.beam_may_be_on:
+            return self.stop("isoguide was restarted, and the beam may be on")
+        return self.state
 
     def turn_beam_on(self) -> State:
         """Turn the beam on for what is left of the meterset.

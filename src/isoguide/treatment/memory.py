@@ -2,8 +2,8 @@
 
 Every step makes a new memory, gives it to the sink together with its line of the journal, and only then lets
 it count. With the last memory that was kept a fraction goes on after a power cut
-(:meth:`isoguide.treatment.fraction.Fraction.resumed`): times are absolute, so an image or an approval is not
-younger for it.
+(:meth:`~isoguide.treatment.fraction.Fraction.resume_from`): times are absolute, so an image or an approval is
+not younger for it.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,0 +1,105 @@
+"""The planning of a registered course, out of the image store, ready to be matched."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from isoguide.course import Protocol, ReferenceImage, SimulationRecord
+from isoguide.errors import MissingEvidenceError
+from isoguide.images.mask import structure_mask
+from isoguide.progress import Progress, silent
+from isoguide.records import StoredCourse
+from isoguide.records.image_store import ImageStore
+from isoguide.registration import MatchSettings, PreparedPlanning, Region, prepare_planning
+from isoguide.treatment.protocol_limits import match_region
+from isoguide.workflow.inputs import PlanningInput, load_planning
+from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.target import choose_target, surface_points_mm
+
+PLANNING_FILE: Final = "planning file"
+"""Kind of the reference images that are the files of the planning export; the label is the file's name."""
+
+
+@contextmanager
+def planning_folder(simulation: SimulationRecord, store: ImageStore) -> Iterator[Path]:
+    """Yield a folder with the planning export as it was registered; it goes away afterwards.
+
+    Raises
+    ------
+    UnreadableError
+        If a file is missing in the store or is not what was registered.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="isoguide-"))
+    try:
+        for number, reference in enumerate(planning_files(simulation)):
+            source = store.path_of(reference.sha256)
+            target = folder / f"{number:05d}.dcm"
+            try:
+                target.symlink_to(source)
+            except OSError:  # where links need rights that users lack
+                shutil.copyfile(source, target)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def planning_files(simulation: SimulationRecord) -> tuple[ReferenceImage, ...]:
+    """Return the files of the planning export.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If the course was registered without them.
+    """
+    found = tuple(one for one in simulation.reference_images if one.kind == PLANNING_FILE)
+    if not found:
+        msg = f"the course of plan '{simulation.plan_label}' has no planning files: register the course again"
+        raise MissingEvidenceError(msg)
+    return found
+
+
+def planning_of(course: StoredCourse, folder: Path, progress: Progress = silent) -> PlanningInput:
+    """Read the planning of a course from a folder of :func:`planning_folder`."""
+    simulation = course.simulation
+    x, y, z = (float(value) for value in simulation.isocentre_mm)
+    request = AlignRequest(
+        planning=folder,
+        daily=folder,
+        isocentre_mm=(x, y, z),
+        planning_series_uid=simulation.planning_series_uid,
+        plan_uid=simulation.plan_uid,
+        structure_set_uid=simulation.structure_set_uid or None,
+    )
+    return load_planning(request, progress)
+
+
+def prepared_for(
+    planning: PlanningInput, protocol: Protocol, target: str, progress: Progress = silent
+) -> PreparedPlanning:
+    """Prepare the match that the protocol asks for.
+
+    Raises
+    ------
+    InputError
+        If the region cannot be matched.
+    """
+    structures = planning.structure_set.structures if planning.structure_set is not None else ()
+    chosen = match_region(protocol.match, [one.name for one in structures])
+    region = Region.automatic()
+    if chosen.box_mm is not None:
+        region = Region.box(planning.isocentre.xyz_mm, (chosen.box_mm,) * 3)
+    for structure in structures:
+        if structure.name == chosen.structure:
+            region = Region.structure(structure.name, structure_mask(structure, planning.volume.grid))
+    named = next((one for one in structures if one.name == target), None)
+    treated = named or choose_target(structures, planning.isocentre.xyz_mm)
+    return prepare_planning(
+        planning.volume,
+        isocentre_mm=planning.isocentre.xyz_mm,
+        settings=MatchSettings(region=region, content=protocol.match.content),
+        target_points_mm=surface_points_mm(treated) if treated is not None else None,
+        progress=progress,
+    )

@@ -1,0 +1,417 @@
+"""A fraction step by step where staff work at the machine's own console: each step one call, one record.
+
+Every call takes up the fraction from the records, makes one step of it behind all guards of
+:mod:`isoguide.treatment`, and answers with where it is now. When a call raises, nothing was done, except that
+what makes the fraction safer (a couch not in place, an image that does not count) is recorded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from isoguide.course import Accessory, DeliveryRecord, Person, ProtocolAction, SimulationRecord
+from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.geometry.correction import CouchCorrection
+from isoguide.geometry.couch import corrected_pose
+from isoguide.geometry.frames import Array
+from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.progress import Progress, part_of, silent
+from isoguide.records import Records
+from isoguide.records.image_store import ImageStore
+from isoguide.treatment import Approver, Fraction, State
+from isoguide.treatment.accessories import require_couch_index, require_same_accessories
+from isoguide.treatment.couch_check import out_of_place
+from isoguide.treatment.marks import MarkLimits, MarksSetUp, set_up_from_marks
+from isoguide.treatment.offline import imaging_day
+from isoguide.treatment.protocol_limits import fraction_limits
+from isoguide.treatment.refusals import PositionError, RefusedError
+from isoguide.treatment.signatures import require_signatures
+from isoguide.workflow.clinic.course_planning import planning_folder, planning_of, prepared_for
+from isoguide.workflow.clinic.day_image import day_image, files_of
+from isoguide.workflow.clinic.desk_room import DeskClock
+from isoguide.workflow.clinic.fraction_status import FractionStatus, next_steps
+from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
+from isoguide.workflow.clinic.open_fraction import OpenFraction, Told, open_fraction, protocol_of, take_up
+from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
+from isoguide.workflow.inputs import load_daily
+from isoguide.workflow.pair_checks import check_pair
+from isoguide.workflow.request import AlignRequest, Point
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The desk of a department.
+
+    Parameters
+    ----------
+    records, store
+        Its records and images.
+    clock
+        Of the work station.
+    """
+
+    records: Records
+    store: ImageStore
+    clock: DeskClock
+
+    def begin(
+        self, course_id: str, *, by: str, accessories: Sequence[Accessory], reason: str = ""
+    ) -> FractionStatus:
+        """Begin the next fraction: compare the accessories, and ask the schedule about today.
+
+        Parameters
+        ----------
+        course_id, by
+            Which course, and who begins.
+        accessories
+            What is on the couch.
+        reason
+            Why there is one more than planned.
+
+        Raises
+        ------
+        RefusedError
+            If the accessories are not those of the simulation.
+        InputError
+            If another fraction goes on, or the course has ended.
+        """
+        self.records.person(by)
+        course = self.records.course(course_id)
+        require_same_accessories(course.simulation.accessories, accessories)
+        protocol = protocol_of(course)
+        number = len(course.fractions) + 1
+        today = imaging_day(protocol.schedule, self._measured(course_id), number)
+        moved = bool(np.any(today.offline_mm != 0.0))
+        kept = KeptFraction(
+            no_image_because="" if today.is_due else today.why,
+            offline=CouchCorrection(*map(float, today.offline_mm)) if moved else None,
+        )
+        self.records.begin_fraction(course_id, number, by=by, memory=kept_text(kept), reason=reason)
+        return self.status(course_id)
+
+    def _measured(self, course_id: str) -> list[tuple[int, Array]]:
+        """Return the set-up errors relative to the marks, (3,) mm, by fraction."""
+        found = []
+        for history in self.records.histories(course_ids=[course_id]):
+            for one in history.fractions:
+                if one.measured is not None:
+                    offline_mm = one.offline.shift_mm if one.offline is not None else np.zeros(3)
+                    found.append((one.number, -(one.measured.shift_mm + offline_mm)))
+        return found
+
+    def marks(self, course_id: str, measured: Mapping[str, Array], couch: TableTopPose) -> MarksSetUp:
+        """Return the first move of the couch from where the marks are measured; nothing is recorded.
+
+        Raises
+        ------
+        InputError
+            As :func:`isoguide.treatment.marks.set_up_from_marks`.
+        """
+        course = self.records.course(course_id)
+        simulation = course.simulation
+        return set_up_from_marks(
+            simulation.marks,
+            measured,
+            isocentre_mm=simulation.isocentre_mm,
+            patient_position=simulation.patient_position,
+            pose=couch,
+            limits=MarkLimits(couch=fraction_limits(protocol_of(course)).couch),
+        )
+
+    def set_up(
+        self, course_id: str, *, by: str, couch: TableTopPose, on_marks: TableTopPose | None = None
+    ) -> FractionStatus:
+        """Record the set-up position.
+
+        Parameters
+        ----------
+        course_id, by
+            Which course, and who set the patient up.
+        couch
+            As it is read now, the systematic correction of today made.
+        on_marks
+            As it was read with the patient on his marks; needed where there is a systematic correction.
+
+        Raises
+        ------
+        PositionError
+            If the couch is not where marks and systematic correction bring it, or far from where it stood in
+            the first fraction.
+        """
+        opened = open_fraction(self.records, course_id)
+        _require_offline_made(opened, couch, on_marks)
+        first = self._first_set_up(course_id)
+        if first is not None:
+            require_couch_index(first, couch)
+        kept = replace(opened.kept, set_up_pose=couch)
+        fraction, _ = self._take_up(replace(opened, kept=kept), Told(by, couch))
+        fraction.set_up()
+        return self.status(course_id)
+
+    def _first_set_up(self, course_id: str) -> TableTopPose | None:
+        for line in self.records.course(course_id).fractions:
+            stored = self.records.fraction(course_id, line.key.number)
+            kept = read_kept(stored.memory, str(line.key))
+            if kept.set_up_pose is not None and kept.offline is None and line.ended_at is not None:
+                return kept.set_up_pose
+        return None
+
+    def image(
+        self,
+        course_id: str,
+        folder: Path,
+        *,
+        by: str,
+        couch: TableTopPose,
+        machine_isocentre_mm: Point | None = None,
+        progress: Progress = silent,
+    ) -> FractionStatus:
+        """Take the image that staff exported, keep its files, match it, and ask the protocol.
+
+        Parameters
+        ----------
+        course_id, by
+            Which course, and who took it.
+        folder
+            The exported image.
+        couch
+            As it is read now; the image has to be of that position.
+        machine_isocentre_mm
+            Where no file says where the machine isocentre is in the image.
+        progress
+            Told what is done.
+
+        Raises
+        ------
+        RefusedError
+            If the image does not show this patient as he lies now, or none is left.
+        InputError
+            If it cannot be used.
+        """
+        opened = open_fraction(self.records, course_id)
+        with planning_folder(opened.simulation, self.store) as plan_folder:
+            planning = planning_of(opened.course, plan_folder, part_of(progress, 0.0, 0.3))
+            daily = load_daily(
+                AlignRequest(plan_folder, folder, machine_isocentre_mm=machine_isocentre_mm),
+                part_of(progress, 0.3, 0.5),
+            )
+            check_pair(planning, daily)
+            progress(0.5, "Preparing the planning image")
+            prepared = prepared_for(planning, opened.protocol, opened.simulation.target)
+        image = day_image(daily, couch)
+        progress(0.8, "Matching")
+        fraction, recorder = self._take_up(opened, Told(by, couch, image, prepared))
+        recorder.keep_files(image.uid, StoredImage(self.store.add_all(files_of(daily))))
+        fraction.image(since=fraction.memory.couch_stopped_at)
+        fraction.align()
+        progress(1.0, "Done")
+        return self.status(course_id)
+
+    def approve(
+        self,
+        course_id: str,
+        *,
+        by: Sequence[str],
+        couch: TableTopPose | None,
+        action: ProtocolAction | None = None,
+        reason: str = "",
+    ) -> FractionStatus:
+        """Sign what is done about the newest match.
+
+        Parameters
+        ----------
+        course_id
+            Which course.
+        by
+            Who signs: one, or two for a second look.
+        couch
+            As it is read now; it has to be where it was at the image.
+        action
+            What is done; what the protocol says when None.
+        reason
+            Why, where it is not what the protocol says.
+
+        Raises
+        ------
+        RefusedError
+            If a signature or a reason is missing, or nobody may do it.
+        """
+        people = [self.records.person(name) for name in by]
+        opened = open_fraction(self.records, course_id)
+        fraction, recorder = self._take_up(opened, Told(by[0] if by else "", couch))
+        decision = opened.decision
+        if decision is None:
+            msg = f"{opened.stored.line.key} has no match to decide about: take an image"
+            raise RefusedError(msg)
+        wanted = action or (
+            decision.agreed if decision.action is ProtocolAction.SECOND_LOOK else decision.action
+        )
+        record = require_signatures(opened.protocol, decision, wanted or decision.action, people, reason)
+        recorder.decide(record)
+        signer = next(person for person in people if person.name == record.by)
+        approver = _approver(signer, record.reason, record.second, people)
+        match ProtocolAction(record.action):
+            case ProtocolAction.CORRECT:
+                fraction.approve(approver)
+            case ProtocolAction.NO_CORRECTION:
+                fraction.confirm(approver)
+            case ProtocolAction.REPOSITION:
+                fraction.reposition(record.rule)
+            case ProtocolAction.STOP:
+                fraction.stop(record.reason or record.rule)
+            case _:
+                recorder.note(fraction.memory)
+        return self.status(course_id)
+
+    def move(self, course_id: str, *, by: str, couch: TableTopPose) -> FractionStatus:
+        """Record that the couch was driven by the order, and read it back.
+
+        Raises
+        ------
+        PositionError
+            If it is not where the order sends it: the position does not count, and only a new image helps.
+        RefusedError
+            If there is no valid order.
+        """
+        self.records.person(by)
+        opened = open_fraction(self.records, course_id)
+        fraction, _ = self._take_up(opened, Told(by, couch))
+        if fraction.state is State.APPROVED:
+            # The guard before a move asks whether the couch is where it was at the image; here it was moved
+            # before anybody told, so what it said then stands, and the read-back decides.
+            order = fraction.order
+            at_image = order.couch_at_image if order is not None else couch
+            before, _ = self._take_up(opened, Told(by, at_image))
+            before.move_couch(order.token if order is not None else "")
+            fraction, _ = self._take_up(open_fraction(self.records, course_id), Told(by, couch))
+        fraction.verify()
+        return self.status(course_id)
+
+    def deliver(
+        self, course_id: str, deliveries: Sequence[DeliveryRecord], *, by: str, couch: TableTopPose
+    ) -> FractionStatus:
+        """Record what the machine delivered, and close the fraction when that was all.
+
+        Parameters
+        ----------
+        course_id, by
+            Which course, and who treated.
+        deliveries
+            Per beam that was begun, in all of this fraction.
+        couch
+            As it was read before the beam.
+
+        Raises
+        ------
+        RefusedError
+            If the position is not verified, or the image is too old.
+        InputError
+            If a beam is not in the plan.
+        """
+        self.records.person(by)
+        opened = open_fraction(self.records, course_id)
+        _require_planned_beams(opened.simulation, deliveries)
+        given_mu = sum(one.delivered_mu for one in deliveries)
+        fraction, recorder = self._take_up(opened, Told(by, couch, delivered_mu=given_mu))
+        recorder.deliver(deliveries)
+        if fraction.state is State.SET_UP:
+            fraction.treat_without_image()
+        fraction.turn_beam_on()
+        if fraction.watch() is State.DELIVERED:
+            fraction.close()
+        return self.status(course_id)
+
+    def stop(self, course_id: str, *, by: str, reason: str) -> FractionStatus:
+        """End the fraction without more beam.
+
+        Raises
+        ------
+        InputError
+            If no reason is given.
+        """
+        self.records.person(by)
+        if not reason.strip():
+            msg = "a fraction is stopped with a reason: say why"
+            raise InputError(msg)
+        fraction, _ = self._take_up(open_fraction(self.records, course_id), Told(by))
+        fraction.stop(reason)
+        return self.status(course_id)
+
+    def status(self, course_id: str, number: int | None = None) -> FractionStatus:
+        """Return where the newest fraction is, or one by its number.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If there is none.
+        """
+        opened = open_fraction(self.records, course_id, number)
+        memory = opened.kept.memory
+        order = memory.orders.newest if memory is not None else None
+        is_valid = order is not None and memory is not None and order.token not in memory.orders.ended
+        decision = opened.decision
+        line = opened.stored.line
+        limits = fraction_limits(opened.protocol)
+        return FractionStatus(
+            key=line.key,
+            patient=_patient_words(opened.simulation),
+            protocol=opened.protocol.label,
+            state=line.state,
+            reason=opened.stored.steps[-1].entry.detail if opened.stored.steps else "",
+            stored=opened.stored,
+            decision=decision,
+            target_pose=order.pose if is_valid and order is not None else None,
+            correction=order.correction if is_valid and order is not None else None,
+            images_left=limits.images - (memory.exposures if memory is not None else 0),
+            offline=opened.kept.offline,
+            no_image_because=opened.kept.no_image_because,
+            delivered_mu=opened.stored.summary.delivered_mu,
+            planned_mu=opened.planned_mu,
+            next_steps=next_steps(line.state, memory, decision, opened.kept.no_image_because),
+        )
+
+    def _take_up(self, opened: OpenFraction, told: Told) -> tuple[Fraction, FractionRecorder]:
+        return take_up(self.records, self.clock, opened, told)
+
+
+def _require_offline_made(opened: OpenFraction, couch: TableTopPose, on_marks: TableTopPose | None) -> None:
+    offline = opened.kept.offline
+    if offline is None:
+        return
+    shift = ", ".join(f"{value:+.1f}" for value in offline.shift_mm)
+    if on_marks is None:
+        msg = (
+            f"today's set-up has a systematic correction of {shift} mm (lateral, longitudinal, vertical): "
+            "read the couch with the patient on his marks, move it by that, and give both readings"
+        )
+        raise MissingEvidenceError(msg)
+    limits = fraction_limits(opened.protocol).couch
+    off = out_of_place(corrected_pose(on_marks, offline, yaw_axis=limits.yaw_axis), couch, limits)
+    if off:
+        msg = f"the systematic correction of {shift} mm was not made: {'; '.join(off)}"
+        raise PositionError(msg)
+
+
+def _approver(signer: Person, reason: str, second: str, people: Sequence[Person]) -> Approver:
+    also = next((str(person) for person in people if person.name == second), "")
+    words = "; ".join(part for part in (reason, f"looked at by {also}" if also else "") if part)
+    return Approver(str(signer), is_person=True, reason=words, role=str(signer.role))
+
+
+def _require_planned_beams(simulation: SimulationRecord, deliveries: Sequence[DeliveryRecord]) -> None:
+    known = {beam.number for beam in simulation.beams}
+    for one in deliveries:
+        if one.beam_number not in known:
+            names = ", ".join(f"{beam.number} ({beam.name})" for beam in simulation.beams)
+            msg = f"plan '{simulation.plan_label}' has no treatment beam {one.beam_number}; it has {names}"
+            raise InputError(msg)
+    if not any(one.delivered_mu > 0.0 for one in deliveries):
+        msg = "no monitor unit was delivered by any beam: stop the fraction with a reason instead"
+        raise InputError(msg)
+
+
+def _patient_words(simulation: SimulationRecord) -> str:
+    patient = simulation.patient
+    return f"{patient.name or 'no name'} ({patient.patient_id}, born {patient.birth_date})"

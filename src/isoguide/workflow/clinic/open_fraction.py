@@ -1,0 +1,155 @@
+"""A fraction taken up from the records, in a room that answers what staff said."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from isoguide.course import Protocol, SimulationRecord
+from isoguide.errors import MissingEvidenceError
+from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.volume import Volume
+from isoguide.records import Records, StoredCourse, StoredFraction
+from isoguide.registration import PreparedPlanning, Registration
+from isoguide.treatment import Fraction, PlannedPosition, State
+from isoguide.treatment.ports import DayImage
+from isoguide.treatment.protocol_decision import ProtocolDecision, decide_by_protocol
+from isoguide.treatment.protocol_limits import fraction_limits
+from isoguide.treatment.refusals import RefusedError
+from isoguide.workflow.clinic.desk_room import DeskBeam, DeskClock, desk_room
+from isoguide.workflow.clinic.kept_fraction import KeptFraction, read_kept
+from isoguide.workflow.clinic.recorder import FractionRecorder
+from isoguide.workflow.protocol_file import parse_protocol
+
+_NOWHERE: Final = TableTopPose(0.0, 0.0, 0.0)
+"""The set-up pose of a fraction without one: no step that asks for it is possible before it has one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenFraction:
+    """A fraction as the records hold it, with its course and protocol."""
+
+    course: StoredCourse
+    protocol: Protocol
+    stored: StoredFraction
+    kept: KeptFraction
+
+    @property
+    def simulation(self) -> SimulationRecord:
+        """What was recorded before the first fraction."""
+        return self.course.simulation
+
+    @property
+    def planned_mu(self) -> float:
+        """Meterset of the whole fraction, all treatment beams together."""
+        return sum(beam.meterset_mu for beam in self.simulation.beams)
+
+    @property
+    def decision(self) -> ProtocolDecision | None:
+        """What the protocol says about the newest match, None where none waits for a decision."""
+        memory = self.kept.memory
+        if memory is None or memory.state is not State.ALIGNED:
+            return None
+        left = fraction_limits(self.protocol).images - memory.exposures
+        return decide_by_protocol(self.protocol, memory.matches[-1], exposures_left=max(left, 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What staff say for one step.
+
+    Parameters
+    ----------
+    by
+        Who they are.
+    couch
+        Where it is read now; None where the step does not need it.
+    image, prepared
+        An image that was taken, and what it is matched to.
+    delivered_mu
+        What the machine delivered in all of this fraction.
+    """
+
+    by: str
+    couch: TableTopPose | None = None
+    image: DayImage | None = None
+    prepared: PreparedPlanning | None = None
+    delivered_mu: float | None = None
+
+
+def open_fraction(records: Records, course_id: str, number: int | None = None) -> OpenFraction:
+    """Return the newest fraction of a course, or one by its number.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If there is none.
+    UnreadableError
+        If it cannot be read.
+    """
+    course = records.course(course_id)
+    if not course.fractions:
+        msg = f"course {course_id} has no fraction yet: begin one with isoguide fraction start {course_id}"
+        raise MissingEvidenceError(msg)
+    wanted = course.fractions[-1].key.number if number is None else number
+    stored = records.fraction(course_id, wanted)
+    return OpenFraction(course, protocol_of(course), stored, read_kept(stored.memory, str(stored.line.key)))
+
+
+def protocol_of(course: StoredCourse) -> Protocol:
+    """Return the protocol of a course, as it was stored."""
+    return parse_protocol(course.protocol_text, f"protocol {course.protocol_name} v{course.protocol_version}")
+
+
+def take_up(
+    records: Records, now: DeskClock, opened: OpenFraction, told: Told
+) -> tuple[Fraction, FractionRecorder]:
+    """Return the fraction ready for one step, and the recorder that will write it.
+
+    Raises
+    ------
+    RefusedError
+        If it has ended.
+    """
+    line, kept = opened.stored.line, opened.kept
+    if line.state.is_final:
+        msg = f"{line.key} is {line.state}: begin the next fraction"
+        raise RefusedError(msg)
+    recorder = FractionRecorder(records, opened.stored, kept, opened.simulation.patient_position, told.by)
+    before_mu = opened.stored.summary.delivered_mu
+    beam = DeskBeam(now, opened.planned_mu, before_mu, told.delivered_mu)
+    room = desk_room(now, told.couch, beam=beam, image=told.image)
+    planned = _planned(opened.simulation, kept.set_up_pose or _NOWHERE, told.prepared)
+    limits = fraction_limits(opened.protocol)
+    known_uids = records.used_image_uids(line.key.course_id)
+    fraction = Fraction(
+        planned,
+        room,
+        limits,
+        sink=recorder,
+        known_uids=known_uids,
+        no_image_because=kept.no_image_because,
+    )
+    if kept.memory is not None:
+        fraction.resume_from(kept.memory, [step.entry for step in opened.stored.steps])
+    return fraction, recorder
+
+
+def _planned(
+    simulation: SimulationRecord, set_up_pose: TableTopPose, prepared: PreparedPlanning | None
+) -> PlannedPosition:
+    position, patient_id = simulation.patient_position, simulation.patient.patient_id
+    if prepared is not None:
+        return PlannedPosition.of(
+            prepared, patient_position=position, set_up_pose=set_up_pose, patient_id=patient_id
+        )
+    target_points_mm = np.atleast_2d(simulation.isocentre_mm)
+    return PlannedPosition(
+        simulation.isocentre_mm, position, set_up_pose, target_points_mm, _no_match, patient_id
+    )
+
+
+def _no_match(_daily: Volume, _initial: RigidTransform) -> Registration:
+    msg = "this step has no planning image to match with: take the image anew"
+    raise RefusedError(msg)
