@@ -155,7 +155,7 @@ class ImageStore:
             folders.add(place.parent)
         # Also where nothing was renamed: who renamed it may not have come as far as this.
         for folder in (*sorted(folders), self.folder, self.folder.parent):
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def _place(self, sha256: str) -> Path:
         if not _DIGEST.fullmatch(sha256):
@@ -227,7 +227,7 @@ class _Source:
         )
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush the names in a folder; Windows has no such call, its file system keeps a journal of names."""
     if os.name == "nt":
         return
