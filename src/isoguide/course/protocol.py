@@ -4,17 +4,22 @@ Only values and their contradictions are here; :mod:`isoguide.treatment` decides
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from enum import StrEnum
+from itertools import permutations
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from isoguide.course.staff import Role
 from isoguide.errors import InputError
 
-NOT_CHECKED = "not checked against a guideline"
+NOT_CHECKED: Final = "not checked against a guideline"
 """What a value says for its source where nobody compared it with one."""
+
+Content = Literal["auto", "bone", "soft"]
+DegreesOfFreedom = Literal[3, 4, 6]
 
 
 class Modality(StrEnum):
@@ -46,6 +51,11 @@ class ProtocolAction(StrEnum):
     REPOSITION = "set up again"
     STOP = "stop"
 
+    @property
+    def gravity(self) -> int:
+        """Its place in this order; of two rules that hold, the graver one counts."""
+        return list(ProtocolAction).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -56,7 +66,7 @@ class Schedule:
     kind
         The scheme.
     first
-        So many fractions are imaged at the beginning (all kinds but "daily"; the Nm of NAL).
+        So many fractions are imaged at the beginning ("first, then weekly", NAL and eNAL: their Nm).
     every
         Afterwards each so-many-th fraction ("first, then weekly" and eNAL; 5 is weekly).
     alpha_mm, most
@@ -80,6 +90,20 @@ class Schedule:
         _need(self.most >= 1, f"schedule.most must be 1 or more, not {self.most}")
         _positive("schedule.alpha_mm", self.alpha_mm)
 
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Names of the values that mean something for this kind; the others are not looked at."""
+        return _COUNTS[self.kind]
+
+
+_COUNTS: Final[Mapping[ScheduleKind, tuple[str, ...]]] = {
+    ScheduleKind.DAILY: (),
+    ScheduleKind.FIRST_THEN_WEEKLY: ("first", "every"),
+    ScheduleKind.NAL: ("first",),
+    ScheduleKind.ENAL: ("first", "every"),
+    ScheduleKind.SAL: ("alpha_mm", "most"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class MatchInstructions:
@@ -91,10 +115,15 @@ class MatchInstructions:
 
     structures: tuple[str, ...] = ()
     box_mm: float | None = None
-    content: Literal["auto", "bone", "soft"] = "auto"
-    degrees_of_freedom: Literal[3, 4, 6] = 6
+    content: Content = "auto"
+    degrees_of_freedom: DegreesOfFreedom = 6
 
     def __post_init__(self) -> None:
+        for name, known in (("content", Content), ("degrees_of_freedom", DegreesOfFreedom)):
+            value, allowed = getattr(self, name), get_args(known)
+            _need(value in allowed, f"match.{name} must be one of {_listed(allowed)}, not {value}")
+        blank = any(not structure.strip() for structure in self.structures)
+        _need(not blank, "match.structures holds an empty name: leave it out")
         if self.box_mm is not None:
             _positive("match.box_mm", self.box_mm)
 
@@ -113,25 +142,37 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class ActionLevel:
-    """Above either value the action is taken; None for "whatever the value"."""
+    """Above any of the values the action is taken; None where it does not depend on this one.
+
+    Length of the shift at the isocentre, angle of the rotation, and what the correction leaves at the target.
+    """
 
     action: ProtocolAction
     shift_mm: float | None = None
     rotation_deg: float | None = None
     residual_mm: float | None = None
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that it states, by name."""
+        given = {name: getattr(self, name) for name in LEVEL_LIMITS}
+        return {name: value for name, value in given.items() if value is not None}
+
     def __post_init__(self) -> None:
-        given = {name: getattr(self, name) for name in ("shift_mm", "rotation_deg", "residual_mm")}
-        stated = {name: value for name, value in given.items() if value is not None}
         _need(
-            bool(stated), f"the action level '{self.action}' states no limit: give shift_mm or rotation_deg"
+            bool(self.limits),
+            f"the action level '{self.action}' states no limit: give one of {', '.join(LEVEL_LIMITS)}",
         )
         _need(
             self.action not in (ProtocolAction.NO_CORRECTION, ProtocolAction.CORRECT),
             f"'{self.action}' is no action level: below all levels the position is corrected anyway",
         )
-        for name, value in stated.items():
+        for name, value in self.limits.items():
             _positive(f"action_levels.{name}", value)
+
+
+LEVEL_LIMITS: Final = ("shift_mm", "rotation_deg", "residual_mm")
+"""What an action level can limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +237,12 @@ class Protocol:
     images
         How many exposures a fraction may have.
     sources
-        Key, such as "tolerance.shift_mm", to where its value comes from.
+        Key of :attr:`values`, such as "tolerance.shift_mm", to where its value comes from.
 
     Raises
     ------
     InputError
-        If values contradict each other; the message names both.
+        If values contradict each other, and the message names both; or if a source is that of no value.
     """
 
     name: str
@@ -224,19 +265,51 @@ class Protocol:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sources", MappingProxyType(dict(self.sources)))
         _need(bool(self.name.strip()), "name is empty: give the protocol one")
+        _need(self.name == self.name.strip(), f"name '{self.name}' has spaces at its ends: remove them")
         _need(self.version >= 1, f"version must be 1 or more, not {self.version}")
         _need(self.images >= 1, f"images must be 1 or more, not {self.images}")
         _positive("image_age_s", self.image_age_s)
         _positive("approval_s", self.approval_s)
-        for level in self.action_levels:
-            for name in ("shift_mm", "rotation_deg"):
-                limit, tolerated = getattr(level, name), getattr(self.tolerance, name)
-                _need(
-                    limit is None or limit > tolerated,
-                    f"the action level '{level.action}' at {name} = {limit} is not above the tolerance of "
-                    f"{tolerated}: nothing would ever be corrected",
-                )
+        _need(
+            self.images >= 2 or not self.intrafraction.verify_with_image,
+            f"images = {self.images} leaves none for intrafraction.verify_with_image = true: allow 2 or more",
+        )
+        _need_levels_above_tolerance(self.action_levels, self.tolerance)
         _need_graver_above(self.action_levels)
+        _need_sources_of(self.values, self.sources)
+
+    @property
+    def values(self) -> dict[str, object]:
+        """Every value that decides something, by its key in a written protocol, in reading order.
+
+        Action levels are counted from 1: "action_levels[1].shift_mm".
+        """
+        found: dict[str, object] = {
+            name: getattr(self, name) for name in ("modality", "image_age_s", "approval_s", "images")
+        }
+        schedule = {name: getattr(self.schedule, name) for name in ("kind", *self.schedule.counts)}
+        found |= {f"schedule.{name}": value for name, value in schedule.items()}
+        levels = {f"action_levels[{place}]": level for place, level in enumerate(self.action_levels, 1)}
+        sections: dict[str, object] = {
+            "match": self.match,
+            "tolerance": self.tolerance,
+            **levels,
+            "rotation": self.rotation,
+            "intrafraction": self.intrafraction,
+            "approval": self.approval,
+        }
+        for section, values in sections.items():
+            found |= {f"{section}.{name}": value for name, value in _stated(values)}
+        return found
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Those of :attr:`values` that are numbers: each should have its source."""
+        return {
+            key: value
+            for key, value in self.values.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
 
     @property
     def label(self) -> str:
@@ -244,18 +317,49 @@ class Protocol:
         return f"{self.name} v{self.version}"
 
 
+def _stated(section: object) -> Iterator[tuple[str, object]]:
+    for item in fields(section):  # type: ignore[arg-type]  # every section is a dataclass
+        value = getattr(section, item.name)
+        if value is not None:
+            yield item.name, value
+
+
+def _need_levels_above_tolerance(levels: tuple[ActionLevel, ...], tolerance: Tolerance) -> None:
+    for level in levels:
+        for name in ("shift_mm", "rotation_deg"):
+            limit, tolerated = level.limits.get(name, math.inf), getattr(tolerance, name)
+            _need(
+                limit > tolerated,
+                f"the action level '{level.action}' at {name} = {limit:g} is not above tolerance.{name} = "
+                f"{tolerated:g}: nothing would ever be corrected",
+            )
+
+
 def _need_graver_above(levels: tuple[ActionLevel, ...]) -> None:
-    order = list(ProtocolAction)
-    for name in ("shift_mm", "rotation_deg", "residual_mm"):
-        stated = [
-            (getattr(level, name), level.action) for level in levels if getattr(level, name) is not None
-        ]
-        for limit, action in stated:
-            for other, graver in stated:
-                _need(
-                    not (order.index(action) < order.index(graver) and limit >= other),
-                    f"'{action}' above {name} = {limit} can never happen: '{graver}' comes at {other}",
-                )
+    for one, other in permutations(levels, 2):
+        for name in one.limits.keys() & other.limits.keys():
+            lower, higher = one.limits[name], other.limits[name]
+            _need(
+                one.action is not other.action,
+                f"'{one.action}' has two limits for {name}, {lower:g} and {higher:g}: leave one",
+            )
+            _need(
+                one.action.gravity > other.action.gravity or lower < higher,
+                f"'{one.action}' above {name} = {lower:g} can never happen: "
+                f"'{other.action}' comes at {higher:g}",
+            )
+
+
+def _need_sources_of(values: Mapping[str, object], sources: Mapping[str, str]) -> None:
+    for key in sources.keys() - values.keys():
+        close = get_close_matches(key, values, n=1)
+        remedy = f"did you mean '{close[0]}'?" if close else f"known are {_listed(values)}"
+        msg = f"sources names '{key}', which has no value here: {remedy}"
+        raise InputError(msg)
+
+
+def _listed(words: Iterable[object]) -> str:
+    return ", ".join(str(word) for word in words)
 
 
 def _need(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a condition is the whole point

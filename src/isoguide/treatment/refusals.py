@@ -9,6 +9,7 @@
         ├── OrderError          the token is used, void, expired or unknown
         ├── PositionError       the couch is not where it has to be
         ├── PersonNeededError   only a person may do this, with a reason
+        ├── NotAllowedError     nobody may do this, whoever signs
         └── ClockError          the clock went backwards
 """
 
@@ -37,6 +38,10 @@ class PositionError(RefusedError):
 
 class PersonNeededError(RefusedError):
     """Only a person may decide this, and has to say why."""
+
+
+class NotAllowedError(RefusedError):
+    """Nobody may decide this, whoever signs and whatever the reason."""
 
 
 class ClockError(RefusedError):

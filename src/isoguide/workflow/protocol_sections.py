@@ -1,0 +1,188 @@
+"""What a written protocol may say: when, what, how much, and who signs.
+
+These models are the published schema. Ranges refuse what is no number of the clinic; what contradicts
+another value is refused by :mod:`isoguide.course.protocol`, whose defaults are theirs.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from isoguide.course import (
+    ActionLevel,
+    Approval,
+    CouchLimit,
+    Intrafraction,
+    MatchInstructions,
+    Modality,
+    Protocol,
+    ProtocolAction,
+    Role,
+    Schedule,
+    ScheduleKind,
+    Tolerance,
+)
+from isoguide.course.protocol import Content, DegreesOfFreedom
+from isoguide.workflow.strict_toml import Section
+
+# TOML has texts where Python has these: only they, and the outermost list, are taken leniently.
+_Kind = Annotated[ScheduleKind, Field(strict=False)]
+_Modality = Annotated[Modality, Field(strict=False)]
+_Action = Annotated[ProtocolAction, Field(strict=False)]
+_Roles = Annotated[tuple[Annotated[Role, Field(strict=False)], ...], Field(strict=False)]
+_Name = Annotated[str, Field(min_length=1)]
+_Shift_mm = Annotated[float, Field(gt=0.0, le=200.0)]
+_Angle_deg = Annotated[float, Field(gt=0.0, le=20.0)]
+
+
+class ScheduleSection(Section):
+    """When the position is imaged, and what the images are used for on other days."""
+
+    kind: _Kind = Field(default=ScheduleKind.DAILY, description="The scheme.")
+    first: int = Field(
+        default=3,
+        ge=1,
+        le=50,
+        description="First, then weekly, NAL, eNAL: fractions imaged at the beginning.",
+    )
+    every: int = Field(
+        default=5,
+        ge=1,
+        le=50,
+        description="First, then weekly, eNAL: afterwards each so-many-th; 5 is weekly.",
+    )
+    alpha_mm: float = Field(default=9.0, gt=0.0, le=100.0, description="SAL: initial action level.")
+    most: int = Field(default=3, ge=1, le=50, description="SAL: measurements before imaging ends.")
+
+    @model_validator(mode="after")
+    def _only_what_counts(self) -> Self:
+        counts = Schedule(kind=self.kind).counts
+        for name in ScheduleSection.model_fields:
+            if name in self.model_fields_set - {"kind", *counts}:
+                msg = f"{name} means nothing where kind = '{self.kind}': leave it out, or choose another kind"
+                raise ValueError(msg)
+        return self
+
+
+class MatchSection(Section):
+    """What is matched, and with which freedom."""
+
+    structures: Annotated[tuple[_Name, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Names to look for, in this order; the first one that the plan has is matched.",
+    )
+    box_mm: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=600.0,
+        description="Edge of a box about the isocentre where there is none of them; absent: automatic.",
+    )
+    content: Content = Field(default="auto", description="What the match looks at.")
+    degrees_of_freedom: DegreesOfFreedom = Field(default=6, description="What may be corrected.")
+
+
+class ToleranceSection(Section):
+    """Up to both values nothing is done."""
+
+    shift_mm: _Shift_mm = Field(description="Length of the shift at the isocentre.")
+    rotation_deg: _Angle_deg = Field(description="Angle of the rotation.")
+
+
+class ActionLevelSection(Section):
+    """Above any of its values the action is taken."""
+
+    action: _Action = Field(description="What is done; neither 'no correction' nor 'correct'.")
+    shift_mm: _Shift_mm | None = Field(default=None, description="Length of the shift at the isocentre.")
+    rotation_deg: _Angle_deg | None = Field(default=None, description="Angle of the patient's rotation.")
+    residual_mm: float | None = Field(
+        default=None, gt=0.0, le=50.0, description="What the correction leaves at the target."
+    )
+
+
+class RotationSection(Section):
+    """Which tilts the couch may make, and what happens beyond."""
+
+    pitch_deg: _Angle_deg = Field(default=3.0, description="Largest pitch, either way.")
+    roll_deg: _Angle_deg = Field(default=3.0, description="Largest roll, either way.")
+    beyond: _Action = Field(
+        default=ProtocolAction.REPOSITION, description="'set up again', 'second look' or 'stop'."
+    )
+
+
+class IntrafractionSection(Section):
+    """What is asked for between the image and the end of the beam."""
+
+    shift_mm: _Shift_mm | None = Field(default=None, description="The beam is held when it moves further.")
+    reimage_after_s: float | None = Field(
+        default=None, gt=0.0, le=7200.0, description="A new image after this time."
+    )
+    verify_with_image: bool = Field(
+        default=False, description="No beam before an image shows the corrected position."
+    )
+
+
+class ApprovalSection(Section):
+    """Who may sign."""
+
+    routine: _Roles = Field(default=Approval().routine, description="What the protocol says.")
+    second_look: _Roles = Field(
+        default=Approval().second_look, description="The second person of a second look."
+    )
+    override: _Roles = Field(default=Approval().override, description="Doing otherwise than the protocol.")
+
+
+class ProtocolFile(Section):
+    """A written protocol of image guidance."""
+
+    name: str = Field(min_length=1, max_length=60, description="Unique in a department, with the version.")
+    version: int = Field(ge=1, description="Raised with every change.")
+    title: str = Field(min_length=1, max_length=120, description="One line for people.")
+    site: str = Field(min_length=1, max_length=60, description="Part of the body, for statistics.")
+    modality: _Modality = Field(description="What images the position.")
+    image_age_s: float = Field(
+        default=900.0, gt=0.0, le=3600.0, description="An older image is not used for anything."
+    )
+    approval_s: float = Field(
+        default=300.0, gt=0.0, le=3600.0, description="An approval not carried out for this long expires."
+    )
+    images: int = Field(default=4, ge=1, le=20, description="Exposures in one fraction.")
+    schedule: ScheduleSection
+    match: MatchSection
+    tolerance: ToleranceSection
+    action_levels: Annotated[tuple[ActionLevelSection, ...], Field(strict=False)] = ()
+    rotation: RotationSection = RotationSection()
+    intrafraction: IntrafractionSection = IntrafractionSection()
+    approval: ApprovalSection = ApprovalSection()
+    sources: dict[str, _Name] = Field(
+        default={}, description="Key in quotes, such as 'tolerance.shift_mm', to where its value comes from."
+    )
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _quoted(cls, sources: object) -> object:
+        entries = sources.items() if isinstance(sources, dict) else ()
+        nested = [f"{key}.{next(iter(value), '...')}" for key, value in entries if isinstance(value, dict)]
+        if nested:
+            msg = f'write each key in quotes, as "{nested[0]}" = "where it comes from"'
+            raise ValueError(msg)
+        return sources
+
+    def protocol(self) -> Protocol:
+        """Return what the file says.
+
+        Raises
+        ------
+        InputError
+            If values contradict each other.
+        """
+        own = {name: getattr(self, name) for name in type(self).model_fields}
+        sections = {
+            "schedule": Schedule(**self.schedule.model_dump()),
+            "match": MatchInstructions(**self.match.model_dump()),
+            "tolerance": Tolerance(**self.tolerance.model_dump()),
+            "action_levels": tuple(ActionLevel(**level.model_dump()) for level in self.action_levels),
+            "rotation": CouchLimit(**self.rotation.model_dump()),
+            "intrafraction": Intrafraction(**self.intrafraction.model_dump()),
+            "approval": Approval(**self.approval.model_dump()),
+        }
+        return Protocol(**(own | sections))
