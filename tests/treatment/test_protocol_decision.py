@@ -27,7 +27,6 @@ from isoguide.treatment.match import wrong_way
 from isoguide.treatment.protocol_decision import decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
 
-
 WRITTEN = protocol()
 
 

@@ -351,7 +351,7 @@ def _need_graver_above(levels: tuple[ActionLevel, ...]) -> None:
 
 
 def _need_sources_of(values: Mapping[str, object], sources: Mapping[str, str]) -> None:
-    for key in sources.keys() - values.keys():
+    for key in (key for key in sources if key not in values):
         close = get_close_matches(key, values, n=1)
         remedy = f"did you mean '{close[0]}'?" if close else f"known are {_listed(values)}"
         msg = f"sources names '{key}', which has no value here: {remedy}"
