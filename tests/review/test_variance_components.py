@@ -40,17 +40,17 @@ def test_intervals_of_mean_and_random_error_are_those_of_student_and_chi_square(
     found = variance_components(padded(BY_HAND))
     # Tables: t(0.975; 2) = 4.303; chi²(0.025; 6) = 1.237, chi²(0.975; 6) = 14.449
     half = 4.303 * np.sqrt(19.0 / 3.0 / 3.0)
-    assert found.mean_of(0).low == pytest.approx(11.0 / 3.0 - half, abs=1e-3)
-    assert found.mean_of(0).high == pytest.approx(11.0 / 3.0 + half, abs=1e-3)
-    assert found.random_of(0).low == pytest.approx(np.sqrt(10.0 / 14.449), abs=1e-3)
-    assert found.random_of(0).high == pytest.approx(np.sqrt(10.0 / 1.237), abs=1e-3)
+    assert found.means()[0].low == pytest.approx(11.0 / 3.0 - half, abs=1e-3)
+    assert found.means()[0].high == pytest.approx(11.0 / 3.0 + half, abs=1e-3)
+    assert found.randoms()[0].low == pytest.approx(np.sqrt(10.0 / 14.449), abs=1e-3)
+    assert found.randoms()[0].high == pytest.approx(np.sqrt(10.0 / 1.237), abs=1e-3)
 
 
 def test_without_random_errors_the_interval_of_sigma_is_that_of_a_standard_deviation():
     # Five patients who always lie at the same place: Σ is the standard deviation of their means, and its
     # interval chi-square with 4 degrees of freedom. Tables: 0.484 and 11.143.
     found = variance_components(padded([[value] * 3 for value in (1.0, 2.0, 3.0, 4.0, 5.0)]))
-    sigma = found.systematic_of(0)
+    sigma = found.systematics()[0]
     assert sigma.value == pytest.approx(np.sqrt(2.5))
     assert sigma.low == pytest.approx(np.sqrt(10.0 / 11.143), rel=2e-3)
     assert sigma.high == pytest.approx(np.sqrt(10.0 / 0.484), rel=1e-2)
@@ -73,7 +73,7 @@ def test_patients_who_differ_less_than_chance_have_no_systematic_error_and_the_v
     found = variance_components(padded([[-1.0, 1.0], [-2.0, 2.0], [-3.0, 3.0]]))
     assert found.systematic_variance[0] == pytest.approx(-14.0 / 3.0)  # (0 - 28/3) / 2
     assert found.systematic[0] == 0.0
-    assert found.systematic_of(0).low == 0.0
+    assert found.systematics()[0].low == 0.0
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_mirroring_shifting_and_scaling_do_to_the_components_what_they_do_to_err
     np.testing.assert_allclose(
         other.systematic_variance, scale**2 * found.systematic_variance, rtol=1e-7, atol=1e-9
     )
-    ends = [found.systematic_of(0).high, found.systematic_of(1).low]
+    ends = [found.systematics()[0].high, found.systematics()[1].low]
     np.testing.assert_allclose(
-        [other.systematic_of(0).high, other.systematic_of(1).low],
+        [other.systematics()[0].high, other.systematics()[1].low],
         scale * np.array(ends),
         rtol=1e-6,
         atol=1e-9,

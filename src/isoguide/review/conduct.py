@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isoguide.course import CourseHistory, FractionSummary
+from isoguide.course import CourseHistory
 from isoguide.review.estimate import Estimate, rate_estimate
 
 
@@ -55,25 +55,28 @@ class DoseSum:
     largest: float
 
 
-def conduct(histories: Sequence[CourseHistory]) -> Conduct:
+def conduct_of(histories: Sequence[CourseHistory]) -> Conduct:
     """Return how the fractions of some courses went."""
-    all_of = [summary for history in histories for summary in history.fractions]
-    count, images = len(all_of), sum(summary.images for summary in all_of)
+    count = images = imaged = imaged_again = overridden = stopped = 0
+    for history in histories:
+        for summary in history.fractions:
+            count += 1
+            images += summary.images
+            imaged += summary.measured is not None
+            imaged_again += summary.images > (1 if summary.residual is None else 2)
+            overridden += bool(summary.overrides)
+            stopped += summary.state == "stopped"
     if not count:
         return Conduct(0, 0, None, None, None, None, None)
     return Conduct(
         fractions=count,
         images=images,
         images_per_fraction=images / count,
-        imaged=rate_estimate(sum(summary.measured is not None for summary in all_of), count),
-        imaged_again=rate_estimate(sum(_is_imaged_again(summary) for summary in all_of), count),
-        overridden=rate_estimate(sum(bool(summary.overrides) for summary in all_of), count),
-        stopped=rate_estimate(sum(summary.state == "stopped" for summary in all_of), count),
+        imaged=rate_estimate(imaged, count),
+        imaged_again=rate_estimate(imaged_again, count),
+        overridden=rate_estimate(overridden, count),
+        stopped=rate_estimate(stopped, count),
     )
-
-
-def _is_imaged_again(summary: FractionSummary) -> bool:
-    return summary.images > (1 if summary.residual is None else 2)
 
 
 def dose_sums(histories: Sequence[CourseHistory]) -> tuple[DoseSum, ...]:

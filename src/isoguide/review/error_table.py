@@ -17,6 +17,7 @@ from isoguide.errors import InputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
 
+Six = tuple[float, ...]
 SHIFTS: Final = 3
 """The first three of the six numbers are shifts."""
 
@@ -77,34 +78,50 @@ def error_table(histories: Sequence[CourseHistory], position: Position = Positio
     InputError
         If a course has two fractions of one number, or one that is not counted from 1.
     """
-    last = max((s.number for history in histories for s in history.fractions), default=0)
-    errors = np.full((len(histories), last, len(AXES)), np.nan)
-    deviations = errors.copy()
+    where: list[tuple[int, int]] = []
+    needed: list[Six] = []
+    known: dict[tuple[int, int], Array] = {}
     for row, history in enumerate(histories):
         _refuse_unless_numbered(history)
         for summary in history.fractions:
-            error = _error(summary, position)
-            if error is not None:
-                errors[row, summary.number - 1] = error
+            correction = _needed(summary, position)
+            if correction is not None:
+                where.append((row, summary.number - 1))
+                needed.append(correction)
                 if summary.deviation is not None and position is not Position.CORRECTED:
-                    deviations[row, summary.number - 1] = summary.deviation
-    return ErrorTable(tuple(histories), position, errors, deviations)
+                    known[where[-1]] = summary.deviation
+    last = max((s.number for history in histories for s in history.fractions), default=0)
+    return ErrorTable(
+        courses=tuple(histories),
+        position=position,
+        errors=_placed(where, -np.array(needed), (len(histories), last, len(AXES))),
+        deviations=_placed(list(known), np.array(list(known.values())), (len(histories), last, len(AXES))),
+    )
 
 
-def _error(summary: FractionSummary, position: Position) -> Array | None:
+def _placed(where: list[tuple[int, int]], values: Array, shape: tuple[int, int, int]) -> Array:
+    placed = np.full(shape, np.nan)
+    if where:
+        rows, columns = np.array(where).T
+        placed[rows, columns] = values
+    return placed
+
+
+def _needed(summary: FractionSummary, position: Position) -> Six | None:
+    """Return the couch correction that would have brought the patient from the position to the plan."""
     measured = summary.residual if position is Position.CORRECTED else summary.measured
     if measured is None:
         return None
-    error = -six(measured)
     if position is Position.MARKS and summary.offline is not None:
-        error -= six(summary.offline)
-    return error
+        together = np.add(six(measured), six(summary.offline))
+        return tuple(together.tolist())
+    return six(measured)
 
 
-def six(correction: CouchCorrection) -> Array:
-    """Return the six numbers of a correction, (6,)."""
+def six(correction: CouchCorrection) -> Six:
+    """Return the six numbers of a correction."""
     c = correction
-    return np.array([c.lateral_mm, c.longitudinal_mm, c.vertical_mm, c.pitch_deg, c.roll_deg, c.yaw_deg])
+    return (c.lateral_mm, c.longitudinal_mm, c.vertical_mm, c.pitch_deg, c.roll_deg, c.yaw_deg)
 
 
 def _refuse_unless_numbered(history: CourseHistory) -> None:

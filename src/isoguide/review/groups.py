@@ -9,10 +9,10 @@ import numpy as np
 
 from isoguide.course import AXES
 from isoguide.geometry.frames import Array
-from isoguide.review.conduct import Conduct, DoseSum, conduct, dose_sums
+from isoguide.review.conduct import Conduct, DoseSum, conduct_of, dose_sums
 from isoguide.review.error_table import SHIFTS, ErrorTable, Position
 from isoguide.review.estimate import Estimate
-from isoguide.review.margins import RECIPES, ErrorSource, Margin, Recipe, margins
+from isoguide.review.margins import RECIPES, ErrorSource, Margin, Recipe, margins_for
 from isoguide.review.variance_components import Components, variance_components
 
 
@@ -111,11 +111,15 @@ class GroupStatistics:
 
 @dataclass(frozen=True, slots=True)
 class MarginSettings:
-    """How margins are calculated; :func:`isoguide.review.margins.margins` says what each is."""
+    """How margins are calculated; :func:`isoguide.review.margins.margins_for` says what each is."""
 
     recipes: tuple[Recipe, ...] = RECIPES
     others: tuple[ErrorSource, ...] = ()
     fractions: int | None = None
+
+    def margins(self, components: Components) -> tuple[Margin, ...]:
+        """Return the margins of a population."""
+        return margins_for(components, self.recipes, others=self.others, fractions=self.fractions)
 
 
 def group_statistics(
@@ -146,10 +150,8 @@ def _group(by: Grouping, name: str, table: ErrorTable, settings: MarginSettings)
         measurements=int(measured.sum()),
         axes=() if components is None else axis_statistics(components, measurement_variance(table)),
         lengths=vector_lengths(table.errors[:, :, :SHIFTS]),
-        margins=()
-        if components is None
-        else margins(components, settings.recipes, others=settings.others, fractions=settings.fractions),
-        conduct=conduct(table.courses),
+        margins=() if components is None else settings.margins(components),
+        conduct=conduct_of(table.courses),
         doses=dose_sums(table.courses),
         note="Σ and σ need two patients, and one of them measured twice." if components is None else "",
     )
@@ -160,19 +162,20 @@ def axis_statistics(components: Components, measured: Array | None = None) -> tu
 
     ``measured`` is the variance of the measurements (A,) (:func:`measurement_variance`).
     """
+    means, systematics, randoms = components.means(), components.systematics(), components.randoms()
     return tuple(
         AxisStatistics(
             axis=AXES[axis],
-            mean=components.mean_of(axis),
-            systematic=components.systematic_of(axis),
-            random=components.random_of(axis),
+            mean=mean,
+            systematic=systematics[axis],
+            random=randoms[axis],
             observed=float(components.observed[axis]),
             systematic_variance=float(components.systematic_variance[axis]),
             random_without_measurement=None
             if measured is None
             else float(np.sqrt(max(0.0, components.random[axis] ** 2 - measured[axis]))),
         )
-        for axis in range(len(components.mean))
+        for axis, mean in enumerate(means)
     )
 
 

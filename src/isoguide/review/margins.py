@@ -4,7 +4,7 @@ A recipe ignores the shape of the dose, rotations and changes of the anatomy. :m
 shifts a dose instead.
 
 Left out, because the formula could not be verified: the recipe of McKenzie et al. (2000) for
-breathing. Breathing enters as a random component (:func:`breathing`) instead.
+breathing. Breathing enters as a random component (:func:`breathing_error`) instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ import numpy as np
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.review.error_table import SHIFTS
-from isoguide.review.estimate import Estimate
+from isoguide.review.estimate import Estimate, with_intervals
 from isoguide.review.variance_components import Components
 
 PENUMBRA_WATER_MM: Final = 3.2
@@ -146,7 +146,7 @@ class ErrorSource:
             object.__setattr__(self, name, values)
 
 
-def breathing(peak_to_peak_mm: Array) -> ErrorSource:
+def breathing_error(peak_to_peak_mm: Array) -> ErrorSource:
     """Return breathing as a random error: a sine has the standard deviation of its range / √8.
 
     It holds while the range (3,) is small beside the penumbra: below about 10 mm.
@@ -155,7 +155,7 @@ def breathing(peak_to_peak_mm: Array) -> ErrorSource:
     return ErrorSource("breathing", np.zeros(3), random_mm)
 
 
-def registration(covariance: Array) -> ErrorSource:
+def registration_error(covariance: Array) -> ErrorSource:
     """Return the error of the daily match as a random error.
 
     ``covariance`` is (6, 6) of a couch correction, as
@@ -189,7 +189,7 @@ def of_few_fractions(systematic: Array, random: Array, fractions: int) -> tuple[
     return np.sqrt(systematic**2 + random**2 / fractions), random * np.sqrt(1.0 - 1.0 / fractions)
 
 
-def margins(
+def margins_for(
     components: Components,
     recipes: Sequence[Recipe] = RECIPES,
     *,
@@ -222,5 +222,5 @@ def margins(
 
 
 def _margin(recipe: Recipe, value: Array, draws: Array) -> Margin:
-    mm = tuple(Components.with_interval(float(value[axis]), draws[:, axis]) for axis in range(SHIFTS))
-    return Margin(recipe.name, recipe.formula, recipe.assumes, recipe.source, recipe.checked, mm)
+    r = recipe
+    return Margin(r.name, r.formula, r.assumes, r.source, r.checked, with_intervals(value, draws))

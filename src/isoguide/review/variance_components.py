@@ -23,11 +23,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
-from scipy.stats import chi2
 
 from isoguide.geometry.frames import Array
-from isoguide.review.estimate import CONFIDENCE, TAIL, Estimate, deviation_estimate, mean_estimate
+from isoguide.review.estimate import Estimate, chi_square, deviation_estimate, mean_estimate, with_intervals
 
 DRAWS: Final = 1024
 """Points of the lattice; a quantile of 2.5 % is then good to about 0.1 %."""
@@ -75,23 +73,18 @@ class Components:
         """Degrees of freedom of σ, N - P."""
         return self.measurements - self.patients
 
-    def mean_of(self, axis: int) -> Estimate:
-        """M of one axis."""
-        return mean_estimate(float(self.mean[axis]), float(self.observed[axis]), self.patients)
+    def means(self) -> tuple[Estimate, ...]:
+        """M of each axis."""
+        pairs = zip(self.mean.tolist(), self.observed.tolist(), strict=True)
+        return tuple(mean_estimate(mean, observed, self.patients) for mean, observed in pairs)
 
-    def systematic_of(self, axis: int) -> Estimate:
-        """Σ of one axis."""
-        return self.with_interval(float(self.systematic[axis]), self.systematic_draws[:, axis])
+    def systematics(self) -> tuple[Estimate, ...]:
+        """Σ of each axis."""
+        return with_intervals(self.systematic, self.systematic_draws)
 
-    def random_of(self, axis: int) -> Estimate:
-        """σ of one axis."""
-        return deviation_estimate(float(self.random[axis]), self.freedom)
-
-    @staticmethod
-    def with_interval(value: float, draws: Array) -> Estimate:
-        """Return a function of Σ and σ with the interval that its values at the draws (DRAWS,) give."""
-        low, high = np.quantile(draws, [TAIL, TAIL + CONFIDENCE])
-        return Estimate(value, float(low), float(high))
+    def randoms(self) -> tuple[Estimate, ...]:
+        """σ of each axis."""
+        return tuple(deviation_estimate(random, self.freedom) for random in self.random.tolist())
 
 
 def variance_components(errors: Array) -> Components | None:
@@ -128,10 +121,9 @@ def variance_components(errors: Array) -> Components | None:
 def _draws(means: Array, counts: Array, random_variance: Array) -> tuple[Array, Array]:
     """Return pairs of Σ and σ, each (DRAWS, A), from means (P, A), counts (P,) and MSW (A,)."""
     patients, freedom = len(counts), int(counts.sum()) - len(counts)
-    place = np.arange(DRAWS) + 0.5
-    within = chi2.ppf(place / DRAWS, freedom)[:, None]
-    between = 2.0 * special.gammaincinv((patients - 1) / 2.0, (place * GOLDEN) % 1.0)[:, None]
-    sigma2: Array = np.asarray(freedom * random_variance / within, dtype=np.float64)
+    place = np.arange(0.5, DRAWS)
+    between = chi_square((place * GOLDEN) % 1.0, patients - 1)[:, None]
+    sigma2 = freedom * random_variance / chi_square(place / DRAWS, freedom)[:, None]
     # Patients with equal numbers of measurements have equal weights: their count, mean and scatter suffice.
     numbers, kind = np.unique(counts, return_inverse=True)
     size = np.bincount(kind).astype(np.float64)
@@ -140,7 +132,7 @@ def _draws(means: Array, counts: Array, random_variance: Array) -> tuple[Array, 
     # Without any scatter within patients the weights of Σ² = 0 would be infinite.
     smallest = PRECISION * np.maximum(means.var(axis=0), PRECISION)
     floor = np.maximum(sigma2, smallest)[:, :, None] / numbers
-    variance = _solve(np.asarray(between, dtype=np.float64), floor, size, centre, scatter)
+    variance = _solve(between, floor, size, centre, scatter)
     return np.sqrt(variance), np.sqrt(sigma2)
 
 
