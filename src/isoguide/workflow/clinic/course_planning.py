@@ -2,12 +2,12 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from isoguide.course import Protocol, ReferenceImage, SimulationRecord
+from isoguide.course import Protocol, SimulationRecord
 from isoguide.errors import MissingEvidenceError
 from isoguide.images.mask import structure_mask
 from isoguide.progress import Progress, silent
@@ -24,19 +24,18 @@ PLANNING_FILE: Final = "planning file"
 
 
 @contextmanager
-def planning_folder(simulation: SimulationRecord, store: ImageStore) -> Iterator[Path]:
-    """Yield a folder with the planning export as it was registered; it goes away afterwards.
+def stored_files(store: ImageStore, hashes: Iterable[str]) -> Iterator[Path]:
+    """Yield a folder with these files of the image store; it goes away afterwards.
 
     Raises
     ------
     UnreadableError
-        If a file is missing in the store or is not what was registered.
+        If a file is missing in the store or is not what was kept.
     """
     folder = Path(tempfile.mkdtemp(prefix="isoguide-"))
     try:
-        for number, reference in enumerate(planning_files(simulation)):
-            source = store.path_of(reference.sha256)
-            target = folder / f"{number:05d}.dcm"
+        for number, sha256 in enumerate(hashes):
+            source, target = store.path_of(sha256), folder / f"{number:05d}.dcm"
             try:
                 target.symlink_to(source)
             except OSError:  # where links need rights that users lack
@@ -46,15 +45,15 @@ def planning_folder(simulation: SimulationRecord, store: ImageStore) -> Iterator
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def planning_files(simulation: SimulationRecord) -> tuple[ReferenceImage, ...]:
-    """Return the files of the planning export.
+def planning_hashes(simulation: SimulationRecord) -> tuple[str, ...]:
+    """Return the files of the planning export, by their hashes in the image store.
 
     Raises
     ------
     MissingEvidenceError
         If the course was registered without them.
     """
-    found = tuple(one for one in simulation.reference_images if one.kind == PLANNING_FILE)
+    found = tuple(one.sha256 for one in simulation.reference_images if one.kind == PLANNING_FILE)
     if not found:
         msg = f"the course of plan '{simulation.plan_label}' has no planning files: register the course again"
         raise MissingEvidenceError(msg)
@@ -62,7 +61,7 @@ def planning_files(simulation: SimulationRecord) -> tuple[ReferenceImage, ...]:
 
 
 def planning_of(course: StoredCourse, folder: Path, progress: Progress = silent) -> PlanningInput:
-    """Read the planning of a course from a folder of :func:`planning_folder`."""
+    """Read the planning of a course from a folder with its files."""
     simulation = course.simulation
     x, y, z = (float(value) for value in simulation.isocentre_mm)
     request = AlignRequest(

@@ -28,7 +28,7 @@ from isoguide.treatment.offline import imaging_day
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.refusals import PositionError, RefusedError
 from isoguide.treatment.signatures import require_signatures
-from isoguide.workflow.clinic.course_planning import planning_folder, planning_of, prepared_for
+from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, prepared_for, stored_files
 from isoguide.workflow.clinic.day_image import day_image, files_of
 from isoguide.workflow.clinic.desk_room import DeskClock
 from isoguide.workflow.clinic.fraction_status import FractionStatus, next_steps
@@ -191,7 +191,7 @@ class Desk:
             If it cannot be used.
         """
         opened = open_fraction(self.records, course_id)
-        with planning_folder(opened.simulation, self.store) as plan_folder:
+        with stored_files(self.store, planning_hashes(opened.simulation)) as plan_folder:
             planning = planning_of(opened.course, plan_folder, part_of(progress, 0.0, 0.3))
             daily = load_daily(
                 AlignRequest(plan_folder, folder, machine_isocentre_mm=machine_isocentre_mm),

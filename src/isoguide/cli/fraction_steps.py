@@ -1,0 +1,132 @@
+"""What a person sees of a fraction, and what a machine's own record says was delivered."""
+
+from pathlib import Path
+from typing import Final
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from isoguide.cli import department
+from isoguide.cli.department import print_json
+from isoguide.cli.terminal import console
+from isoguide.course import DeliveryRecord
+from isoguide.treatment import State
+from isoguide.treatment.marks import MarksSetUp
+from isoguide.treatment.words import correction_words, pose_words
+from isoguide.workflow.clinic.delivered import deliveries_of_record
+from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.fraction_files import export_fraction
+from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.open_fraction import open_fraction
+
+_COLOURS: Final = {State.CLOSED: "green", State.STOPPED: "red", State.HELD: "red"}
+
+
+def show(status: FractionStatus, *, as_json: bool) -> None:
+    """Print where a fraction is."""
+    if as_json:
+        print_json("fraction", _document(status))
+        return
+    out = console()
+    out.print(Text(f"{status.patient} · {status.key} · {status.protocol}", style="bold"))
+    colour = _COLOURS.get(status.state, "cyan")
+    out.print(Text(status.state.value.upper(), style=f"bold {colour}"), Text(f"  {status.reason}"), sep="")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, words in _lines(status):
+        table.add_row(name, words)
+    out.print(table)
+
+
+def _lines(status: FractionStatus) -> list[tuple[str, str]]:
+    found = []
+    if status.offline is not None:
+        found.append(("systematic", f"{correction_words(status.offline)} is part of the set-up"))
+    if status.no_image_because:
+        found.append(("schedule", status.no_image_because))
+    if status.decision is not None:
+        found.append(("protocol", status.decision.rule))
+    if status.correction is not None and status.target_pose is not None:
+        found += [
+            ("correction", correction_words(status.correction)),
+            ("couch to", pose_words(status.target_pose)),
+        ]
+    if status.delivered_mu > 0.0:
+        found.append(("delivered", f"{status.delivered_mu:.1f} of {status.planned_mu:.1f} MU"))
+    found += [("next", step) for step in status.next_steps]
+    return found
+
+
+def _document(status: FractionStatus) -> dict[str, object]:
+    stored = status.stored
+    decision = status.decision
+    return {
+        "course": status.key.course_id,
+        "number": status.key.number,
+        "protocol": status.protocol,
+        "state": status.state,
+        "reason": status.reason,
+        "decision": None if decision is None else {"action": decision.action, "rule": decision.rule},
+        "couch_to": status.target_pose,
+        "correction": status.correction,
+        "systematic_correction": status.offline,
+        "no_image_because": status.no_image_because,
+        "images_left": status.images_left,
+        "delivered_mu": status.delivered_mu,
+        "planned_mu": status.planned_mu,
+        "next_steps": status.next_steps,
+        "needs_somebody": status.needs_somebody,
+        "summary": stored.summary,
+        "journal": stored.steps,
+        "images": stored.images,
+        "matches": stored.matches,
+        "decisions": stored.decisions,
+        "deliveries": stored.deliveries,
+    }
+
+
+def show_marks(found: MarksSetUp, *, as_json: bool) -> None:
+    """Print the move that the marks call for."""
+    if as_json:
+        print_json("marks", found)
+        return
+    out = console()
+    out.print(Text("Move the couch", style="bold"), correction_words(found.correction))
+    out.print(Text("Couch to", style="bold"), pose_words(found.pose))
+    table = Table("mark", "left, mm", box=None, pad_edge=False)
+    for name, left_mm in found.residual_mm.items():
+        table.add_row(name, f"{left_mm:.1f}")
+    out.print(table)
+    out.print(f"root mean square {found.rms_mm:.1f} mm")
+
+
+def deliveries(
+    desk: Desk, course_id: str, texts: list[str], record: Path | None
+) -> tuple[DeliveryRecord, ...]:
+    """Return what was delivered, as staff typed it or a treatment record says."""
+    if (record is None) == (not texts):
+        msg = "say what was delivered either with --mu for each beam or with --record FILE"
+        raise typer.BadParameter(msg)
+    opened = open_fraction(desk.records, course_id)
+    if record is not None:
+        return deliveries_of_record(record, opened)
+    return department.deliveries(texts, opened.simulation)
+
+
+def export(
+    desk: Desk, course_id: str, number: int | None, out: Path, *, overwrite: bool, as_json: bool
+) -> None:
+    """Write the DICOM objects of a fraction and say which."""
+    opened = open_fraction(desk.records, course_id, number)
+    written = export_fraction(opened.course, opened.stored, desk.store, out, overwrite=overwrite)
+    if as_json:
+        files = [str(path) for path in written.files]
+        print_json("export", {"files": files, "left_out": written.left_out})
+        return
+    shown = console()
+    for path in written.files:
+        shown.print(Text(str(path)), soft_wrap=True)
+    for why in written.left_out:
+        shown.print(Text(f"left out: {why}", style="yellow"))

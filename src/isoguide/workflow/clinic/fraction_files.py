@@ -1,0 +1,213 @@
+"""What a fraction gives to other systems: registrations, reports, and the record of what was delivered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from isoguide.course import AXES, MatchRecord
+from isoguide.dicom import (
+    AxisUncertainty,
+    ImageSeries,
+    PositionReport,
+    TreatmentRecord,
+    WrittenObject,
+    load_daily_set,
+    write_position_report,
+    write_spatial_registration,
+    write_treatment_record,
+)
+from isoguide.errors import MissingEvidenceError
+from isoguide.geometry.correction import ANGLE_ORDER
+from isoguide.geometry.frames import DAILY, PLANNING
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.plan import Plan
+from isoguide.progress import Progress, part_of, silent
+from isoguide.records import StoredCourse, StoredFraction
+from isoguide.records.image_store import ImageStore
+from isoguide.registration.result import CHI_95_PER_AXIS
+from isoguide.treatment import Event
+from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, stored_files
+from isoguide.workflow.clinic.kept_fraction import read_kept
+from isoguide.workflow.clinic.open_fraction import protocol_of
+from isoguide.workflow.output_folder import published_folder
+
+TREATMENT_RECORD: Final = "treatment-record.dcm"
+_MOST_IMAGES: Final = 99
+FILE_NAMES: Final = (
+    *(f"registration-{number}.dcm" for number in range(1, _MOST_IMAGES + 1)),
+    *(f"report-{number}.dcm" for number in range(1, _MOST_IMAGES + 1)),
+    TREATMENT_RECORD,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFraction:
+    """What was written, and what was left out with the reason."""
+
+    files: tuple[Path, ...]
+    left_out: tuple[str, ...]
+
+
+def export_fraction(
+    course: StoredCourse,
+    stored: StoredFraction,
+    store: ImageStore,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> ExportedFraction:
+    """Write the DICOM objects of a fraction into a folder, all at once or not at all.
+
+    A registration and a report for each image that was matched, and an RT Beams Treatment Record when
+    something was delivered.
+
+    Parameters
+    ----------
+    course, stored, store
+        As the records hold them.
+    target
+        The folder.
+    overwrite
+        Replace an earlier export.
+    progress
+        Told what is done.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If there is nothing to write, or an image was not kept.
+    OutputError
+        If the folder cannot be written, or holds an export and ``overwrite`` is not set.
+    """
+    with published_folder(target, FILE_NAMES, overwrite=overwrite) as folder:
+        with stored_files(store, planning_hashes(course.simulation)) as plan_folder:
+            planning = planning_of(course, plan_folder, part_of(progress, 0.0, 0.4))
+        if planning.series is None or planning.plan is None:
+            msg = f"the planning files of {course.line.course_id} hold no CT or no plan: restore a backup"
+            raise MissingEvidenceError(msg)
+        export = _Export(course, stored, store, planning.series, planning.plan)
+        written = export.write(folder, part_of(progress, 0.4, 1.0))
+    names = tuple(target / path.name for path in written.files)
+    return ExportedFraction(names, written.left_out)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Export:
+    course: StoredCourse
+    stored: StoredFraction
+    store: ImageStore
+    planning: ImageSeries
+    plan: Plan
+
+    def write(self, folder: Path, progress: Progress) -> ExportedFraction:
+        daily: list[ImageSeries] = []
+        registrations: list[WrittenObject] = []
+        files: list[Path] = []
+        left_out: list[str] = []
+        for number, match in enumerate(self.stored.matches, start=1):
+            progress(number / (len(self.stored.matches) + 1), f"Writing image {number}")
+            series = self._series_of(match)
+            if series is None:
+                left_out.append(f"image {match.image_uid} was not kept as DICOM, so nothing can refer to it")
+                continue
+            daily.append(series)
+            placed = self._write_registration(folder / f"registration-{number}.dcm", match, series)
+            if placed is not None:
+                registrations.append(placed)
+                files.append(placed.path)
+            report = self._write_report(folder / f"report-{number}.dcm", match, series, placed)
+            files += [report] if report is not None else []
+        record = self._write_record(folder / TREATMENT_RECORD, daily, registrations)
+        if record is not None:
+            files.append(record)
+        else:
+            left_out.append("nothing was delivered, so there is no treatment record")
+        if not files:
+            msg = f"{self.stored.line.key} has nothing to export: {'; '.join(left_out)}"
+            raise MissingEvidenceError(msg)
+        return ExportedFraction(tuple(files), tuple(left_out))
+
+    def _series_of(self, match: MatchRecord) -> ImageSeries | None:
+        image = next(one for one in self.stored.images if one.uid == match.image_uid)
+        if not image.sha256:
+            return None
+        with stored_files(self.store, image.sha256) as folder:
+            return load_daily_set(folder).image
+
+    def _write_registration(self, path: Path, match: MatchRecord, daily: ImageSeries) -> WrittenObject | None:
+        if match.planning_from_daily is None:
+            return None
+        placed = RigidTransform(PLANNING, DAILY, match.planning_from_daily)
+        return write_spatial_registration(path, placed, planning=self.planning, daily=daily)
+
+    def _write_report(
+        self, path: Path, match: MatchRecord, daily: ImageSeries, registration: WrittenObject | None
+    ) -> Path | None:
+        if (match.correction is None) != (match.deviation is None):
+            return None
+        protocol = protocol_of(self.course)
+        report = PositionReport(
+            verdict=match.verdict,
+            reasons=match.reasons,
+            correction=match.correction,
+            uncertainty=_uncertainty(match),
+            order_of_operations=ANGLE_ORDER,
+            match_region=f"as protocol {protocol.label} says",
+            algorithm=match.algorithm,
+            algorithm_version=match.version,
+            settings=(f"settings = {match.settings_sha256}",),
+            degrees_of_freedom=protocol.match.degrees_of_freedom,
+        )
+        write_position_report(path, report, planning=self.planning, daily=daily, registration=registration)
+        return path
+
+    def _write_record(
+        self, path: Path, daily: Sequence[ImageSeries], registrations: Sequence[WrittenObject]
+    ) -> Path | None:
+        if not any(one.delivered_mu > 0.0 for one in self.stored.deliveries):
+            return None
+        kept = read_kept(self.stored.memory, str(self.stored.line.key))
+        started_at, ended_at = _beam_times(self.stored)
+        record = TreatmentRecord(
+            plan_uid=self.course.simulation.plan_uid,
+            fraction=self.stored.line.key.number,
+            started_at=started_at,
+            ended_at=ended_at,
+            machine=self.course.simulation.machine,
+            deliveries=self.stored.deliveries,
+            couch=kept.memory.destination if kept.memory is not None else None,
+            operator=_operator(self.stored),
+        )
+        write_treatment_record(
+            path,
+            record,
+            plan=self.plan,
+            image=daily[0] if daily else self.planning,
+            daily=daily,
+            registrations=registrations,
+        )
+        return path
+
+
+def _uncertainty(match: MatchRecord) -> AxisUncertainty | None:
+    if match.deviation is None:
+        return None
+    half_widths = (float(value) * CHI_95_PER_AXIS for value in match.deviation)
+    return AxisUncertainty(**dict(zip(AXES, half_widths, strict=True)))
+
+
+def _beam_times(stored: StoredFraction) -> tuple[datetime, datetime]:
+    on = [step.entry.at for step in stored.steps if step.entry.event in (Event.TURN_ON, Event.RESUME)]
+    off = [
+        step.entry.at
+        for step in stored.steps
+        if step.entry.event in (Event.DELIVER, Event.HOLD, Event.STOP) and step.entry.at >= on[0]
+    ]
+    return on[0], off[-1]
+
+
+def _operator(stored: StoredFraction) -> str:
+    return next(step.by for step in stored.steps if step.entry.event is Event.TURN_ON)
