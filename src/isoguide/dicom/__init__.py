@@ -1,5 +1,7 @@
 """The only speaker of DICOM: reads what a clinic exports, writes what it can take back."""
 
+from isoguide.dicom.course_files import Refused
+from isoguide.dicom.course_folder import CourseFolder, DayMatch, FoundCourse, read_course_folder
 from isoguide.dicom.ct import ImageSeries, content_hash, read_ct_series
 from isoguide.dicom.daily_set import (
     DailySet,
@@ -35,11 +37,14 @@ from isoguide.dicom.write_treatment_record import TreatmentRecordDetails, write_
 
 __all__ = [
     "AxisUncertainty",
+    "CourseFolder",
     "CtAcquisition",
     "DailySet",
+    "DayMatch",
     "DoseGrid",
     "Finding",
     "FolderContents",
+    "FoundCourse",
     "FoundSeries",
     "ImageSeries",
     "IsocentreEvidence",
@@ -49,6 +54,7 @@ __all__ = [
     "PlanningSet",
     "PositionReport",
     "ReferencedSeries",
+    "Refused",
     "RegistrationDetails",
     "ReportDetails",
     "RespiratoryPhase",
@@ -72,6 +78,7 @@ __all__ = [
     "machine_isocentre",
     "marked_points",
     "point_structures",
+    "read_course_folder",
     "read_ct_series",
     "read_dose",
     "read_plan",

@@ -222,13 +222,13 @@ def scan_folder(path: Path | str, progress: Progress = silent) -> FolderContents
         If the path does not exist or cannot be listed.
     """
     path = Path(path)
-    paths = _files_under(path)
+    paths = files_under(path)
     files: list[DicomFile] = []
     unusable: list[UnusableFile] = []
     not_dicom: list[Path] = []
     for number, candidate in enumerate(paths):
         progress(number / len(paths), f"reading the headers in {path}")
-        found = _scan_file(candidate)
+        found = scan_file(candidate)
         if isinstance(found, DicomFile):
             files.append(found)
         elif isinstance(found, UnusableFile):
@@ -251,7 +251,7 @@ def open_dicom(path: Path | str) -> DicomFile:
     if not path.is_file():
         msg = f"{path} is not a file; give the path of a DICOM file"
         raise UnreadableError(msg)
-    found = _scan_file(path)
+    found = scan_file(path)
     if found is None:
         msg = f"{path} is not a DICOM file; give another one"
         raise UnreadableError(msg)
@@ -261,7 +261,14 @@ def open_dicom(path: Path | str) -> DicomFile:
     return found
 
 
-def _files_under(path: Path) -> list[Path]:
+def files_under(path: Path) -> list[Path]:
+    """List every file under a folder at any depth in order, or the file itself.
+
+    Raises
+    ------
+    UnreadableError
+        If the path does not exist or cannot be listed.
+    """
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -280,7 +287,8 @@ def _files_under(path: Path) -> list[Path]:
     return sorted(paths)
 
 
-def _scan_file(path: Path) -> DicomFile | UnusableFile | None:
+def scan_file(path: Path) -> DicomFile | UnusableFile | None:
+    """Read the header of one file; None where it is no DICOM file, or a directory of such files."""
     try:
         with path.open("rb") as stream:
             start = stream.read(_PREAMBLE_BYTES)
