@@ -7,9 +7,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, SimulationRecord
+from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, Role, SimulationRecord
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.records import AuditHead
 from isoguide.records.plain import Plain, to_plain
 from isoguide.workflow.clinic.department import DEFAULT_PLACE
 
@@ -35,21 +36,7 @@ CouchOption = Annotated[
     ),
 ]
 PLACE = DEFAULT_PLACE
-
-__all__ = [
-    "PLACE",
-    "ByOption",
-    "CouchOption",
-    "CourseArgument",
-    "JsonOption",
-    "RecordsOption",
-    "accessories",
-    "action",
-    "couch_pose",
-    "deliveries",
-    "mark_positions",
-    "print_json",
-]
+_SHA256_LETTERS = 64
 
 
 def print_json(kind: str, content: object) -> None:
@@ -130,6 +117,26 @@ def action(text: str | None) -> ProtocolAction | None:
         known = ", ".join(f"'{one}'" for one in ProtocolAction)
         msg = f"--action needs one of {known}, not '{text}'"
         raise typer.BadParameter(msg) from None
+
+
+def known_role(text: str) -> Role:
+    """Read therapist, physicist or oncologist."""
+    try:
+        return Role(text)
+    except ValueError:
+        msg = f"--role needs one of {', '.join(Role)}, not '{text}'"
+        raise typer.BadParameter(msg) from None
+
+
+def audit_head(text: str | None) -> AuditHead | None:
+    """Read ``SEQ:SHA256``."""
+    if text is None:
+        return None
+    seq, _, sha256 = text.partition(":")
+    if not seq.isdecimal() or len(sha256) != _SHA256_LETTERS:
+        msg = f"--expect needs SEQ:SHA256 as isoguide audit verify prints it, not '{text}'"
+        raise typer.BadParameter(msg)
+    return AuditHead(int(seq), sha256.lower())
 
 
 def _numbers(text: str) -> list[float] | None:
