@@ -20,6 +20,8 @@ DIRECTIONS: Final = 96
 """Points of the surface, evenly spread; twice as many change a coverage by less than 1 %."""
 AT_EDGE: Final = 0.95
 """Dose at the edge of the planning target volume, and the dose to reach, relative to that prescribed."""
+ROUNDING: Final = 1e-9
+"""A target at the very edge has reached it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +73,7 @@ def dose_coverage(errors_mm: Array, margin_mm: Array, penumbra_mm: float = PENUM
         inside_mm = np.sqrt(((margin_mm * direction) ** 2).sum()) - filled @ direction
         dose = np.where(known, special.ndtr(inside_mm / penumbra_mm + edge), 0.0)
         smallest = np.minimum(smallest, dose.sum(axis=1) / known.sum(axis=1))
-    reached = int((smallest >= AT_EDGE).sum())
+    reached = int((smallest >= AT_EDGE - ROUNDING).sum())
     return Coverage(margin_mm, smallest, rate_estimate(reached, len(smallest)))
 
 

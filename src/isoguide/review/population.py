@@ -125,7 +125,8 @@ def find_drifts(table: ErrorTable, share: float = FALSE_DISCOVERIES) -> tuple[tu
 
     Of those returned a share of at most ``share`` is false on average (Benjamini and Hochberg).
     """
-    series = np.moveaxis(table.errors, 2, 1).reshape(-1, table.errors.shape[1])
+    patients, days, axes = table.errors.shape
+    series = np.moveaxis(table.errors, 2, 1).reshape(patients * axes, days)
     p_values = mann_kendall(series)
     among = adjusted(p_values)
     chosen = np.flatnonzero(np.nan_to_num(among, nan=1.0) <= share)
