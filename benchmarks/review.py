@@ -106,8 +106,8 @@ def coverage_table(populations: int) -> str:
     head = ("department", "Σ / σ", "M %", "Σ %", "σ %", "margin %", "Σ found 0 %")
     error = 100.0 * np.sqrt(0.95 * 0.05 / count)
     note = (
-        f"\n\n{count:,} populations of each design; the standard error of a coverage of 95 % is {error:.1f} %. "
-        "Measurements per patient are equally likely between the ends named, the same in every population of "
+        f"\n\n{count:,} populations of each design; the standard error of a coverage of 95 % is {error:.1f} "
+        "%. Measurements per patient are equally likely between the ends named, the same in every population of "
         "a design. Margin: 2.5 Σ + 0.7 σ. The last column is the share in which the estimated Σ² is negative "
         "and taken for zero."
     )
@@ -222,8 +222,8 @@ def scheme_table(patients: int, fractions: int = 30) -> str:
     note = (
         f"\n\n{patients:,} patients × {fractions} fractions, three axes together. The expectation is exact "
         "for schemes that are linear in the errors (the covariance of what is left, put through the analysis "
-        "of variance); σ / √3 for the last line (de Boer and Heijmen 2001). SAL has none; its rules are those "
-        "of `treatment/offline.py`, and a test holds the two together."
+        "of variance); σ / √3 for the last line (de Boer and Heijmen 2001). SAL has none; its rules are "
+        "those of `treatment/offline.py`, and a test holds the two together."
     )
     return table(title, head, rows) + note
 
