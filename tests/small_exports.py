@@ -14,6 +14,7 @@ from isoguide.dicom import (
     PatientIdentity,
     PositionReport,
     SeriesUids,
+    StructureSetDetails,
     StudyContext,
     TreatmentRecord,
     WrittenObject,
@@ -25,7 +26,6 @@ from isoguide.dicom import (
     write_structure_set,
     write_treatment_record,
 )
-from isoguide.dicom.write_structure_set import StructureSetDetails
 from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection, planning_from_daily_of
 from isoguide.geometry.frames import DAILY, PLANNING, Frame
 from isoguide.geometry.grid import Grid
