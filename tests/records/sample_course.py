@@ -214,7 +214,7 @@ def treat(records: Records, course_id: str, number: int = 1, events: tuple[Event
     return started.line.key
 
 
-def history(course_id: str = "old-1", fractions: int = 3, **changes: object) -> CourseHistory:
+def history(course_id: str = "old-1", count: int = 3, **changes: object) -> CourseHistory:
     made = CourseHistory(
         course_id,
         "P-1",
@@ -222,7 +222,7 @@ def history(course_id: str = "old-1", fractions: int = 3, **changes: object) -> 
         "Linac 2",
         "lung v1",
         "mask",
-        fractions,
-        tuple(full_summary(number, lateral_mm=number / 7.0) for number in range(1, fractions + 1)),
+        count,
+        tuple(full_summary(number, lateral_mm=number / 7.0) for number in range(1, count + 1)),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # a test names the fields it changes

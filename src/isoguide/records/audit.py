@@ -98,15 +98,17 @@ class Write:
         Time of everything that is written, aware UTC.
     by
         Who writes.
+    head
+        The newest entry.
     """
 
-    def __init__(self, connection: Connection, at: datetime, by: str) -> None:
+    def __init__(self, connection: Connection, at: datetime, by: str, head: AuditHead) -> None:
         if not by.strip():
             msg = "who writes is not named: give a user name"
             raise InputError(msg)
         self.connection, self.time, self.by = connection, at, plain_text(by)
         self.at = time_text(at)
-        self._head, _at = newest(connection)
+        self._head = head
         self._wrote: list[Plain] = []
 
     def insert(self, table: Table, *rows: Row) -> None:

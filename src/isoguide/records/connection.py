@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from isoguide.errors import InputError, IsoguideError, MissingEvidenceError, OutputError, UnreadableError
+from isoguide.errors import IsoguideError, MissingEvidenceError, OutputError, UnreadableError
 from isoguide.records.audit import Write, newest
 from isoguide.records.place import Place
 from isoguide.treatment.ports import require_aware
@@ -81,10 +81,11 @@ class Database:
             If the clock is behind the newest entry.
         """
         with self.changing() as connection:
-            yield Write(connection, self._time(connection, clock), by)
+            head, latest = newest(connection)
+            yield Write(connection, self._time(clock, latest), by, head)
 
-    def _time(self, connection: Connection, clock: Clock) -> datetime:
-        now, (_head, latest_text) = clock(), newest(connection)
+    def _time(self, clock: Clock, latest_text: str) -> datetime:
+        now = clock()
         require_aware(now, "the clock of the records")
         latest = datetime.fromisoformat(latest_text) if latest_text else now
         back = latest - now
@@ -147,9 +148,6 @@ _SERVER_TROUBLE: Final = {
     "53100": (OutputError, "the disk of {place} is full, so nothing was written: make room, then try again"),
     "25006": (OutputError, "{place} takes no changes, so nothing was written: ask who runs the server"),
     "42501": (OutputError, "{place} gives this user no right to {purpose}: ask who runs the server"),
-    "28P01": (InputError, "{place} refused the password: check it"),
-    "28000": (InputError, "{place} does not let this user in: ask who runs the server"),
-    "3D000": (MissingEvidenceError, "there is no database {place}: ask who runs the server to create it"),
 }
 
 
@@ -169,8 +167,11 @@ def _trouble(error: DBAPIError) -> tuple[type[IsoguideError], str]:
         return _SERVER_TROUBLE[first["C"]]
     if error.connection_invalidated or type(error.orig).__name__ == "InterfaceError":
         return OutputError, (
-            "the connection to {place} failed, so nothing is certain about the last {purpose}: look again "
-            "when the server answers"
+            "{place} does not answer or does not let isoguide in, so the {purpose} may not have been done: "
+            "check its name and user, and look again when it answers"
         )
     words = str(first.get("M") if isinstance(first, dict) else first).replace("{", "(").replace("}", ")")
-    return OutputError, f"{{place}} refused to {{purpose}} ({words}): nothing was written"
+    return (
+        OutputError,
+        f"{{place}} refused to {{purpose}} ({words}), so nothing was written: see to it, then try again",
+    )

@@ -73,9 +73,9 @@ def upgrade(place: Place) -> None:
     """
     file = place.database_file
     was_there = file is not None and file.exists()
+    _make_folder(file)
     database = Database(place)
     try:
-        _make_folder(file)
         _migrate(database)
     except BaseException:
         database.close()

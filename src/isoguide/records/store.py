@@ -6,6 +6,7 @@ from typing import Self
 
 from isoguide.course import CourseHistory, Person, Protocol, SimulationRecord
 from isoguide.errors import InputError
+from isoguide.progress import Progress, silent
 from isoguide.records import audit, courses, fractions, histories, protocols, schema, staff, verification
 from isoguide.records.audit import AuditEntry, AuditHead
 from isoguide.records.connection import PATIENCE_S, Clock, Database
@@ -296,16 +297,20 @@ class Records:
         with self._database.reading() as connection:
             return audit.newest(connection)[0]
 
-    def verify_audit(self, expected_head: AuditHead | None = None) -> AuditReport:
+    def verify_audit(
+        self, expected_head: AuditHead | None = None, *, progress: Progress = silent
+    ) -> AuditReport:
         """Compare the chain with itself and every row with the chain.
 
         Parameters
         ----------
         expected_head
             A head that was kept elsewhere, to see that the newest entries are there.
+        progress
+            Told how far it is.
         """
         with self._database.reading() as connection:
-            return verification.verify(connection, expected_head)
+            return verification.verify(connection, expected_head, progress=progress)
 
 
 def open_records(place: Place, *, clock: Clock, patience_s: float = PATIENCE_S) -> Records:

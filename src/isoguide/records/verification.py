@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
-from isoguide.records.audit import FIRST_PREVIOUS, AuditHead, as_audited, hash_of
+from isoguide.progress import Progress, silent
+from isoguide.records.audit import FIRST_PREVIOUS, AuditHead, as_audited, hash_of, newest
 from isoguide.records.model import AUDIT, AUDITED, CURRENT
 from isoguide.records.plain import Row, sha256_of
 
@@ -34,7 +35,9 @@ class AuditReport:
         return not self.findings
 
 
-def verify(connection: Connection, expected_head: AuditHead | None = None) -> AuditReport:
+def verify(
+    connection: Connection, expected_head: AuditHead | None = None, *, progress: Progress = silent
+) -> AuditReport:
     """Follow the chain, repeat what it says was written, and compare every row of every table.
 
     Parameters
@@ -44,13 +47,19 @@ def verify(connection: Connection, expected_head: AuditHead | None = None) -> Au
     expected_head
         A head of the chain that was kept elsewhere: without it, the loss of the newest entries together with
         all their rows cannot be seen.
+    progress
+        Told how far it is.
     """
     chain, replay = _Chain(expected_head), _Replay()
+    length = newest(connection)[0].seq or 1
     for row in _rows(connection, AUDIT):
+        if chain.count % _AT_ONCE == 0:
+            progress(0.5 * min(chain.count / length, 1.0), "following the chain of the audit")
         chain.follow(row)
         replay.repeat(row)
     found, rows = [*chain.end(), *replay.findings], 0
-    for table in AUDITED:
+    for place, table in enumerate(AUDITED):
+        progress(0.5 + 0.5 * place / len(AUDITED), f"comparing {table.name}")
         count, differences = replay.compare(connection, table)
         rows += count
         found += differences
