@@ -296,8 +296,15 @@ class TestConfirmation:
     @pytest.mark.parametrize("needed", [FIVE_MM_LEFT, CouchCorrection(0.0, 0.0, 0.0, roll_deg=0.4)])
     def test_an_image_that_calls_for_more_does_not(self, needed: CouchCorrection) -> None:
         fraction = stepped(FakeRoom(needed))
-        with pytest.raises(RefusedError, match=r"more than the tolerance of 0.5 mm and 0.3°"):
-            fraction.confirm(PHYSICIST)
+        with pytest.raises(PersonNeededError, match=r"more than the tolerance of 0.5 mm and 0.3°"):
+            fraction.confirm(AUTOMATIC)
+        with pytest.raises(PersonNeededError, match="correct the position"):
+            fraction.confirm(Approver("Dr. A", is_person=True))
+
+    def test_a_person_who_says_why_may_leave_the_patient_where_he_is(self) -> None:
+        fraction = stepped(FakeRoom(CouchCorrection(2.0, 0.0, 0.0)))
+        assert fraction.confirm(PHYSICIST) is State.VERIFIED
+        assert "checked on the whole image" in fraction.reason
 
     def test_a_couch_that_was_moved_since_does_not(self) -> None:
         room = FakeRoom(CouchCorrection(0.0, 0.0, 0.0))

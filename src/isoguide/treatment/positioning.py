@@ -171,20 +171,24 @@ class Positioning(Session):
         return order
 
     def confirm(self, by: Approver) -> State:
-        """Confirm that the image shows the patient in place: what it calls for is within the tolerance.
+        """Confirm that the patient may be treated where the image shows him.
+
+        What it calls for is within the tolerance, or a person says why nothing is done about it.
 
         Raises
         ------
+        PersonNeededError
+            If it calls for more and ``by`` is not a person with a reason.
         RefusedError
-            If it calls for more, or as for :meth:`approve`.
+            As for :meth:`approve`.
         """
         self._require(Event.CONFIRM)
         match, proposal = self._current_match(by)
         size = f"{proposal.shift_mm:.2f} mm and {proposal.angle_deg:.2f}°"
-        if not proposal.is_within_tolerance(self.limits):
+        if not proposal.is_within_tolerance(self.limits) and not _says_why(by):
             limit = f"{self.limits.tolerance_mm:g} mm and {self.limits.tolerance_deg:g}°"
             msg = f"the image calls for {size}, more than the tolerance of {limit}: correct the position"
-            raise RefusedError(msg)
+            raise PersonNeededError(msg)
         detail = f"by {by}: the image {match.image_uid} calls for {size} only"
         place = Place(match.couch_at_image, shown_by_image=True, image_uid=match.image_uid)
         return self._enter(Event.CONFIRM, detail, place=place)
@@ -197,7 +201,7 @@ class Positioning(Session):
         if proposal is None:
             msg = f"there is no answer to act on: {'; '.join(match.registration.reasons)}"
             raise RefusedError(msg)
-        if proposal.needs_person and not (by.is_person and by.reason.strip()):
+        if proposal.needs_person and not _says_why(by):
             lacks = "a person's reason" if by.is_person else "a person"
             msg = f"this needs {lacks}: {'; '.join(proposal.needs_person)}"
             raise PersonNeededError(msg)
@@ -276,3 +280,7 @@ class Positioning(Session):
             self._room.couch.move_to(pose)
         finally:
             self._remember(couch_stopped_at=self._timeline.stamp())
+
+
+def _says_why(by: Approver) -> bool:
+    return by.is_person and bool(by.reason.strip())

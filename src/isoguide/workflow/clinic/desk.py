@@ -299,7 +299,7 @@ class Desk:
         course_id, by
             Which course, and who treated.
         deliveries
-            Per beam that was begun, in all of this fraction.
+            Per beam that was begun, since the last time something was delivered.
         couch
             As it was read before the beam.
 
@@ -313,13 +313,12 @@ class Desk:
         self.records.person(by)
         opened = open_fraction(self.records, course_id)
         _require_planned_beams(opened.simulation, deliveries)
-        given_mu = sum(one.delivered_mu for one in deliveries)
+        given_mu = opened.stored.summary.delivered_mu + sum(one.delivered_mu for one in deliveries)
         fraction, recorder = self._take_up(opened, Told(by, couch, delivered_mu=given_mu))
         recorder.deliver(deliveries)
         if fraction.state is State.SET_UP:
             fraction.treat_without_image()
-        fraction.turn_beam_on()
-        if fraction.watch() is State.DELIVERED:
+        if fraction.turn_beam_on() is State.BEAM_ON and fraction.watch() is State.DELIVERED:
             fraction.close()
         return self.status(course_id)
 

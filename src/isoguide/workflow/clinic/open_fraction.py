@@ -68,7 +68,7 @@ class Told:
     image, prepared
         An image that was taken, and what it is matched to.
     delivered_mu
-        What the machine delivered in all of this fraction.
+        What the machine delivered of this fraction, all sessions together.
     """
 
     by: str

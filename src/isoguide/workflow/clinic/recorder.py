@@ -65,6 +65,7 @@ class FractionRecorder:
         self._version = self.stored.version
         self._matches = list(self.stored.matches)
         self._decisions = list(self.stored.decisions)
+        self._given = self.stored.deliveries
         self._doses = [image.dose for image in self.stored.images if image.dose is not None]
 
     def keep_files(self, image_uid: str, stored: StoredImage) -> None:
@@ -112,9 +113,13 @@ class FractionRecorder:
             if image is not None and image.dose is not None
             else tuple(self._doses),
         )
+        given = (*self._given, *deliveries)
+        summary = summary_of(memory, self._circumstances(memory, after))
+        if given:
+            summary = replace(summary, delivered_mu=sum(one.delivered_mu for one in given))
         step = FractionStep(
             memory=kept_text(replace(self.kept, memory=memory)),
-            summary=summary_of(memory, self._circumstances(memory, after)),
+            summary=summary,
             by=self.by,
             entry=entry,
             image=image,
@@ -130,7 +135,7 @@ class FractionRecorder:
         )
         self._decision = None
         if deliveries:
-            self._deliveries = ()
+            self._given, self._deliveries = given, ()
 
     def _circumstances(self, memory: FractionMemory, written: "_Written") -> Circumstances:
         measured = [one for one in written.matches if one.correction is not None]
