@@ -28,7 +28,10 @@ from isoguide.records.image_store import ImageStore
 from isoguide.records.plain import canonical_json, to_plain
 from isoguide.treatment.states import Event
 
-LONGEST_LIFE_S, SHORT_LIFE_S = 0.4, 0.02
+MOST_LINES = 25
+"""A worker says no more than so many lines before it is killed, or before the server is."""
+NEXT_LINE_S = 0.02
+"""In this time it mostly comes to say the next one: it is killed on the way there."""
 
 
 @dataclass
@@ -228,8 +231,9 @@ class Campaign:
         self.rounds += 1
         said.write_bytes(b"")
         worker = self.nursery.start(self.place, said, self.chance.randrange(1 << 30))
-        # Every fourth time no longer than it takes to start.
-        time.sleep(self.chance.uniform(0.0, LONGEST_LIFE_S if self.rounds % 4 else SHORT_LIFE_S))
+        # Counted in what it says, not in seconds: a busy machine sees the same moments.
+        self._wait_for(said, self.chance.randrange(MOST_LINES) if self.rounds % 4 else 0)
+        time.sleep(self.chance.uniform(0.0, NEXT_LINE_S))
         if self.crash is not None and self.rounds % 10 == 0:
             self.crash()
             self.outcome.server_stops += 1
@@ -237,6 +241,10 @@ class Campaign:
         self._listen(said.read_text(encoding="utf-8"))
         self.outcome.kills += 1
         self.outcome.findings.add(look(self.place, self.known))
+
+    def _wait_for(self, said: Path, lines: int) -> None:
+        while (text := said.read_text(encoding="utf-8")).count("\n") < lines and "failed" not in text:
+            time.sleep(0.001)
 
     def _listen(self, text: str) -> None:
         doing = "fork"

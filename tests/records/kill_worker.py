@@ -44,7 +44,6 @@ from isoguide.records import (
     FractionStep,
     Place,
     Records,
-    create_records,
     open_records,
 )
 from isoguide.records.image_store import ImageStore
@@ -74,20 +73,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_place(place: Place) -> None:
-    """Make records with staff and a protocol, and with no course yet."""
+def furnish(place: Place) -> None:
+    """Give records that are empty their staff and their protocol, and no course yet."""
     protocol = Protocol(
-        "prostate",
-        1,
-        "Prostate",
-        "prostate",
-        Modality.CONE_BEAM_CT,
-        Schedule(),
-        MatchInstructions(),
-        Tolerance(shift_mm=2.0, rotation_deg=1.0),
-        (),
-    )
-    with create_records(place, clock=utc_now) as records:
+        "prostate", 1, "Prostate", "prostate", Modality.CONE_BEAM_CT, Schedule(), MatchInstructions(),
+        Tolerance(shift_mm=2.0, rotation_deg=1.0), (),
+    )  # fmt: skip
+    with open_records(place, clock=utc_now) as records:
         records.add_person(Person("ada", Role.PHYSICIST), by="ada")
         records.add_protocol(protocol, 'name = "prostate"\n', by="ada")
 
@@ -194,10 +186,10 @@ def step_of(key: FractionKey, version: int, hashes: tuple[str, ...]) -> Fraction
 
 
 class Worker:
-    """Records steps of several courses, in turn by chance, and tells each one that was kept."""
+    """Records steps of several courses by chance, or of the only one, and says which were kept."""
 
-    def __init__(self, place: Place, said: Path, seed: int) -> None:
-        self.place, self.chance = place, random.Random(seed)
+    def __init__(self, place: Place, said: Path, seed: int, only: str = "") -> None:
+        self.place, self.chance, self.only = place, random.Random(seed), only
         self.said = os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def say(self, line: str) -> None:
@@ -212,11 +204,12 @@ class Worker:
 
     def go_on(self, records: Records, store: ImageStore) -> None:
         courses = [line.course_id for line in records.courses()]
-        if (len(courses) < COURSES and self.chance.random() < 0.3) or not courses:
+        is_new_due = not self.only and len(courses) < COURSES and self.chance.random() < 0.3
+        if is_new_due or not courses:
             self.say("doing course")
             self.say(f"kept course {add_course(records, store, len(courses) + 1)}")
             return
-        course_id = self.chance.choice(courses)
+        course_id = self.only or self.chance.choice(courses)
         unfinished = [line for line in records.unfinished_fractions() if line.key.course_id == course_id]
         if unfinished:
             self.add_step(records, store, unfinished[0].key, unfinished[0].version + 1)
