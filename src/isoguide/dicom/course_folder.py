@@ -147,6 +147,7 @@ class _Gathering:
         self.files = files
         self.refused = list(files.refused)
         self.courses: dict[str, _Course] = {}
+        self.courses_in: dict[str, list[_Course]] = {}
         self.reports: dict[str, list[PositionReport]] = {}
         self.told: set[str] = set()
         self.series_in: dict[str, list[SeriesHeader]] = {}
@@ -195,7 +196,9 @@ class _Gathering:
             else:
                 on = self._planning_images(frame_uid, file)
                 body_part = on[0].file.item.text("BodyPartExamined") if on else ""
-                self.courses[plan.sop_instance_uid] = _Course(plan, file, frame_uid, body_part)
+                course = _Course(plan, file, frame_uid, body_part)
+                self.courses[plan.sop_instance_uid] = course
+                self.courses_in.setdefault(frame_uid, []).append(course)
 
     def _planning_images(self, frame_uid: str, file: DicomFile) -> list[SeriesHeader]:
         patient_id = file.patient.patient_id
@@ -244,12 +247,12 @@ class _Gathering:
 
     def _refuse_unavailable(self, file: DicomFile, report: PositionReport) -> None:
         why = f"its position report says that no match is available: {'; '.join(report.reasons)}"
-        frames = {course.frame_uid for course in self.courses.values()}
         mentioned = references_of(file)
         images = [
             one
             for one in self.files.series
-            if one.frame_of_reference_uid not in frames and not mentioned.isdisjoint(one.instance_uids)
+            if one.frame_of_reference_uid not in self.courses_in
+            and not mentioned.isdisjoint(one.instance_uids)
         ]
         for image in images:
             self._refuse_image(image, why)
@@ -269,16 +272,19 @@ class _Gathering:
         registration = read_spatial_registration(file)
         frames = registration.frame_of_reference_uids
         stated = ", ".join(sorted(frames))
-        courses = [one for one in self.courses.values() if one.frame_uid in frames]
+        courses = [one for frame_uid in sorted(frames) for one in self.courses_in.get(frame_uid, [])]
         own = [one for one in courses if one.file.patient.patient_id == file.patient.patient_id]
         if not courses:
             msg = f"no plan that can be used is in a frame of reference that it relates ({stated})"
             raise MissingEvidenceError(msg)
-        planning = {course.frame_uid for course in self.courses.values()}
-        known = {one.series_instance_uid for uid in planning for one in self.series_in.get(uid, [])}
-        named = named_series(file) - known
+        planned_on = {
+            one.series_instance_uid for course in courses for one in self.series_in.get(course.frame_uid, [])
+        }
+        named = named_series(file) - planned_on
         images = [
-            image for frame_uid in sorted(frames - planning) for image in self._meant(file, frame_uid, named)
+            image
+            for frame_uid in sorted(frames - self.courses_in.keys())
+            for image in self._meant(file, frame_uid, named)
         ]
         if not images:
             msg = f"it relates no image of the day in the folder to a plan (frames of reference {stated})"
@@ -360,9 +366,9 @@ class _Gathering:
 
     def finished(self) -> CourseFolder:
         """Return the courses, after a last look for images that nothing was about."""
-        planning = {course.frame_uid for course in self.courses.values()}
         for series in self.files.series:
-            if series.series_instance_uid not in self.told and series.frame_of_reference_uid not in planning:
+            is_planning = series.frame_of_reference_uid in self.courses_in
+            if series.series_instance_uid not in self.told and not is_planning:
                 self._refuse_image(series, "no registration that can be used relates it to a plan")
         courses = tuple(
             FoundCourse(
