@@ -135,6 +135,31 @@ def mark_shifts(
     )
 
 
+def check_marks(marks: Sequence[SkinMark], limits: MarkLimits | None = None) -> None:
+    """Refuse marks that no set-up can be made to, whatever is measured.
+
+    Parameters
+    ----------
+    marks
+        Planning LPS.
+    limits
+        How far the marks have to be from a line.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If there are fewer than three.
+    MismatchError
+        If two have one name.
+    GeometryError
+        If they lie on a line.
+    """
+    _refuse_names([mark.name for mark in marks])
+    _refuse_on_a_line(
+        np.stack([mark.position_mm for mark in marks]), "the marks of the plan", limits or MarkLimits()
+    )
+
+
 def set_up_from_marks(
     marks: Sequence[SkinMark],
     measured: Mapping[str, Array],
@@ -172,10 +197,10 @@ def set_up_from_marks(
         If a position is not finite, the marks lie on a line, or the move is implausible or beyond the couch.
     """
     limits = limits or MarkLimits()
+    check_marks(marks, limits)
     names, present_mm = _measured(marks, measured)
     fixed_from_plan = fixed_from_planning(patient_position, isocentre_mm)
     wanted_mm = np.asarray(fixed_from_plan.apply(np.stack([mark.position_mm for mark in marks])))
-    _refuse_on_a_line(wanted_mm, "the marks of the plan", limits)
     _refuse_on_a_line(present_mm, "the measured marks", limits)
     best = _Fit.of(names, present_mm, wanted_mm)
     if not best.is_plausible(limits):
@@ -242,18 +267,20 @@ class _Fit:
         return near and self.is_consistent(limits)
 
 
-def _measured(marks: Sequence[SkinMark], measured: Mapping[str, Array]) -> tuple[tuple[str, ...], Array]:
-    """Names and measured positions (n, 3) in the order of the plan."""
-    names = tuple(mark.name for mark in marks)
+def _refuse_names(names: Sequence[str]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         msg = f"the plan has several marks called {_quoted(doubled)}: give each mark a name of its own"
         raise MismatchError(msg)
     if len(names) < FEWEST_MARKS:
-        msg = (
-            f"the plan has {len(names)} skin marks ({_quoted(names)}); {FEWEST_MARKS} are needed for a set-up"
-        )
+        there = f"{len(names)} skin mark{'s' if len(names) != 1 else ''} ({_quoted(names)})"
+        msg = f"the plan has {there}; {FEWEST_MARKS} are needed to set the patient up to them"
         raise MissingEvidenceError(msg)
+
+
+def _measured(marks: Sequence[SkinMark], measured: Mapping[str, Array]) -> tuple[tuple[str, ...], Array]:
+    """Names and measured positions (n, 3) in the order of the plan."""
+    names = tuple(mark.name for mark in marks)
     unknown = [name for name in measured if name not in names]
     if unknown:
         msg = f"the plan has no mark called {_quoted(unknown)}; its marks are {_quoted(names)}"

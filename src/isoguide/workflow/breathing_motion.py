@@ -1,0 +1,167 @@
+"""The 4DCT of a planning export: which series are its phases, and what moves through them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from isoguide.course.simulation import StructureMotion
+from isoguide.dicom import FolderContents, FoundSeries, ImageSeries, read_ct_series
+from isoguide.errors import AmbiguityError
+from isoguide.geometry.frames import PLANNING
+from isoguide.images.structure import Structure
+from isoguide.images.volume import Volume
+from isoguide.plan import Fiducial
+from isoguide.progress import Progress, part_of, silent
+from isoguide.registration.phase_motion import PhaseMotion, follow_marker, follow_structure
+
+FEWEST_PHASES: Final = 4
+"""Fewer phases do not show both ends of a breath and the way between them."""
+_PERCENT: Final = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)\s*%")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhaseSeries:
+    """A series that shows one phase: 0 % is the end of breathing in."""
+
+    percent: float
+    series: FoundSeries
+
+    @property
+    def label(self) -> str:
+        """What messages call the phase."""
+        return f"the phase {self.percent:g} %"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BreathingMotion:
+    """What a 4DCT says.
+
+    Parameters
+    ----------
+    target
+        How the structure that is followed moved; None without a usable 4DCT.
+    motions
+        Of all that could be followed, target first.
+    warnings
+        What could not, with the reason.
+    """
+
+    target: PhaseMotion | None = None
+    motions: tuple[StructureMotion, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def find_phases(
+    contents: FolderContents, planning: ImageSeries
+) -> tuple[tuple[PhaseSeries, ...], tuple[str, ...]]:
+    """Find the phases of the 4DCT in the order of the cycle, and what to know about how they were found.
+
+    A phase is a CT series in the frame of reference of the planning CT, which may be one of them, that states
+    its NominalPercentageOfRespiratoryPhase (0020,9245); or else has one percentage in its description, which
+    a warning says.
+
+    Raises
+    ------
+    AmbiguityError
+        If two series show the same phase.
+    """
+    found: list[PhaseSeries] = []
+    guessed = []
+    for series in contents.ct_series:
+        if series.item.text("FrameOfReferenceUID") != planning.frame_of_reference_uid:
+            continue
+        percent = series.item.number("NominalPercentageOfRespiratoryPhase")
+        if percent is None and series.series_instance_uid != planning.series_instance_uid:
+            percent = _described(series.item.text("SeriesDescription"))
+            guessed += [series.item.text("SeriesDescription")] if percent is not None else []
+        if percent is not None:
+            found.append(PhaseSeries(percent, series))
+    found.sort(key=lambda phase: phase.percent)
+    _refuse_same(found)
+    if len(found) < FEWEST_PHASES:
+        return (), _too_few(found)
+    if guessed:
+        return tuple(found), (
+            f"the phases of the 4DCT are known from their descriptions only: {guessed[0]!r} ...",
+        )
+    return tuple(found), ()
+
+
+def breathing_motion(
+    phases: Sequence[PhaseSeries],
+    planning: Volume,
+    structure: Structure,
+    fiducials: Sequence[Fiducial],
+    *,
+    progress: Progress = silent,
+) -> BreathingMotion:
+    """Read the 4DCT, and follow a structure and the implanted markers through it.
+
+    Parameters
+    ----------
+    phases
+        In the order of the cycle.
+    planning
+        Planning CT.
+    structure, fiducials
+        What is followed, drawn on the planning CT.
+    progress
+        Told what is done.
+
+    Raises
+    ------
+    InputError
+        If a phase is damaged.
+    """
+    if not phases:
+        return BreathingMotion()
+    volumes = []
+    for n, phase in enumerate(phases):
+        progress(0.6 * n / len(phases), f"reading {phase.label}")
+        image = read_ct_series(phase.series, PLANNING, needs_hounsfield=False)
+        volumes.append(replace(image.volume, source=phase.label))
+    follow = part_of(progress, 0.6, 1.0)
+    follow(0.0, f"following {structure.name}")
+    target = follow_structure(structure, planning, volumes)
+    tracks = [target]
+    for n, fiducial in enumerate(fiducials, start=1):
+        follow(n / (1 + len(fiducials)), f"following {fiducial.name}")
+        tracks.append(follow_marker(fiducial, planning, volumes))
+    percents = tuple(phase.percent for phase in phases)
+    motions = [motion for track in tracks if (motion := _record(track, percents)) is not None]
+    warnings = [
+        f"the motion of '{track.name}' is not available: {'; '.join(track.reasons)}"
+        for track in tracks
+        if track.reasons
+    ]
+    return BreathingMotion(target, tuple(motions), tuple(warnings))
+
+
+def _record(track: PhaseMotion, percents: tuple[float, ...]) -> StructureMotion | None:
+    if track.displacement_mm is None:
+        return None
+    return StructureMotion(track.name, track.displacement_mm, percents, track.closure_mm)
+
+
+def _described(description: str) -> float | None:
+    percents = {float(text) for text in _PERCENT.findall(description)}
+    return percents.pop() if len(percents) == 1 and max(percents) <= 100.0 else None
+
+
+def _refuse_same(phases: Sequence[PhaseSeries]) -> None:
+    for one, other in pairwise(phases):
+        if one.percent == other.percent:
+            msg = (
+                f"{one.label} of the 4DCT is there twice, as the {one.series.label} and the "
+                f"{other.series.label}; leave one of them out"
+            )
+            raise AmbiguityError(msg)
+
+
+def _too_few(phases: Sequence[PhaseSeries]) -> tuple[str, ...]:
+    if not phases:
+        return ()
+    there = ", ".join(f"{phase.percent:g} %" for phase in phases)
+    return (f"the 4DCT has the phases {there} only: at least {FEWEST_PHASES} are needed to follow a breath",)
