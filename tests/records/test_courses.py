@@ -220,6 +220,18 @@ def test_reviews_choose_courses_by_site_machine_protocol_and_name(records: Recor
     assert records.histories(course_ids=["c"])[0].fractions == ()
 
 
+def test_a_damaged_fraction_is_named_and_not_left_out_of_a_review(records: Records) -> None:
+    records.add_history(history(), source="old system", by="otto")
+    for damage in ("NULL", "'{}'", "'[1.0'", '\'{"lateral_mm":"x"}\''):
+        with records._database.changing() as connection:
+            change = f"UPDATE fractions SET applied = {damage}, doses = 'x' WHERE number = 2"  # noqa: S608 - constants
+            connection.execute(text(change))
+        with pytest.raises(UnreadableError, match="fraction 2 of course old-1 cannot be read"):
+            records.histories()
+        with pytest.raises(UnreadableError, match="fraction 2 of course old-1 cannot be read"):
+            records.fraction("old-1", 2)
+
+
 def test_an_imported_course_has_figures_and_no_simulation(records: Records) -> None:
     records.add_history(history(), source="old system", by="otto")
     (line,) = records.courses()

@@ -25,7 +25,7 @@ Row = dict[str, Cell]
 
 _T = TypeVar("_T")
 _Reader = Callable[[Any], Any]
-_DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, IsoguideError)
+DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, IsoguideError)
 """What a damaged row can end in."""
 
 
@@ -142,8 +142,8 @@ def from_plain(kind: type[_T], plain: Plain, what: str) -> _T:
     """
     try:
         return cast("_T", _reader(cast("Any", kind))(plain))
-    except _DAMAGE as error:
-        raise _unreadable(what, error) from error
+    except DAMAGE as error:
+        raise unreadable(what, error) from error
 
 
 def from_row(kind: type[_T], row: Mapping[Any, Any], what: str) -> _T:
@@ -156,11 +156,12 @@ def from_row(kind: type[_T], row: Mapping[Any, Any], what: str) -> _T:
     """
     try:
         return kind(**{name: read(row[name]) for name, read in _columns(cast("Any", kind))})
-    except _DAMAGE as error:
-        raise _unreadable(what, error) from error
+    except DAMAGE as error:
+        raise unreadable(what, error) from error
 
 
-def _unreadable(what: str, error: Exception) -> UnreadableError:
+def unreadable(what: str, error: Exception) -> UnreadableError:
+    """Return the error that names what cannot be read, and why."""
     return UnreadableError(f"{what} cannot be read ({error}): verify the audit, then restore a backup")
 
 
