@@ -237,6 +237,7 @@ class TestShipped:
             "breast",
             "brain-srs",
             "palliative-bone",
+            "demonstration",
         }
 
     @pytest.mark.parametrize("name", shipped_protocols())

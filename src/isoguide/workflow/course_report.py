@@ -44,11 +44,16 @@ _KIND_WORDS: Final = {
 }
 
 
-def course_html(course: Course) -> str:
+Links = Sequence[tuple[str, str]]
+"""What lies beside a report: what it is, and its path from there."""
+
+
+def course_html(course: Course, links: Links = ()) -> str:
     """Write the report. Every text that comes from files is escaped, and nothing is loaded from anywhere."""
     sections = [
         _header(course),
         _banner(course),
+        _links(links),
         section("Fraction by fraction", _fraction_table(course) + _table_note()),
         _residual_charts(course),
         _corrections(course),
@@ -79,6 +84,11 @@ def _header(course: Course) -> str:
 
 def _models(course: Course) -> list[str]:
     return list(dict.fromkeys(fraction.imaging_model for fraction in course.fractions))
+
+
+def _links(links: Links) -> str:
+    rows = [f'<li><a href="{escape(path)}">{escape(what)}</a></li>' for what, path in links]
+    return section("Beside this report", f"<ul>{''.join(rows)}</ul>" if rows else "")
 
 
 def _banner(course: Course) -> str:

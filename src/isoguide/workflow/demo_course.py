@@ -5,17 +5,32 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
+from isoguide.course import CourseHistory
 from isoguide.dicom import PatientIdentity
 from isoguide.errors import MissingEvidenceError
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.projection.rtk import INSTALL, prepare_rtk
+from isoguide.review.simulated import KnownErrors, simulate_population
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Breathing, breathing_phases, moved_anatomy
 from isoguide.virtual.room import VirtualRoom
+from isoguide.workflow.clinic.virtual_department import (
+    DAILY,
+    EXPORTS,
+    PHYSICIST,
+    RECORDS,
+    VirtualDepartment,
+    virtual_department,
+)
 from isoguide.workflow.course import Course, seconds_between
 from isoguide.workflow.course_json import correction_record
 from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.review.patient import SHEET, review_patient_into
+from isoguide.workflow.review.population import review_population_into
+from isoguide.workflow.review.write_files import PAGE as REVIEW_PAGE
 from isoguide.workflow.scenario import (
     BreathingSection,
     ExpectSection,
@@ -28,15 +43,24 @@ from isoguide.workflow.scenario import (
     Site,
 )
 from isoguide.workflow.simulate import VirtualPatient, simulate, virtual_patient
-from isoguide.workflow.simulation_session import (
-    SimulationSession,
-    write_daily_export,
-    write_simulation_session,
-)
+from isoguide.workflow.simulation_session import SimulationSession, write_simulation_session
 from isoguide.workflow.write_course import COURSE_NAMES, write_course
 
-PLANNING, DAILY, TRUTH = "planning", "daily", "truth.json"
-DEMO_NAMES: Final = (PLANNING, DAILY, TRUTH, *COURSE_NAMES)
+PLANNING, TRUTH, REVIEW = "planning", "truth.json", "review"
+DEMO_NAMES: Final = (PLANNING, DAILY, EXPORTS, RECORDS, REVIEW, TRUTH, *COURSE_NAMES)
+LINKS: Final = (
+    ("the review of this course, from its records", f"{REVIEW}/patient/{REVIEW_PAGE}"),
+    ("the sheet for the patient, in plain words", f"{REVIEW}/patient/{SHEET}"),
+    (
+        "the review of the department: its errors, margins and protocols, beside the truth",
+        f"{REVIEW}/population/{REVIEW_PAGE}",
+    ),
+)
+EARLIER_PATIENTS, EARLIER_FRACTIONS = 100, 20
+KNOWN_ERRORS: Final = KnownErrors()
+"""Of the earlier patients: what the review of the department has to find."""
+_EARLIER: Final = 4
+"""What the earlier patients are drawn from besides the seed."""
 BREATHING_SITES: Final = ("lung", "liver")
 PHASES: Final = 10
 ROTATION_DEG: Final = (0.5, 0.5, 0.5)
@@ -63,7 +87,10 @@ def demonstrate(
 
     ``planning`` gets the simulation session as DICOM (planning CT, structures, plan; the 4DCT of a patient
     who breathes), ``daily/fraction-1`` ... the images that ``isoguide align`` reads, ``truth.json`` what is
-    true of them; report and document as :func:`isoguide.workflow.write_course.simulate_into`.
+    true of them; report and document as :func:`isoguide.workflow.write_course.simulate_into`. The course is
+    registered, treated by a protocol and recorded in ``records``, together with earlier patients whose errors
+    are known; ``exports`` gets the DICOM objects of each fraction and ``review`` what the records say of the
+    course and of the department.
 
     Parameters
     ----------
@@ -93,17 +120,24 @@ def demonstrate(
             birth_date="19560229",
             sex="O",
         )
-        session = _simulation(folder / PLANNING, patient, identity, scenario, part_of(progress, 0.1, 0.25))
-        diary = _Diary(folder / DAILY, identity, session, patient)
-        course = simulate(
-            _as_planned(scenario, session),
-            patient=replace(patient, plan=session.plan),
-            keep=diary.keep,
-            progress=part_of(progress, 0.25, 0.95),
-        )
+        session = _simulation(folder / PLANNING, patient, identity, scenario, part_of(progress, 0.1, 0.2))
+        diary = _Diary()
+        with virtual_department(
+            folder, folder / PLANNING, identity, site, part_of(progress, 0.2, 0.3)
+        ) as department:
+            course = simulate(
+                _as_planned(scenario, session),
+                patient=replace(patient, plan=session.plan),
+                keep=diary.keep,
+                conduct=department.conduct,
+                progress=part_of(progress, 0.3, 0.9),
+            )
+            histories = DemoHistories(department.history, _earlier_courses(department, seed))
+        progress(0.9, "Reviewing the course")
+        _review(histories, folder / REVIEW)
         progress(0.95, "Writing the report")
         (folder / TRUTH).write_text(json.dumps(diary.truth(course), indent=2) + "\n", encoding="utf-8")
-        write_course(course, folder)
+        write_course(course, folder, LINKS)
     return course
 
 
@@ -158,34 +192,45 @@ def _as_planned(scenario: Scenario, session: SimulationSession) -> Scenario:
     return scenario.model_copy(update={"plan": said})
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DemoHistories:
+    """What is reviewed: the course of the demonstration, and the earlier ones of its department."""
+
+    patient: CourseHistory
+    department: tuple[CourseHistory, ...]
+
+
+def _review(histories: DemoHistories, folder: Path) -> None:
+    """Write the review of the patient's course, and of a department whose errors are known."""
+    folder.mkdir()
+    review_patient_into(histories.patient, folder / "patient")
+    review_population_into(histories.department, folder / "population", truth=KNOWN_ERRORS)
+
+
+def _earlier_courses(department: VirtualDepartment, seed: int) -> tuple[CourseHistory, ...]:
+    """Simulate the earlier patients of the department, with errors that are known, and take them in."""
+    rng = np.random.default_rng([seed, _EARLIER])
+    simulated = simulate_population(rng, EARLIER_PATIENTS, EARLIER_FRACTIONS, KNOWN_ERRORS)
+    for history in simulated:
+        department.desk.records.add_history(history, source="a simulation", by=PHYSICIST.name)
+    return simulated
+
+
 @dataclass(eq=False)
 class _Diary:
-    """Writes the images of each day, and remembers where the patient lay in them."""
+    """Remembers where the patient lay in the first image of each day."""
 
-    folder: Path
-    identity: PatientIdentity
-    session: SimulationSession
-    patient: VirtualPatient
     _days: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def keep(self, number: int, images: tuple[DayImage, ...], room: VirtualRoom) -> None:
-        """Write the first image of a fraction."""
+        """Look up the truth in the middle of the exposure."""
         if not images:
             return
-        image, name = images[0], f"fraction-{number}"
-        write_daily_export(
-            self.folder / name,
-            image.volume,
-            image.machine_isocentre_mm,
-            patient=self.identity,
-            seed=self.patient.name,
-            fraction=number,
-            acquired_at=image.acquired_at,
-        )
+        image = images[0]
         middle = image.started_at + (image.acquired_at - image.started_at) / 2
         placed = room.planning_from_daily(seconds_between(room.clock.at(0.0), middle))
         self._days[number] = {
-            "folder": f"{DAILY}/{name}",
+            "folder": f"{DAILY}/fraction-{number}",
             "imaging_model": image.model,
             "planning_from_daily": placed.matrix.tolist(),
         }

@@ -21,6 +21,7 @@ from isoguide.workflow.planned_course import PlannedCourse, one_patient
 from isoguide.workflow.reference_pictures import ReferencePicture, planning_pictures
 from isoguide.workflow.same_plan import file_sha256
 from isoguide.workflow.setup_drr import setup_angles_deg, setup_drrs
+from isoguide.workflow.station_time import at_this_station
 
 PHASE_FILE: Final = "4DCT phase"
 """Kind of the reference images that are the files of the 4DCT."""
@@ -213,7 +214,7 @@ def _record(
         beams=planned.planned_beams,
         accessories=planned.accessories,
         reference_images=files,
-        simulated_at=image.acquired_at,
+        simulated_at=at_this_station(image.acquired_at) if image.acquired_at is not None else None,
         planned_couch=planned.couch,
     )
 

@@ -14,7 +14,14 @@ from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.plan import PatientPosition, Plan
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration import MatchSettings, PreparedPlanning, prepare_planning
-from isoguide.treatment import Fraction, FractionOutcome, PlannedPosition, decide_by_limits, treat
+from isoguide.treatment import (
+    Fraction,
+    FractionLimits,
+    FractionOutcome,
+    PlannedPosition,
+    decide_by_limits,
+    treat,
+)
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import PatientDay, Phantom, build_phantom, draw_days
 from isoguide.virtual.phantom import Site
@@ -54,6 +61,18 @@ _DAYS: Final = 2
 
 Keep = Callable[[int, tuple[DayImage, ...], VirtualRoom], None]
 """Gets the number of a fraction, its images and its room, before the images are let go."""
+
+
+Conduct = Callable[[int, PlannedPosition, VirtualRoom, FractionLimits], FractionOutcome]
+"""Treats the fraction of this number in a room: where the patient has to be, and what may be done."""
+
+
+def conduct_by_limits(
+    _number: int, planned: PlannedPosition, room: VirtualRoom, limits: FractionLimits
+) -> FractionOutcome:
+    """Let the automatic driver treat by the limits alone, without protocol and records."""
+    decide = room.console.timed_decision(decide_by_limits)
+    return treat(Fraction(planned, room.room, limits), decide=decide)
 
 
 def keep_nothing(_number: int, _images: tuple[DayImage, ...], _room: VirtualRoom) -> None:
@@ -132,6 +151,7 @@ def simulate(
     patient: VirtualPatient | None = None,
     for_report: bool = True,
     keep: Keep = keep_nothing,
+    conduct: Conduct = conduct_by_limits,
     progress: Progress = silent,
 ) -> Course:
     """Run a scenario.
@@ -146,6 +166,8 @@ def simulate(
         Draw pictures and follow the truth through time, which only the report shows.
     keep
         Is given the images of each fraction.
+    conduct
+        How a fraction is treated.
     progress
         Told what is done.
 
@@ -165,7 +187,7 @@ def simulate(
     rng = np.random.default_rng([scenario.seed, _DAYS])
     days = draw_days(patient.phantom, course_settings(scenario), scenario.fractions, rng)
     scene = CourseScene.of(patient.phantom) if for_report else None
-    machine = _Machine(scenario, patient, _planned(scenario, patient), scene, keep)
+    machine = _Machine(scenario, patient, _planned(scenario, patient), scene, keep, conduct)
     fractions = []
     for day in days:
         done = (day.number - 1) / len(days)
@@ -193,6 +215,7 @@ class _Machine:
     planned: PlannedPosition
     scene: CourseScene | None
     keep: Keep
+    conduct: Conduct
 
     def treat(self, day: PatientDay) -> TreatedFraction:
         """Treat one day to its end and look up what was true."""
@@ -210,10 +233,7 @@ class _Machine:
             plan=self.patient.plan,
         )
         planned = replace(self.planned, match=room.console.timed_match(self.planned.match))
-        outcome = treat(
-            Fraction(planned, room.room, fraction_limits(self.scenario)),
-            decide=room.console.timed_decision(decide_by_limits),
-        )
+        outcome = self.conduct(number, planned, room, fraction_limits(self.scenario))
         self.keep(number, outcome.images, room)
         return TreatedFraction(
             number=number,

@@ -7,7 +7,7 @@ from isoguide.errors import OutputError
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.course import Course
 from isoguide.workflow.course_json import course_text
-from isoguide.workflow.course_report import course_html
+from isoguide.workflow.course_report import Links, course_html
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.scenario import Scenario
 from isoguide.workflow.simulate import simulate
@@ -35,15 +35,24 @@ def simulate_into(
         return course
 
 
-def write_course(course: Course, folder: Path) -> None:
+def write_course(course: Course, folder: Path, links: Links = ()) -> None:
     """Write report and document into an existing folder.
+
+    Parameters
+    ----------
+    course
+        What was simulated.
+    folder
+        Where.
+    links
+        What lies beside the report: what it is, and its path from there.
 
     Raises
     ------
     OutputError
         If a file cannot be written.
     """
-    for name, text in ((PAGE, course_html(course)), (DOCUMENT, course_text(course))):
+    for name, text in ((PAGE, course_html(course, links)), (DOCUMENT, course_text(course))):
         try:
             (folder / name).write_text(text, encoding="utf-8")
         except OSError as error:

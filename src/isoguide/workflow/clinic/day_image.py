@@ -1,12 +1,12 @@
 """The image that staff took and exported, as the treatment room would have given it."""
 
-from datetime import datetime
 from pathlib import Path
 
 from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.treatment.ports import DayImage
 from isoguide.workflow.inputs import DailyInput
+from isoguide.workflow.station_time import at_this_station
 
 
 def day_image(daily: DailyInput, couch: TableTopPose) -> DayImage:
@@ -29,7 +29,7 @@ def day_image(daily: DailyInput, couch: TableTopPose) -> DayImage:
         lacks = "when it was taken" if series.acquired_at is None else "how the patient lay"
         msg = f"{daily.path} does not say {lacks}: export it with acquisition date, time and position"
         raise MissingEvidenceError(msg)
-    taken_at = _aware(series.acquired_at)
+    taken_at = at_this_station(series.acquired_at)
     return DayImage(
         uid=series.series_instance_uid,
         volume=daily.volume,
@@ -41,10 +41,6 @@ def day_image(daily: DailyInput, couch: TableTopPose) -> DayImage:
         model=series.description or series.modality,
         patient_id=series.patient.patient_id,
     )
-
-
-def _aware(local: datetime) -> datetime:
-    return local if local.tzinfo is not None else local.astimezone()
 
 
 def files_of(daily: DailyInput) -> tuple[Path, ...]:

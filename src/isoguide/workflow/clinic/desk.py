@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from isoguide.course import Accessory, DeliveryRecord, Person, ProtocolAction, SimulationRecord
+from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, SimulationRecord
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.couch import corrected_pose
@@ -20,7 +20,7 @@ from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import Records
 from isoguide.records.image_store import ImageStore
-from isoguide.treatment import Approver, Fraction, State
+from isoguide.treatment import Fraction, State
 from isoguide.treatment.accessories import require_couch_index, require_same_accessories
 from isoguide.treatment.couch_check import out_of_place
 from isoguide.treatment.marks import MarkLimits, MarksSetUp, set_up_from_marks
@@ -35,6 +35,7 @@ from isoguide.workflow.clinic.fraction_status import FractionStatus, next_steps
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
 from isoguide.workflow.clinic.open_fraction import OpenFraction, Told, open_fraction, protocol_of, take_up
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
+from isoguide.workflow.clinic.signing import approver_of
 from isoguide.workflow.inputs import load_daily
 from isoguide.workflow.pair_checks import check_pair
 from isoguide.workflow.request import AlignRequest, Point
@@ -250,8 +251,7 @@ class Desk:
         )
         record = require_signatures(opened.protocol, decision, wanted or decision.action, people, reason)
         recorder.decide(record)
-        signer = next(person for person in people if person.name == record.by)
-        approver = _approver(signer, record.reason, record.second, people)
+        approver = approver_of(record, people)
         match ProtocolAction(record.action):
             case ProtocolAction.CORRECT:
                 fraction.approve(approver)
@@ -391,12 +391,6 @@ def _require_offline_made(opened: OpenFraction, couch: TableTopPose, on_marks: T
     if off:
         msg = f"the systematic correction of {shift} mm was not made: {'; '.join(off)}"
         raise PositionError(msg)
-
-
-def _approver(signer: Person, reason: str, second: str, people: Sequence[Person]) -> Approver:
-    also = next((str(person) for person in people if person.name == second), "")
-    words = "; ".join(part for part in (reason, f"looked at by {also}" if also else "") if part)
-    return Approver(str(signer), is_person=True, reason=words, role=str(signer.role))
 
 
 def _require_planned_beams(simulation: SimulationRecord, deliveries: Sequence[DeliveryRecord]) -> None:

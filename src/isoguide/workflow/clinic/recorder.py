@@ -20,7 +20,8 @@ from isoguide.treatment.ports import Exposure
 from isoguide.treatment.summary import Circumstances, summary_of
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text
 
-_ENDS_BEAM: Final = (Event.DELIVER, Event.HOLD, Event.STOP)
+ENDS_BEAM: Final = (Event.DELIVER, Event.HOLD, Event.STOP)
+"""With these what was delivered is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class FractionRecorder:
         event = entry.event if entry is not None else None
         image = self._image_record(memory.images[-1]) if event is Event.IMAGE else None
         match = self._match_record(memory.matches[-1]) if event is Event.ALIGN else None
-        deliveries = self._deliveries if event in _ENDS_BEAM else ()
+        deliveries = self._deliveries if event in ENDS_BEAM else ()
         decision = self._decision
         after = _Written(
             (*self._matches, match) if match is not None else tuple(self._matches),

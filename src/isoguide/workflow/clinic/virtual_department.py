@@ -1,0 +1,252 @@
+"""A department whose patient, room and staff exist only in software; records and protocol are real.
+
+Its fractions are treated by the code that would treat real ones, written to the same records, and decided by
+a written protocol. What people would do, three virtual persons do: one signs what the protocol asks for, one
+looks a second time where it wants that, and one is there to make the plan.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from isoguide.course import CourseHistory, DeliveryRecord, Person, PlannedBeam, Protocol, ProtocolAction, Role
+from isoguide.dicom import PatientIdentity
+from isoguide.progress import Progress, silent
+from isoguide.treatment import (
+    Decision,
+    Entry,
+    Fraction,
+    FractionLimits,
+    FractionMemory,
+    FractionOutcome,
+    PlannedPosition,
+    treat,
+)
+from isoguide.treatment.ports import DayImage, Imager
+from isoguide.treatment.protocol_decision import decide_by_protocol
+from isoguide.treatment.protocol_limits import fraction_limits
+from isoguide.treatment.signatures import require_signatures
+from isoguide.virtual.room import VirtualRoom
+from isoguide.workflow.clinic.department import new_desk
+from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.fraction_files import export_fraction
+from isoguide.workflow.clinic.new_course import NewCourse, new_course
+from isoguide.workflow.clinic.open_fraction import open_fraction
+from isoguide.workflow.clinic.recorder import ENDS_BEAM, FractionRecorder, StoredImage
+from isoguide.workflow.clinic.signing import approver_of
+from isoguide.workflow.protocol_file import load_protocol
+from isoguide.workflow.simulation_session import write_daily_export
+
+THERAPIST: Final = Person("virtual-therapist", Role.THERAPIST)
+PHYSICIST: Final = Person("virtual-physicist", Role.PHYSICIST)
+ONCOLOGIST: Final = Person("virtual-oncologist", Role.ONCOLOGIST)
+STAFF: Final = (THERAPIST, PHYSICIST, ONCOLOGIST)
+PROTOCOL: Final = "demonstration"
+RECORDS, DAILY, EXPORTS = "records", "daily", "exports"
+OPENED_AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+"""When the records begin: after the simulation and before the first fraction of every virtual course."""
+_COMPLETE_MU: Final = 0.01
+"""A beam that lacks less is complete: what rounding leaves."""
+
+
+@dataclass(eq=False)
+class RoomTime:
+    """The clock of the records: that of the room in use, or the last moment of the one before."""
+
+    latest: datetime
+    room: VirtualRoom | None = None
+
+    def __call__(self) -> datetime:
+        """Return the time, aware UTC."""
+        if self.room is not None:
+            self.latest = max(self.latest, self.room.clock.now())
+        return self.latest
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptImager:
+    """Hands on what an imager makes, once its files are in the image store."""
+
+    imager: Imager
+    keep: "_Keep"
+
+    def acquire(self) -> DayImage:
+        image = self.imager.acquire()
+        self.keep.image(image)
+        return image
+
+
+@dataclass(eq=False)
+class _Keep:
+    """Writes the images of one fraction as DICOM files, and keeps them."""
+
+    desk: Desk
+    folder: Path
+    patient: PatientIdentity
+    recorder: FractionRecorder
+    number: int
+    _count: int = field(default=0)
+
+    def image(self, image: DayImage) -> None:
+        self._count += 1
+        name = f"fraction-{self.number}" + (f"-image-{self._count}" if self._count > 1 else "")
+        written = write_daily_export(
+            self.folder / name,
+            image.volume,
+            image.machine_isocentre_mm,
+            patient=self.patient,
+            seed=f"{self.patient.patient_id} {image.uid}",
+            fraction=self.number,
+            acquired_at=image.acquired_at,
+        )
+        self.recorder.keep_files(image.uid, StoredImage(self.desk.store.add_all(written.paths)))
+
+
+@dataclass(eq=False)
+class _Sink:
+    """Tells the recorder what the virtual machine delivered: it gives the beams of a plan in their order."""
+
+    recorder: FractionRecorder
+    beams: tuple[PlannedBeam, ...]
+    _given_mu: float = 0.0
+
+    def __call__(self, entry: Entry, memory: FractionMemory) -> None:
+        status = memory.beam.last
+        if entry.event in ENDS_BEAM and status is not None and status.delivered_mu > self._given_mu:
+            ended = "UNKNOWN" if memory.beam.may_be_on else "MACHINE"
+            self.recorder.deliver(delivered_between(self.beams, self._given_mu, status.delivered_mu, ended))
+            self._given_mu = status.delivered_mu
+        self.recorder(entry, memory)
+
+
+def delivered_between(
+    beams: Sequence[PlannedBeam], begin_mu: float, end_mu: float, ended: str
+) -> tuple[DeliveryRecord, ...]:
+    """Split what was given between two readings of the meterset over beams that are given in their order.
+
+    Parameters
+    ----------
+    beams
+        Of the plan.
+    begin_mu, end_mu
+        Meterset of the fraction before and after.
+    ended
+        How a beam that is not complete ended.
+    """
+    found, before_mu = [], 0.0
+    for beam in beams:
+        after_mu = before_mu + beam.meterset_mu
+        given_mu = min(end_mu, after_mu) - max(begin_mu, before_mu)
+        if given_mu > 0.0:
+            end = "NORMAL" if end_mu >= after_mu - _COMPLETE_MU else ended
+            found.append(DeliveryRecord(beam.number, beam.name, beam.meterset_mu, given_mu, end))
+        before_mu = after_mu
+    return tuple(found)
+
+
+@contextmanager
+def virtual_department(
+    folder: Path, planning: Path, patient: PatientIdentity, site: str, progress: Progress = silent
+) -> Iterator["VirtualDepartment"]:
+    """Make a department with its records, staff and protocol, and register a course from its planning export.
+
+    Parameters
+    ----------
+    folder
+        Gets ``records``, ``daily`` and ``exports``.
+    planning
+        The planning export.
+    patient, site
+        Whose course, and of which part of the body.
+    progress
+        Told what is done.
+    """
+    time = RoomTime(OPENED_AT)
+    with new_desk(str(folder / RECORDS), now=time) as desk:
+        for person in STAFF:
+            desk.records.add_person(person, by=PHYSICIST.name)
+        loaded = load_protocol(PROTOCOL)
+        desk.records.add_protocol(loaded.protocol, loaded.text, by=PHYSICIST.name)
+        course = new_course(
+            desk, planning, site=site, protocol=PROTOCOL, by=ONCOLOGIST.name, progress=progress
+        )
+        yield VirtualDepartment(desk, course, patient, folder / DAILY, folder / EXPORTS, time)
+
+
+@dataclass(eq=False)
+class VirtualDepartment:
+    """Treats the fractions of one course.
+
+    Parameters
+    ----------
+    desk
+        Its records and image store; the clock of the records is ``time``.
+    course
+        The one course.
+    patient
+        Whose.
+    daily, exports
+        Folders that get the images of each day, and what each fraction gives to other systems.
+    time
+        The clock of the records.
+    """
+
+    desk: Desk
+    course: NewCourse
+    patient: PatientIdentity
+    daily: Path
+    exports: Path
+    time: RoomTime
+
+    @property
+    def history(self) -> CourseHistory:
+        """The course as reviews read it."""
+        (found,) = self.desk.records.histories(course_ids=[self.course.course_id])
+        return found
+
+    def conduct(
+        self, number: int, planned: PlannedPosition, room: VirtualRoom, limits: FractionLimits
+    ) -> FractionOutcome:
+        """Treat one fraction by the protocol of the course, recorded step by step, and export it."""
+        self.time.room = room
+        simulation = self.desk.records.course(self.course.course_id).simulation
+        self.desk.begin(self.course.course_id, by=THERAPIST.name, accessories=simulation.accessories)
+        opened = open_fraction(self.desk.records, self.course.course_id, number)
+        kept = replace(opened.kept, set_up_pose=planned.set_up_pose)
+        recorder = FractionRecorder(
+            self.desk.records, opened.stored, kept, planned.patient_position, THERAPIST.name
+        )
+        imager = _KeptImager(room.room.imager, _Keep(self.desk, self.daily, self.patient, recorder, number))
+        fraction = Fraction(
+            planned,
+            replace(room.room, imager=imager),
+            fraction_limits(opened.protocol, limits.couch, limits.beam),
+            sink=_Sink(recorder, simulation.beams),
+            known_uids=self.desk.records.used_image_uids(self.course.course_id),
+            no_image_because=kept.no_image_because,
+        )
+        decide = room.console.timed_decision(partial(_decide, opened.protocol, recorder))
+        outcome = treat(fraction, decide=decide)
+        self._export(number)
+        return outcome
+
+    def _export(self, number: int) -> None:
+        opened = open_fraction(self.desk.records, self.course.course_id, number)
+        if opened.stored.matches:
+            folder = self.exports / f"fraction-{number}"
+            export_fraction(opened.course, opened.stored, self.desk.store, folder)
+
+
+def _decide(protocol: Protocol, recorder: FractionRecorder, fraction: Fraction) -> Decision:
+    """Decide by the protocol, and sign what it says; a second person looks where it asks for one."""
+    said = decide_by_protocol(protocol, fraction.matches[-1], exposures_left=fraction.images_left)
+    wanted, signers = said.action, [THERAPIST]
+    if said.action is ProtocolAction.SECOND_LOOK and said.agreed is not None:
+        wanted, signers = said.agreed, [THERAPIST, PHYSICIST]
+    record = require_signatures(protocol, said, wanted, signers)
+    recorder.decide(record)
+    return Decision(wanted, said.rule, approver_of(record, signers))
