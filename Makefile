@@ -42,6 +42,7 @@ benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/projector.py
 	@$(BIN)/python benchmarks/reconstruction.py
 	@$(BIN)/python benchmarks/closed_loop.py
+	@$(BIN)/python benchmarks/records.py
 	@$(BIN)/python benchmarks/review.py
 
 lock:

@@ -6,6 +6,7 @@ like any program after a power cut.
 """
 
 import json
+import logging
 import os
 import random
 import sys
@@ -241,6 +242,7 @@ def run(place: Place, said: Path, seed: int, steps: int = 1_000_000) -> None:
 
 def nurse() -> None:
     """Fork a fresh worker for each line read, which saves loading libraries; say its number and its end."""
+    logging.disable()  # what a server that is gone does to a connection is expected
     for line in sys.stdin:
         url, images, said, seed = json.loads(line)
         worker = os.fork()
