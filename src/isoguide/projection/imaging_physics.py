@@ -33,7 +33,7 @@ class ImagingPhysics:
         Share of the signal that spreads in the detector, and how far (standard deviation).
     lag_share, lag_frames
         Share of a frame's signal that appears later, and the decay in frames (2 frames of a thinned-out scan
-        are half a second). Lag turns the image a little, against the motion of the gantry.
+        are half a second). Lag turns the image a little, with the motion of the gantry.
     beam_hardening_correction
         Straighten the logarithm for water; bone still hardens the beam.
 
