@@ -62,9 +62,8 @@ def test_a_writer_who_hangs_does_not_make_others_wait_for_ever(place: Place, clo
     hanging.close()
 
 
-def test_a_lost_connection_leaves_the_state_before(place: Place, clock: SteppingClock) -> None:
-    if place.database_file is not None:
-        pytest.skip("an embedded database has no connection to lose")
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_a_lost_connection_leaves_the_state_before(place: Place) -> None:
     other = Database(place)
 
     def lose() -> None:

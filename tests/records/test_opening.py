@@ -1,6 +1,7 @@
 import re
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,15 @@ def test_a_database_that_the_server_does_not_have_is_named(postgresql: Path, tmp
     assert re.search(
         r"database .none. does not exist|does not answer or does not let isoguide in", str(error)
     )
+
+
+def test_a_missing_driver_is_named_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pg8000", None)
+    error = refused(Place("postgresql://db/records", tmp_path))
+    assert isinstance(error, MissingEvidenceError)
+    assert "needs a driver that is not installed: install isoguide[postgresql]" in str(error)
 
 
 def test_only_the_records_load_the_driver_of_a_server() -> None:
