@@ -11,7 +11,12 @@ from typer.main import get_command
 
 import isoguide
 from isoguide.cli import INTERRUPTED
+from isoguide.cli.course import course_app
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
+from isoguide.cli.fraction import fraction_app
+from isoguide.cli.protocol import protocol_app
+from isoguide.cli.records import audit_app, db_app, staff_app
+from isoguide.cli.review import review_app
 
 app = typer.Typer(
     name="isoguide",
@@ -311,3 +316,7 @@ def demo_command(
 
         is_expected = demonstrate_and_show(site, fractions, out, seed=seed, overwrite=force)
     raise typer.Exit(ACCEPTED if is_expected else LOOK)
+
+
+for _group in (course_app, fraction_app, review_app, protocol_app, staff_app, db_app, audit_app):
+    app.add_typer(_group)

@@ -1,8 +1,7 @@
-"""Options that all commands of a department share, and the values that staff read at the machine."""
+"""The values that staff read at the machine, as options state them; the one JSON document of a command."""
 
 import json
 import sys
-from typing import Annotated
 
 import numpy as np
 import typer
@@ -12,30 +11,8 @@ from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.records import AuditHead
 from isoguide.records.plain import Plain, to_plain
-from isoguide.workflow.clinic.department import DEFAULT_PLACE
 
 SCHEMA_VERSION = "1.0"
-RecordsOption = Annotated[
-    str,
-    typer.Option(
-        "--records",
-        metavar="PLACE",
-        envvar="ISOGUIDE_RECORDS",
-        help="The records: a folder, or postgresql://USER@HOST/NAME.",
-    ),
-]
-ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does this; has to be on the staff.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
-CourseArgument = Annotated[str, typer.Argument(metavar="COURSE", help="Its name, such as C0001.")]
-CouchOption = Annotated[
-    str,
-    typer.Option(
-        "--couch",
-        metavar="LAT,LNG,VRT[,PITCH,ROLL,YAW]",
-        help="The couch as it is read now, IEC 61217, mm and degrees.",
-    ),
-]
-PLACE = DEFAULT_PLACE
 _SHA256_LETTERS = 64
 
 

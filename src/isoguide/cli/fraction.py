@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from isoguide.cli.department import (
+from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
+from isoguide.cli.options import (
     PLACE,
     ByOption,
     CouchOption,
@@ -13,7 +14,6 @@ from isoguide.cli.department import (
     JsonOption,
     RecordsOption,
 )
-from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
 
 fraction_app = typer.Typer(
     name="fraction",

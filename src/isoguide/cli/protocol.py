@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from isoguide.cli.department import PLACE, ByOption, JsonOption, RecordsOption, print_json
 from isoguide.cli.endings import one_sentence_endings
+from isoguide.cli.options import PLACE, ByOption, JsonOption, RecordsOption
 
 protocol_app = typer.Typer(
     name="protocol",
@@ -78,6 +78,7 @@ def add_command(
     `isoguide protocol add our-spine.toml --by "Dr. Berg"`
     """
     with one_sentence_endings():
+        from isoguide.cli.department import print_json
         from isoguide.cli.terminal import console
         from isoguide.workflow.clinic.department import open_desk
         from isoguide.workflow.protocol_file import load_protocol

@@ -210,7 +210,12 @@ def _review(histories: DemoHistories, folder: Path) -> None:
 def _earlier_courses(department: VirtualDepartment, seed: int) -> tuple[CourseHistory, ...]:
     """Simulate the earlier patients of the department, with errors that are known, and take them in."""
     rng = np.random.default_rng([seed, _EARLIER])
-    simulated = simulate_population(rng, EARLIER_PATIENTS, EARLIER_FRACTIONS, KNOWN_ERRORS)
+    simulated = tuple(
+        replace(one, course_id=f"simulated-{number:03d}")
+        for number, one in enumerate(
+            simulate_population(rng, EARLIER_PATIENTS, EARLIER_FRACTIONS, KNOWN_ERRORS), start=1
+        )
+    )
     for history in simulated:
         department.desk.records.add_history(history, source="a simulation", by=PHYSICIST.name)
     return simulated

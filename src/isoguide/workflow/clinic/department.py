@@ -3,16 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final
 
 from isoguide.records import Place, create_records, open_records
 from isoguide.records.image_store import ImageStore
 from isoguide.records.schema import exists, upgrade
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.desk_room import DeskClock
-
-DEFAULT_PLACE: Final = "isoguide-records"
-"""Folder in which the records are looked for where nobody says otherwise."""
 
 
 def utc_now() -> datetime:
