@@ -106,10 +106,10 @@ def coverage_table(populations: int) -> str:
     head = ("department", "Σ / σ", "M %", "Σ %", "σ %", "margin %", "Σ found 0 %")
     error = 100.0 * np.sqrt(0.95 * 0.05 / count)
     note = (
-        f"\n\n{count:,} populations of each design; the standard error of a coverage of 95 % is {error:.1f} "
-        "%. Measurements per patient are equally likely between the ends named, the same in every population of "
-        "a design. Margin: 2.5 Σ + 0.7 σ. The last column is the share in which the estimated Σ² is negative "
-        "and taken for zero."
+        f"\n\n{count:,} populations of each design; the standard error of a coverage of 95 % is "
+        f"{error:.1f} %. Measurements per patient are equally likely between the ends named, the same in "
+        "every population of a design. Margin: 2.5 Σ + 0.7 σ. The last column is the share in which the "
+        "estimated Σ² is negative and taken for zero."
     )
     rows = [coverage_row(design, populations) for design in designs()]
     return table("Coverage of the 95 % intervals; to keep: 94 to 96 %", head, rows) + note
