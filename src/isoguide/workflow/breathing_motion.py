@@ -68,7 +68,7 @@ def find_phases(
         If two series show the same phase.
     """
     found: list[PhaseSeries] = []
-    guessed = []
+    guessed: list[str] = []
     for series in contents.ct_series:
         if series.item.text("FrameOfReferenceUID") != planning.frame_of_reference_uid:
             continue
@@ -83,9 +83,8 @@ def find_phases(
     if len(found) < FEWEST_PHASES:
         return (), _too_few(found)
     if guessed:
-        return tuple(found), (
-            f"the phases of the 4DCT are known from their descriptions only: {guessed[0]!r} ...",
-        )
+        named = ", ".join(f"'{text}'" for text in sorted(guessed))
+        return tuple(found), (f"phases of the 4DCT are known from their descriptions only: {named}",)
     return tuple(found), ()
 
 

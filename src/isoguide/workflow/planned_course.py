@@ -25,7 +25,7 @@ TUMOUR_TYPES: Final = ("GTV", "CTV")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedCourse:
-    """A planning export whose parts are all there, for one isocentre."""
+    """A planning export whose parts are all there, for one isocentre (3,), planning LPS."""
 
     planning: PlanningSet
     plan: Plan
@@ -33,6 +33,8 @@ class PlannedCourse:
     structures: StructureSet
     isocentre_mm: Array
     beams: tuple[Beam, ...]
+    planned_beams: tuple[PlannedBeam, ...]
+    machine: str
     target: Structure
 
     @classmethod
@@ -44,7 +46,9 @@ class PlannedCourse:
         Raises
         ------
         MissingEvidenceError
-            If plan, structures, isocentre, treatment beams or target are missing.
+            If plan, structures, isocentre, treatment beams, their meterset or the target are missing.
+        MismatchError
+            If the treatment beams are for several machines.
         AmbiguityError
             If the plan has several isocentres and no beam was chosen.
         GeometryError
@@ -60,45 +64,19 @@ class PlannedCourse:
             where = point_text(isocentre_mm)
             msg = f"the isocentre {where} of plan '{plan.label}' lies outside the {planning.image.label}"
             raise GeometryError(msg + ": give the CT that was planned on")
-        treated = _target(structures, target, isocentre_mm)
         beams = _beams_at(plan, isocentre_mm)
-        return cls(planning, plan, planning.plan_path, structures, isocentre_mm, beams, treated)
-
-    @property
-    def machine(self) -> str:
-        """The one machine of the treatment beams.
-
-        Raises
-        ------
-        MismatchError
-            If the beams name several.
-        """
-        names = sorted({beam.machine for beam in self.beams})
-        if len(names) > 1:
-            several = ", ".join(names)
-            msg = f"the beams of plan '{self.plan.label}' are for several machines ({several}): split it"
-            raise MismatchError(msg)
-        return names[0]
-
-    @property
-    def planned_beams(self) -> tuple[PlannedBeam, ...]:
-        """The treatment beams as deliveries are compared with them.
-
-        Raises
-        ------
-        MissingEvidenceError
-            If one has no meterset.
-        """
-        return tuple(PlannedBeam(one.number, one.name, self._meterset_mu(one)) for one in self.beams)
-
-    def _meterset_mu(self, beam: Beam) -> float:
-        if beam.meterset_mu is None:
-            msg = (
-                f"beam {beam.number} '{beam.name}' of plan '{self.plan.label}' has no meterset, so that "
-                "nobody could tell whether it was delivered: export the calculated plan"
-            )
-            raise MissingEvidenceError(msg)
-        return beam.meterset_mu
+        machine = _machine(plan, beams)
+        return cls(
+            planning,
+            plan,
+            planning.plan_path,
+            structures,
+            isocentre_mm,
+            beams,
+            tuple(PlannedBeam(one.number, one.name, _meterset_mu(plan, one)) for one in beams),
+            machine,
+            _target(structures, target, isocentre_mm),
+        )
 
     @property
     def dose_per_fraction_gy(self) -> float | None:
@@ -214,6 +192,25 @@ def _beams_at(plan: Plan, isocentre_mm: Array) -> tuple[Beam, ...]:
         msg = f"no treatment beam of plan '{plan.label}' has the isocentre {where}: choose one with --beam N"
         raise MissingEvidenceError(msg)
     return beams
+
+
+def _meterset_mu(plan: Plan, beam: Beam) -> float:
+    if beam.meterset_mu is None:
+        msg = (
+            f"beam {beam.number} '{beam.name}' of plan '{plan.label}' has no meterset, so that nobody could "
+            "tell whether it was delivered: export the calculated plan"
+        )
+        raise MissingEvidenceError(msg)
+    return beam.meterset_mu
+
+
+def _machine(plan: Plan, beams: tuple[Beam, ...]) -> str:
+    names = sorted({beam.machine for beam in beams})
+    if len(names) > 1:
+        several = ", ".join(names)
+        msg = f"the beams of plan '{plan.label}' are for several machines ({several}): split it"
+        raise MismatchError(msg)
+    return names[0]
 
 
 def _target(structures: StructureSet, name: str | None, isocentre_mm: Array) -> Structure:
