@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isoguide.cli.department import PLACE, CourseArgument, JsonOption, RecordsOption
 from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
+from isoguide.cli.options import PLACE, CourseArgument, JsonOption, RecordsOption
 
 if TYPE_CHECKING:
     from isoguide.records import Records

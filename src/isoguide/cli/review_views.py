@@ -34,21 +34,21 @@ def show_patient(review: "PatientReview", *, results: Path | None) -> None:
     )
 
     course, out = review.course, console()
-    table = _table("", "mean (95 %)", "lies", "SD (95 %)", "change a fraction", "drift")
+    lies = _table("", "mean (95 %)", "lies", "SD (95 %)")
+    changes = _table("", "change a fraction (95 %)", "drift")
     for words, axis in zip(SIX, review.axes, strict=True):
-        table.add_row(
-            Text(words.label, style="bold"),
-            _estimate(axis.mean, 1, with_sign=True),
-            "" if axis.mean is None else words.where(axis.mean.value),
-            _estimate(axis.deviation, 1),
-            _estimate(None if axis.trend is None else axis.trend.slope, 2, with_sign=True),
-            _NONE if axis.drifts is None else f"p {p_words(axis.drifts.adjusted)}",
-        )
+        title, slope = Text(words.label, style="bold"), None if axis.trend is None else axis.trend.slope
+        side = "" if axis.mean is None else words.where(axis.mean.value)
+        lies.add_row(title, _estimate(axis.mean, 1, with_sign=True), Text(side), _estimate(axis.deviation, 1))
+        drift = _NONE if axis.drifts is None else f"p {p_words(axis.drifts.adjusted)}"
+        changes.add_row(title, _estimate(slope, 2, with_sign=True), drift)
     head = f"Course {course.course_id} · {course.patient} · {course.site} · {course.protocol}"
     out.print(Text(head, style="bold"))
     measured = f"{counted(len(course.fractions), 'fraction')}, {len(review.numbers)} measured"
     out.print(Text(f"{measured}; set-up error from the marks"))
-    out.print(Padding(table, (1, 0, 1, 2)))
+    for table in (lies, changes):
+        out.print(Padding(table, (1, 0, 0, 2)))
+    out.print()
     lines = [*(signal_words(review) or quiet_words(review)), *missing_words(review)]
     _print_lines([*lines, *correction_words(review), *gap_words(course)])
     _print_doses([(dose.metric, dose.exposures, dose.total) for dose in review.doses])
@@ -65,7 +65,7 @@ def show_population(population: "Population", *, results: Path | None) -> None:
         Text(f"{counted(review.courses, 'course')}, {review.measurements} fractions measured", style="bold")
     )
     for group in population.shown:
-        out.print(Padding(_group(group), (1, 0, 0, 2)))
+        out.print(Padding(_group(group), (1, 0, 0, 0)))
         if has_enough(group):
             margin = group.margins[0]
             sizes = " / ".join(f"{estimate.value:.1f}" for estimate in margin.mm)
@@ -82,8 +82,9 @@ def _group(group: "GroupStatistics") -> Table:
     from isoguide.workflow.review.patient_words import counted
     from isoguide.workflow.review.population_words import group_name, has_enough, why_not
 
-    heading = f"{group_name(group)}, {counted(group.patients, 'patient')}"
-    table = _table(heading, "mean M (95 %)", "systematic Σ (95 %)", "random σ (95 %)")
+    table = _table("", "mean M (95 %)", "systematic Σ", "random σ")
+    table.title = f"{group_name(group)}, {counted(group.patients, 'patient')}"
+    table.title_justify, table.title_style = "left", "bold"
     if not group.axes:
         table.add_row(f"{_NONE}: {why_not(group)}")
     axes: Sequence[tuple[AxisWords, int]] = (
@@ -93,7 +94,10 @@ def _group(group: "GroupStatistics") -> Table:
         axis = group.axes[at]
         systematic = _estimate(axis.systematic, 2) if has_enough(group) else f"{_NONE}: {why_not(group)}"
         table.add_row(
-            words.label, _estimate(axis.mean, 2, with_sign=True), systematic, _estimate(axis.random, 2)
+            words.label,
+            _estimate(axis.mean, 1, with_sign=True),
+            systematic,
+            _estimate(axis.random, 2),
         )
     return table
 
@@ -101,7 +105,7 @@ def _group(group: "GroupStatistics") -> Table:
 def _table(*titles: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in titles:
-        table.add_column(title, header_style="dim", no_wrap=True)
+        table.add_column(title, header_style="dim")  # wrapped: a number that is cut off is another one
     return table
 
 

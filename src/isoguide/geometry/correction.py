@@ -11,6 +11,7 @@ The 4×4 matrix is the record; angles are a display product that always carries 
 Source: DICOM PS3.3 C.20.2.1.1 (registration matrix), C.8.8.14.12 (table top angles).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
@@ -55,7 +56,10 @@ class CouchCorrection:
     yaw_deg: float = 0.0
 
     def __post_init__(self) -> None:
-        frozen_array([getattr(self, name) for name in self.__slots__], (6,), "the couch correction")
+        # Not frozen_array: reviews read tens of thousands of corrections.
+        if not all(map(math.isfinite, map(self.__getattribute__, self.__slots__))):
+            msg = "the couch correction holds a value that is not a finite number"
+            raise GeometryError(msg)
         for name in ("pitch_deg", "roll_deg", "yaw_deg"):
             object.__setattr__(self, name, wrap_deg(getattr(self, name)))
 

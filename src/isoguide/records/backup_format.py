@@ -26,7 +26,8 @@ from isoguide.errors import InputError, UnreadableError
 from isoguide.progress import Progress
 from isoguide.records.audit import AuditHead
 from isoguide.records.image_store import ImageStore
-from isoguide.records.model import COURSES, IMAGES, Base
+from isoguide.records.kept_images import images_of
+from isoguide.records.model import Base
 from isoguide.records.plain import Row, canonical_json
 from isoguide.records.schema import VERSIONS
 
@@ -64,15 +65,6 @@ def write_rows(connection: Connection, path: Path, progress: Progress) -> tuple[
                 counts[table.name] += len(rows)
                 hashes.update(*(images_of(table, row) for row in rows))
     return dict(counts), hashes
-
-
-def images_of(table: Table, row: Row) -> tuple[str, ...]:
-    """Return the hashes of the files in the image store that a row refers to."""
-    if table is IMAGES:
-        return tuple(json.loads(str(row["sha256"])))
-    if table is COURSES and row["simulation"] is not None:
-        return tuple(image["sha256"] for image in json.loads(str(row["simulation"]))["reference_images"])
-    return ()
 
 
 def _count(connection: Connection) -> int:

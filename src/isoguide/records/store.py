@@ -7,7 +7,17 @@ from typing import Self
 from isoguide.course import CourseHistory, Person, Protocol, SimulationRecord
 from isoguide.errors import InputError
 from isoguide.progress import Progress, silent
-from isoguide.records import audit, courses, fractions, histories, protocols, schema, staff, verification
+from isoguide.records import (
+    audit,
+    courses,
+    fractions,
+    histories,
+    kept_images,
+    protocols,
+    schema,
+    staff,
+    verification,
+)
 from isoguide.records.audit import AuditEntry, AuditHead
 from isoguide.records.connection import PATIENCE_S, Clock, Database
 from isoguide.records.place import Place
@@ -252,6 +262,11 @@ class Records:
         """Return the UIDs of all images of a course: none of them may be used again."""
         with self._database.reading() as connection:
             return fractions.used_image_uids(connection, course_id)
+
+    def image_hashes(self) -> frozenset[str]:
+        """Return the hashes of all files in the image store that the records refer to."""
+        with self._database.reading() as connection:
+            return kept_images.image_hashes(connection)
 
     def histories(
         self,

@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def open_desk(place: str, *, now: Callable[[], datetime] = utc_now) -> Iterator[Desk]:
+def open_desk(place: str, *, now: Callable[[], datetime] | None = None) -> Iterator[Desk]:
     """Open the records at a place, a folder or the address of a database, and close them afterwards.
 
     Raises
@@ -29,13 +29,13 @@ def open_desk(place: str, *, now: Callable[[], datetime] = utc_now) -> Iterator[
     UnreadableError
         If they are damaged.
     """
-    where = Place.parse(place)
-    with open_records(where, clock=now) as records:
-        yield Desk(records, ImageStore(where.images), DeskClock(now))
+    where, clock = Place.parse(place), now or utc_now
+    with open_records(where, clock=clock) as records:
+        yield Desk(records, ImageStore(where.images), DeskClock(clock))
 
 
 @contextmanager
-def new_desk(place: str, *, now: Callable[[], datetime] = utc_now) -> Iterator[Desk]:
+def new_desk(place: str, *, now: Callable[[], datetime] | None = None) -> Iterator[Desk]:
     """Make records where there are none, open them, and close them afterwards.
 
     Raises
@@ -45,9 +45,9 @@ def new_desk(place: str, *, now: Callable[[], datetime] = utc_now) -> Iterator[D
     OutputError
         If they cannot be made.
     """
-    where = Place.parse(place)
-    with create_records(where, clock=now) as records:
-        yield Desk(records, ImageStore(where.images), DeskClock(now))
+    where, clock = Place.parse(place), now or utc_now
+    with create_records(where, clock=clock) as records:
+        yield Desk(records, ImageStore(where.images), DeskClock(clock))
 
 
 def upgrade_place(place: str) -> bool:

@@ -1,0 +1,228 @@
+"""``isoguide db``, ``staff`` and ``audit``: the records, who signs in them, the proof that they are whole."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
+from isoguide.cli.options import PLACE, JsonOption, RecordsOption
+
+db_app = typer.Typer(
+    name="db",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Make, back up and restore the records.",
+)
+staff_app = typer.Typer(
+    name="staff", no_args_is_help=True, rich_markup_mode="markdown", help="Who may sign, and in which role."
+)
+audit_app = typer.Typer(
+    name="audit", no_args_is_help=True, rich_markup_mode="markdown", help="Prove that nothing was changed."
+)
+
+
+@db_app.command(name="upgrade")
+def upgrade_command(records: RecordsOption = PLACE, json: JsonOption = False) -> None:
+    """Make empty records, or bring older ones to this version of isoguide. Back up first.
+
+    **Examples**
+
+    `isoguide db upgrade`
+
+    `isoguide db upgrade --records postgresql://igrt@localhost/igrt`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.department import print_json
+        from isoguide.cli.terminal import console
+        from isoguide.workflow.clinic.department import upgrade_place
+
+        is_new = upgrade_place(records)
+        if json:
+            print_json("upgrade", {"records": records, "made": is_new})
+        else:
+            console().print(
+                "empty records were made" if is_new else "the records are of this version", records
+            )
+
+
+@db_app.command(name="backup")
+def backup_command(
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="Where backups are collected.")],
+    records: RecordsOption = PLACE,
+    json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Copy the records and their images into a new folder below DIR, while others go on working.
+
+    **Examples**
+
+    `isoguide db backup /media/backup/isoguide`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.records_views import show_backup
+        from isoguide.cli.terminal import shown_progress
+        from isoguide.records import Place
+        from isoguide.records.backup import back_up
+
+        with shown_progress(wanted=not (quiet or json)) as progress:
+            report = back_up(Place.parse(records), target, progress=progress)
+        show_backup("backed up to", report, as_json=json)
+
+
+@db_app.command(name="restore")
+def restore_command(
+    source: Annotated[Path, typer.Argument(metavar="BACKUP", help="The folder of one backup.")],
+    records: RecordsOption = PLACE,
+    json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Restore a backup into an empty place, after every file of it was checked.
+
+    **Examples**
+
+    `isoguide db restore /media/backup/isoguide/2026-03-02T080000Z --records restored/`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.records_views import show_backup
+        from isoguide.cli.terminal import shown_progress
+        from isoguide.records import Place
+        from isoguide.records.backup import restore
+
+        with shown_progress(wanted=not (quiet or json)) as progress:
+            report = restore(source, Place.parse(records), progress=progress)
+        show_backup("restored from", report, as_json=json)
+
+
+@staff_app.command(name="add")
+def staff_add_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The user name; it never passes on.")],
+    role: Annotated[str, typer.Option(metavar="ROLE", help="therapist, physicist or oncologist.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who adds him.")],
+    records: RecordsOption = PLACE,
+    json: JsonOption = False,
+) -> None:
+    """Add somebody who may sign.
+
+    **Examples**
+
+    `isoguide staff add anna --role therapist --by admin`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.department import known_role, print_json
+        from isoguide.cli.terminal import console
+        from isoguide.course import Person
+        from isoguide.workflow.clinic.department import open_desk
+
+        person = Person(name, known_role(role))
+        with open_desk(records) as desk:
+            desk.records.add_person(person, by=by)
+        if json:
+            print_json("person", person)
+        else:
+            console().print(f"{person} may sign")
+
+
+@staff_app.command(name="end")
+def staff_end_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose right to sign ends.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")],
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    records: RecordsOption = PLACE,
+    json: JsonOption = False,
+) -> None:
+    """Say that somebody may not sign any more; what he signed stays.
+
+    **Examples**
+
+    `isoguide staff end anna --by admin --reason "left the department"`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.department import print_json
+        from isoguide.cli.terminal import console
+        from isoguide.workflow.clinic.department import open_desk
+
+        with open_desk(records) as desk:
+            desk.records.set_active(name, is_active=False, by=by, reason=reason)
+        if json:
+            print_json("person", {"name": name, "is_active": False})
+        else:
+            console().print(f"{name} may not sign any more")
+
+
+@staff_app.command(name="list")
+def staff_list_command(records: RecordsOption = PLACE, json: JsonOption = False) -> None:
+    """List who may sign.
+
+    **Examples**
+
+    `isoguide staff list --json`
+    """
+    with one_sentence_endings():
+        from rich.table import Table
+
+        from isoguide.cli.department import print_json
+        from isoguide.cli.terminal import console
+        from isoguide.workflow.clinic.department import open_desk
+
+        with open_desk(records) as desk:
+            people = desk.records.people()
+        if json:
+            print_json("staff", people)
+            return
+        table = Table("name", "role", "may sign", box=None, pad_edge=False)
+        for one in people:
+            table.add_row(one.person.name, one.person.role.value, "yes" if one.is_active else "no")
+        console().print(table)
+
+
+@audit_app.command(name="verify")
+def audit_verify_command(
+    expect: Annotated[
+        str | None,
+        typer.Option(metavar="SEQ:SHA256", help="A head noted earlier, to see that the newest is there."),
+    ] = None,
+    records: RecordsOption = PLACE,
+    json: JsonOption = False,
+) -> None:
+    """Follow the audit and compare every row with it; exits with 1 when anything was changed or is missing.
+
+    The head that it prints, noted on paper or elsewhere, shows later that nothing was cut off.
+
+    **Examples**
+
+    `isoguide audit verify`
+
+    `isoguide audit verify --expect 4711:9f2c... --json`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.department import audit_head
+        from isoguide.cli.records_views import show_audit
+        from isoguide.workflow.clinic.department import open_desk
+
+        with open_desk(records) as desk:
+            report = desk.records.verify_audit(audit_head(expect))
+            damaged = desk.store.verify(desk.records.image_hashes())
+        show_audit(report, damaged, as_json=json)
+    raise typer.Exit(ACCEPTED if report.is_intact and not damaged else LOOK)
+
+
+@audit_app.command(name="list")
+def audit_list_command(
+    since: Annotated[int, typer.Option(min=0, help="Only entries behind this one.")] = 0,
+    records: RecordsOption = PLACE,
+    json: JsonOption = False,
+) -> None:
+    """List the entries: when, who, what.
+
+    **Examples**
+
+    `isoguide audit list --since 100`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.records_views import show_entries
+        from isoguide.workflow.clinic.department import open_desk
+
+        with open_desk(records) as desk:
+            entries = desk.records.audit_entries(since)
+        show_entries(entries, as_json=json)

@@ -1,0 +1,26 @@
+"""Which files of the image store the records refer to."""
+
+import json
+
+from sqlalchemy import Connection, Table, select
+
+from isoguide.records.model import COURSES, IMAGES
+from isoguide.records.plain import Row
+
+
+def images_of(table: Table, row: Row) -> tuple[str, ...]:
+    """Return the hashes of the files in the image store that a row refers to."""
+    if table is IMAGES:
+        return tuple(json.loads(str(row["sha256"])))
+    if table is COURSES and row["simulation"] is not None:
+        return tuple(image["sha256"] for image in json.loads(str(row["simulation"]))["reference_images"])
+    return ()
+
+
+def image_hashes(connection: Connection) -> frozenset[str]:
+    """Return the hashes of all files in the image store that any row refers to."""
+    found: set[str] = set()
+    for table, column in ((IMAGES, IMAGES.c.sha256), (COURSES, COURSES.c.simulation)):
+        for row in connection.execute(select(column)).mappings():
+            found.update(images_of(table, dict(row)))
+    return frozenset(found)
