@@ -87,7 +87,7 @@ def _moves(days: Sequence[FractionSummary]) -> str:
     if not compared:
         return "<p>There is no comparison of pictures to report about.</p>"
     lines = [
-        "Nobody lies in exactly the same place every day. The table can move in small steps to bring you to "
+        "Nobody lies in exactly the same place every day. The table can move to bring you to "
         "the planned place.",
         *_how_far([_moved_mm(day) for day in compared]),
         *_turned(compared),
@@ -177,7 +177,7 @@ def _chart(days: Sequence[FractionSummary]) -> str:
 def _questions() -> str:
     return (
         '<section class="ask"><h2>Do you have questions?</h2><p>Please ask the team that treats you. They '
-        "know you and your treatment, and they can explain what these numbers mean for you. This sheet only "
+        "know you and your treatment, and they can explain these numbers to you. This sheet only "
         "tells what was recorded.</p></section>"
     )
 
