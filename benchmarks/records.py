@@ -4,14 +4,18 @@ Run with ``python benchmarks/records.py [--kills N] [--courses N] [--write]``. A
 several courses and is killed (SIGKILL) at moments drawn by a seed; after each kill everything it was told is
 kept is compared with what is there (``tests/records/kill_campaign.py``). On PostgreSQL every tenth time the
 server is stopped without warning instead (``pg_ctl stop -m immediate``). The log of SQLite is cut at every
-acknowledgement and anywhere between. Speeds are those of one writer whose every step is on the disk before it
-goes on; the server keeps its own default settings. ``--write`` puts the table into docs/benchmarks.md.
+acknowledgement and anywhere between; and the power fails at every acknowledgement and between, with only
+what was flushed certain to be on the disk (``tests/records/flushed_disk.py``, needs strace). Speeds are those
+of one writer whose every step is on the disk before it goes on; the server keeps its own default settings.
+``--write`` puts the table into docs/benchmarks.md.
 """
 
 import argparse
 import itertools
 import os
 import platform
+import random
+import shutil
 import sys
 import tempfile
 import time
@@ -33,14 +37,15 @@ from isoguide.records.backup import back_up, restore
 from isoguide.records.image_store import ImageStore
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "records"))
-kill_campaign, kill_worker, postgresql_server, power_cut = map(
-    import_module, ("kill_campaign", "kill_worker", "postgresql_server", "power_cut")
+kill_campaign, kill_worker, postgresql_server, power_cut, flushed_disk = map(
+    import_module, ("kill_campaign", "kill_worker", "postgresql_server", "power_cut", "flushed_disk")
 )
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 KILLS_PER_PLACE = 25
 FRACTIONS = 30
 STEPS = 1000
+POWER_STEPS = 200
 SLICES, SLICE_BYTES = 200, 525_000
 """A cone-beam CT as it comes: slices of 512 x 512 pixels."""
 MIB = 1 << 20
@@ -152,6 +157,23 @@ def cut_logs(column: Column, folder: Path) -> None:
     say(f"  {cuts} cuts: {found}")
 
 
+def cut_power(column: Column, folder: Path) -> None:
+    """At every acknowledgement and between; the steps are so many that the log is brought in on the way."""
+    if shutil.which("strace") is None:
+        say("no strace: nobody looks at what was flushed")
+        return
+    home = folder / "power"
+    home.mkdir()
+    disk, chance = flushed_disk.Disk(home), np.random.default_rng(3)
+    found, cuts = kill_campaign.Findings(), 0
+    for call in disk.trace(POWER_STEPS):
+        if disk.do(call) or chance.random() < 0.05:
+            found.add(disk.look_after_power_cut(home / "left", random.Random(cuts)))  # noqa: S311 - no secret
+            cuts += 1
+    column.cells |= {"power cuts": str(cuts), **counted(found, "power cuts")}
+    say(f"  {cuts} power cuts: {found}")
+
+
 def time_steps(column: Column, place: Place) -> None:
     spent_s: list[float] = []
     store = ImageStore(place.images)
@@ -259,6 +281,7 @@ def main() -> None:
         for column in found:
             kill(column, arguments.kills if column.crash is None else arguments.kills // 2, folder)
         cut_logs(found[0], folder)
+        cut_power(found[0], folder)
         time_images(found[0], folder)
         for column in found:
             place = furnished(column)

@@ -1,11 +1,13 @@
 """A computer that fails in the middle of whatever it does keeps what it acknowledged, and nothing half."""
 
+import random
 import shutil
 from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from flushed_disk import Call, Disk
 from kill_campaign import Campaign, Findings, Known, Nursery, Outcome, look
 from kill_worker import run
 from power_cut import Witness, cuts, look_after, made
@@ -108,3 +110,38 @@ def test_a_log_cut_anywhere_keeps_what_was_acknowledged_before_and_no_half_step(
         assert found == Findings(), cut
         kept.add(acknowledged)
     assert len(kept) > 10
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Disk, list[Call]]:
+    if shutil.which("strace") is None:
+        pytest.skip("strace, which writes down what reaches the disk, is not installed")
+    disk = Disk(tmp_path_factory.mktemp("traced"))
+    return disk, disk.trace(steps=10)
+
+
+def test_when_a_step_is_acknowledged_the_disk_has_it_whatever_happens_to_what_was_not_flushed(
+    traced: tuple[Disk, list[Call]], tmp_path: Path
+) -> None:
+    disk, calls = deepcopy(traced[0]), traced[1]
+    chance, told = random.Random(6), 0
+    for call in calls:
+        is_told = disk.do(call)
+        told += is_told
+        assert disk.is_log_named or not told
+        # A power cut at every acknowledgement, and at some other moments.
+        if is_told or chance.random() < 0.1:
+            assert disk.look_after_power_cut(tmp_path / "left", chance) == Findings(), call
+    assert told >= 10
+
+
+def test_a_disk_that_only_says_it_flushed_loses_what_was_acknowledged(
+    traced: tuple[Disk, list[Call]], tmp_path: Path
+) -> None:
+    """So the test before can fail; and what is left is an earlier moment, or says that it is damaged."""
+    disk, lost = deepcopy(traced[0]), 0
+    for call in traced[1]:
+        is_flush = call.name in ("fsync", "fdatasync")
+        if not is_flush and disk.do(call):
+            lost += bool(disk.look_after_power_cut(tmp_path / "left", random.Random(6)).lost)
+    assert lost > 0
