@@ -236,7 +236,7 @@ def run(place: Place, said: Path, seed: int, steps: int = 1_000_000) -> None:
     worker = Worker(place, said, seed)
     try:
         worker.work(steps)
-    except IsoguideError as error:
+    except (IsoguideError, OSError) as error:
         worker.say(f"failed {error}")
 
 
