@@ -70,7 +70,7 @@ class Schedule:
     every
         Afterwards each so-many-th fraction ("first, then weekly" and eNAL; 5 is weekly).
     alpha_mm, most
-        SAL: initial action level, and how many measurements at most before it starts anew.
+        SAL: initial action level, and after how many measurements without a correction imaging ends.
 
     Raises
     ------
