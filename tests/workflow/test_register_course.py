@@ -223,15 +223,9 @@ def test_a_name_that_is_spelt_in_another_way_only_warns(patient: SmallPatient, t
 
 
 def second_isocentre(dataset: Dataset) -> None:
-    beam = deepcopy(dataset.BeamSequence[0])
-    beam.BeamNumber = 9
-    beam.BeamName = "Nodes"
-    x, y, z = (float(value) for value in beam.ControlPointSequence[0].IsocenterPosition)
-    beam.ControlPointSequence[0].IsocenterPosition = [x, y, z + 60.0]
-    dataset.BeamSequence.append(beam)
-    reference = deepcopy(dataset.FractionGroupSequence[0].ReferencedBeamSequence[0])
-    reference.ReferencedBeamNumber = 9
-    dataset.FractionGroupSequence[0].ReferencedBeamSequence.append(reference)
+    first = add_beam(dataset, 9, "Nodes").ControlPointSequence[0]
+    x, y, z = (float(value) for value in first.IsocenterPosition)
+    first.IsocenterPosition = [x, y, z + 60.0]
 
 
 def test_of_two_isocentres_one_has_to_be_chosen_and_only_its_beams_count(
@@ -267,11 +261,20 @@ def drop_meterset(dataset: Dataset) -> None:
     del dataset.FractionGroupSequence[0].ReferencedBeamSequence[0].BeamMeterset
 
 
-def two_machines(dataset: Dataset) -> None:
+def add_beam(dataset: Dataset, number: int, name: str) -> Dataset:
+    """Treat once more with the first beam, under another number."""
     beam = deepcopy(dataset.BeamSequence[0])
-    beam.BeamNumber = 9
-    beam.TreatmentMachineName = "OTHER"
+    beam.BeamNumber = number
+    beam.BeamName = name
     dataset.BeamSequence.append(beam)
+    reference = deepcopy(dataset.FractionGroupSequence[0].ReferencedBeamSequence[0])
+    reference.ReferencedBeamNumber = number
+    dataset.FractionGroupSequence[0].ReferencedBeamSequence.append(reference)
+    return beam
+
+
+def two_machines(dataset: Dataset) -> None:
+    add_beam(dataset, 9, "Boost").TreatmentMachineName = "OTHER"
 
 
 @pytest.mark.parametrize(
@@ -279,7 +282,7 @@ def two_machines(dataset: Dataset) -> None:
     [
         (drop_isocentre, MissingEvidenceError, "no isocentre for any treatment beam: .* never typed"),
         (far_isocentre, GeometryError, r"the isocentre \(0\.0, 0\.0, 5000\.0\) mm .* lies outside"),
-        (drop_meterset, MissingEvidenceError, "beam 1 'Arc 1' of plan 'EXAMPLE' has no meterset"),
+        (drop_meterset, MissingEvidenceError, "no beam of plan 'EXAMPLE' has a meterset"),
         (two_machines, MismatchError, r"several machines \(OTHER, VIRTUAL\)"),
     ],
 )
@@ -293,6 +296,19 @@ def test_a_plan_that_leaves_something_open_is_refused(
     folder = changed_copy(patient.planning, tmp_path / "x", "RP.dcm", change)
     with pytest.raises(error, match=words):
         register_course(folder, site="prostate")
+
+
+def test_a_set_up_field_that_calls_itself_treatment_is_told_by_its_missing_meterset(
+    patient: SmallPatient, tmp_path: Path
+) -> None:
+    def add_field(dataset: Dataset) -> None:
+        add_beam(dataset, 9, "AP SETUP")
+        del dataset.FractionGroupSequence[0].ReferencedBeamSequence[-1].BeamMeterset
+
+    folder = changed_copy(patient.planning, tmp_path / "x", "RP.dcm", add_field)
+    record = register_course(folder, site="prostate").simulation
+    assert [beam.number for beam in record.beams] == [1]
+    assert "beam 9 'AP SETUP' has no meterset and is taken for a set-up field" in record.warnings
 
 
 def test_the_isocentre_of_a_set_up_field_alone_is_not_treated(patient: SmallPatient, tmp_path: Path) -> None:
@@ -370,3 +386,17 @@ def test_the_same_export_gives_the_same_record(patient: SmallPatient, pelvis: Re
     assert again.simulation.reference_images == pelvis.simulation.reference_images
     assert replace(again.simulation.patient) == pelvis.simulation.patient
     assert LUNG_PATIENT.patient_id != again.simulation.patient.patient_id
+
+
+def test_a_real_export_gives_its_seven_fields_and_leaves_the_set_up_fields_out(shared_data: Path) -> None:
+    folder = shared_data / "OnkoDICOM" / "test" / "testdata" / "DICOM-RT-TEST"
+    if not folder.is_dir():
+        pytest.skip("the public patient is absent")
+    record = register_course(folder, site="oesophagus").simulation
+    # What the notes beside the data say of it: 7 fields, 23 fractions, this isocentre.
+    assert [beam.number for beam in record.beams] == [1, 2, 3, 4, 5, 6, 7]
+    assert record.fractions_planned == 23
+    np.testing.assert_allclose(record.isocentre_mm, [7.5, -234.0, -16.1], atol=0.05)
+    assert record.planned_couch is not None
+    assert "beam 10 'CBCT' has no meterset and is taken for a set-up field" in record.warnings
+    assert not any("APPROVED" in one for one in record.warnings)

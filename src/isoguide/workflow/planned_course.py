@@ -73,7 +73,11 @@ class PlannedCourse:
             structures,
             isocentre_mm,
             beams,
-            tuple(PlannedBeam(one.number, one.name, _meterset_mu(plan, one)) for one in beams),
+            tuple(
+                PlannedBeam(one.number, one.name, meterset_mu)
+                for one in beams
+                if (meterset_mu := one.meterset_mu) is not None
+            ),
             machine,
             _target(structures, target, isocentre_mm),
         )
@@ -132,6 +136,9 @@ class PlannedCourse:
         if self.plan.approval_status != APPROVED:
             status = self.plan.approval_status or "of no stated approval"
             yield f"plan '{self.plan.label}' is {status}, not {APPROVED}"
+        for beam in self.plan.beams:
+            if beam.is_treatment and beam.meterset_mu is None:
+                yield f"beam {beam.number} '{beam.name}' has no meterset and is taken for a set-up field"
         if self.dose_per_fraction_gy is None:
             yield f"plan '{self.plan.label}' does not say what '{self.target.name}' gets in a fraction"
         if not self.accessories:
@@ -180,28 +187,28 @@ def _isocentre(plan: Plan, beam: int | None) -> Array:
 
 
 def _beams_at(plan: Plan, isocentre_mm: Array) -> tuple[Beam, ...]:
-    beams = tuple(
-        beam
-        for beam in plan.beams
-        if beam.is_treatment
-        and beam.isocentre_mm is not None
-        and np.linalg.norm(beam.isocentre_mm - isocentre_mm) <= SAME_ISOCENTRE_MM
-    )
-    if not beams:
+    """Treatment beams with this isocentre.
+
+    Some systems call their set-up fields TREATMENT and give them no meterset, which is how they are told.
+    """
+    there = [one for one in plan.beams if one.is_treatment and _is_at(one, isocentre_mm)]
+    if not there:
         where = point_text(isocentre_mm)
         msg = f"no treatment beam of plan '{plan.label}' has the isocentre {where}: choose one with --beam N"
         raise MissingEvidenceError(msg)
-    return beams
-
-
-def _meterset_mu(plan: Plan, beam: Beam) -> float:
-    if beam.meterset_mu is None:
+    treating = tuple(one for one in there if one.meterset_mu is not None)
+    if not treating:
         msg = (
-            f"beam {beam.number} '{beam.name}' of plan '{plan.label}' has no meterset, so that nobody could "
-            "tell whether it was delivered: export the calculated plan"
+            f"no beam of plan '{plan.label}' has a meterset, so that nobody could tell whether it was "
+            "delivered: export the calculated plan"
         )
         raise MissingEvidenceError(msg)
-    return beam.meterset_mu
+    return treating
+
+
+def _is_at(beam: Beam, isocentre_mm: Array) -> bool:
+    own_mm = beam.isocentre_mm
+    return own_mm is not None and bool(np.linalg.norm(own_mm - isocentre_mm) <= SAME_ISOCENTRE_MM)
 
 
 def _machine(plan: Plan, beams: tuple[Beam, ...]) -> str:
