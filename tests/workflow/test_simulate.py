@@ -148,6 +148,13 @@ def test_a_patient_5_mm_too_far_left_whose_bladder_has_filled_has_two_true_corre
     assert np.abs(six(truth.needed) - six(truth.set_up))[:3].max() > 0.3
 
 
+def test_a_report_of_a_fraction_without_end_shows_the_hour_that_has_a_truth(virtual: VirtualPatient) -> None:
+    slow = "[room.console]\ndecision_s = 3600.0\n[limits]\nimages = 1\n[prostate_motion]\n"
+    fraction = small_course(virtual, slow, report=True).fractions[0]
+    assert fraction.outcome.state is State.STOPPED
+    assert fraction.trace[-1][0] == 3600.0
+
+
 def test_a_prostate_that_drifts_to_the_back_is_off_in_the_mean_and_more_at_the_end(
     virtual: VirtualPatient,
 ) -> None:

@@ -24,6 +24,7 @@ from isoguide.treatment import (
 )
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import PatientDay, Phantom, build_phantom, draw_days
+from isoguide.virtual.motion import LONGEST_S
 from isoguide.virtual.phantom import Site
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.truth import RoomTruth
@@ -296,5 +297,7 @@ def _trace(
     truth: RoomTruth, outcome: FractionOutcome, started_at: datetime
 ) -> tuple[tuple[float, float], ...]:
     count = STILL_POINTS if truth.day.is_still else MOVING_POINTS
-    seconds = np.linspace(0.0, seconds_between(started_at, outcome.journal[-1].at), count)
+    last_s = seconds_between(started_at, outcome.journal[-1].at)
+    # A patient who moves has a truth for an hour; after that nobody is treated any more.
+    seconds = np.linspace(0.0, last_s if truth.day.is_still else min(last_s, LONGEST_S), count)
     return tuple((float(at_s), truth.residual(float(at_s)).mean_mm) for at_s in seconds)
