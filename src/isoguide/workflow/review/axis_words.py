@@ -1,6 +1,5 @@
 """The six numbers in the words of somebody who stands at the foot of the couch and faces the gantry."""
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,11 +69,6 @@ def signed(value: float, decimals: int) -> str:
     """Write a number with its sign; what reads as zero has none."""
     rounded = round(value, decimals)
     return f"{0.0:.{decimals}f}" if rounded == 0.0 else f"{rounded:+.{decimals}f}".replace("-", "−")
-
-
-def decimals_for(half_width: float) -> int:
-    """Return how many decimals say what an uncertainty of this size leaves to say: 1 or 2."""
-    return 2 if math.isfinite(half_width) and half_width < 0.3 else 1
 
 
 SIX: Final = tuple(

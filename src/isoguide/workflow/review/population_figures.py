@@ -32,7 +32,13 @@ from isoguide.workflow.review.drawing import (
     zero_line,
 )
 from isoguide.workflow.review.patient_points import PatientPoints
-from isoguide.workflow.review.population_words import Population, group_name, has_enough, true_values
+from isoguide.workflow.review.population_words import (
+    Population,
+    group_name,
+    has_enough,
+    margin_title,
+    true_values,
+)
 
 MOST_GROUPS: Final = 12
 """Groups that are drawn, those with most patients; all are in the tables."""
@@ -166,7 +172,7 @@ def _margins(everybody: GroupStatistics) -> Picture:
 def _schemes(schemes: Sequence[SchemeResult]) -> Picture:
     known = [scheme for scheme in schemes if scheme.axes]
     names = [scheme.scheme.name for scheme in known]
-    titles = ("Systematic Σ left", "Random σ left", "Margin, 2.5 Σ + 0.7 σ", "Images a patient")
+    titles = ("Systematic Σ left", "Random σ left", margin_title(known), "Images a patient")
 
     def draw(figure: Figure) -> None:
         (row,) = panels(figure, 1, 4, edges_in=(1.55, 0.2, 0.34, 0.44), gaps_in=(0.26, 0.0))
@@ -222,6 +228,8 @@ def _cloud(axes: Axes, points: PatientPoints, at: int, words: AxisWords) -> None
         rasterized=is_many,
     )
     axes.set_title(words.title)
+    for lines in (axes.xaxis, axes.yaxis):
+        lines.set_major_locator(MaxNLocator(nbins=5))
     axes.set_xlabel(f"mean ({words.unit}): {words.down} −, {words.up} +")
     axes.set_ylim(0.0, 1.12 * max(float(np.nanmax(points.spreads[:, at])), 0.01))
     zero_line(axes, upright=True)

@@ -32,6 +32,7 @@ from isoguide.workflow.review.population_words import (
     is_inside,
     lead_words,
     left_out_words,
+    margin_title,
     true_values,
     truth_words,
     why_not,
@@ -218,8 +219,10 @@ def _schemes(population: Population, shown: dict[str, Picture]) -> str:
         "<p>The measured days of these patients, set up again under other schemes: shifts only, and what the "
         "match and the couch add is not in it. A day that is imaged for its own sake counts as corrected.</p>"
     )
-    header = ("Scheme", "Images a patient", "Σ left", "σ left", "Margin 2.5 Σ + 0.7 σ", "95 % of days within")
-    rows = [_scheme_row(scheme) for scheme in population.review.schemes]
+    schemes = population.review.schemes
+    margin = margin_title(schemes)
+    header = ("Scheme", "Images a patient", "Σ left", "σ left", margin, "95 % of days within")
+    rows = [_scheme_row(scheme) for scheme in schemes]
     note = '<p class="small">Lateral / longitudinal / vertical, mm.</p>'
     return lead + shown["schemes"].html() + table(header, rows, kind="numbers") + note
 

@@ -15,11 +15,12 @@ from isoguide.review.groups import AxisStatistics, Grouping, GroupStatistics
 from isoguide.review.margins import Margin
 from isoguide.review.outliers import FEWEST_PATIENTS as FEWEST_FOR_OUTLIERS
 from isoguide.review.population import PopulationReview
+from isoguide.review.replay import SchemeResult
 from isoguide.review.simulated import KnownErrors
 from isoguide.workflow.review.patient_words import counted
 
 FEWEST_PATIENTS: Final = 5
-"""Patients that Σ takes, and all that follows from it: with fewer, chance alone makes it 3 times as large."""
+"""Patients that Σ takes, and all that follows: with four, its interval reaches 3.7 times its value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +79,12 @@ def group_name(group: GroupStatistics) -> str:
 def has_coverage(margin: Margin) -> bool:
     """Whether the coverage of a margin says something about it: the dose of a recipe for lung is another."""
     return "lung" not in margin.name
+
+
+def margin_title(schemes: Sequence[SchemeResult]) -> str:
+    """Name the margin that schemes are compared by: that of the first recipe."""
+    formulas = [scheme.margins[0].formula for scheme in schemes if scheme.margins]
+    return f"Margin, {formulas[0]}" if formulas else "Margin"
 
 
 def has_enough(group: GroupStatistics) -> bool:
