@@ -2,7 +2,9 @@
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -148,11 +150,15 @@ def test_a_patient_5_mm_too_far_left_whose_bladder_has_filled_has_two_true_corre
     assert np.abs(six(truth.needed) - six(truth.set_up))[:3].max() > 0.3
 
 
-def test_a_report_of_a_fraction_without_end_shows_the_hour_that_has_a_truth(virtual: VirtualPatient) -> None:
-    slow = "[room.console]\ndecision_s = 3600.0\n[limits]\nimages = 1\n[prostate_motion]\n"
-    fraction = small_course(virtual, slow, report=True).fractions[0]
-    assert fraction.outcome.state is State.STOPPED
-    assert fraction.trace[-1][0] == 3600.0
+def test_the_truth_of_a_patient_who_moves_is_shown_for_the_hour_that_it_is_known(course: Course) -> None:
+    first = course.fractions[0]
+    late = replace(first.outcome.journal[-1], at=first.started_at + timedelta(hours=2))
+    moving = SimpleNamespace(
+        day=SimpleNamespace(is_still=False), residual=lambda at_s: SimpleNamespace(mean_mm=at_s / 100.0)
+    )
+    trace = module._trace(moving, replace(first.outcome, journal=(late,)), first.started_at)
+    assert trace[0] == (0.0, 0.0)
+    assert trace[-1] == (3600.0, 36.0)
 
 
 def test_a_prostate_that_drifts_to_the_back_is_off_in_the_mean_and_more_at_the_end(
