@@ -264,7 +264,7 @@ def _outliers(population: Population) -> str:
         )
         for o in outliers[:MOST_ROWS]
     ]
-    header = ("Course", "Patient", "Axis", "By", "Lies", "Score")
+    header = ("Course", "Patient", "Axis", "By", "Value", "Score")
     note = (
         f'<p class="small">Modified z score beyond {BEYOND:g} (median and MAD; Iglewicz and Hoaglin, 1993): '
         f"of a normal distribution one value in two thousand.{_more(len(outliers), 'outliers.csv')}</p>"
