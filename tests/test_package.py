@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MODULES = sorted(
     found.name
     for found in pkgutil.walk_packages(isoguide.__path__, "isoguide.")
-    if not found.name.endswith("__main__")  # importing it runs the command
+    if not found.name.endswith(("__main__", "migrations.env"))  # importing these runs what they are for
 )
 
 

@@ -18,6 +18,7 @@ from isoguide.course import (
     Role,
     SimulationRecord,
 )
+from isoguide.dicom import content_hash, load_planning_set
 from isoguide.geometry.correction import CouchCorrection, couch_correction
 from isoguide.geometry.couch import corrected_pose
 from isoguide.geometry.iec61217 import TableTopPose
@@ -26,6 +27,7 @@ from isoguide.workflow.clinic.course_planning import PLANNING_FILE
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.protocol_file import parse_protocol
+from isoguide.workflow.same_plan import file_sha256
 from isoguide.workflow.simulation_session import write_daily_export
 
 SET_UP = TableTopPose(1.2, 853.4, -118.0)
@@ -79,11 +81,12 @@ def simulation_of(patient: SmallPatient, store: ImageStore) -> SimulationRecord:
         machine="virtual",
         plan_uid=plan.sop_instance_uid,
         plan_label=plan.label,
-        plan_sha256="0" * 64,
+        plan_sha256=file_sha256(session.plan_file.path),
         structure_set_uid=plan.structure_set_uid,
+        structure_set_sha256=file_sha256(session.structures.path),
         planning_series_uid=session.planning.series_instance_uid,
         frame_of_reference_uid=plan.frame_of_reference_uid,
-        planning_sha256="0" * 64,
+        planning_sha256=content_hash(load_planning_set(patient.planning).image.volume),
         patient_position=plan.patient_position,
         isocentre_mm=patient.phantom.isocentre_mm,
         target="PTV",
@@ -143,7 +146,10 @@ class Department:
 
 
 @contextmanager
-def open_department(folder: Path, patient: SmallPatient, protocol: str = PROTOCOL) -> Iterator[Department]:
+def open_department(
+    folder: Path, patient: SmallPatient, simulation: SimulationRecord | None = None, protocol: str = PROTOCOL
+) -> Iterator[Department]:
+    """Open a new department; the ``simulation`` of an earlier one saves the time to make it."""
     clock = SetClock()
     with new_desk(str(folder / "records"), now=clock) as desk:
         for person in (
@@ -152,9 +158,10 @@ def open_department(folder: Path, patient: SmallPatient, protocol: str = PROTOCO
             Person("berg", Role.PHYSICIST),
         ):
             desk.records.add_person(person, by="admin")
-        desk.records.add_protocol(parse_protocol(protocol, "test"), protocol, by="berg")
-        simulation = simulation_of(patient, desk.store)
         parsed = parse_protocol(protocol, "test")
+        desk.records.add_protocol(parsed, protocol, by="berg")
+        if simulation is None:
+            simulation = simulation_of(patient, desk.store)
         desk.records.add_course(
             simulation, protocol_name=parsed.name, protocol_version=parsed.version, by="berg"
         )

@@ -1,18 +1,22 @@
 """A fraction at the desk, step by step: what staff tell, what the protocol says, what is refused and kept."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
-from small_department import ACCESSORIES, PROTOCOL, SET_UP, Department, near, open_department
+from small_department import ACCESSORIES, PROTOCOL, SET_UP, Department, near, open_department, simulation_of
 from small_patient import SmallPatient
 
-from isoguide.course import Accessory, DeliveryRecord, ProtocolAction
+from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, SimulationRecord
 from isoguide.errors import InputError, LinkLostError, MismatchError, MissingEvidenceError
 from isoguide.geometry.iec61217 import TableTopPose, fixed_from_planning
 from isoguide.records import CourseStatus
+from isoguide.records.image_store import ImageStore
 from isoguide.treatment import State
 from isoguide.treatment.refusals import (
     NotAllowedError,
@@ -47,10 +51,26 @@ def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> 
         monkeypatch.setattr(desk_module, name, cached)
 
 
+@pytest.fixture(scope="session")
+def simulated(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
+) -> tuple[Path, SimulationRecord]:
+    """An image store with the planning files, and the record that names them."""
+    folder = tmp_path_factory.mktemp("store") / "images"
+    return folder, simulation_of(patient, ImageStore(folder))
+
+
+@contextmanager
+def opened(folder: Path, patient: SmallPatient, simulated: tuple, text: str) -> Iterator[Department]:
+    shutil.copytree(simulated[0], folder / "records" / "images")
+    with open_department(folder, patient, simulated[1], text) as department:
+        yield department
+
+
 @pytest.fixture
-def department(tmp_path: Path, patient: SmallPatient, quick: None) -> Iterator[Department]:
-    with open_department(tmp_path, patient) as opened:
-        yield opened
+def department(tmp_path: Path, patient: SmallPatient, quick: None, simulated: tuple) -> Iterator[Department]:
+    with opened(tmp_path, patient, simulated, PROTOCOL) as department:
+        yield department
 
 
 def begun(d: Department) -> FractionStatus:
@@ -148,6 +168,21 @@ class TestBeginning:
         with pytest.raises(RefusedError, match=r"not set up as he was simulated.*H3"):
             department.desk.begin(department.course, by="anna", accessories=today)
         assert department.desk.records.course(department.course).fractions == ()
+
+    def test_with_the_plan_of_the_registration_goes_on(self, department: Department) -> None:
+        d = department
+        status = d.desk.begin(d.course, by="anna", accessories=ACCESSORIES, planning=d.patient.planning)
+        assert status.state is State.PREPARED
+
+    def test_with_a_plan_that_was_replaced_is_refused(self, department: Department) -> None:
+        d = department
+        changed = d.folder / "changed"
+        shutil.copytree(d.patient.planning, changed)
+        plan = pydicom.dcmread(changed / "RP.dcm")
+        plan.RTPlanLabel = "ANOTHER"
+        plan.save_as(changed / "RP.dcm")
+        with pytest.raises(MismatchError, match="replaced"):
+            d.desk.begin(d.course, by="anna", accessories=ACCESSORIES, planning=changed)
 
     def test_twice_is_refused_while_the_first_goes_on(self, department: Department) -> None:
         begun(department)
@@ -439,12 +474,14 @@ def test_a_course_without_fractions_says_how_to_begin_one(department: Department
 
 class TestNal:
     @pytest.fixture
-    def offline(self, tmp_path: Path, patient: SmallPatient, quick: None) -> Iterator[Department]:
+    def offline(
+        self, tmp_path: Path, patient: SmallPatient, quick: None, simulated: tuple
+    ) -> Iterator[Department]:
         text = PROTOCOL.replace('kind = "daily"', 'kind = "NAL"\nfirst = 1').replace(
             "test-pelvis", "test-nal"
         )
-        with open_department(tmp_path, patient, text) as opened:
-            yield opened
+        with opened(tmp_path, patient, simulated, text) as department:
+            yield department
 
     def test_after_the_first_days_their_mean_is_corrected_without_an_image(self, offline) -> None:
         d = offline
@@ -473,10 +510,12 @@ class TestNal:
 
 class TestASecondLook:
     @pytest.fixture
-    def strict(self, tmp_path: Path, patient: SmallPatient, quick: None) -> Iterator[Department]:
+    def strict(
+        self, tmp_path: Path, patient: SmallPatient, quick: None, simulated: tuple
+    ) -> Iterator[Department]:
         text = PROTOCOL.replace("shift_mm = 20.0", "shift_mm = 5.0").replace("test-pelvis", "test-strict")
-        with open_department(tmp_path, patient, text) as opened:
-            yield opened
+        with opened(tmp_path, patient, simulated, text) as department:
+            yield department
 
     def test_is_asked_for_above_the_level_and_needs_two_people(self, strict) -> None:
         d = strict

@@ -31,11 +31,15 @@ def start_command(
         list[str] | None,
         typer.Option(metavar="KIND:LABEL[@INDEX]", help="What is on the couch; once for each device."),
     ] = None,
+    planning: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The planning export of today; refused if it was replaced."),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why there is one more fraction than planned.")] = "",
     records: RecordsOption = PLACE,
     json: JsonOption = False,
 ) -> None:
-    """Begin the next fraction: compare the devices, and ask the schedule about today.
+    """Begin the next fraction: compare plan and devices, and ask the schedule about today.
 
     **Examples**
 
@@ -47,7 +51,11 @@ def start_command(
 
         with open_desk(records) as desk:
             status = desk.begin(
-                course, by=by, accessories=department.accessories(device or []), reason=reason
+                course,
+                by=by,
+                accessories=department.accessories(device or []),
+                planning=planning,
+                reason=reason,
             )
         fraction_steps.show(status, as_json=json)
 

@@ -39,6 +39,7 @@ from isoguide.workflow.clinic.signing import approver_of
 from isoguide.workflow.inputs import load_daily
 from isoguide.workflow.pair_checks import check_pair
 from isoguide.workflow.request import AlignRequest, Point
+from isoguide.workflow.same_plan import require_same_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,15 @@ class Desk:
     clock: DeskClock
 
     def begin(
-        self, course_id: str, *, by: str, accessories: Sequence[Accessory], reason: str = ""
+        self,
+        course_id: str,
+        *,
+        by: str,
+        accessories: Sequence[Accessory],
+        planning: Path | None = None,
+        reason: str = "",
     ) -> FractionStatus:
-        """Begin the next fraction: compare the accessories, and ask the schedule about today.
+        """Begin the next fraction: compare plan and accessories, and ask the schedule about today.
 
         Parameters
         ----------
@@ -68,11 +75,15 @@ class Desk:
             Which course, and who begins.
         accessories
             What is on the couch.
+        planning
+            The planning export as it is today, to see that the plan was not replaced.
         reason
             Why there is one more than planned.
 
         Raises
         ------
+        MismatchError
+            If the planning export is not the one that was registered.
         RefusedError
             If the accessories are not those of the simulation.
         InputError
@@ -80,6 +91,8 @@ class Desk:
         """
         self.records.person(by)
         course = self.records.course(course_id)
+        if planning is not None:
+            require_same_plan(course.simulation, planning)
         require_same_accessories(course.simulation.accessories, accessories)
         protocol = protocol_of(course)
         number = len(course.fractions) + 1
@@ -143,7 +156,7 @@ class Desk:
         """
         opened = open_fraction(self.records, course_id)
         _require_offline_made(opened, couch, on_marks)
-        first = self._first_set_up(course_id)
+        first = self._first_set_up(course_id) or opened.simulation.planned_couch
         if first is not None:
             require_couch_index(first, couch)
         kept = replace(opened.kept, set_up_pose=couch)
