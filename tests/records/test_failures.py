@@ -151,3 +151,19 @@ def test_a_step_that_fails_half_way_leaves_nothing(records: Records, monkeypatch
     assert (after.line, after.deliveries, len(after.steps)) == (before.line, (), 7)
     assert records.verify_audit().is_intact
     assert records.add_step(FractionKey(course_id, 1), before.version, made) == before.version + 1
+
+
+def test_a_socket_that_breaks_is_told_in_a_sentence(place: Place) -> None:
+    """The driver of PostgreSQL lets the error of its socket through as it is."""
+    database = Database(place)
+    with pytest.raises(OutputError, match="the connection to .* was lost"), database.reading():
+        raise ConnectionResetError("Connection reset by peer")
+
+
+def test_what_is_acknowledged_was_flushed_whatever_the_server_does_by_default(place: Place) -> None:
+    """The server of the tests has synchronous_commit off; SQLite's FULL is 2."""
+    database = Database(place)
+    query, flushed = ("PRAGMA synchronous", 2) if database.is_embedded else ("SHOW synchronous_commit", "on")
+    with database.changing() as connection:
+        assert connection.execute(text(query)).scalar() == flushed
+    database.close()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_course import PROTOCOL, correction, full_summary, image, simulation
 
-from isoguide.course import FractionSummary, ImageRecord, Protocol, SimulationRecord
+from isoguide.course import FractionSummary, ImageRecord, ImagingDose, Protocol, SimulationRecord
 from isoguide.errors import InputError, UnreadableError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.records.plain import (
@@ -74,6 +74,12 @@ def test_a_row_holds_single_values_as_they_are_and_the_rest_as_json() -> None:
     assert (
         from_row(FractionSummary, to_row(FractionSummary(1, image().started_at, "imaged")), "it").doses == ()
     )
+
+
+def test_a_whole_number_where_a_number_is_wanted_comes_back_as_one() -> None:
+    dose = from_plain(ImagingDose, to_plain(ImagingDose(12, "CTDIw, mGy")), "a dose")
+    assert dose == ImagingDose(12.0, "CTDIw, mGy")
+    assert type(dose.value) is float
 
 
 def test_minus_zero_is_stored_as_the_zero_that_sqlite_would_make_of_it() -> None:

@@ -68,6 +68,8 @@ class Database:
                 if not self.is_embedded:
                     patience_ms = round(1000.0 * self.patience_s)
                     connection.execute(text(f"SET LOCAL lock_timeout = '{patience_ms}ms'"))
+                    # Whatever the server's default: acknowledged means flushed.
+                    connection.execute(text("SET LOCAL synchronous_commit TO on"))
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": AUDIT_LOCK})
                 yield connection
 
@@ -103,6 +105,9 @@ class Database:
             yield
         except DBAPIError as error:
             raise _in_a_sentence(error, self.place, purpose) from error
+        except OSError as error:  # the driver does not translate what its socket raises
+            msg = f"the connection to {self.place} was lost: look what is recorded, then try again"
+            raise OutputError(msg) from error
 
 
 def _embedded(place: Place, patience_s: float) -> Engine:

@@ -216,6 +216,8 @@ def _atom_reader(hint: Any, origin: Any) -> _Reader:
 
 
 def _checked(kind: type, plain: object) -> object:
+    if kind is float and type(plain) is int:
+        return float(plain)  # whoever writes 12 where a number is wanted means 12.0
     if type(plain) is not kind:
         msg = f"{plain!r} is not {kind.__name__}"
         raise TypeError(msg)
