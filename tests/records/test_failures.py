@@ -156,8 +156,9 @@ def test_a_step_that_fails_half_way_leaves_nothing(records: Records, monkeypatch
 def test_a_socket_that_breaks_is_told_in_a_sentence(place: Place) -> None:
     """The driver of PostgreSQL lets the error of its socket through as it is."""
     database = Database(place)
-    with pytest.raises(OutputError, match="the connection to .* was lost"), database.reading():
+    with pytest.raises(OutputError, match=r"the connection to .* was lost"), database.reading():
         raise ConnectionResetError("Connection reset by peer")
+    database.close()
 
 
 def test_what_is_acknowledged_was_flushed_whatever_the_server_does_by_default(place: Place) -> None:

@@ -127,9 +127,15 @@ def _during_the_fraction(protocol: Protocol) -> Iterator[str]:
     if watched.verify_with_image:
         yield "After a correction an image has to show the position before the beam."
     if watched.shift_mm is not None:
-        yield f"The beam is held when the patient moves by more than {watched.shift_mm:g} mm."
+        yield (
+            "Where something watches the patient during the beam, it is held when he moves by more than "
+            f"{watched.shift_mm:g} mm."
+        )
     if watched.reimage_after_s is not None:
-        yield f"After {watched.reimage_after_s:g} s the position is imaged again."
+        yield (
+            f"The beam is held when the image is {watched.reimage_after_s:g} s old, and the position is "
+            "imaged again."
+        )
 
 
 def _approval(protocol: Protocol) -> Iterator[str]:

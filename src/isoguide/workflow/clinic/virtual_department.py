@@ -26,6 +26,7 @@ from isoguide.treatment import (
     PlannedPosition,
     treat,
 )
+from isoguide.treatment.intrafraction import monitors_of
 from isoguide.treatment.ports import DayImage, Imager
 from isoguide.treatment.protocol_decision import decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
@@ -230,7 +231,8 @@ class VirtualDepartment:
             no_image_because=kept.no_image_because,
         )
         decide = room.console.timed_decision(partial(_decide, opened.protocol, recorder))
-        outcome = treat(fraction, decide=decide)
+        monitors = monitors_of(opened.protocol.intrafraction, fraction)
+        outcome = treat(fraction, decide=decide, monitors=monitors)
         self._export(number)
         return outcome
 
