@@ -155,7 +155,8 @@ def test_a_fraction_from_the_marks_to_the_exported_records(
 
     assert "SET UP" in isoguide("fraction", "set-up", "C0001", *by, "--couch", COUCH).out
     image = export_image(tmp_path / "cbct", patient, clock)
-    imaged = isoguide("fraction", "image", "C0001", image, *by, "--couch", COUCH)
+    dose = ("--dose", "4.49:CTDIw, mGy")
+    imaged = isoguide("fraction", "image", "C0001", image, *by, "--couch", COUCH, *dose)
     assert imaged.code == 0, imaged.err
     assert "above the tolerance of 0.5 mm" in imaged.out
     approved = answer(isoguide("fraction", "approve", "C0001", *by, "--couch", COUCH, "--json"), "fraction")
@@ -170,6 +171,7 @@ def test_a_fraction_from_the_marks_to_the_exported_records(
     status = answer(isoguide("fraction", "status", "C0001", "--number", 1, "--json"), "fraction")
     assert status["state"] == "closed"
     assert [one["by"] for one in status["decisions"]] == ["anna"]
+    assert status["summary"]["doses"] == [{"value": 4.49, "metric": "CTDIw, mGy"}]
     exported = isoguide("fraction", "export", "C0001", "--out", tmp_path / "out")
     assert exported.code == 0, exported.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -220,6 +222,8 @@ class TestWhatStaffType:
             (["set-up", "C0001", "--by", "anna", "--couch", "1,2"], "--couch needs 3 numbers in mm"),
             (["set-up", "C0001", "--by", "anna", "--couch", "1,2,nan"], "--couch needs 3 numbers"),
             (["set-up", "C0001", "--by", "anna", "--couch", COUCH, "--on-marks", "x"], "--on-marks needs"),
+            (["image", "C0001", ".", "--by", "anna", "--couch", COUCH, "--dose", "4.49"], "--dose needs"),
+            (["image", "C0001", ".", "--by", "anna", "--couch", COUCH, "--dose", "-1:mGy"], "--dose needs"),
             (["start", "C0001", "--by", "anna", "--device", "MASK"], "--device needs KIND:LABEL"),
             (["marks", "C0001", "--couch", COUCH, "--mark", "left"], "--mark needs NAME=X,Y,Z"),
             (

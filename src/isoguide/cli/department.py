@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import typer
 
-from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, Role, SimulationRecord
+from isoguide.course import Accessory, DeliveryRecord, ImagingDose, ProtocolAction, Role, SimulationRecord
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.records import AuditHead
@@ -82,6 +82,18 @@ def deliveries(texts: list[str], simulation: SimulationRecord) -> tuple[Delivery
             DeliveryRecord(beam.number, beam.name, beam.meterset_mu, values[0], ended.strip() or "NORMAL")
         )
     return tuple(found)
+
+
+def imaging_dose(text: str | None) -> ImagingDose | None:
+    """Read ``VALUE:METRIC``: a number means nothing without its metric."""
+    if text is None:
+        return None
+    value, _, metric = text.partition(":")
+    values = _numbers(value)
+    if values is None or len(values) != 1 or values[0] < 0.0 or not metric.strip():
+        msg = f"--dose needs VALUE:METRIC like '4.49:CTDIw, mGy', not '{text}'"
+        raise typer.BadParameter(msg)
+    return ImagingDose(values[0], metric.strip())
 
 
 def action(text: str | None) -> ProtocolAction | None:

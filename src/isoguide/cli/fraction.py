@@ -127,6 +127,10 @@ def image_command(
         str | None,
         typer.Option(metavar="X,Y,Z", help="Machine isocentre in the image, where its files do not say."),
     ] = None,
+    dose: Annotated[
+        str | None,
+        typer.Option(metavar="VALUE:METRIC", help="What the exposure cost, such as '4.49:CTDIw, mGy'."),
+    ] = None,
     records: RecordsOption = PLACE,
     json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -151,6 +155,7 @@ def image_command(
                 by=by,
                 couch=department.couch_pose(couch),
                 machine_isocentre_mm=values.point(machine_isocentre, "--machine-isocentre"),
+                dose=department.imaging_dose(dose),
                 progress=progress,
             )
         fraction_steps.show(status, as_json=json)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, SimulationRecord
+from isoguide.course import Accessory, DeliveryRecord, ImagingDose, ProtocolAction, SimulationRecord
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.couch import corrected_pose
@@ -180,6 +180,7 @@ class Desk:
         by: str,
         couch: TableTopPose,
         machine_isocentre_mm: Point | None = None,
+        dose: ImagingDose | None = None,
         progress: Progress = silent,
     ) -> FractionStatus:
         """Take the image that staff exported, keep its files, match it, and ask the protocol.
@@ -194,6 +195,8 @@ class Desk:
             As it is read now; the image has to be of that position.
         machine_isocentre_mm
             Where no file says where the machine isocentre is in the image.
+        dose
+            What the exposure cost, where it is known.
         progress
             Told what is done.
 
@@ -217,7 +220,7 @@ class Desk:
         image = day_image(daily, couch)
         progress(0.8, "Matching")
         fraction, recorder = self._take_up(opened, Told(by, couch, image, prepared))
-        recorder.keep_files(image.uid, StoredImage(self.store.add_all(files_of(daily))))
+        recorder.keep_files(image.uid, StoredImage(self.store.add_all(files_of(daily)), dose))
         fraction.image(since=fraction.memory.couch_stopped_at)
         fraction.align()
         progress(1.0, "Done")
