@@ -105,6 +105,7 @@ def test_the_internal_target_is_larger_than_the_tumour_by_about_what_it_moves(lu
     # A ball of volume V and radius r that goes to and fro by d sweeps about V + pi r² d.
     found = lung.internal_target
     assert found is not None
+    assert lung.simulation.internal_target_cm3 == found.volume_cm3
     radius_mm = (3.0 * found.target_volume_cm3 * 1000.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
     travel_mm = float(np.linalg.norm(lung.simulation.motions[0].amplitude_mm))
     swept_cm3 = found.target_volume_cm3 + np.pi * radius_mm**2 * travel_mm / 1000.0

@@ -109,6 +109,8 @@ def _show_simulation(simulation: SimulationRecord) -> None:
         left_right, front_back, head_feet = motion.amplitude_mm
         words = f"left-right {left_right:.1f}, front-back {front_back:.1f}, head-feet {head_feet:.1f} mm"
         rows.append((f"motion of {motion.structure}", words))
+    if simulation.internal_target_cm3 is not None:
+        rows.append(("internal target", f"{simulation.internal_target_cm3:.1f} cm³ over the breath"))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column()

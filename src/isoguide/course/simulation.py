@@ -147,6 +147,8 @@ class SimulationRecord:
         Hash of the file of the structure set.
     planned_couch
         Where the plan wants the couch; None where it leaves that open, as plans usually do.
+    internal_target_cm3
+        Volume of the target united over its places in the 4DCT; None where there is none.
     """
 
     patient: PatientKey
@@ -174,6 +176,7 @@ class SimulationRecord:
     warnings: tuple[str, ...] = field(default=())
     structure_set_sha256: str = ""
     planned_couch: TableTopPose | None = None
+    internal_target_cm3: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "isocentre_mm", frozen_array(self.isocentre_mm, (3,), "the isocentre"))

@@ -144,6 +144,7 @@ def register_course(
         *motion.warnings,
     )
     simulation = _record(planned, patient, site, files.references())
+    internal = _internal_target(planned, motion.target)
     simulation = replace(
         simulation,
         marks=marks,
@@ -151,13 +152,14 @@ def register_course(
         motions=motion.motions,
         reference_images=(*simulation.reference_images, *(one.reference for one in pictures)),
         warnings=tuple(dict.fromkeys(warnings)),
+        internal_target_cm3=internal.volume_cm3 if internal is not None else None,
     )
     return RegisteredCourse(
         simulation,
         files.all,
         pictures,
         mark_shifts(marks, planned.isocentre_mm, planned.plan.patient_position),
-        _internal_target(planned, motion.target),
+        internal,
     )
 
 
