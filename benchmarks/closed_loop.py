@@ -21,8 +21,8 @@ from typing import get_args
 
 import numpy as np
 
+from isoguide.course import AXES
 from isoguide.geometry.correction import CouchCorrection
-from isoguide.workflow.alignment import CORRECTION_KEYS
 from isoguide.workflow.course import TOLERANCE_DEG, TOLERANCE_MM, TreatedFraction
 from isoguide.workflow.scenario import (
     ImagingModel,
@@ -99,7 +99,7 @@ def record(site: str, fraction: TreatedFraction) -> Record:
 
 
 def six(correction: CouchCorrection) -> np.ndarray:
-    return np.array([getattr(correction, key) for key in CORRECTION_KEYS])
+    return np.array([getattr(correction, key) for key in AXES])
 
 
 def wrong_signs(measured: CouchCorrection | None, needed: CouchCorrection) -> int:

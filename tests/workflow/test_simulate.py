@@ -12,6 +12,7 @@ import pytest
 from small_course import coarse_room, scenario, small_course
 from small_patient import SmallPatient
 
+from isoguide.course import AXES
 from isoguide.errors import Cancelled, InputError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
@@ -20,7 +21,6 @@ from isoguide.treatment.ports import DayImage
 from isoguide.virtual import build_phantom, draw_days
 from isoguide.virtual.room import VirtualRoom
 from isoguide.workflow import simulate as module
-from isoguide.workflow.alignment import CORRECTION_KEYS
 from isoguide.workflow.course import Course
 from isoguide.workflow.scenario import ExpectSection, Scenario, Site
 from isoguide.workflow.scenario_file import load_scenario, parse_scenario, shipped_scenarios
@@ -49,7 +49,7 @@ def _coarse(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def six(correction: CouchCorrection) -> Array:
-    return np.array([getattr(correction, key) for key in CORRECTION_KEYS])
+    return np.array([getattr(correction, key) for key in AXES])
 
 
 def test_a_patient_who_lies_wrong_is_treated_where_the_plan_wants_him(course: Course) -> None:

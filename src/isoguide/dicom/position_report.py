@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
+from isoguide.course import AXES
 from isoguide.errors import OutputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration.result import Verdict
-
-AXES = ("lateral_mm", "longitudinal_mm", "vertical_mm", "pitch_deg", "roll_deg", "yaw_deg")
-"""The six values, in the order in which they are reported; attributes of :class:`CouchCorrection`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from pydicom.errors import InvalidDicomError
 from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage
 
+from isoguide.course import AXES
 from isoguide.dicom import report_codes as code
 from isoguide.dicom.item import Item, tolerating_odd_values
-from isoguide.dicom.position_report import AXES, AxisUncertainty, PositionReport
+from isoguide.dicom.position_report import AxisUncertainty, PositionReport
 from isoguide.errors import GeometryError, OutputError, UnreadableError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration.result import Verdict

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage
 
+from isoguide.course import AXES
 from isoguide.dicom import report_codes as code
 from isoguide.dicom.modules import (
     ReferencedSeries,
@@ -33,7 +34,7 @@ from isoguide.dicom.part10 import (
     shortened,
     software_version,
 )
-from isoguide.dicom.position_report import AXES, PositionReport
+from isoguide.dicom.position_report import PositionReport
 from isoguide.errors import OutputError
 
 if TYPE_CHECKING:

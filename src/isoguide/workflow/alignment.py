@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final
 
 import numpy as np
 
+from isoguide.course import AXES
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
@@ -17,8 +17,6 @@ from isoguide.workflow.inputs import DailyInput, PlanningInput
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.target import StructureResidual
 from isoguide.workflow.treatment_setup import TreatmentSetup
-
-CORRECTION_KEYS: Final = ("lateral_mm", "longitudinal_mm", "vertical_mm", "pitch_deg", "roll_deg", "yaw_deg")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,4 +64,4 @@ class Alignment:
         if self.covariance is None:
             return None
         deviations = np.sqrt(np.clip(np.diag(self.covariance), 0.0, None)) * CHI_95_PER_AXIS
-        return dict(zip(CORRECTION_KEYS, (float(value) for value in deviations), strict=True))
+        return dict(zip(AXES, (float(value) for value in deviations), strict=True))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from isoguide.course import AXES
 from isoguide.treatment import Entry, Event, State
-from isoguide.workflow.alignment import CORRECTION_KEYS
 from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Trace
 from isoguide.workflow.course import TOLERANCE_DEG, TOLERANCE_MM, Course, TreatedFraction
 from isoguide.workflow.page import bullets, closing, facts, page, picture_row, section, table
@@ -177,7 +177,7 @@ def _toned(value: float, tolerance: float, unit: str) -> str:
 def _six(correction: object | None) -> str:
     if correction is None:
         return "none"
-    values = [getattr(correction, key) for key in CORRECTION_KEYS]
+    values = [getattr(correction, key) for key in AXES]
     shifts = " ".join(f"{value:+.2f}" for value in values[:3])
     angles = " ".join(f"{value:+.2f}" for value in values[3:])
     return f'<span class="six">{shifts}<br>{angles}</span>'.replace("-", "−")
@@ -254,7 +254,7 @@ def _corrections(course: Course) -> str:
     fractions = course.fractions
     labels = tuple(str(fraction.number) for fraction in fractions)
     charts = []
-    for key in CORRECTION_KEYS:
+    for key in AXES:
         name, _, unit = key.partition("_")
         measured = tuple(
             None if fraction.measured is None else float(getattr(fraction.measured, key))
@@ -272,7 +272,7 @@ def _corrections(course: Course) -> str:
 
 
 def _largest(fractions: Sequence[TreatedFraction], unit: str) -> float:
-    keys = [key for key in CORRECTION_KEYS if key.endswith(unit)]
+    keys = [key for key in AXES if key.endswith(unit)]
     values = [0.1]
     for fraction in fractions:
         for correction in (fraction.measured, fraction.set_up.needed):

@@ -9,11 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 import isoguide
+from isoguide.course import AXES
 from isoguide.dicom import ImageSeries
 from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.registration.result import Alternative, Quality, RegionResidual
-from isoguide.workflow.alignment import CORRECTION_KEYS, Alignment
+from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import DailyInput, PlanningInput
 
 SCHEMA_VERSION: Final = "1.0"
@@ -92,7 +93,7 @@ def result_schema() -> dict[str, Json]:
 def _correction(correction: CouchCorrection | None) -> Json:
     if correction is None:
         return None
-    return {key: getattr(correction, key) for key in CORRECTION_KEYS}
+    return {key: getattr(correction, key) for key in AXES}
 
 
 def _rows(alignment: Alignment) -> Json:
