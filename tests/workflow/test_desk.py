@@ -193,6 +193,17 @@ class TestBeginning:
         with pytest.raises(MissingEvidenceError, match="eve"):
             department.desk.begin(department.course, by="eve", accessories=ACCESSORIES)
 
+    def test_every_step_is_made_by_somebody_on_the_staff(self, department: Department) -> None:
+        d = department
+        begun(d)
+        with pytest.raises(MissingEvidenceError, match="eve"):
+            d.desk.set_up(d.course, by="eve", couch=SET_UP)
+        d.desk.set_up(d.course, by="anna", couch=SET_UP)
+        with pytest.raises(MissingEvidenceError, match="eve"):
+            d.desk.image(d.course, d.folder, by="eve", couch=SET_UP)
+        with pytest.raises(MissingEvidenceError, match="eve"):
+            d.desk.stop(d.course, by="eve", reason="the patient is unwell")
+
     def test_of_a_course_that_has_ended_is_refused(self, department: Department) -> None:
         d = department
         d.desk.records.finish_course(d.course, CourseStatus.STOPPED, by="berg", reason="moved away")
@@ -244,8 +255,10 @@ class TestImaging:
         d = department
         early = d.export_image("early")
         set_up(d)
+        kept = d.desk.store.hashes()
         with pytest.raises(StaleImageError, match="is of another fraction"):
             d.desk.image(d.course, early, by="anna", couch=SET_UP)
+        assert d.desk.store.hashes() == kept
 
     def test_an_image_of_yesterdays_fraction_is_refused_today(self, department: Department) -> None:
         d = department

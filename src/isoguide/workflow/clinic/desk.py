@@ -154,6 +154,7 @@ class Desk:
             If the couch is not where marks and systematic correction bring it, or far from where it stood in
             the first fraction.
         """
+        self.records.person(by)
         opened = open_fraction(self.records, course_id)
         _require_offline_made(opened, couch, on_marks)
         first = self._first_set_up(course_id) or opened.simulation.planned_couch
@@ -207,6 +208,7 @@ class Desk:
         InputError
             If it cannot be used.
         """
+        self.records.person(by)
         opened = open_fraction(self.records, course_id)
         with stored_files(self.store, planning_hashes(opened.simulation)) as plan_folder:
             planning = planning_of(opened.course, plan_folder, part_of(progress, 0.0, 0.3))
@@ -220,7 +222,8 @@ class Desk:
         image = day_image(daily, couch)
         progress(0.8, "Matching")
         fraction, recorder = self._take_up(opened, Told(by, couch, image, prepared))
-        recorder.keep_files(image.uid, StoredImage(self.store.add_all(files_of(daily)), dose))
+        files = files_of(daily)
+        recorder.keep_files(image.uid, lambda: StoredImage(self.store.add_all(files), dose))
         fraction.image(since=fraction.memory.couch_stopped_at)
         fraction.align()
         progress(1.0, "Done")

@@ -1,7 +1,7 @@
 """Writes each step of a fraction to the records as it happens: the sink of the fraction."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -58,9 +58,9 @@ class FractionRecorder:
     kept: KeptFraction
     patient_position: PatientPosition
     by: str
-    _files: dict[str, StoredImage] = field(default_factory=dict)
-    _decision: DecisionRecord | None = None
-    _deliveries: tuple[DeliveryRecord, ...] = ()
+    _keep: dict[str, Callable[[], StoredImage]] = field(default_factory=dict, init=False)
+    _decision: DecisionRecord | None = field(default=None, init=False)
+    _deliveries: tuple[DeliveryRecord, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         self._version = self.stored.version
@@ -69,9 +69,9 @@ class FractionRecorder:
         self._given = self.stored.deliveries
         self._doses = [image.dose for image in self.stored.images if image.dose is not None]
 
-    def keep_files(self, image_uid: str, stored: StoredImage) -> None:
-        """Say where the files of an image are, before the fraction gets it."""
-        self._files[image_uid] = stored
+    def keep_files(self, image_uid: str, keep: Callable[[], StoredImage]) -> None:
+        """Say how the files of an image are kept; done when the image counts, before that is recorded."""
+        self._keep[image_uid] = keep
 
     def decide(self, decision: DecisionRecord) -> None:
         """Say what was decided, before it is done."""
@@ -154,7 +154,7 @@ class FractionRecorder:
         )
 
     def _image_record(self, image: Exposure) -> ImageRecord:
-        stored = self._files.get(image.uid, StoredImage())
+        stored = self._keep[image.uid]() if image.uid in self._keep else StoredImage()
         return ImageRecord(
             image.uid,
             image.model,

@@ -104,7 +104,7 @@ class _Keep:
             fraction=self.number,
             acquired_at=image.acquired_at,
         )
-        self.recorder.keep_files(image.uid, StoredImage(self.desk.store.add_all(written.paths)))
+        self.recorder.keep_files(image.uid, lambda: StoredImage(self.desk.store.add_all(written.paths)))
 
 
 @dataclass(eq=False)
