@@ -13,7 +13,7 @@ from isoguide.errors import MissingEvidenceError
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.projection.rtk import INSTALL, prepare_rtk
-from isoguide.review.simulated import KnownErrors, simulate_population
+from isoguide.review.simulated import KnownErrors, WhereTreated, simulate_population
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Breathing, breathing_phases, moved_anatomy
 from isoguide.virtual.room import VirtualRoom
@@ -57,8 +57,18 @@ LINKS: Final = (
     ),
 )
 EARLIER_PATIENTS, EARLIER_FRACTIONS = 100, 20
-KNOWN_ERRORS: Final = KnownErrors()
+KNOWN_ERRORS: Final = KnownErrors(
+    mean=np.array([0.0, 0.5, -0.8, 0.0, 0.0, 0.0]),
+    systematic=np.array([1.8, 2.4, 2.0, 0.6, 0.5, 0.7]),
+    random=np.array([2.2, 2.0, 2.6, 0.6, 0.6, 0.8]),
+    measurement=np.array([0.2, 0.2, 0.2, 0.1, 0.1, 0.1]),
+)
 """Of the earlier patients: what the review of the department has to find."""
+EARLIER: Final = WhereTreated(
+    sites=("prostate", "head and neck", "lung"),
+    machines=("machine 1", "machine 2"),
+    devices=("knee rest", "mask", "wing board"),
+)
 _EARLIER: Final = 4
 """What the earlier patients are drawn from besides the seed."""
 BREATHING_SITES: Final = ("lung", "liver")
@@ -213,7 +223,7 @@ def _earlier_courses(department: VirtualDepartment, seed: int) -> tuple[CourseHi
     simulated = tuple(
         replace(one, course_id=f"simulated-{number:03d}")
         for number, one in enumerate(
-            simulate_population(rng, EARLIER_PATIENTS, EARLIER_FRACTIONS, KNOWN_ERRORS), start=1
+            simulate_population(rng, EARLIER_PATIENTS, EARLIER_FRACTIONS, KNOWN_ERRORS, EARLIER), start=1
         )
     )
     for history in simulated:
