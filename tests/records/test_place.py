@@ -19,6 +19,12 @@ def test_the_images_can_be_on_another_disk() -> None:
     assert Place.parse("sqlite:///a/b.db").images == Path("a/images")
 
 
+def test_one_text_names_a_server_and_the_folder_of_its_images() -> None:
+    place = Place.parse("postgresql://otto@db/isoguide?images=/data/images&application_name=desk")
+    assert place.images == Path("/data/images")
+    assert place.database_url == "postgresql+pg8000://otto@db/isoguide?application_name=desk"
+
+
 def test_a_server_is_named_without_its_driver_and_needs_a_folder_for_images() -> None:
     place = Place.parse("postgresql://otto:secret@db/isoguide", images=Path("share"))
     assert place.database_url == "postgresql+pg8000://otto:secret@db/isoguide"

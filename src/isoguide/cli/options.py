@@ -12,7 +12,7 @@ RecordsOption = Annotated[
         "--records",
         metavar="PLACE",
         envvar="ISOGUIDE_RECORDS",
-        help="The records: a folder, or postgresql://USER@HOST/NAME.",
+        help="The records: a folder, or postgresql://USER@HOST/NAME?images=FOLDER.",
     ),
 ]
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does this; has to be on the staff.")]

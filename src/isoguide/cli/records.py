@@ -30,7 +30,7 @@ def upgrade_command(records: RecordsOption = PLACE, json: JsonOption = False) ->
 
     `isoguide db upgrade`
 
-    `isoguide db upgrade --records postgresql://igrt@localhost/igrt`
+    `isoguide db upgrade --records "postgresql://igrt@server/igrt?images=/data/images"`
     """
     with one_sentence_endings():
         from isoguide.cli.department import print_json

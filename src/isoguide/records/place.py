@@ -11,6 +11,8 @@ from isoguide.errors import InputError, MissingEvidenceError
 
 DATABASE_FILE: Final = "isoguide.db"
 IMAGE_FOLDER: Final = "images"
+IMAGES_OPTION: Final = "images"
+"""What an address names the folder of images with."""
 _DRIVERS: Final = {
     "sqlite": "sqlite",
     "sqlite+pysqlite": "sqlite",
@@ -56,9 +58,11 @@ class Place:
         Parameters
         ----------
         text
-            Path of a folder, or an address with ``://`` in it.
+            Path of a folder, or an address with ``://`` in it; that of a server names the folder of its images
+            with ``?images=FOLDER``.
         images
-            Folder of the image store; beside an embedded database if not given.
+            Folder of the image store, where the text does not name it; beside an embedded database if not
+            given.
 
         Raises
         ------
@@ -71,10 +75,20 @@ class Place:
             place = cls.embedded(Path(text))
             return place if images is None else cls(place.database_url, images)
         url = make_url(_known(text))
+        named = url.query.get(IMAGES_OPTION)
+        if isinstance(named, str) and named:
+            images = Path(named)
+        url = url.difference_update_query([IMAGES_OPTION])
         if images is None and not url.drivername.startswith("sqlite"):
-            msg = f"the place {_shown(url)} has no folder for images: name one that all its users can reach"
+            msg = (
+                f"the place {_shown(url)} has no folder for images: name one that all its users can reach, "
+                "with ?images=FOLDER behind it"
+            )
             raise MissingEvidenceError(msg)
-        return cls(text, images or Path(url.database or "").parent / IMAGE_FOLDER)
+        return cls(
+            url.render_as_string(hide_password=False),
+            images or Path(url.database or "").parent / IMAGE_FOLDER,
+        )
 
     @property
     def url(self) -> URL:
