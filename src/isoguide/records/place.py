@@ -58,8 +58,8 @@ class Place:
         Parameters
         ----------
         text
-            Path of a folder, or an address with ``://`` in it; that of a server names the folder of its images
-            with ``?images=FOLDER``.
+            Path of a folder, or an address with ``://`` in it; that of a server names the folder of its
+            images with ``?images=FOLDER``.
         images
             Folder of the image store, where the text does not name it; beside an embedded database if not
             given.
