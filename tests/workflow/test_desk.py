@@ -277,6 +277,27 @@ class TestImaging:
             d.desk.image(d.course, other_patients_image, by="anna", couch=SET_UP)
         assert d.desk.status(d.course).state is State.SET_UP
 
+    def test_an_image_without_an_answer_is_never_acted_on(self, department: Department) -> None:
+        d = department
+        set_up(d)
+        daily = d.patient.daily_volume
+        noise = np.random.default_rng(1).normal(0.0, 300.0, daily.values.shape).astype(np.int16)
+        d.patient = replace(d.patient, daily_volume=replace(daily, values=noise))
+        status = d.desk.image(d.course, d.export_image("noise"), by="anna", couch=SET_UP)
+        assert status.decision.action is ProtocolAction.REIMAGE
+        assert status.needs_somebody
+        assert status.stored.matches[0].correction is None
+        assert status.stored.summary.measured is None
+        for action in (ProtocolAction.CORRECT, ProtocolAction.NO_CORRECTION):
+            with pytest.raises(NotAllowedError):
+                d.desk.approve(
+                    d.course,
+                    by=["anna", "berg"],
+                    couch=SET_UP,
+                    action=action,
+                    reason="we are sure it is right",
+                )
+
     def test_a_planning_file_that_was_changed_in_the_store_is_noticed(self, department, monkeypatch) -> None:
         d = department
         set_up(d)
