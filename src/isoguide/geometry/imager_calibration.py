@@ -210,7 +210,8 @@ def _refined(view: XrayView, points: Array, pixels: Array) -> XrayView:
         rest = (pixels - view.project(points)).ravel()
         normal = jacobian.T @ jacobian
         damped = normal + damping * np.diag(np.diag(normal))
-        trial = _moved(view, np.linalg.lstsq(damped, jacobian.T @ rest, rcond=None)[0])
+        step: Array = np.linalg.lstsq(damped, jacobian.T @ rest, rcond=None)[0].astype(np.float64)
+        trial = _moved(view, step)
         reached = _cost(trial, points, pixels)
         if reached < cost:
             gain, view, cost, damping = (cost - reached) / cost, trial, reached, damping / 10.0

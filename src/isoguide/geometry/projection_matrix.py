@@ -97,7 +97,7 @@ def _parts(matrix: Array, seen_mm: Array) -> tuple[Array, Array, Array]:
     if lengths.min() == 0.0 or 1.0 / np.linalg.cond(matrix[:, :3] / lengths) < SMALLEST_RECIPROCAL_CONDITION:
         msg = "the projection matrix is singular, so that it has no source; calibrate the imager again"
         raise GeometryError(msg)
-    source_mm = -np.linalg.solve(matrix[:, :3], matrix[:, 3])
+    source_mm: Array = np.asarray(-np.linalg.solve(matrix[:, :3], matrix[:, 3]), dtype=np.float64)
     depth = float(matrix[2, :3] @ (seen_mm - source_mm))
     if depth == 0.0:
         msg = f"the point {seen_mm.tolist()} mm is level with the X-ray source; give one that is seen"
@@ -113,8 +113,9 @@ def _parts(matrix: Array, seen_mm: Array) -> tuple[Array, Array, Array]:
     along = left[0] - centre[0] * normal - shear * column
     scale_along = float(np.linalg.norm(along))
     row = along / scale_along
-    inner = np.array([[scale_along, shear, centre[0]], [0.0, scale_down, centre[1]], [0.0, 0.0, 1.0]])
-    return inner, np.stack([row, column, normal]), source_mm
+    inner: Array = np.array([[scale_along, shear, centre[0]], [0.0, scale_down, centre[1]], [0.0, 0.0, 1.0]])
+    axes: Array = np.stack([row, column, normal])
+    return inner, axes, source_mm
 
 
 def _misfit_px(inner: Array, view: XrayView) -> float:
