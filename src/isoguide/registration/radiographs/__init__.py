@@ -1,0 +1,1 @@
+"""Where the patient lies, seen in one or more X-ray images of known geometry."""
