@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoguide.errors import GeometryError
@@ -31,6 +31,7 @@ def random_case(seed, rays=6):
     return volume, np.column_stack([linear, offset]), lines
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_the_integral_agrees_with_the_plain_reference(seed):
     case = random_case(seed)
@@ -40,8 +41,7 @@ def test_the_integral_agrees_with_the_plain_reference(seed):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_derivatives_are_those_of_finite_differences(seed):
-    # A volume that is smooth on the scale of its voxels: no crossing of a kink between the two differences
-    # weighs, except where a ray changes cell; the median over rays is untouched by those.
+    # Where a sample changes its voxel between the two differences, they straddle a kink: few rays.
     case = random_case(seed, rays=40)
     found, plain = march_rays_with_motion(*case)[:, 1:], march_rays_with_motion_reference(*case)[:, 1:]
     error = np.abs(found - plain) / (1.0 + np.abs(plain))

@@ -1,5 +1,7 @@
 """A bony phantom on a coarse grid, a stereo pair of it, and exposures with known truth."""
 
+from functools import cache
+
 import numpy as np
 
 from isoguide.geometry.frames import DAILY, PLANNING
@@ -9,6 +11,7 @@ from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
 from isoguide.images.volume import Volume
 from isoguide.projection.analytic import Solid
+from isoguide.registration import prepare_radiographs
 
 ISOCENTRE_MM = np.array([4.0, -6.0, 9.0])
 HALF_MM = (90.0, 70.0, 110.0)
@@ -18,6 +21,7 @@ WATER_PER_MM = 0.0193
 PIXELS, PIXEL_MM = 128, 1.6
 
 
+@cache
 def anatomy():
     """Return solids with exact line integrals: a body with bones of many directions."""
     rng = np.random.default_rng(5)
@@ -58,6 +62,18 @@ def view(angle_deg, frame=PLANNING):
 
 
 PAIR = (view(45.0), view(-45.0))
+
+
+@cache
+def bony_ct():
+    """Return the planning CT of the anatomy."""
+    return planning_ct(anatomy())
+
+
+@cache
+def prepared_pair():
+    """Return the anatomy prepared for the pair, which takes seconds."""
+    return prepare_radiographs(bony_ct(), isocentre_mm=ISOCENTRE_MM, views=PAIR)
 
 
 def lying(shift_mm=(0.0, 0.0, 0.0), about_xyz_deg=(0.0, 0.0, 0.0)):

@@ -8,11 +8,12 @@ from radiograph_cases import (
     ISOCENTRE_MM,
     PAIR,
     anatomy,
+    bony_ct,
     errors_mm,
     expose,
     lying,
     motion_error,
-    planning_ct,
+    prepared_pair,
     view,
 )
 
@@ -36,13 +37,13 @@ def solids():
 
 
 @pytest.fixture(scope="module")
-def ct(solids):
-    return planning_ct(solids)
+def ct():
+    return bony_ct()
 
 
 @pytest.fixture(scope="module")
-def prepared(ct):
-    return prepare_radiographs(ct, isocentre_mm=ISOCENTRE_MM, views=PAIR)
+def prepared():
+    return prepared_pair()
 
 
 @pytest.fixture(scope="module")
