@@ -34,6 +34,14 @@ def test_a_panel_that_hangs_40_mm_off_its_rough_view_is_found():
     np.testing.assert_allclose(found.view.project(BEADS_MM), far, atol=0.5)
 
 
+@pytest.mark.parametrize("rough", [rough_view(26.0), rough_view(14.0)], ids=["6° on", "6° back"])
+def test_a_rough_view_6_degrees_off_leads_to_the_same_view(rough):
+    found, pairs = match_beads(BEADS_MM, spots(np.random.default_rng(2)), rough)
+    np.testing.assert_array_equal(pairs[:, 0], pairs[:, 1])
+    assert len(pairs) == len(BEADS_MM)
+    assert np.linalg.norm(found.view.source_mm - VIEW.source_mm) < 4.0 * np.linalg.norm(found.source_sd_mm)
+
+
 def test_an_image_of_something_else_is_refused():
     anything = np.random.default_rng(3).uniform(0.0, 400.0, (14, 2))
     with pytest.raises(GeometryError, match="fewer than 8 agree with the beads of the phantom"):

@@ -17,7 +17,7 @@ from isoguide.geometry.imager_calibration import FEWEST_BEADS, CalibratedView, c
 from isoguide.geometry.xray_view import XrayView
 
 ROUGH_PX: Final = 12.0
-"""After the best shift, a rough view that is right to about 2 % leaves spots this far from their beads."""
+"""After the best shift, most spots are this near to their beads: 6° or 10 % of the distance are followed."""
 
 FINE_PX: Final = 2.0
 """A spot farther from where the calibrated view has its bead is something else."""

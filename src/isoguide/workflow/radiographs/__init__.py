@@ -1,0 +1,1 @@
+"""Radiographs as input: what a user writes about them, read and checked."""
