@@ -21,7 +21,7 @@ from isoguide.registration.settings import MatchSettings
 from isoguide.registration.starts import Starts, best_of_starts
 from isoguide.registration.verdict import LEAST_OVERLAP_FRACTION, Evidence, judge
 
-ALGORITHM = "patch-NCC inverse-compositional Gauss-Newton 1"
+ALGORITHM = "patch-NCC inverse-compositional Gauss-Newton 2"
 DAILY_HALF_MM = 230.0
 """This much of the day's image around the machine isocentre is used: region, largest offset, context."""
 COARSE_STEPS, FINE_STEPS = 25, 15

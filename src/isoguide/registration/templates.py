@@ -24,6 +24,8 @@ RIM = 2
 NOISE_HU = 25.0
 MODEL_ERROR = 0.05
 """Share of a patch's own contrast that a daily image may get wrong: scatter, hardening, deformation."""
+LEAST_CHANGE = 1e-3
+"""A blur that changes less of a patch than this (share of its contrast for 1 mm² of variance) is rounding."""
 CELL_MM = 24.0
 """Patches are spread over cells of this size; each further patch in a cell counts for less."""
 
@@ -34,8 +36,9 @@ class Templates:
 
     ``centres_mm`` (patches, 3) planning LPS; ``offsets_mm`` (samples, 3); ``values`` (patches, samples), zero
     mean and unit length; ``derivatives`` (patches, 6, samples) per mm of (tx, ty, tz, rx, ry, rz) about
-    ``centre_mm``, orthogonal to the values and the constant; ``information`` (patches, 6, 6) their products;
-    ``cells`` (patches,) spatial groups.
+    ``centre_mm``, orthogonal to the constant, to the values and to what a little blur changes, so that
+    offset, gain and another resolution of the daily image move nothing; ``information`` (patches, 6, 6)
+    their products; ``cells`` (patches,) spatial groups.
     """
 
     spacing_mm: float
@@ -177,17 +180,19 @@ def build_templates(level: Level, nodes: NDArray[np.int64], centre_mm: Array) ->
     length = np.linalg.norm(f, axis=1, keepdims=True)
     length[length == 0.0] = np.nan
     f /= length
-    spacing = (2.0 * level.grid.spacing_mm).astype(np.float32)
-    differences = [
-        (flat_values[flat + strides[2 - a]] - flat_values[flat - strides[2 - a]]) / (spacing[a] * length)
-        for a in range(3)
-    ]
+    spacing = level.grid.spacing_mm.astype(np.float32)
+    ahead, behind = ([flat_values[flat + sign * strides[2 - a]] for a in range(3)] for sign in (1, -1))
+    differences = [(ahead[a] - behind[a]) / (2.0 * spacing[a] * length) for a in range(3)]
+    twice = 2.0 * flat_values[flat]
+    bends = [(ahead[a] - twice + behind[a]) / (spacing[a] ** 2 * length) for a in range(3)]
     gradient = np.stack(_to_lps(level, differences), axis=1)
     centres = level.grid.xyz(nodes[:, ::-1].astype(np.float64))
     offsets = (steps[:, ::-1] * level.grid.spacing_mm) @ level.grid.direction.T
     d = _derivatives(gradient, ((centres - centre_mm)[:, None, :] + offsets).astype(np.float32) / LEVER_MM)
     d -= d.mean(axis=2, keepdims=True)
-    d -= np.matmul(d, f[:, :, None]) * f[:, None, :]
+    # Scanners blur alike in the plane of a slice and otherwise along the table.
+    for known in _orthonormal(f, [bends[0] + bends[1], bends[2]]):
+        d -= np.matmul(d, known[:, :, None]) * known[:, None, :]
     information = np.matmul(d, d.transpose(0, 2, 1)).astype(np.float64)
     cells = _cells(level, nodes)
     return Templates(
@@ -200,6 +205,22 @@ def build_templates(level: Level, nodes: NDArray[np.int64], centre_mm: Array) ->
         information,
         cells,
     )
+
+
+def _orthonormal(f: Float32, changes: Sequence[Float32]) -> list[Float32]:
+    """Span what moves no patch: the values (n, samples) and, made orthogonal, what blur does to them.
+
+    A Gaussian of variance v changes an image by v / 2 times its second derivatives, to first order. Zero
+    stands where a blur changes nothing that the gain does not.
+    """
+    basis = [f]
+    for change in changes:
+        rest = change - change.mean(axis=1, keepdims=True)
+        for known in basis:
+            rest -= (rest * known).sum(axis=1, keepdims=True) * known
+        size = np.linalg.norm(rest, axis=1, keepdims=True)
+        basis.append(np.divide(rest, size, out=np.zeros_like(rest), where=size > LEAST_CHANGE))
+    return basis
 
 
 def _derivatives(gradient: Float32, lever: Float32) -> Float32:
