@@ -1,0 +1,99 @@
+"""Least-squares fit of a shape on a smooth background, with height and background solved exactly."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from isoguide.geometry.frames import Array
+
+PRIOR_SHARE = 0.03
+"""Error of the model as a share of the marker's height: what the priors on size and blur are held against."""
+_MOST_EVALUATIONS = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShapeFit:
+    """Fitted shapes: one, or several that lie across each other.
+
+    Parameters
+    ----------
+    parameters
+        The nonlinear ones, (p,).
+    covariance
+        Of the parameters, (p, p), from the residual's variance.
+    heights
+        Of the shapes above the background, (s,).
+    correlations
+        Between each shape and the image without the others, both free of the background, (s,), -1 to 1.
+    noise
+        Standard deviation of the residual.
+    """
+
+    parameters: Array
+    covariance: Array
+    heights: Array
+    correlations: Array
+    noise: float
+
+
+def fit_shapes(
+    values: Array,
+    background: Array,
+    shapes: Callable[[Array], Array],
+    start: Array,
+    prior_sigma: Array,
+) -> ShapeFit:
+    """Fit ``heights × shapes + background`` to values.
+
+    Parameters
+    ----------
+    values
+        The image where it is looked at, (n,).
+    background
+        Columns of the background, (n, b), orthonormal.
+    shapes
+        From parameters (p,) to unit shapes (n, s).
+    start, prior_sigma
+        Start of the parameters and how far they may be expected from it, (p,); infinite: no expectation.
+
+    Returns
+    -------
+    ShapeFit
+        The answer; a height is negative or its correlation low where the shape is not there.
+    """
+    image = values - background @ (background.T @ values)
+    scale = max(PRIOR_SHARE * float(np.ptp(image)), 1e-12)
+
+    def solved(parameters: Array) -> tuple[Array, Array]:
+        model = shapes(parameters)
+        free = model - background @ (background.T @ model)
+        ridge = 1e-12 * np.eye(free.shape[1])
+        return free, np.asarray(np.linalg.solve(free.T @ free + ridge, free.T @ image))
+
+    def residual(parameters: Array) -> Array:
+        free, heights = solved(parameters)
+        return np.concatenate([(image - free @ heights) / scale, (parameters - start) / prior_sigma])
+
+    found = least_squares(residual, start, method="lm", max_nfev=_MOST_EVALUATIONS * (len(start) + 1))
+    free, heights = solved(found.x)
+    left = image - free @ heights
+    freedom = max(len(values) - background.shape[1] - len(start) - len(heights), 1)
+    noise = float(np.linalg.norm(left)) / np.sqrt(freedom)
+    jacobian = np.asarray(found.jac, dtype=np.float64)
+    covariance = np.linalg.pinv(jacobian.T @ jacobian) * max(noise / scale, 1e-6) ** 2
+    alone = left[:, None] + free * heights
+    lengths = np.linalg.norm(free, axis=0) * np.linalg.norm(alone, axis=0)
+    correlations = (free * alone).sum(axis=0) / np.maximum(lengths, 1e-12)
+    return ShapeFit(np.asarray(found.x), np.asarray(covariance), heights, correlations, noise)
+
+
+def polynomial_background(offset: Array, degree: int) -> Array:
+    """Return orthonormal columns that span the polynomials of a degree (1 or 2) at offsets (n, d)."""
+    n, axes = offset.shape
+    columns = [np.ones(n), *offset.T]
+    if degree == 2:
+        columns += [offset[:, i] * offset[:, j] for i in range(axes) for j in range(i, axes)]
+    basis, _ = np.linalg.qr(np.stack(columns, axis=1))
+    return np.asarray(basis)

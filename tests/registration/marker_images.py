@@ -1,0 +1,79 @@
+"""Images of gold seeds with known centres, drawn without the shapes that are fitted to them."""
+
+import numpy as np
+from scipy import ndimage
+
+from isoguide.geometry.frames import FIXED, PLANNING
+from isoguide.geometry.grid import Grid
+from isoguide.geometry.xray_view import gantry_view
+from isoguide.images.radiograph import Radiograph
+from isoguide.images.volume import Volume
+from isoguide.plan import Fiducial
+from isoguide.registration.markers import DeclaredMarkers, MarkerKind
+from isoguide.virtual.markers import paint_rod
+
+SEEDS = DeclaredMarkers(MarkerKind.SEED, 5.0, 1.0, 3)
+PLANNED = (
+    Fiducial("base", [-14.0, 2.0, 14.0]),
+    Fiducial("left", [13.0, 6.0, 1.0]),
+    Fiducial("apex", [-2.0, -11.0, -13.0]),
+    Fiducial("right", [-15.0, 12.0, -6.0]),
+)
+AXES = np.array([[0.1, 0.2, 1.0], [-0.3, 0.1, 1.0], [0.2, -0.3, 1.0], [0.5, 0.4, 1.0]])
+AXES = AXES / np.linalg.norm(AXES, axis=1)[:, None]
+
+
+def seeds_in_ct(centres_mm, axes, rng, spacing_mm=(1.0, 1.0, 2.0), diameter_mm=1.0, length_mm=5.0):
+    """Return a CT of textured soft tissue with an edge of bone and the seeds, clipped at 3071 HU."""
+    shape = tuple(round(60.0 / mm) for mm in spacing_mm[::-1])
+    grid = Grid.axial(PLANNING, shape, spacing_mm, (-30.0, -30.0, -30.0))
+    tissue = ndimage.gaussian_filter(rng.standard_normal(shape), 2.0)
+    values = (30.0 * tissue / tissue.std()).astype(np.float32)
+    values[:, : round(6.0 / spacing_mm[1]), :] += 900.0
+    for centre, axis in zip(centres_mm, axes, strict=True):
+        half = (length_mm - diameter_mm) / 2.0 * axis
+        paint_rod(values, grid, (centre - half, centre + half), diameter_mm, 20000.0)
+    values = ndimage.gaussian_filter(values, 0.7 / np.array(spacing_mm[::-1]))
+    noisy = values + 25.0 * rng.standard_normal(shape)
+    return Volume(grid, np.minimum(noisy, 3071.0).astype(np.float32))
+
+
+def kv_view(source_deg):
+    return gantry_view(source_deg, sad_mm=1000.0, sid_mm=1500.0, size=(256, 256), pixel_spacing_mm=(0.4, 0.4))
+
+
+def radiograph(view, centres_mm, axes, rng, noise=0.02, length_mm=5.0):
+    """Return line integrals of seeds by chords through flat cylinders, tissue and an edge of bone."""
+    columns, rows = view.size
+    tissue = ndimage.gaussian_filter(rng.standard_normal((rows, columns)), 6.0)
+    image = 3.0 + 0.15 * tissue / tissue.std()
+    edge = 30.0 + 6.0 * np.sin(np.arange(rows) / 30.0)[:, None]
+    image += 0.4 / (1.0 + np.exp(-(edge - np.arange(columns)) / 1.5))
+    metal = np.zeros((rows, columns))
+    for centre, axis in zip(centres_mm, axes, strict=True):
+        _add_chords(metal, view, centre, axis, length_mm)
+    image += ndimage.gaussian_filter(metal, 0.7) + noise * rng.standard_normal((rows, columns))
+    return Radiograph(view, image.astype(np.float32), "line integral")
+
+
+def _add_chords(image, view, centre, axis, length_mm, radius_mm=0.5, per_mm=2.0, half=16, fine=3):
+    middle = np.round(view.project(centre[None])[0]).astype(int)
+    inner = (np.arange((2 * half + 1) * fine) + 0.5) / fine - 0.5 - half
+    pixels = np.stack(np.meshgrid(middle[0] + inner, middle[1] + inner), axis=-1).reshape(-1, 2)
+    ray = view.pixel_mm(pixels) - view.source_mm
+    ray /= np.linalg.norm(ray, axis=1)[:, None]
+    start = view.source_mm - centre
+    along, from_start = ray @ axis, start @ axis
+    across, off = ray - along[:, None] * axis, start - from_start * axis
+    a, b, c = (across * across).sum(axis=1), across @ off, off @ off - radius_mm**2
+    root = np.sqrt(np.maximum(b * b - a * c, 0.0))
+    ends = np.sort((np.array([[-0.5], [0.5]]) * length_mm - from_start) / along, axis=0)
+    chord = np.minimum((-b + root) / a, ends[1]) - np.maximum((-b - root) / a, ends[0])
+    chord = np.where(b * b > a * c, np.maximum(chord, 0.0), 0.0)
+    size = 2 * half + 1
+    share = chord.reshape(size, fine, size, fine).mean(axis=(1, 3))
+    column, row = middle
+    image[row - half : row + half + 1, column - half : column + half + 1] += per_mm * share
+
+
+__all__ = ["AXES", "FIXED", "PLANNED", "SEEDS", "kv_view", "radiograph", "seeds_in_ct"]
