@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import DigitalXRayImageStorageForProcessing, ExplicitVRLittleEndian
 
 from isoguide.geometry.xray_view import XrayView
 from phantom_images import DIAMETER_MM, bead_positions, phantom_image, rough_view, true_view
@@ -113,3 +115,26 @@ def phantom_files(
         **changes,
     }
     return write_json(folder / "beads.json", content), images
+
+
+def dicom_image(folder: Path, sop_class: str, values: np.ndarray, **attributes: Any) -> Path:
+    """One frame of 16 bits, values growing with the line integral, taken by the device of this module."""
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = sop_class, "1.2.3"
+    ds.SOPClassUID, ds.SOPInstanceUID, ds.SeriesInstanceUID, ds.PatientID = sop_class, "1.2.3", "1.2", "A1"
+    ds.DeviceSerialNumber, ds.AcquisitionDate, ds.AcquisitionTime = SERIAL, "20240103", "101500"
+    ds.PixelIntensityRelationship, ds.PixelIntensityRelationshipSign = "LOG", -1
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.Rows, ds.Columns = values.shape
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 0
+    ds.PixelData = values.tobytes()
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    ds.save_as(folder / "image.dcm", enforce_file_format=True)
+    return folder / "image.dcm"
+
+
+def dx_image(folder: Path, values: np.ndarray) -> Path:
+    return dicom_image(folder, DigitalXRayImageStorageForProcessing, values)

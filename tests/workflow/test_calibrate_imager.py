@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("SimpleITK")
 
-from radiograph_files import phantom_files, write_image, write_json
+from radiograph_files import dx_image, phantom_files, write_image, write_json
 
 from isoguide.cli.imager import imager_app
 from isoguide.errors import GeometryError, InputError, MismatchError, OutputError
@@ -19,7 +19,7 @@ from isoguide.workflow.radiographs.calibrate import (
     write_imager,
 )
 from isoguide.workflow.radiographs.imager_file import load_imager
-from phantom_images import bead_positions, true_view
+from phantom_images import bead_positions, phantom_image, true_view
 
 TAKEN = datetime(2024, 1, 1, 8, 0)
 
@@ -100,6 +100,25 @@ def test_an_image_without_beads_is_refused_by_name_and_nothing_is_written(pair, 
     empty = write_image(tmp_path / "empty.nrrd", np.zeros((400, 400), dtype=np.float32))
     with pytest.raises(GeometryError, match=r"empty\.nrrd: of 0 spots in the image, fewer than 8"):
         calibrate_imager(request(pair[0], (empty, pair[1][1])))
+
+
+def test_a_dicom_image_of_another_device_is_refused_and_one_of_this_device_is_used(pair, tmp_path):
+    phantom, _ = phantom_files(tmp_path, (0.0,))
+    values = phantom_image(true_view(0.0), bead_positions(), seed=4).values
+    path = dx_image(tmp_path, np.round(values * 20000.0 + 5000.0).astype(np.uint16))
+    _, found = calibrate_imager(request(phantom, (path,)))
+    assert found[0].calibrated.rms_px < 0.05
+    with pytest.raises(MismatchError, match="was taken by the device 'X9', not by 'X8'"):
+        calibrate_imager(request(phantom, (path,), serial_number="X8"))
+
+
+def test_an_image_whose_bone_is_dark_gives_the_same_view(pair, calibrated, tmp_path):
+    phantom, images = phantom_files(tmp_path, (0.0,))
+    values = phantom_image(true_view(0.0), bead_positions(), seed=0).values
+    write_image(images[0], np.exp(-values))
+    _, found = calibrate_imager(request(phantom, images, quantity="intensity"))
+    source_mm = calibrated[1][0].calibrated.view.source_mm
+    np.testing.assert_allclose(found[0].calibrated.view.source_mm, source_mm, atol=0.01)
 
 
 def test_values_below_zero_are_no_intensities(pair):

@@ -4,39 +4,21 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import DigitalXRayImageStorageForProcessing, ExplicitVRLittleEndian, RTImageStorage
-from radiograph_files import SERIAL, arm_content, imager_content, write_json
+from pydicom.uid import RTImageStorage
+from radiograph_files import SERIAL, arm_content, dicom_image, dx_image, imager_content, write_json
 
 from isoguide.dicom.rtimage import read_rt_image
 from isoguide.errors import GeometryError, MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import PLANNING
-from isoguide.geometry.iec61217 import fixed_from_planning
+from isoguide.geometry.iec61217 import fixed_from_daily, fixed_from_planning
 from isoguide.workflow.radiographs.imager_file import load_imager
 from isoguide.workflow.radiographs.loading import at_planned_position, corrected_for_sag, load_room_radiograph
 
 NOW = datetime(2024, 1, 10, 12, 0)
 
 
-def written(folder, sop_class, size, **values):
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = sop_class, "1.2.3"
-    ds.SOPClassUID, ds.SOPInstanceUID, ds.SeriesInstanceUID, ds.PatientID = sop_class, "1.2.3", "1.2", "A1"
-    ds.DeviceSerialNumber, ds.AcquisitionDate, ds.AcquisitionTime = SERIAL, "20240103", "101500"
-    ds.PixelIntensityRelationship, ds.PixelIntensityRelationshipSign = "LOG", -1
-    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.Rows, ds.Columns = 1, "MONOCHROME2", size, size
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 0
-    ds.PixelData = np.full((size, size), 9, dtype=np.uint16).tobytes()
-    for keyword, value in values.items():
-        setattr(ds, keyword, value)
-    ds.save_as(folder / "image.dcm", enforce_file_format=True)
-    return folder / "image.dcm"
-
-
 def dx(folder, size=400):
-    return written(folder, DigitalXRayImageStorageForProcessing, size)
+    return dx_image(folder, np.full((size, size), 9, dtype=np.uint16))
 
 
 def rt(folder, **values):
@@ -52,7 +34,8 @@ def rt(folder, **values):
         "ImagePlanePixelSpacing": [0.5, 0.5],
     }
     return read_rt_image(
-        written(folder, RTImageStorage, 32, **{**geometry, **values}), source_from_gantry_deg=90.0
+        dicom_image(folder, RTImageStorage, np.full((32, 32), 9, dtype=np.uint16), **{**geometry, **values}),
+        source_from_gantry_deg=90.0,
     )
 
 
@@ -107,3 +90,8 @@ def test_at_the_planned_position_the_isocentre_of_the_plan_is_that_of_the_room(t
     )
     with pytest.raises(GeometryError, match="cannot apply"):
         at_planned_position(moved, fixed_from_planning("HFS", isocentre_mm))
+
+
+def test_the_position_of_the_day_is_not_the_planned_one(tmp_path):
+    with pytest.raises(MismatchError, match="should be brought to planning patient LPS, not to daily"):
+        at_planned_position(rt(tmp_path).image, fixed_from_daily("HFS", np.zeros(3)))

@@ -20,7 +20,7 @@ imager_app = typer.Typer(
 def calibrate_command(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGES...", help="TIFF, PNG or NRRD, one per view of the phantom."),
+        typer.Argument(metavar="IMAGES...", help="TIFF, PNG, NRRD, DX, CR or XA, one per view."),
     ],
     phantom: Annotated[Path, typer.Option(metavar="FILE", help="Beads and rough views (JSON).")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The imager file to write.")],

@@ -280,14 +280,16 @@ def _inside_jaws(item: Item, view: XrayView, source_deg: float) -> NDArray[np.bo
     collimator_deg = exposure.number("BeamLimitingDeviceAngle")
     if collimator_deg is None:
         collimator_deg = item.number("BeamLimitingDeviceAngle") or 0.0
-    row, column = np.indices((rows, columns), dtype=np.float64).reshape(2, -1)
     device = rotation_y(source_deg) @ rotation_z(collimator_deg)
-    rays = (view.pixel_mm(np.column_stack([column, row])) - view.source_mm) @ device
-    # Jaw positions are given at the distance of the isocentre, where the rays have gone SAD along -z.
-    at_isocentre_mm = rays[:, :2] / -rays[:, 2:] * np.linalg.norm(view.source_mm)
+    first = (view.first_pixel_mm - view.source_mm) @ device
+    along_row, along_column = (step @ device for step in view.pixel_steps_mm)
+    # Jaw positions are given at the distance of the isocentre; the plane of the image is parallel to it.
+    scale = float(np.linalg.norm(view.source_mm)) / -float(first[2])
+    column, row = np.arange(columns), np.arange(rows)[:, None]
     for jaw in exposure.items("BeamLimitingDeviceSequence"):
         kind, edges = jaw.text("RTBeamLimitingDeviceType"), jaw.numbers("LeafJawPositions")
         if kind in ("X", "Y", "ASYMX", "ASYMY") and edges is not None and len(edges) == 2:
-            along = at_isocentre_mm[:, "XY".index(kind[-1])].reshape(rows, columns)
+            axis = "XY".index(kind[-1])
+            along = (first[axis] + column * along_row[axis] + row * along_column[axis]) * scale
             inside &= (along >= edges[0]) & (along <= edges[1])
     return inside

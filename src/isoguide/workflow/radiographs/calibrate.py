@@ -11,13 +11,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from isoguide.dicom.xray_image import read_xray_image
 from isoguide.errors import AmbiguityError, GeometryError, InputError, MismatchError, OutputError
 from isoguide.geometry.bead_matching import match_beads
 from isoguide.geometry.imager_calibration import CalibratedView
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.bead_detection import detect_beads
 from isoguide.images.radiograph import Quantity, Radiograph
-from isoguide.volume_files.radiograph_file import read_radiograph_file
+from isoguide.volume_files.radiograph_file import RADIOGRAPH_SUFFIXES, read_radiograph_file
 from isoguide.workflow.radiographs.imager_file import FILE_VERSION, ImagerFile, MatrixView
 from isoguide.workflow.radiographs.phantom_file import PhantomFile, load_phantom
 
@@ -32,7 +33,7 @@ class CalibrationRequest:
     Parameters
     ----------
     images
-        TIFF, PNG or NRRD, one per rough view of the phantom file, in its order.
+        TIFF, PNG, NRRD, or DX, CR, XA; one per rough view of the phantom file, in its order.
     phantom
         The phantom file.
     serial_number
@@ -42,7 +43,7 @@ class CalibrationRequest:
     valid_days
         How long the calibration holds.
     quantity
-        What the values of the images are.
+        What the values of plain images are; DICOM files say it themselves.
     """
 
     images: tuple[Path, ...]
@@ -112,7 +113,7 @@ def calibrate_imager(request: CalibrationRequest) -> tuple[ImagerFile, tuple[Ima
         )
         raise MismatchError(msg)
     found = tuple(
-        _calibrated(path, section.name, view, phantom, request.quantity)
+        _calibrated(path, section.name, view, phantom, request)
         for path, section, view in zip(request.images, phantom.views, rough, strict=True)
     )
     written = ImagerFile(
@@ -153,9 +154,9 @@ def write_imager(written: ImagerFile, path: Path | str) -> Path:
 
 
 def _calibrated(
-    path: Path, name: str, rough: XrayView, phantom: PhantomFile, quantity: Quantity
+    path: Path, name: str, rough: XrayView, phantom: PhantomFile, request: CalibrationRequest
 ) -> ImageCalibration:
-    image, counts = _image(path, rough, quantity)
+    image, counts = _image(path, rough, request)
     spots = detect_beads(image, phantom.diameter_px(rough), counts)
     try:
         calibrated, pairs = match_beads(phantom.beads_mm, spots, rough)
@@ -164,22 +165,37 @@ def _calibrated(
     return ImageCalibration(name, calibrated, tuple(pairs[:, 0].tolist()), len(spots))
 
 
-def _image(path: Path, rough: XrayView, quantity: Quantity) -> tuple[Radiograph, NDArray[np.bool_]]:
-    read = read_radiograph_file(path)
-    if read.values.shape != rough.size[::-1]:
-        rows, columns = read.values.shape
+def _image(path: Path, rough: XrayView, request: CalibrationRequest) -> tuple[Radiograph, NDArray[np.bool_]]:
+    if path.name.lower().endswith(RADIOGRAPH_SUFFIXES) or not path.is_file():
+        values, counts = _plain_image(path, request.quantity)
+        quantity = request.quantity
+    else:
+        taken = read_xray_image(path)
+        if taken.serial_number != request.serial_number:
+            msg = (
+                f"{path} was taken by the device {taken.serial_number!r}, not by {request.serial_number!r}; "
+                "give the images of one imager"
+            )
+            raise MismatchError(msg)
+        values, counts, quantity = taken.pixels.values, taken.pixels.counts, taken.pixels.quantity
+    if values.shape != rough.size[::-1]:
+        rows, columns = values.shape
         msg = (
             f"{path} has {columns} columns and {rows} rows, but its rough view says {rough.size[0]} and "
             f"{rough.size[1]}; correct the phantom file"
         )
         raise MismatchError(msg)
-    values = read.values
-    if quantity == "intensity":
-        if float(values.max()) <= 0.0 or float(values.min()) < 0.0:
-            msg = f"{path} has values that are no intensities (below zero, or none above); save it again"
-            raise InputError(msg)
-        values = (values / values.max()).astype(np.float32)
-    return Radiograph(rough, values, quantity), ~read.is_saturated
+    return Radiograph(rough, values, quantity), counts
+
+
+def _plain_image(path: Path, quantity: Quantity) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    read = read_radiograph_file(path)
+    if quantity == "line integral":
+        return read.values, ~read.is_saturated
+    if float(read.values.max()) <= 0.0 or float(read.values.min()) < 0.0:
+        msg = f"{path} has values that are no intensities (below zero, or none above); save it again"
+        raise InputError(msg)
+    return np.asarray(read.values / read.values.max(), dtype=np.float32), ~read.is_saturated
 
 
 def _section(one: ImageCalibration) -> MatrixView:
