@@ -88,6 +88,9 @@ def test_a_file_that_is_no_views_file_is_refused(tmp_path):
     (tmp_path / "a.json").write_text("{,}")
     with pytest.raises(UnreadableError, match=r"a\.json is not valid JSON"):
         load_views(tmp_path / "a.json")
+    (tmp_path / "twice.json").write_text('{"views": [], "views": []}')
+    with pytest.raises(UnreadableError, match=r"not valid JSON \(the key views is there twice\)"):
+        load_views(tmp_path / "twice.json")
     (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UnreadableError, match=r"b\.json is not text in UTF-8"):
         load_views(tmp_path / "b.json")

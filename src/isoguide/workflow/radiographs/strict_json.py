@@ -36,7 +36,7 @@ def read_json(path: Path, model: type[_Model], noun: str) -> _Model:
         msg = f"cannot read {path} ({error.strerror}); give a {noun} that can be read"
         raise UnreadableError(msg) from error
     try:
-        json.loads(text)
+        json.loads(text, object_pairs_hook=_without_doubles)
     except ValueError as error:
         msg = f"{path} is not valid JSON ({error}); correct that line"
         raise UnreadableError(msg) from error
@@ -44,6 +44,17 @@ def read_json(path: Path, model: type[_Model], noun: str) -> _Model:
         return model.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error)}") from None
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that is there twice: which of the two is meant, nobody knows."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            msg = f"the key {key} is there twice"
+            raise ValueError(msg)
+        found[key] = value
+    return found
 
 
 def schema_text(model: type[BaseModel]) -> str:
