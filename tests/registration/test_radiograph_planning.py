@@ -89,8 +89,8 @@ def long_body():
 
 
 class TestTheEndsOfTheCt:
-    def test_only_the_faces_that_cut_the_body_count_as_cut(self, long_body):
-        assert long_body.cut.tolist() == [[False, False], [False, False], [True, True]]
+    def test_both_ends_cut_the_body(self, long_body):
+        assert long_body.cut == (True, True)
 
     def test_rays_that_would_miss_tissue_beyond_them_do_not_count(self, long_body):
         source = np.array([0.0, -1000.0, 0.0])
@@ -99,6 +99,16 @@ class TestTheEndsOfTheCt:
         )
         # At the back of the body, 1060 mm from the source, the second ray is 48 mm up, the third 69 mm.
         assert rays_inside(long_body, source, pixels).tolist() == [True, True, False, True]
+
+    def test_rays_that_enter_through_tissue_at_the_side_do_not_count(self):
+        # The CT ends 30 mm to the left and right inside the body, as with shoulders; the free end is above.
+        grid = Grid.axial(PLANNING, (61, 81, 31), (2.0,) * 3, tuple(ISOCENTRE_MM - np.array([30, 80, 60])))
+        solid = Solid("ellipsoid", ISOCENTRE_MM, np.array([60.0, 60.0, 50.0]), 0.02)
+        volume = ray_volume(solid.voxels(grid), grid, ISOCENTRE_MM, 2.0, 1000.0)
+        source = np.array([1000.0, 0.0, 0.0])
+        pixels = np.array([[-1000.0, 0.0, 0.0], [-1000.0, 0.0, 110.0]])
+        assert volume.cut == (False, False)
+        assert rays_inside(volume, source, pixels).tolist() == [False, True]
 
 
 def test_the_search_leads_near_a_patient_who_lies_far_off():

@@ -33,15 +33,15 @@ OVERLAP: Final = 0.6
 class RayVolume:
     """The planning CT as attenuation per mm, with one empty voxel around, and where its voxels are.
 
-    ``index_from_mm`` (3, 4) takes mm from the isocentre to (i, j, k); ``cut`` (3, 2) says which faces, low
-    and high, cut through the patient.
+    ``index_from_mm`` (3, 4) takes mm from the isocentre to (i, j, k); ``cut`` says whether the first and the
+    last slice cut through the patient.
     """
 
     grid: Grid
     values: Float32
     padded: Float32
     index_from_mm: Array
-    cut: BoolArray
+    cut: tuple[bool, bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,15 +85,12 @@ def ray_volume(
     box = occupied_box(values[None])
     first = np.array([side.start for side in box[::-1]], dtype=np.float64)
     inner = np.ascontiguousarray(values[box])
-    cut = np.zeros((3, 2), dtype=bool)
-    for axis in range(3):
-        layers = np.moveaxis(inner, 2 - axis, 0)
-        cut[axis] = [(layer > CUT_PER_MM).mean() > CUT_SHARE for layer in (layers[0], layers[-1])]
+    first_slice, last_slice = (bool((side > CUT_PER_MM).mean() > CUT_SHARE) for side in (inner[0], inner[-1]))
     shape = (inner.shape[0], inner.shape[1], inner.shape[2])
     own = Grid(grid.frame, shape, level.grid.spacing_mm, level.grid.xyz(first), level.grid.direction)
     linear = own.index_from_xyz[:3, :3]
     index_from_mm = np.column_stack([linear, own.index(centre_mm) + 1.0])
-    return RayVolume(own, inner, np.pad(inner, 1), index_from_mm, cut)
+    return RayVolume(own, inner, np.pad(inner, 1), index_from_mm, (first_slice, last_slice))
 
 
 def magnification(view: XrayView, centre_mm: Array) -> float:
@@ -146,23 +143,24 @@ def on_panel(view: XrayView, middles: Array, offsets: Array) -> BoolArray:
 def rays_inside(volume: RayVolume, source_mm: Array, pixels_mm: Array) -> BoolArray:
     """Tell which rays (n,) to pixels (n, 3) do not meet the patient where the CT has cut him off.
 
+    Beyond the first and last slice that is everywhere; at the sides it is where tissue touches the border.
     Positions in mm from the isocentre, in the axes of the planning CT.
     """
     linear, offset = volume.index_from_mm[:, :3], volume.index_from_mm[:, 3]
     start = linear @ source_mm + offset
     direction = (pixels_mm - source_mm) @ linear.T
     last = np.array(volume.padded.shape[::-1]) - 1.0
-    closed = volume.cut.any(axis=1)
-    enter, leave = np.zeros(len(direction)), np.ones(len(direction))
-    inside = np.ones(len(direction), dtype=bool)
     with np.errstate(divide="ignore", invalid="ignore"):
-        for axis in np.flatnonzero(~closed):
-            ends = np.stack([-start[axis], last[axis] - start[axis]])[:, None] / direction[:, axis]
-            enter, leave = np.maximum(enter, ends.min(axis=0)), np.minimum(leave, ends.max(axis=0))
-    for axis in np.flatnonzero(closed):
-        for share in (enter, leave):
-            at = start[axis] + share * direction[:, axis]
-            inside &= (at >= 2.0) & (at <= last[axis] - 2.0)
+        ends = np.stack([1.0 - start[:2], last[:2] - 1.0 - start[:2]])[:, None] / direction[:, :2]
+    enter = np.maximum(np.nanmax(ends.min(axis=0), axis=1), 0.0)
+    leave = np.minimum(np.nanmin(ends.max(axis=0), axis=1), 1.0)
+    lowest = 2.0 if volume.cut[0] else -np.inf
+    highest = last[2] - 2.0 if volume.cut[1] else np.inf
+    inside = np.ones(len(direction), dtype=bool)
+    for share in (enter, leave):
+        at = start + share[:, None] * direction
+        i, j, k = np.clip(np.rint(at), 1.0, last - 1.0).astype(np.int64).T
+        inside &= (at[:, 2] >= lowest) & (at[:, 2] <= highest) & (volume.padded[k, j, i] < CUT_PER_MM)
     inside |= enter >= leave
     return inside
 
