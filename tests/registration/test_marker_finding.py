@@ -91,6 +91,24 @@ class TestInCt:
         assert np.abs(found.measured.position_mm - at).max() <= 0.1
         assert (found.axis == 0.0).all()
 
+    def test_a_seed_cut_by_the_border_of_the_image_has_no_centre(self):
+        centres = np.array([[3.0, 4.0, 5.0], [29.5, 4.0, -5.0]])
+        volume = seeds_in_ct(centres, AXES[:2], np.random.default_rng(10))
+
+        (found,) = find_in_volume(volume, SEEDS)
+
+        assert np.abs(found.measured.position_mm - centres[0]).max() < 1.0
+
+    @pytest.mark.parametrize("number", [1, 2, 3, 4])
+    def test_a_real_crop_that_cuts_the_marker_gives_no_centre(self, shared_data, number):
+        # Grey values 0 to 255, saturated, with the marker running out of the crop on two sides.
+        folder = shared_data / "FiducialMarkers/fiducial_localization/src/test_data/spherical_fiducials"
+        values = np.fromfile(folder / f"A3_D2_L{number}.raw", "<f4").reshape(28, 28, 28)
+        grid = Grid.axial(PLANNING, values.shape, (0.402344, 0.402344, 0.299988), (0.0, 0.0, 0.0))
+        crop = Volume(grid, values, is_hounsfield=False)
+
+        assert find_in_volume(crop, DeclaredMarkers(MarkerKind.SPHERE, 5.0, 5.0, 1)) == ()
+
     def test_a_folded_coil_is_still_this_marker(self):
         rng = np.random.default_rng(9)
         volume = seeds_in_ct(CENTRES[:3], AXES[:3], rng, (1.0, 1.0, 1.0), diameter_mm=1.0, length_mm=6.0)

@@ -100,7 +100,7 @@ class TestPose:
         # Expected: the mean of the squared error in units of its covariance is the number of dimensions.
         rng = np.random.default_rng(1)
         chi = []
-        for _ in range(80):
+        for _ in range(50):
             exact = seen(FIVE, AS_PLANNED)
             noisy = {
                 name: MeasuredMarker(m.position_mm + SIGMA_MM * rng.standard_normal(3), m.covariance_mm2)
@@ -110,7 +110,7 @@ class TestPose:
             match = matched(FIVE, noisy, settings=exact_plan)
             error = match.planning_from_measured.apply(TARGET[0])
             chi.append(error @ np.linalg.solve(match.uncertainty.about(TARGET[0])[:3, :3], error))
-        assert np.mean(chi) == pytest.approx(3.0, abs=0.9)
+        assert np.mean(chi) == pytest.approx(3.0, abs=1.2)
 
     def test_the_calibration_of_the_imager_adds_to_the_uncertainty(self):
         plain = matched(FIVE, seen(FIVE, AS_PLANNED))

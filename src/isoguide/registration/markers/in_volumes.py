@@ -113,10 +113,16 @@ def _candidates(
     fitting = [
         n
         for n in np.argsort(-peaks)
-        if all(part.stop - part.start <= most for part, most in zip(boxes[n], longest, strict=True))
+        if _is_whole(boxes[n], answer.shape)
+        and all(part.stop - part.start <= most for part, most in zip(boxes[n], longest, strict=True))
     ]
     kept = fitting[: CANDIDATES_PER_MARKER * declared.count]
     return labels, [(int(numbers[n]), boxes[n]) for n in kept]
+
+
+def _is_whole(box: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
+    # What the border of the image cuts has no centre.
+    return all(part.start > 0 and part.stop < size for part, size in zip(box, shape, strict=True))
 
 
 def _fitted(

@@ -287,7 +287,7 @@ def _no_match(
         reason = f"the markers no longer lie as planned, and which of {who} moved cannot be told"
     else:
         reason = (
-            f"no two of the markers {_listed(names)} lie to each other as planned: "
+            f"no more than half of the markers {_listed(names)} lie to each other as planned: "
             "check that they are this patient's"
         )
     outcomes = tuple(

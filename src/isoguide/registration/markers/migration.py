@@ -22,7 +22,6 @@ LEFT_OUT_CHI_SQUARE: Final = 21.11
 SMALLEST_MOVE_MM: Final = 1.0
 EXCLUDED_CHI_SQUARE: Final = 16.0
 """A migration is excluded when it is four standard deviations from what was measured."""
-MOST_LEFT_OUT: Final = 3
 _DIRECTIONS: Final = 400
 
 
@@ -52,14 +51,14 @@ def consistent_subsets(
     Returns
     -------
     list of tuple
-        Indices. One set: the rest has moved. Several: it cannot be told which moved. Sets of one are returned
-        only when there is one marker at all.
+        Indices. One set: the rest has moved. Several: it cannot be told which moved. None: no more than half
+        of the markers agree. A single marker is a set of its own.
     """
     agrees = _pairs_agree(markers, limit_mm)
     count = len(markers.planned_mm)
     if count < 2:
         return [tuple(range(count))] if count else []
-    for size in range(count, max(1, count - MOST_LEFT_OUT - 1), -1):
+    for size in range(count, count // 2, -1):
         found = [
             chosen
             for chosen in combinations(range(count), size)

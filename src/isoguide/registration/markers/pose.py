@@ -110,14 +110,15 @@ def solve_pose(
 def _normal_equations(
     markers: Constellation, rotation: Array, translation_mm: Array, centre_mm: Array
 ) -> tuple[Array, Array]:
-    information, gradient = np.zeros((6, 6)), np.zeros(6)
     there_mm = markers.measured_mm @ rotation.T + translation_mm
-    for n, there in enumerate(there_mm):
-        covariance = rotation @ markers.measured_mm2[n] @ rotation.T + markers.planned_mm2[n]
-        jacobian = np.hstack([np.eye(3), -cross_matrix(there - centre_mm)])
-        weighted = np.linalg.solve(covariance, jacobian)
-        information += jacobian.T @ weighted
-        gradient += weighted.T @ (there - markers.planned_mm[n])
+    covariances = rotation @ markers.measured_mm2 @ rotation.T + markers.planned_mm2
+    jacobians = np.zeros((len(there_mm), 3, 6))
+    jacobians[:, :, :3] = np.eye(3)
+    for n, arm in enumerate(there_mm - centre_mm):
+        jacobians[n, :, 3:] = -cross_matrix(arm)
+    weighted = np.linalg.solve(covariances, jacobians)
+    information = np.einsum("nij,nik->jk", jacobians, weighted)
+    gradient = np.einsum("nij,ni->j", weighted, there_mm - markers.planned_mm)
     return information, gradient
 
 
