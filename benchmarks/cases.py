@@ -26,6 +26,8 @@ CLASSES = ((10.0, 3.0), (30.0, 8.0), (50.0, 15.0))
 """Largest displacement per axis: mm and degrees."""
 MACHINE_ISOCENTRE_MM = np.array([3.0, -8.0, 12.0])
 DATA_SEED = 20_240
+BLUR_MM = (1.6, 2.5)
+"""Standard deviations in plane and along the table by which a day may be blurrier than its planning CT."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,20 @@ def make_case(origin: Source, kind: int, number: int) -> Case:
         rng=rng,
     )
     return Case(origin, largest_mm, largest_deg, image, daily, truth)
+
+
+def make_blurred_case(origin: Source, number: int) -> Case:
+    """Make a day on which nobody moved and whose image is blurrier than the planning CT."""
+    rng = np.random.default_rng([DATA_SEED, SOURCES.index(origin.name), len(CLASSES), number])
+    daily = simulate_daily(
+        origin.anatomy,
+        origin.initial,
+        isocentre_mm=origin.isocentre_mm,
+        machine_isocentre_mm=MACHINE_ISOCENTRE_MM,
+        settings=IMAGES["repeat CT"].with_changes(blur_mm=BLUR_MM, remove_couch=False),
+        rng=rng,
+    )
+    return Case(origin, 0.0, 0.0, "blurred", daily, origin.initial)
 
 
 def cases(names: tuple[str, ...], per_class: int) -> Iterator[Case]:

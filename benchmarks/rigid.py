@@ -23,7 +23,19 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 import peers
-from cases import CLASSES, MACHINE_ISOCENTRE_MM, SHARED_DATA, SOURCES, THORAX, Case, cases, make_case, source
+from cases import (
+    BLUR_MM,
+    CLASSES,
+    MACHINE_ISOCENTRE_MM,
+    SHARED_DATA,
+    SOURCES,
+    THORAX,
+    Case,
+    cases,
+    make_blurred_case,
+    make_case,
+    source,
+)
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.registration import (
@@ -119,6 +131,29 @@ def accuracy_table(results: list[Result]) -> Table:
     rows.append(("**all**", "", *figures(results)))
     head = ("planning CT", "displacement", "cases", "median mm", "worst mm", "success < 1 mm")
     return Table("Mean target error within 60 mm of the isocentre, ours", head, rows)
+
+
+def resolution() -> Table:
+    """Mean signed error where nobody moved and the planning CT is sharper than the day."""
+    rows = []
+    for name in SOURCES:
+        origin = source(name)
+        if origin is None:
+            continue
+        prepared = prepare_planning(origin.planning, isocentre_mm=origin.isocentre_mm)
+        errors = []
+        for number in range(REPEATS):
+            case = make_blurred_case(origin, number)
+            found = register_volumes(prepared, case.daily, initial=origin.initial).planning_from_daily
+            errors.append(np.full(6, np.nan) if found is None else small_error(case, found))
+        bias = np.mean(errors, axis=0)
+        shifts = [f"{value:+.3f}" for value in bias[:3]]
+        rows.append((name, *shifts, *[f"{value:+.3f}" for value in np.rad2deg(bias[3:])]))
+    in_plane_mm, along_mm = BLUR_MM
+    title = (
+        f"Planning CT sharper than the day by {in_plane_mm:g} mm in plane, {along_mm:g} mm along: mean error"
+    )
+    return Table(title, ("planning CT", "x mm", "y mm", "z mm", "about x °", "about y °", "about z °"), rows)
 
 
 def figures(results: list[Result]) -> tuple[str, ...]:
@@ -299,6 +334,8 @@ def main() -> None:
     tables.append(comparison(arguments.peer_cases))
     print(tables[-1], "\n", flush=True)
     tables.append(loops())
+    print(tables[-1], "\n", flush=True)
+    tables.append(resolution())
     print(tables[-1], "\n", flush=True)
     results = accuracy(arguments.per_class)
     tables += [accuracy_table(results), coverage_table(results)]
