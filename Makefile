@@ -43,6 +43,7 @@ benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/radiographs.py
 	@$(BIN)/python benchmarks/reconstruction.py
 	@$(BIN)/python benchmarks/closed_loop.py
+	@$(BIN)/python benchmarks/markers.py
 	@$(BIN)/python benchmarks/records.py
 	@$(BIN)/python benchmarks/review.py
 
