@@ -14,6 +14,7 @@ from isoguide.cli import INTERRUPTED
 from isoguide.cli.course import course_app
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
+from isoguide.cli.imager import imager_app
 from isoguide.cli.protocol import protocol_app
 from isoguide.cli.records import audit_app, db_app, staff_app
 from isoguide.cli.review import review_app
@@ -318,5 +319,14 @@ def demo_command(
     raise typer.Exit(ACCEPTED if is_expected else LOOK)
 
 
-for _group in (course_app, fraction_app, review_app, protocol_app, staff_app, db_app, audit_app):
+for _group in (
+    course_app,
+    fraction_app,
+    review_app,
+    protocol_app,
+    staff_app,
+    db_app,
+    audit_app,
+    imager_app,
+):
     app.add_typer(_group)
