@@ -97,7 +97,10 @@ def align_command(
     ],
     daily: Annotated[
         Path,
-        typer.Argument(metavar="DAILY", help="The day's CT or cone-beam CT: a folder, or a volume file."),
+        typer.Argument(
+            metavar="DAILY",
+            help="The day's CT or cone-beam CT: a folder or a volume file; or radiographs: a views file.",
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -154,6 +157,8 @@ def align_command(
     `isoguide align plan/ cbct/ --roi box:120 --content bone --machine-isocentre image-origin`
 
     `isoguide align plan.nii.gz day.nii.gz --isocentre -7.5,-234,16 --machine-isocentre 0,0,0`
+
+    `isoguide align plan.nrrd views.json --isocentre -7.5,-234,16 --json`
     """
     with one_sentence_endings():
         # Inside: importing takes seconds, and an interruption then has to end like any other.

@@ -8,19 +8,32 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from isoguide.errors import MissingEvidenceError
+from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection, correction_covariance
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.mask import structure_mask
 from isoguide.images.structure import Structure
 from isoguide.progress import Progress, part_of, silent
-from isoguide.registration import MatchSettings, PreparedPlanning, Region, prepare_planning, register_volumes
+from isoguide.registration import (
+    MatchSettings,
+    PreparedPlanning,
+    Region,
+    Registration,
+    prepare_planning,
+    register_volumes,
+)
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import DailyInput, PlanningInput, load_daily, load_planning
 from isoguide.workflow.pair_checks import check_pair, doubts_about, require_overlap
-from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.radiographs.align_views import (
+    ViewsInput,
+    is_views_file,
+    load_views_input,
+    register_views,
+)
+from isoguide.workflow.request import AlignRequest, RegionChoice
 from isoguide.workflow.target import (
     StructureResidual,
     choose_target,
@@ -34,6 +47,9 @@ from isoguide.workflow.treatment_setup import TreatmentSetup
 RESIDUAL_REVIEW_MM: Final = 2.0
 """Positioning tolerance of stereotactic body treatments (AAPM MPPG 9.a): a person has to look when a couch
 that cannot turn leaves more than this at the target."""
+PATIENT_UNKNOWN: Final = (
+    "PATIENT NOT CHECKED: radiographs of a views file carry no patient identity and no time of exposure",
+)
 COUCH_TILT_DEG: Final = 3.0
 """Pitch and roll within reach of usual 6-DoF couches; a site with another couch has another limit."""
 
@@ -58,6 +74,52 @@ def _align(request: AlignRequest, progress: Progress, seconds: dict[str, float])
     with _timed(seconds, "read_planning"):
         planning = load_planning(request, part_of(progress, 0.0, 0.4))
     target = _target(planning)
+    daily: DailyInput | ViewsInput
+    if is_views_file(request.daily):
+        daily, registration = _match_views(request, planning, target, progress, seconds)
+        warnings = (*planning.warnings, *daily.warnings, *PATIENT_UNKNOWN)
+    else:
+        daily, registration, warnings = _match_volume(request, planning, target, progress, seconds)
+    answer = Alignment(
+        request=request,
+        planning=planning,
+        daily=daily,
+        registration=registration,
+        verdict=registration.verdict,
+        reasons=registration.reasons,
+        warnings=tuple(dict.fromkeys(warnings)),
+        target=target,
+        timing_s=MappingProxyType(seconds),
+    )
+    return _with_correction(answer)
+
+
+def _match_views(
+    request: AlignRequest,
+    planning: PlanningInput,
+    target: Structure | None,
+    progress: Progress,
+    seconds: dict[str, float],
+) -> tuple[ViewsInput, Registration]:
+    if request.region != RegionChoice() or request.content != "auto":
+        msg = "radiographs are matched about the isocentre on all they show: leave --roi and --content out"
+        raise InputError(msg)
+    with _timed(seconds, "read_daily"):
+        daily = load_views_input(request, planning)
+    with _timed(seconds, "register"):
+        progress(0.4, "Matching the radiographs")
+        points_mm = surface_points_mm(target) if target is not None else None
+        registration = register_views(planning, daily, points_mm, part_of(progress, 0.4, 1.0))
+    return daily, registration
+
+
+def _match_volume(
+    request: AlignRequest,
+    planning: PlanningInput,
+    target: Structure | None,
+    progress: Progress,
+    seconds: dict[str, float],
+) -> tuple[DailyInput, Registration, tuple[str, ...]]:
     # The day's image is read while the planning side is prepared: the kernels run without the interpreter's
     # lock.
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -75,18 +137,7 @@ def _align(request: AlignRequest, progress: Progress, seconds: dict[str, float])
         registration = register_volumes(
             prepared, daily.volume, initial=setup.uncorrected, progress=part_of(progress, 0.65, 1.0)
         )
-    answer = Alignment(
-        request=request,
-        planning=planning,
-        daily=daily,
-        registration=registration,
-        verdict=registration.verdict,
-        reasons=registration.reasons,
-        warnings=tuple(dict.fromkeys(warnings)),
-        target=target,
-        timing_s=MappingProxyType(seconds),
-    )
-    return _with_correction(answer)
+    return daily, registration, warnings
 
 
 def _load_daily(request: AlignRequest, seconds: dict[str, float]) -> DailyInput:

@@ -8,12 +8,15 @@ from types import MappingProxyType
 import numpy as np
 
 from isoguide.course import AXES
+from isoguide.errors import InputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.structure import Structure
+from isoguide.images.volume import Volume
 from isoguide.registration.result import CHI_95_PER_AXIS, Registration, Verdict
 from isoguide.workflow.inputs import DailyInput, PlanningInput
+from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.target import StructureResidual
 from isoguide.workflow.treatment_setup import TreatmentSetup
@@ -32,7 +35,7 @@ class Alignment:
 
     request: AlignRequest
     planning: PlanningInput
-    daily: DailyInput
+    daily: DailyInput | ViewsInput
     registration: Registration
     verdict: Verdict
     reasons: tuple[str, ...]
@@ -45,6 +48,22 @@ class Alignment:
     residuals: tuple[StructureResidual, ...] = ()
     timing_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def daily_volume(self) -> Volume:
+        """The day's image where it is a volume.
+
+        Raises
+        ------
+        InputError
+            If it is radiographs.
+        """
+        if isinstance(self.daily, DailyInput):
+            return self.daily.volume
+        msg = (
+            f"{self.daily.path} is radiographs, of which no report is drawn yet: leave --out out, use --json"
+        )
+        raise InputError(msg)
 
     @property
     def setup(self) -> TreatmentSetup:

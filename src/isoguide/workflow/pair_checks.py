@@ -9,6 +9,7 @@ from isoguide.errors import MismatchError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.workflow.inputs import DailyInput, PlanningInput, point_text
+from isoguide.workflow.radiographs.align_views import ViewsInput
 
 _LATTICE: Final = 9
 """Points per axis of the day's image that are looked up in the planning image."""
@@ -69,7 +70,7 @@ def _lattice_mm(daily: DailyInput) -> Array:
     return grid.xyz(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3))
 
 
-def doubts_about(planning: PlanningInput, daily: DailyInput) -> tuple[str, ...]:
+def doubts_about(planning: PlanningInput, daily: DailyInput | ViewsInput) -> tuple[str, ...]:
     """Reasons why a person has to look even at a good match: perhaps it is not the image of the day."""
     if planning.content_sha256 == daily.content_sha256:
         return ("the day's image is the planning image itself",)

@@ -58,7 +58,7 @@ def match_figures(alignment: Alignment) -> MatchFigures:
     before = scene.daily_pixels(alignment.setup.uncorrected)
     placed = alignment.planning_from_daily
     after = scene.daily_pixels(placed) if placed is not None else None
-    same_scale = alignment.planning.volume.is_hounsfield and alignment.daily.volume.is_hounsfield
+    same_scale = alignment.planning.volume.is_hounsfield and alignment.daily_volume.is_hounsfield
     window = daily_window(scene.window, scene.planning, after or before, same_scale=same_scale)
     tasks: list[tuple[str, Plane, Callable[[], Picture]]] = []
     for phase, cut in (("before", before), ("after", after)):
@@ -95,7 +95,7 @@ class _Scene:
     @classmethod
     def of(cls, alignment: Alignment) -> "_Scene":
         volume, centre_mm = alignment.planning.volume, alignment.planning.isocentre.xyz_mm
-        field_mm = field_of_view_mm(volume, centre_mm, alignment.daily.volume.grid.extent_mm)
+        field_mm = field_of_view_mm(volume, centre_mm, alignment.daily_volume.grid.extent_mm)
         planes = planes_through(centre_mm, field_mm=field_mm, pixels=PIXELS)
         planning = [sample(volume, plane) for plane in planes]
         window = planning_window(planning, is_hounsfield=volume.is_hounsfield)
@@ -103,7 +103,7 @@ class _Scene:
         return cls(planes, planning, window, alignment, target)
 
     def daily_pixels(self, planning_from_daily: RigidTransform) -> list[Pixels]:
-        cut = partial(sample_daily, self.alignment.daily.volume, planning_from_daily)
+        cut = partial(sample_daily, self.alignment.daily_volume, planning_from_daily)
         with ThreadPoolExecutor(max_workers=len(self.planes)) as pool:
             return list(pool.map(cut, self.planes))
 

@@ -194,6 +194,7 @@ def alternatives_table(alignment: Alignment) -> str:
 def identification_table(alignment: Alignment) -> str:
     """Patient, plan and series, planning and day side by side."""
     planning, daily = alignment.planning, alignment.daily
+    grid = alignment.daily_volume.grid
     rows = [
         (name, _escaped(first), _escaped(second))
         for name, first, second in zip(
@@ -207,7 +208,7 @@ def identification_table(alignment: Alignment) -> str:
         (
             "Grid",
             _grid(alignment.planning.volume.grid.shape, planning.volume.grid.spacing_mm),
-            _grid(daily.volume.grid.shape, daily.volume.grid.spacing_mm),
+            _grid(grid.shape, grid.spacing_mm),
         )
     )
     table = _table(("", "Planning", "Day"), [(escape(a), b, c) for a, b, c in rows], kind="plain wide")

@@ -16,8 +16,9 @@ from isoguide.geometry.frames import Array
 from isoguide.registration.result import Alternative, Quality, RegionResidual
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import DailyInput, PlanningInput
+from isoguide.workflow.radiographs.align_views import ViewsInput
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 SCHEMA_FILE: Final = "alignment-1.json"
 
@@ -170,8 +171,11 @@ def _planning(planning: PlanningInput) -> Json:
     return described
 
 
-def _daily(daily: DailyInput) -> Json:
-    return _image(daily.series, str(daily.path), daily.content_sha256)
+def _daily(daily: DailyInput | ViewsInput) -> Json:
+    described = _image(daily.series, str(daily.path), daily.content_sha256)
+    if isinstance(daily, ViewsInput):
+        return described | {"kind": "radiographs", "images": len(daily.views)}
+    return described
 
 
 def _image(series: ImageSeries | None, path: str, sha256: str) -> dict[str, Json]:

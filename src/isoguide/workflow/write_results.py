@@ -16,12 +16,13 @@ from isoguide.dicom import (
     write_position_report,
     write_spatial_registration,
 )
-from isoguide.errors import OutputError
+from isoguide.errors import InputError, OutputError
 from isoguide.geometry.correction import ANGLE_ORDER
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.radiographs.align_views import is_views_file, no_report_of
 from isoguide.workflow.report_html import report_html
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.result_json import result_document, result_text
@@ -38,10 +39,12 @@ def align_into(
     Raises
     ------
     InputError
-        As :func:`isoguide.workflow.align.align`.
+        As :func:`isoguide.workflow.align.align`, and for radiographs, of which no report is drawn yet.
     OutputError
         If the folder cannot be written, or holds results and ``overwrite`` is not set.
     """
+    if is_views_file(request.daily):
+        raise InputError(no_report_of(request.daily))
     with published_folder(target, RESULT_NAMES, overwrite=overwrite) as folder:
         alignment = align(request, part_of(progress, 0.0, 0.85))
         return write_results(alignment, folder, progress=part_of(progress, 0.85, 1.0))

@@ -1,0 +1,102 @@
+"""Two radiographs and a planning CT: how the couch has to move, as the same document as for a volume."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+sys.path.append(str(Path(__file__).parents[1] / "registration"))
+
+from jsonschema import Draft202012Validator
+from radiograph_cases import ISOCENTRE_MM, PAIR, anatomy, bony_ct, errors_mm, expose, lying
+
+from isoguide.errors import InputError
+from isoguide.registration import Verdict
+from isoguide.workflow.align import align
+from isoguide.workflow.request import AlignRequest, RegionChoice
+from isoguide.workflow.result_json import result_document, result_schema
+from isoguide.workflow.write_results import align_into
+
+TRUE = lying((4.0, -3.0, 5.0), (1.0, -0.5, 1.5))
+
+
+def write(folder: Path, views=PAIR, truth=TRUE) -> AlignRequest:
+    """Write planning CT, radiographs by exact line integrals, and the views file, without DICOM."""
+    volume = bony_ct()
+    image = SimpleITK.GetImageFromArray(volume.values)
+    image.SetSpacing([float(mm) for mm in volume.grid.spacing_mm])
+    image.SetOrigin([float(mm) for mm in volume.grid.origin_mm])
+    SimpleITK.WriteImage(image, str(folder / "plan.nrrd"))
+    entries = []
+    for number, radiograph in enumerate(expose(anatomy(), truth, views), start=1):
+        name = f"view-{number}.nrrd"
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(radiograph.values), str(folder / name))
+        one = radiograph.view
+        entries.append(
+            {
+                "file": name,
+                "source_mm": one.source_mm.tolist(),
+                "detector_centre_mm": one.detector_centre_mm.tolist(),
+                "row_direction": one.row_direction.tolist(),
+                "column_direction": one.column_direction.tolist(),
+                "pixel_spacing_mm": list(one.pixel_spacing_mm),
+                "size": list(one.size),
+            }
+        )
+    (folder / "views.json").write_text(json.dumps({"views": entries}), encoding="utf-8")
+    x, y, z = ISOCENTRE_MM.tolist()
+    return AlignRequest(folder / "plan.nrrd", folder / "views.json", isocentre_mm=(x, y, z))
+
+
+@pytest.fixture(scope="module")
+def request_and_answer(tmp_path_factory: pytest.TempPathFactory):
+    request = write(tmp_path_factory.mktemp("views"))
+    return request, align(request)
+
+
+def test_the_patient_is_found_where_the_truth_says(request_and_answer) -> None:
+    _, answer = request_and_answer
+    assert answer.verdict is not Verdict.NOT_AVAILABLE
+    assert errors_mm(answer.planning_from_daily, TRUE).max() < 0.5
+
+
+def test_a_patient_4_mm_too_far_left_is_moved_4_mm_to_the_right(request_and_answer) -> None:
+    """Head first supine: the patient's left is at +X; the rotation is small and about the isocentre."""
+    _, answer = request_and_answer
+    assert answer.correction.lateral_mm == pytest.approx(-4.0, abs=0.5)
+    assert answer.correction.longitudinal_mm == pytest.approx(-5.0, abs=0.5)
+    assert answer.correction.vertical_mm == pytest.approx(-3.0, abs=0.5)
+
+
+def test_the_document_is_the_same_as_for_a_volume(request_and_answer) -> None:
+    _, answer = request_and_answer
+    document = result_document(answer)
+    Draft202012Validator(result_schema()).validate(document)
+    assert document["inputs"]["daily"]["kind"] == "radiographs"
+    assert document["inputs"]["daily"]["images"] == 2
+    assert np.allclose(document["planning_from_daily"], answer.planning_from_daily.matrix)
+    assert document["quality"]["inverse_inconsistency_mm"] is None
+    assert any("PATIENT NOT CHECKED" in words for words in document["warnings"])
+
+
+def test_one_view_alone_gives_no_number(tmp_path: Path) -> None:
+    answer = align(write(tmp_path, PAIR[:1]))
+    assert answer.verdict is Verdict.NOT_AVAILABLE
+    assert result_document(answer)["planning_from_daily"] is None
+    assert answer.correction is None
+
+
+def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answer, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    request, _ = request_and_answer
+    with pytest.raises(InputError, match="leave --machine-isocentre out"):
+        align(replace(request, machine_isocentre_mm=(0.0, 0.0, 0.0)))
+    with pytest.raises(InputError, match="leave --roi and --content out"):
+        align(replace(request, region=RegionChoice(box_mm=(80.0, 80.0, 80.0))))
+    with pytest.raises(InputError, match="no report is drawn of radiographs yet"):
+        align_into(request, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
