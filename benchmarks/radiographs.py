@@ -1,7 +1,7 @@
 """Radiographs to planning CT: accuracy, capture, time and honesty of the uncertainty, against known truth.
 
-Run with ``python benchmarks/radiographs.py [--per-class N] [--site SITE ...]``. Each case is one exposure of
-the room's stereo pair of a virtual patient who lies somewhere within ± the class's limits per axis:
+Run with ``python benchmarks/radiographs.py [--per-class N] [--site SITE ...] [--write]``. Each case is one
+exposure of the room's stereo pair of a virtual patient who lies within ± the class's limits per axis:
 
 * the truth is made by RTK's JosephForwardProjectionImageFilter (no projector of ours takes part), from the
   patient's anatomy without noise on voxels of 1 × 1 × 1.5 mm, in water and bone through a polyenergetic beam
@@ -11,7 +11,8 @@ the room's stereo pair of a virtual patient who lies somewhere within ± the cla
   and tracking starts from the answer.
 
 Distances are means over points within 60 mm of the isocentre. Coverage is how often the truth lies in the
-95 % ellipsoid of all six motions. Another engine takes part by an entry in ENGINES.
+95 % ellipsoid of all six motions. Another engine takes part by an entry in ENGINES. ``--write`` puts
+the table into docs/benchmarks.md.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -51,6 +53,7 @@ from isoguide.virtual.room_settings import StereoSettings
 
 Float32 = NDArray[np.float32]
 
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 CLASSES = ((10.0, 3.0), (25.0, 6.0))
 """Largest displacement per axis: mm and degrees."""
 TRUTH_MM, PLANNING_MM = (1.0, 1.0, 1.5), (1.2, 1.2, 2.5)
@@ -219,6 +222,7 @@ def main() -> None:
     parser.add_argument(
         "--site", nargs="+", choices=get_args(Site), default=["pelvis", "thorax", "head-neck"]
     )
+    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
     arguments = parser.parse_args()
     head = (
         "patient, displacement",
@@ -234,9 +238,24 @@ def main() -> None:
         "tracking s",
     )
     rows = [line for site in arguments.site for line in run(site, arguments.per_class)]
-    print(f"Python {platform.python_version()}; {os.cpu_count()} cores.\n")
-    print("\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]))
-    print("\n".join("| " + " | ".join(line) + " |" for line in rows))
+    table = "\n".join(
+        [
+            f"Python {platform.python_version()}; {os.cpu_count()} cores.\n",
+            "| " + " | ".join(head) + " |",
+            "|---" * len(head) + "|",
+            *("| " + " | ".join(line) + " |" for line in rows),
+        ]
+    )
+    print(table)
+    if arguments.write:
+        write(table)
+
+
+def write(table: str) -> None:
+    start, stop = "<!-- radiographs: start -->", "<!-- radiographs: stop -->"
+    before, rest = DOCS.read_text(encoding="utf-8").split(start)
+    after = rest.split(stop)[1]
+    DOCS.write_text(f"{before}{start}\n{table}\n{stop}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
