@@ -37,7 +37,7 @@ def stored_files(store: ImageStore, hashes: Iterable[str]) -> Iterator[Path]:
         for number, sha256 in enumerate(hashes):
             source, target = store.path_of(sha256), folder / f"{number:05d}.dcm"
             try:
-                target.symlink_to(source)
+                target.symlink_to(source.absolute())
             except OSError:  # where links need rights that users lack
                 shutil.copyfile(source, target)
         yield folder
