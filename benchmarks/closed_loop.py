@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -35,6 +34,7 @@ from isoguide.workflow.scenario import (
     Site,
 )
 from isoguide.workflow.simulate import simulate
+from page import put_between_marks
 
 VOXEL_MM = (2.0, 2.0, 2.5)
 ROTATION_DEG = (0.5, 0.5, 0.5)
@@ -42,7 +42,6 @@ ROTATION_DEG = (0.5, 0.5, 0.5)
 rotations some days would rightly not be treated."""
 SIGN_MM, SIGN_DEG = 0.5, 0.3
 """A sign counts where the correction that is needed is larger than this."""
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 SITES: tuple[Site, ...] = get_args(Site)
 
 
@@ -231,11 +230,8 @@ def main() -> None:
 
 def write(tables: Sequence[str]) -> None:
     """Replace what stands between the marks in docs/benchmarks.md."""
-    start, stop = "<!-- closed loop: start -->", "<!-- closed loop: stop -->"
-    text = DOCS.read_text(encoding="utf-8")
-    before, after = text.split(start)[0], text.split(stop)[1]
     body = "\n\n".join([f"Python {platform.python_version()}; {os.cpu_count()} cores.", *tables])
-    DOCS.write_text(f"{before}{start}\n{body}\n{stop}{after}", encoding="utf-8")
+    put_between_marks("closed loop", body)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import scipy
@@ -38,8 +37,8 @@ from isoguide.registration.markers import (
     match_markers,
 )
 from isoguide.virtual.markers import paint_rod
+from page import put_between_marks
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 LENGTH_MM, DIAMETER_MM = 5.0, 1.0
 SPACINGS_MM = ((1.0, 1.0, 1.0), (1.0, 1.0, 2.0), (0.9, 0.9, 2.5), (0.5, 0.5, 1.0))
 LEAST_DISTANCE_MM = 12.0
@@ -312,12 +311,9 @@ def main() -> None:
 
 def write(parts: Sequence[str]) -> None:
     """Replace what stands between the marks in docs/benchmarks.md."""
-    start, stop = "<!-- markers: start -->", "<!-- markers: stop -->"
-    text = DOCS.read_text(encoding="utf-8")
-    before, after = text.split(start)[0], text.split(stop)[1]
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}"
     body = "\n\n".join([f"{versions}; one of {os.cpu_count()} cores.", *parts])
-    DOCS.write_text(f"{before}{start}\n{body}\n{stop}{after}", encoding="utf-8")
+    put_between_marks("markers", body)
 
 
 if __name__ == "__main__":

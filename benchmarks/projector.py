@@ -37,12 +37,12 @@ from isoguide.geometry.transforms import rotation_x
 from isoguide.geometry.xray_view import XrayView, gantry_view
 from isoguide.projection.analytic import Solid
 from isoguide.projection.project import project_volume, project_volumes
+from page import put_between_marks
 
 Float32 = NDArray[np.float32]
 SAD_MM, SID_MM, PIXELS, SPACING_MM = 1000.0, 1500.0, 512, 0.8
 ANGLES_DEG = (0.0, 30.0, 60.0, 90.0)
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 UPRIGHT = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Patient LPS axes (supine) from IEC fixed axes: the rows are x to the left, y to the back, z to the head."""
@@ -304,10 +304,7 @@ def main() -> None:
     text = "\n".join(lines)
     print(text)
     if arguments.write:
-        start, stop = "<!-- projector: start -->", "<!-- projector: stop -->"
-        page = DOCS.read_text(encoding="utf-8")
-        before, after = page.split(start)[0], page.split(stop)[1]
-        DOCS.write_text(f"{before}{start}\n{text}\n{stop}{after}", encoding="utf-8")
+        put_between_marks("projector", text)
 
 
 if __name__ == "__main__":

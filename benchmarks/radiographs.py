@@ -22,7 +22,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -50,10 +49,10 @@ from isoguide.virtual import build_phantom, random_displacement, target_error_mm
 from isoguide.virtual.kv_pair import KILOVOLTAGE, stereo_views
 from isoguide.virtual.phantom import Site
 from isoguide.virtual.room_settings import StereoSettings
+from page import put_between_marks
 
 Float32 = NDArray[np.float32]
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 CLASSES = ((10.0, 3.0), (25.0, 6.0))
 """Largest displacement per axis: mm and degrees."""
 TRUTH_MM, PLANNING_MM = (1.0, 1.0, 1.5), (1.2, 1.2, 2.5)
@@ -248,14 +247,7 @@ def main() -> None:
     )
     print(table)
     if arguments.write:
-        write(table)
-
-
-def write(table: str) -> None:
-    start, stop = "<!-- radiographs: start -->", "<!-- radiographs: stop -->"
-    before, rest = DOCS.read_text(encoding="utf-8").split(start)
-    after = rest.split(stop)[1]
-    DOCS.write_text(f"{before}{start}\n{table}\n{stop}{after}", encoding="utf-8")
+        put_between_marks("radiographs", table)
 
 
 if __name__ == "__main__":

@@ -35,13 +35,13 @@ from isoguide.geometry.correction import CouchCorrection
 from isoguide.records import FractionKey, Place, open_records, upgrade
 from isoguide.records.backup import back_up, restore
 from isoguide.records.image_store import ImageStore
+from page import put_between_marks
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "records"))
 kill_campaign, kill_worker, postgresql_server, power_cut, flushed_disk = map(
     import_module, ("kill_campaign", "kill_worker", "postgresql_server", "power_cut", "flushed_disk")
 )
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 KILLS_PER_PLACE = 25
 FRACTIONS = 30
 STEPS = 1000
@@ -296,12 +296,9 @@ def main() -> None:
 
 def write(figures: str) -> None:
     """Replace what stands between the marks in docs/benchmarks.md."""
-    start, stop = "<!-- records: start -->", "<!-- records: stop -->"
-    text = DOCS.read_text(encoding="utf-8")
-    before, after = text.split(start)[0], text.split(stop)[1]
     libraries = ", ".join(f"{name} {version(name)}" for name in ("isoguide", "sqlalchemy", "pg8000"))
     line = f"Python {platform.python_version()}, {libraries}; {os.cpu_count()} cores."
-    DOCS.write_text(f"{before}{start}\n{line}\n\n{figures}\n{stop}{after}", encoding="utf-8")
+    put_between_marks("records", f"{line}\n\n{figures}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import scipy
@@ -29,8 +28,8 @@ from isoguide.review import (
     simulate_population,
     variance_components,
 )
+from page import put_between_marks
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 BATCH = 60
 """Populations at once: they are axes of one array."""
 SYSTEMATIC_MM, RANDOM_MM = 2.0, 3.0
@@ -296,12 +295,9 @@ def main() -> None:
 
 def write(parts: Sequence[str]) -> None:
     """Replace what stands between the marks in docs/benchmarks.md."""
-    start, stop = "<!-- review: start -->", "<!-- review: stop -->"
-    text = DOCS.read_text(encoding="utf-8")
-    before, after = text.split(start)[0], text.split(stop)[1]
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}"
     body = "\n\n".join([f"{versions}; one of {os.cpu_count()} cores.", *parts])
-    DOCS.write_text(f"{before}{start}\n{body}\n{stop}{after}", encoding="utf-8")
+    put_between_marks("review", body)
 
 
 if __name__ == "__main__":

@@ -46,12 +46,12 @@ from isoguide.registration import (
     prepare_planning,
     register_volumes,
 )
+from page import put_between_marks
 
 SUCCESS_MM = 1.0
 AXIS_95, ELLIPSOID_95 = 1.959964, 7.814728
 HEAD_ISOCENTRE_MM = np.array([110.0, 107.0, 150.0])
 REPEATS = 5
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True, eq=False)
@@ -346,14 +346,11 @@ def main() -> None:
 
 def write(tables: list[Table]) -> None:
     """Replace what stands between the marks in docs/benchmarks.md."""
-    start, stop = "<!-- rigid: start -->", "<!-- rigid: stop -->"
-    text = DOCS.read_text(encoding="utf-8")
-    before, after = text.split(start)[0], text.split(stop)[1]
     names = ("isoguide", "numpy", "scipy", "numba", *peers.PEERS)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     note = f"Python {platform.python_version()}, {versions}; {os.cpu_count()} cores."
     body = "\n\n".join([note, *map(str, tables)])
-    DOCS.write_text(f"{before}{start}\n{body}\n{stop}{after}", encoding="utf-8")
+    put_between_marks("rigid", body)
 
 
 if __name__ == "__main__":
