@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.errors import MissingEvidenceError, UnreadableError
+from isoguide.volume_files.grey_values import grey_values
 
 RADIOGRAPH_SUFFIXES: Final = (".tif", ".tiff", ".png", ".nrrd")
 
@@ -67,21 +68,7 @@ def read_radiograph_file(path: Path | str) -> RadiographFile:
 
 
 def _stored(path: Path) -> NDArray[Any]:
-    try:
-        import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
-    except ImportError as error:
-        msg = f"{path} needs SimpleITK to be read; install it with: pip install 'isoguide[formats]'"
-        raise MissingEvidenceError(msg) from error
-    try:
-        image: Any = sitk.ReadImage(str(path))  # SimpleITK is typed in part only
-    except RuntimeError as error:
-        msg = f"{path} is damaged or not what its name says; copy or save it again"
-        raise UnreadableError(msg) from error
-    components = image.GetNumberOfComponentsPerPixel()
-    if components != 1:
-        msg = f"{path} has {components} values per pixel; save it as a grey image"
-        raise UnreadableError(msg)
-    values: NDArray[Any] = sitk.GetArrayFromImage(image)
+    values = grey_values(path, instead="{} values per pixel; save it as a grey image")
     if values.ndim == 3 and values.shape[0] == 1:
         values = values[0]
     if values.ndim != 2:

@@ -14,11 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from isoguide.errors import MissingEvidenceError, UnreadableError
+from isoguide.errors import UnreadableError
 from isoguide.geometry.frames import Frame
 from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume, VolumeValues
 from isoguide.volume_files import metaimage, nifti, nrrd
+from isoguide.volume_files.grey_values import grey_values
 from isoguide.volume_files.placement import Placement, axes_of
 
 NIFTI_SUFFIXES: Final = (".nii", ".nii.gz")
@@ -143,21 +144,7 @@ def _length(path: Path) -> int:
 
 
 def _values(path: Path) -> VolumeValues:
-    try:
-        import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
-    except ImportError as error:
-        msg = f"{path} needs SimpleITK to be read; install it with: pip install 'isoguide[formats]'"
-        raise MissingEvidenceError(msg) from error
-    try:
-        image: Any = sitk.ReadImage(str(path))  # SimpleITK is typed in part only
-    except RuntimeError as error:
-        msg = f"{path} is damaged or not what its name says; copy or save it again"
-        raise UnreadableError(msg) from error
-    components = image.GetNumberOfComponentsPerPixel()
-    if components != 1:
-        msg = f"{path} has {components} values per voxel; only grey images can be used"
-        raise UnreadableError(msg)
-    values: NDArray[Any] = sitk.GetArrayFromImage(image)
+    values = grey_values(path, instead="{} values per voxel; only grey images can be used")
     if values.ndim == 4 and values.shape[0] == 1:
         values = values[0]
     if values.ndim != 3:
