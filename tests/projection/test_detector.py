@@ -9,7 +9,7 @@ from small_scans import FULL_FAN, cylinder, line_integrals
 from isoguide.errors import InputError
 from isoguide.projection.detector import bow_tie_transmission, measure, primary_signal, scatter
 from isoguide.projection.imaging_physics import ImagingPhysics
-from isoguide.projection.spectrum import tube_spectrum
+from isoguide.projection.spectrum import attenuation_per_mm, tube_spectrum
 
 SCAN = replace(FULL_FAN, count=12)
 VIEW = SCAN.views()[0]
@@ -29,6 +29,16 @@ def water():
 def test_an_ideal_imager_measures_thickness_times_attenuation(water):
     values, per_mm = measure(water, VIEW, 125.0, IDEAL, rng())
     np.testing.assert_allclose(values, water[0] * per_mm, atol=2e-3)
+
+
+def test_gold_in_the_beam_adds_its_own_attenuation(water):
+    gold = np.zeros_like(water[:1])
+    gold[:, 0, 40] = 0.01
+    physics = replace(IDEAL, energy_bins=1, beam_hardening_correction=False)
+    kev = tube_spectrum(125.0, bins=1).energies_kev
+    plain, _ = measure(water, VIEW, 125.0, physics, rng())
+    values, _ = measure(np.concatenate([water, gold]), VIEW, 125.0, physics, rng())
+    np.testing.assert_allclose(values - plain, gold[0] * attenuation_per_mm("gold", kev)[0], atol=1e-4)
 
 
 def test_beam_hardening_of_water_is_straightened_behind_the_bow_tie(water):

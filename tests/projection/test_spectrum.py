@@ -19,6 +19,11 @@ def test_water_and_cortical_bone_attenuate_as_in_the_tables_of_nist():
     assert attenuation_per_mm("bone", np.array([60.0]))[0] == pytest.approx(0.3148 * 1.92 / 10.0)
 
 
+def test_gold_lets_next_to_nothing_through():
+    # 4.528 cm²/g at 60 keV, 19.32 g/cm³: a seed of one mm takes all but one photon in six thousand.
+    assert attenuation_per_mm("gold", np.array([60.0]))[0] == pytest.approx(4.528 * 1.932)
+
+
 def test_between_the_tables_energies_the_logarithm_is_interpolated():
     # XCOM itself gives 0.1929 cm²/g for water at 70 keV.
     assert attenuation_per_mm("water", np.array([70.0]))[0] == pytest.approx(0.01929, rel=0.01)

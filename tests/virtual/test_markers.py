@@ -37,7 +37,7 @@ def test_seeds_lie_in_the_image_where_their_record_says():
     assert [seed.name for seed in seeds] == ["Seed 1", "Seed 2"]
     k, j, i = np.nonzero(values)
     where = grid.xyz(np.stack([i, j, k], axis=-1).astype(float))
-    for seed, goal in zip(seeds, wanted, strict=True):
+    for seed, goal in zip([one.fiducial for one in seeds], wanted, strict=True):
         near = np.linalg.norm(where - seed.position_mm, axis=1) < 8.0
         weights = values[k, j, i][near]
         middle = (where[near] * weights[:, None]).sum(axis=0) / weights.sum()

@@ -18,6 +18,8 @@ from isoguide.projection.spectrum import Spectrum, tube_spectrum
 
 Float32 = NDArray[np.float32]
 
+MATERIALS: Final = ("water", "bone", "gold")
+"""What stands in the beam, in this order; the last only where markers are implanted."""
 COARSE: Final = 8
 """Scatter and glare are smooth: they are computed on pixels this many times larger."""
 SHADOW: Final = 0.3
@@ -45,8 +47,8 @@ def measure(
     Parameters
     ----------
     thickness_mm
-        float32 (2, projections, rows, columns): mm of water and mm of cortical bone along each ray, in the
-        order of exposure.
+        float32 (2 or 3, projections, rows, columns): mm of the first of :data:`MATERIALS` along each ray, in
+        the order of exposure.
     view
         Any of the views: the panel and its place before the source are the same in all.
     kilovoltage
@@ -107,13 +109,13 @@ def bow_tie_transmission(view: XrayView, spectrum: Spectrum, radius_mm: float) -
 
 def primary_signal(thickness_mm: Float32, spectrum: Spectrum, open_beam: Array) -> Float32:
     """Return the unscattered signal (projections, rows, columns) of a polyenergetic beam."""
-    water_mm, bone_mm = thickness_mm
     signal = np.zeros(thickness_mm.shape[1:], dtype=np.float32)
-    bins = zip(spectrum.per_mm("water"), spectrum.per_mm("bone"), open_beam, strict=True)
-    for water_per_mm, bone_per_mm, open_columns in bins:
-        for out, water, bone in zip(signal, water_mm, bone_mm, strict=True):
-            depth = water * np.float32(-water_per_mm)
-            depth -= bone * np.float32(bone_per_mm)
+    per_mm = np.array([spectrum.per_mm(material) for material in MATERIALS[: len(thickness_mm)]])
+    for in_bin_per_mm, open_columns in zip(per_mm.T.astype(np.float32), open_beam, strict=True):
+        for n, out in enumerate(signal):
+            depth = thickness_mm[0, n] * -in_bin_per_mm[0]
+            for material_mm, material_per_mm in zip(thickness_mm[1:, n], in_bin_per_mm[1:], strict=True):
+                depth -= material_mm * material_per_mm
             out += np.exp(depth, out=depth) * open_columns.astype(np.float32)
     return signal
 

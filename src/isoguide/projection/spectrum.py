@@ -21,14 +21,17 @@ _CM2_PER_G: Final[Mapping[str, tuple[float, ...]]] = {
     "bone": (28.51, 9.032, 4.001, 1.331, 0.6655, 0.4242, 0.3148, 0.2229, 0.1855, 0.1480),
     "aluminium": (26.23, 7.955, 3.441, 1.128, 0.5685, 0.3681, 0.2778, 0.2018, 0.1704, 0.1378),
     "titanium": (110.7, 35.87, 15.85, 4.972, 2.214, 1.213, 0.7661, 0.4052, 0.2721, 0.1649),
+    # Its K edge at 80.7 keV is smoothed: a mm of gold lets next to nothing through on either side of it.
+    "gold": (118.1, 164.1, 78.83, 27.52, 12.98, 7.256, 4.528, 2.185, 5.158, 1.860),
 }
 DENSITY_G_PER_CM3: Final[Mapping[str, float]] = {
     "water": 1.0,
     "bone": 1.92,
     "aluminium": 2.699,
     "titanium": 4.54,
+    "gold": 19.32,
 }
-"""Water (liquid), cortical bone (ICRU-44), aluminium, titanium."""
+"""Water (liquid), cortical bone (ICRU-44), aluminium, titanium, gold."""
 
 LOWEST_KV: Final = 40.0
 HIGHEST_KV: Final = 150.0
@@ -40,7 +43,7 @@ _CM_PER_MM: Final = 0.1
 def attenuation_per_mm(material: str, energies_kev: Array) -> Array:
     """Linear attenuation coefficients (n,) per mm at photon energies (n,) from 10 to 150 keV.
 
-    ``material`` is "water", "bone" (cortical), "aluminium" or "titanium", at the density of
+    ``material`` is "water", "bone" (cortical), "aluminium", "titanium" or "gold", at the density of
     :data:`DENSITY_G_PER_CM3`.
     """
     log_table = np.log(np.array(_CM2_PER_G[material]))

@@ -21,6 +21,7 @@ from isoguide.virtual.imagers import imaging_offsets_mm
 from isoguide.virtual.moved_anatomy import moved_anatomy
 from isoguide.virtual.physical_imager import true_views
 from isoguide.virtual.room_settings import ImagingSettings, StereoSettings
+from isoguide.virtual.seeds_in_beam import gold_mm, without_seeds
 from isoguide.virtual.truth import RoomTruth
 
 KILOVOLTAGE: Final = 120.0
@@ -115,16 +116,22 @@ def _exposed(
     rng: np.random.Generator,
 ) -> tuple[Radiograph, Radiograph]:
     still = truth.day.is_still or seconds[0] == seconds[1]
-    materials = [_materials(truth, at_s) for at_s in (seconds[:1] if still else seconds)]
+    states = [_state(truth, at_s) for at_s in (seconds[:1] if still else seconds)]
     radiographs = []
     for n, view in enumerate(true_views(nominal, offsets_mm)):
         seen = view.in_frame(truth.fixed_from_planning(seconds[n]).inverse())
-        anatomy = materials[min(n, len(materials) - 1)]
-        thickness_mm = project_volumes(anatomy.fractions, anatomy.grid, [seen])
+        materials, seeds_mm = states[min(n, len(states) - 1)]
+        thickness_mm = project_volumes(materials.fractions, materials.grid, [seen])
+        if seeds_mm:
+            gold = gold_mm(seen, seeds_mm)[None, None]
+            thickness_mm = np.concatenate([thickness_mm, gold])
         values, _ = measure(thickness_mm, view, KILOVOLTAGE, physics, rng)
         radiographs.append(Radiograph(nominal[n], values[0], "line integral"))
     return radiographs[0], radiographs[1]
 
 
-def _materials(truth: RoomTruth, seconds: float) -> WaterAndBone:
-    return water_and_bone(moved_anatomy(truth.patient, truth.day.moment(seconds)))
+def _state(truth: RoomTruth, seconds: float) -> tuple[WaterAndBone, list[Array]]:
+    """Return tissue without seeds at a second of the room, and the ends (2, 3) of each seed, planning LPS."""
+    moment = truth.day.moment(seconds)
+    seeds_mm = [moment.moved(seed.ends_mm) for seed in truth.patient.seeds]
+    return water_and_bone(without_seeds(moved_anatomy(truth.patient, moment), seeds_mm)), seeds_mm

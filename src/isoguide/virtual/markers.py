@@ -1,13 +1,14 @@
 """What is put into and onto a patient so that he can be found again: gold seeds, and marks on the skin."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from isoguide.errors import GeometryError
-from isoguide.geometry.frames import Array
+from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.grid import Grid
 from isoguide.plan import Fiducial, SkinMark
 
@@ -24,6 +25,22 @@ SUBSAMPLES = 5
 """Per axis and voxel: marks are smaller than voxels, so that what they cover has to be counted."""
 SKIN_STEP_MM = 0.25
 _DIRECTIONS = {"anterior": (0.0, -1.0, 0.0), "left": (1.0, 0.0, 0.0), "right": (-1.0, 0.0, 0.0)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImplantedSeed:
+    """A gold seed as it lies in the patient: its name, and the ends of its axis (2, 3), planning LPS."""
+
+    name: str
+    ends_mm: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ends_mm", frozen_array(self.ends_mm, (2, 3), "the ends of a seed"))
+
+    @property
+    def fiducial(self) -> Fiducial:
+        """Its centre, as a plan marks it."""
+        return Fiducial(self.name, np.round(self.ends_mm.mean(axis=0), 2))
 
 
 def paint_rod(
@@ -63,7 +80,7 @@ def paint_rod(
 
 def implant_seeds(
     values: Floats, grid: Grid, positions_mm: Sequence[Array], rng: np.random.Generator
-) -> tuple[Fiducial, ...]:
+) -> tuple[ImplantedSeed, ...]:
     """Put gold seeds into an image, as a needle leaves them: more or less along z.
 
     Parameters
@@ -81,9 +98,11 @@ def implant_seeds(
     for number, wanted_mm in enumerate(positions_mm, start=1):
         centre_mm = np.round(wanted_mm + np.clip(rng.normal(0.0, 0.8, 3), -1.1, 1.1), 2)
         direction = np.array([0.0, 0.0, 1.0]) + 0.35 * rng.standard_normal(3)
-        half = direction / np.linalg.norm(direction) * (SEED_LENGTH_MM - SEED_DIAMETER_MM) / 2.0
-        paint_rod(values, grid, (centre_mm - half, centre_mm + half), SEED_DIAMETER_MM, SEED_HU)
-        seeds.append(Fiducial(f"Seed {number}", centre_mm))
+        half = direction / np.linalg.norm(direction) * SEED_LENGTH_MM / 2.0
+        round_end = 1.0 - SEED_DIAMETER_MM / SEED_LENGTH_MM
+        ends_mm = (centre_mm - half * round_end, centre_mm + half * round_end)
+        paint_rod(values, grid, ends_mm, SEED_DIAMETER_MM, SEED_HU)
+        seeds.append(ImplantedSeed(f"Seed {number}", np.stack([centre_mm - half, centre_mm + half])))
     return tuple(seeds)
 
 

@@ -17,7 +17,7 @@ from isoguide.virtual import abdomen, head_neck, pelvis, thorax
 from isoguide.virtual.canvas import Canvas
 from isoguide.virtual.contours import closed_contours
 from isoguide.virtual.immobilisation import Support, put_mask, support_hu
-from isoguide.virtual.markers import implant_seeds, skin_marks, stick_balls
+from isoguide.virtual.markers import ImplantedSeed, implant_seeds, skin_marks, stick_balls
 from isoguide.virtual.rendering import Drawing, as_stored, finished, scanned
 from isoguide.virtual.shapes import Triple
 from isoguide.virtual.tissue import restore_skin
@@ -76,8 +76,8 @@ class Phantom:
         Those whose bodies the picture shows, from the head down.
     name
         Site and seed in words.
-    fiducials
-        Gold seeds, centres in planning LPS.
+    seeds
+        Gold seeds as they lie in him.
     marks
         Where the lasers through the isocentre met the skin during simulation: anterior, left, right.
     bone_labels, bone_names
@@ -93,7 +93,7 @@ class Phantom:
     isocentre_mm: Array
     vertebrae: tuple[VertebraPlace, ...]
     name: str
-    fiducials: tuple[Fiducial, ...]
+    seeds: tuple[ImplantedSeed, ...]
     marks: tuple[SkinMark, ...]
     bone_labels: NDArray[np.uint8]
     bone_names: tuple[str, ...]
@@ -102,6 +102,11 @@ class Phantom:
     def __post_init__(self) -> None:
         object.__setattr__(self, "isocentre_mm", frozen_array(self.isocentre_mm, (3,), "isocentre"))
         self.bone_labels.flags.writeable = False
+
+    @property
+    def fiducials(self) -> tuple[Fiducial, ...]:
+        """Centres of the gold seeds, as a plan marks them, planning LPS."""
+        return tuple(seed.fiducial for seed in self.seeds)
 
     def bone(self, name: str) -> NDArray[np.bool_]:
         """Return the voxels ``[k, j, i]`` of the rigid bone with this name.
@@ -184,7 +189,7 @@ def build_phantom(
 
     isocentre_mm = placed(drawing.isocentre_mm)
     wanted = [placed(canvas.place(seed_mm)) for seed_mm in drawing.seeds]
-    fiducials = implant_seeds(canvas.hu, grid, wanted, added)
+    seeds = implant_seeds(canvas.hu, grid, wanted, added)
     outside_mm = drawing.outlines[0].part.distance
     marks = skin_marks(outside_mm, grid, isocentre_mm)
     if support.mask:
@@ -203,7 +208,7 @@ def build_phantom(
         isocentre_mm=isocentre_mm,
         vertebrae=tuple(place for place in places if grid.contains(place.centre_mm)),
         name=name,
-        fiducials=fiducials,
+        seeds=seeds,
         marks=marks,
         bone_labels=bone_labels,
         bone_names=bone_names,

@@ -75,7 +75,7 @@ def virtual_from_ct(
         isocentre_mm=isocentre_mm,
         vertebrae=(),
         name=name,
-        fiducials=(),
+        seeds=(),
         marks=skin_marks(np.float32(SKIN_HU) - anatomy.values, volume.grid, isocentre_mm),
         bone_labels=np.zeros(volume.grid.shape, dtype=np.uint8),
         bone_names=(),

@@ -10,6 +10,11 @@ from isoguide.registration.markers.correspond import (
 from isoguide.registration.markers.declared import DeclaredMarkers, MarkerKind, MeasuredMarker
 from isoguide.registration.markers.in_radiographs import RadiographMarker, find_in_radiograph
 from isoguide.registration.markers.in_volumes import VolumeMarker, find_in_volume
+from isoguide.registration.markers.locate import (
+    PreparedMarkers,
+    locate_in_radiographs,
+    locate_in_volume,
+)
 from isoguide.registration.markers.match import (
     MarkerMatch,
     MarkerMatchSettings,
@@ -33,6 +38,7 @@ __all__ = [
     "MarkerOutcome",
     "MarkerState",
     "MeasuredMarker",
+    "PreparedMarkers",
     "RadiographMarker",
     "Triangulation",
     "VolumeMarker",
@@ -42,6 +48,8 @@ __all__ = [
     "candidates_in_volume",
     "find_in_radiograph",
     "find_in_volume",
+    "locate_in_radiographs",
+    "locate_in_volume",
     "match_markers",
     "triangulate",
 ]

@@ -5,29 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from isoguide.dicom import ImageSeries
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration import (
-    Quality,
-    RadiographRegistration,
     Registration,
     prepare_radiographs,
     register_radiographs,
 )
-from isoguide.registration.assess import motion_in_words
+from isoguide.registration.day_match import registration_of_radiographs
 from isoguide.workflow.inputs import PlacedPoint, PlanningInput
 from isoguide.workflow.radiographs.views_file import load_views
 from isoguide.workflow.request import AlignRequest
 
 VIEWS_SUFFIX: Final = ".json"
-LEVER_MM: Final = 30.0
-"""Turns a rotation into mm where motions are compared: the radius that the engine takes for a target."""
-CONTENT: Final = "X-ray"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,44 +122,4 @@ def register_views(
     )
     images = [view.radiograph for view in daily.views]
     found = register_radiographs(prepared, images, progress=part_of(progress, 0.7, 1.0))
-    return Registration(
-        verdict=found.verdict,
-        reasons=found.reasons,
-        planning_from_daily=found.planning_from_daily,
-        unconstrained=found.unconstrained,
-        degrees_of_freedom=found.degrees_of_freedom,
-        centre_mm=found.centre_mm,
-        content=CONTENT,
-        uncertainty=found.uncertainty,
-        quality=_quality(found),
-        algorithm=found.algorithm,
-        settings={"views": len(daily.views)},
-    )
-
-
-def _quality(found: RadiographRegistration) -> Quality | None:
-    """Say of the match what a match of volumes says; what it does not know is not a number."""
-    quality, uncertainty = found.quality, found.uncertainty
-    if quality is None or uncertainty is None:
-        return None
-    weakest = _weakest(uncertainty.covariance)
-    return Quality(
-        similarity=float(np.mean([view.similarity for view in quality.views])),
-        overlap_fraction=min(1.0, *(view.shown_fraction for view in quality.views)),
-        condition_number=quality.condition_number,
-        weakest_direction=weakest,
-        weakest_direction_words=motion_in_words(weakest),
-        inverse_inconsistency_mm=np.nan,
-        start_agreement_mm=np.nan,
-        starts_agreeing=(0, 0),
-        residuals=(),
-        alternatives=quality.alternatives,
-    )
-
-
-def _weakest(covariance: Array) -> Array:
-    """Return the least certain motion, a unit vector (6,), rotations as the shifts that they make."""
-    levers = np.array([1.0, 1.0, 1.0, LEVER_MM, LEVER_MM, LEVER_MM])
-    _, vectors = np.linalg.eigh(covariance * np.outer(levers, levers))
-    weakest: Array = vectors[:, -1]
-    return weakest
+    return registration_of_radiographs(found)

@@ -1,0 +1,168 @@
+"""Where the patient is by his implanted markers, from images of the day: found, told apart, matched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.geometry.frames import Array, frozen_array
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.radiograph import Radiograph
+from isoguide.images.volume import Volume
+from isoguide.plan import Fiducial
+from isoguide.registration.markers.correspond import (
+    MarkerCandidate,
+    assign_markers,
+    candidates_in_pair,
+    candidates_in_volume,
+)
+from isoguide.registration.markers.declared import DeclaredMarkers, MeasuredMarker
+from isoguide.registration.markers.in_radiographs import find_in_radiograph
+from isoguide.registration.markers.in_volumes import find_in_volume
+from isoguide.registration.markers.match import MarkerMatch, MarkerMatchSettings, match_markers
+from isoguide.registration.markers.triangulation import calibration_covariance_mm2
+from isoguide.registration.pyramid import crop
+
+VIEWS: Final = 2
+"""Rays of two images meet at a marker."""
+BEYOND_REACH_MM: Final = 15.0
+"""Of a volume that much more is looked at, so that no marker is cut at its border."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedMarkers:
+    """What is known of a patient's markers before an image of the day is taken.
+
+    Parameters
+    ----------
+    planned
+        Their centres in the planning CT.
+    declared
+        What was implanted.
+    centre_mm
+        The plan isocentre, planning LPS, (3,).
+    target_points_mm
+        (n, 3), planning LPS: where the uncertainty counts; the isocentre when none is given.
+    settings
+        What the match assumes.
+    calibration_px
+        Error of the views per axis, standard deviation.
+    reach_mm
+        No marker is further than this from where the set-up puts it.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If there is no planned marker.
+    InputError
+        If more or fewer markers are planned than declared, or a value is not positive.
+    """
+
+    planned: tuple[Fiducial, ...]
+    declared: DeclaredMarkers
+    centre_mm: Array
+    target_points_mm: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    settings: MarkerMatchSettings = field(default_factory=MarkerMatchSettings)
+    calibration_px: float = 0.3
+    reach_mm: float = 25.0
+
+    def __post_init__(self) -> None:
+        centre = frozen_array(self.centre_mm, (3,), "the isocentre")
+        object.__setattr__(self, "centre_mm", centre)
+        points = self.target_points_mm if len(self.target_points_mm) else centre[None]
+        object.__setattr__(self, "target_points_mm", frozen_array(points, (-1, 3), "target points"))
+        if not self.planned:
+            msg = "the plan marks no implanted markers: mark them in the structure set, or match the anatomy"
+            raise MissingEvidenceError(msg)
+        if len(self.planned) != self.declared.count:
+            msg = (
+                f"{self.declared.count} markers are declared but the plan marks {len(self.planned)}: "
+                "correct the number, or mark the others"
+            )
+            raise InputError(msg)
+        for name in ("calibration_px", "reach_mm"):
+            if not 0.0 < getattr(self, name) < np.inf:
+                msg = f"{name} of a match by markers must be positive, not {getattr(self, name)}"
+                raise InputError(msg)
+
+    @property
+    def planned_mm(self) -> Array:
+        """Centres (n, 3), planning LPS."""
+        return np.array([marker.position_mm for marker in self.planned])
+
+
+def locate_in_radiographs(
+    prepared: PreparedMarkers, radiographs: Sequence[Radiograph], expected: RigidTransform
+) -> MarkerMatch:
+    """Find the markers in a pair of radiographs and say where the patient lies.
+
+    Parameters
+    ----------
+    prepared
+        The markers.
+    radiographs
+        Two, their views in ``expected.from_frame``.
+    expected
+        Planning LPS from the views' frame, as the set-up says.
+
+    Raises
+    ------
+    InputError
+        If there are not two radiographs.
+    GeometryError
+        If their views lie in other frames, or look along the same line.
+    """
+    if len(radiographs) != VIEWS:
+        msg = f"markers are located in two radiographs, not {len(radiographs)}: give a pair"
+        raise InputError(msg)
+    one, other = radiographs
+    views = (one.view, other.view)
+    there_mm = expected.inverse().apply(prepared.planned_mm)
+    seen = [
+        find_in_radiograph(image, prepared.declared, there_mm, reach_mm=prepared.reach_mm)
+        for image in radiographs
+    ]
+    candidates = candidates_in_pair(views, (seen[0], seen[1]), calibration_px=prepared.calibration_px)
+    common = calibration_covariance_mm2(views, there_mm.mean(axis=0), prepared.calibration_px)
+    return _matched(prepared, candidates, expected, common)
+
+
+def locate_in_volume(prepared: PreparedMarkers, volume: Volume, expected: RigidTransform) -> MarkerMatch:
+    """Find the markers in a CT or cone-beam CT and say where the patient lies.
+
+    Parameters
+    ----------
+    prepared
+        The markers.
+    volume
+        In ``expected.from_frame``.
+    expected
+        Planning LPS from the volume's frame, as the set-up says.
+    """
+    there_mm = expected.inverse().apply(prepared.planned_mm)
+    reach_mm = prepared.reach_mm + BEYOND_REACH_MM
+    low_mm, high_mm = there_mm.min(axis=0) - reach_mm, there_mm.max(axis=0) + reach_mm
+    grid, values = crop(volume.grid, volume.values, low_mm, high_mm)
+    near = Volume(grid, values, is_hounsfield=volume.is_hounsfield)
+    found = [marker.measured for marker in find_in_volume(near, prepared.declared)]
+    return _matched(prepared, candidates_in_volume(found), expected, None)
+
+
+def _matched(
+    prepared: PreparedMarkers,
+    candidates: Sequence[MarkerCandidate],
+    expected: RigidTransform,
+    common_mm2: Array | None,
+) -> MarkerMatch:
+    found = assign_markers(prepared.planned, candidates, expected, reach_mm=prepared.reach_mm)
+    measured: dict[str, MeasuredMarker] = found.measured
+    return match_markers(
+        prepared.planned,
+        measured,
+        expected=expected,
+        targets_mm=prepared.target_points_mm,
+        settings=prepared.settings,
+        common_covariance_mm2=common_mm2,
+    )
