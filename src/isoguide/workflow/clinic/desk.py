@@ -218,7 +218,7 @@ class Desk:
             )
             check_pair(planning, daily)
             progress(0.5, "Preparing the planning image")
-            prepared = prepared_for(planning, opened.protocol, opened.simulation.target)
+            prepared = prepared_for(planning, opened.protocol, opened.simulation)
         image = day_image(daily, couch)
         progress(0.8, "Matching")
         fraction, recorder = self._take_up(opened, Told(by, couch, image, prepared))
