@@ -1,4 +1,4 @@
-"""DICOM radiographs of the day and the plan: how the couch has to move, against the truth of a virtual room."""
+"""DICOM radiographs of the day and the plan: how the couch has to move, by the truth of a virtual room."""
 
 from pathlib import Path
 
@@ -137,7 +137,7 @@ def test_prone_between_two_tubes_in_the_floor_he_is_moved_back_as_well(patient, 
 
 def test_gold_seeds_on_the_pair_say_the_same_as_the_bones(patient, supine, tmp_path: Path):
     """The structure set marks four; the truth is that of the room."""
-    folder = exported(tmp_path / "pair", arm_images(supine, (512, 512), 0.6))
+    folder = exported(tmp_path / "pair", arm_images(supine, (256, 256), 0.6))
     seeds = DeclaredMarkers(MarkerKind.SEED, 5.0, 1.0, len(patient.phantom.seeds))
     answer = align(AlignRequest(patient.planning, folder, markers=seeds, radiographs=KV_ARM))
     assert answer.verdict is Verdict.ACCEPT, answer.reasons

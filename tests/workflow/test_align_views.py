@@ -82,11 +82,29 @@ def test_the_document_is_the_same_as_for_a_volume(request_and_answer) -> None:
     assert any("PATIENT NOT CHECKED" in words for words in document["warnings"])
 
 
-def test_one_view_alone_gives_no_number(tmp_path: Path) -> None:
-    answer = align(write(tmp_path, PAIR[:1]))
+@pytest.fixture(scope="module")
+def one_view(tmp_path_factory: pytest.TempPathFactory):
+    return align(write(tmp_path_factory.mktemp("one"), PAIR[:1]))
+
+
+def test_one_view_alone_gives_no_number(one_view) -> None:
+    answer = one_view
     assert answer.verdict is Verdict.NOT_AVAILABLE
-    assert result_document(answer)["planning_from_daily"] is None
+    document = result_document(answer)
+    Draft202012Validator(result_schema()).validate(document)
+    assert document["planning_from_daily"] is None
     assert answer.correction is None
+
+
+def test_one_view_says_what_it_shows_but_no_depth(one_view) -> None:
+    """The view looks halfway between front and side: what lies across it is seen, nothing along it."""
+    shown = result_document(one_view)["radiographs"]["without_depth"]
+    view, moved_mm = PAIR[0], np.array([4.0, -3.0, 5.0])
+    assert shown["depth"] == "not available"
+    across = [moved_mm @ view.row_direction, moved_mm @ view.column_direction]
+    np.testing.assert_allclose(shown["shift_mm"], across, atol=0.5)
+    np.testing.assert_allclose(np.abs(shown["depth_direction"]), [0.7071, 0.7071, 0.0], atol=1e-3)
+    assert shown["verdict"] in ("accept", "review")
 
 
 def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answer, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ class TestWhatIsLeftAndWhatIsRight:
 
     def test_a_patient_the_other_way_round_is_refused(self, tmp_path):
         portal(tmp_path, "front.dcm", 0.0, PatientOrientation=["L", "H"])
-        with pytest.raises(MismatchError, match="columns of .* run to the patient's head"):
+        with pytest.raises(MismatchError, match=r"columns of .* run to the patient's head"):
             loaded(tmp_path)
 
     def test_an_orientation_that_was_never_set_is_a_warning(self, tmp_path):
