@@ -1,5 +1,7 @@
 """DICOM radiographs of the day and the plan: how the couch has to move, by the truth of a virtual room."""
 
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from isoguide.errors import MismatchError
 from isoguide.registration import Verdict
 from isoguide.registration.markers import DeclaredMarkers, MarkerKind
 from isoguide.workflow.align import align
+from isoguide.workflow.pair_checks import doubts_about
 from isoguide.workflow.request import AlignRequest, RadiographChoice
 from isoguide.workflow.result_json import result_document, result_schema
 
@@ -151,6 +154,20 @@ def test_gold_seeds_on_the_pair_say_the_same_as_the_bones(patient, supine, tmp_p
         assert np.linalg.norm(marker["residual_mm"]) < 0.3
     assert document["settings"]["markers declared"] == "seed:4:5x1"
     assert document["radiographs"]["views"][0]["similarity"] is None
+
+
+def test_an_image_from_before_the_planning_ct_or_for_another_plan_has_to_be_looked_at(arm_answer):
+    planning, views = arm_answer.planning, arm_answer.daily
+    assert doubts_about(planning, views) == ()
+    headers = [
+        replace(origin.header, acquired_at=datetime(2025, 1, 1, 9, 0), plan_uid="1.2.99")
+        for origin in views.origins
+    ]
+    origins = tuple(replace(one, header=header) for one, header in zip(views.origins, headers, strict=True))
+    doubts = doubts_about(planning, replace(views, origins=origins))
+    assert len(doubts) == 3
+    assert "was taken for another plan (1.2.99) than 'EXAMPLE'" in doubts[0]
+    assert "the day's image (2025-01-01 09:00) was acquired before the planning CT" in doubts[2]
 
 
 class TestWhatDoesNotBelongTogether:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ sys.path.append(str(Path(__file__).parents[1] / "registration"))
 from jsonschema import Draft202012Validator
 from radiograph_cases import ISOCENTRE_MM, PAIR, anatomy, bony_ct, errors_mm, expose, lying
 
+from isoguide.cli.terminal import show_alignment
 from isoguide.errors import InputError
 from isoguide.registration import Verdict
 from isoguide.workflow.align import align
@@ -107,9 +109,21 @@ def test_one_view_says_what_it_shows_but_no_depth(one_view) -> None:
     assert shown["verdict"] in ("accept", "review")
 
 
-def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answer, tmp_path: Path) -> None:
-    from dataclasses import replace
+def test_one_view_in_words_has_no_depth_either(one_view, capsys) -> None:
+    show_alignment(one_view, results=None)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "The one view shows the patient" in shown
+    assert "depth not available" in shown
+    assert "NOT AVAILABLE" in shown
 
+
+def test_a_view_that_looks_past_the_patient_is_named(tmp_path: Path) -> None:
+    aside = PAIR[1].detector_centre_mm + 600.0 * PAIR[1].row_direction
+    with pytest.raises(InputError, match=r"view 2 shows only 0 places .*view 2 is .*view-2.nrrd"):
+        align(write(tmp_path, (PAIR[0], replace(PAIR[1], detector_centre_mm=aside))))
+
+
+def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answer, tmp_path: Path) -> None:
     request, _ = request_and_answer
     with pytest.raises(InputError, match="leave --machine-isocentre out"):
         align(replace(request, machine_isocentre_mm=(0.0, 0.0, 0.0)))
