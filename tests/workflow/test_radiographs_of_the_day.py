@@ -18,7 +18,7 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
 from isoguide.workflow.inputs import PlacedPoint, PlanningInput
-from isoguide.workflow.radiographs.align_views import load_room_views
+from isoguide.workflow.radiographs.align_views import calibration_mm2, load_room_views
 from isoguide.workflow.request import AlignRequest, RadiographChoice
 
 NOW = datetime(2024, 1, 10, 12, 0)
@@ -87,7 +87,7 @@ class TestThePair:
 
     def test_only_computed_images_are_no_image_of_the_day(self, tmp_path):
         portal(tmp_path, "planned.dcm", 0.0, ImageType=["DERIVED", "SECONDARY", "DRR"])
-        with pytest.raises(MissingEvidenceError, match="holds no radiograph of a patient"):
+        with pytest.raises(MissingEvidenceError, match="holds no radiograph but computed or blank ones"):
             loaded(tmp_path)
 
     def test_two_exposures_of_a_view_are_not_chosen_among(self, tmp_path):
@@ -120,6 +120,9 @@ class TestThePair:
         assert views.acquired_at is None
         assert views.moments_apart_s is None
         assert any("whether the patient moved" in words for words in views.warnings)
+        portal(tmp_path, "oblique.dcm", 45.0, AcquisitionDate="20240102")
+        with pytest.raises(MismatchError, match="was taken 86400 s after"):
+            loaded(tmp_path)
 
     def test_images_of_two_patients_are_refused(self, tmp_path):
         portal(tmp_path, "front.dcm", 0.0)
@@ -258,6 +261,17 @@ class TestImagesWithoutARoom:
             loaded(tmp_path, RadiographChoice(imagers=(stereo,)))
         said = RadiographChoice(imagers=(stereo,), view_names=(("a.dcm", "right"),))
         assert loaded(tmp_path, said).origins[0].place == "view 'right'"
+
+    def test_how_well_its_calibration_is_known_counts_at_the_isocentre(self, tmp_path):
+        """Phantom views: 1000 mm to the isocentre, 1500 mm to pixels of 0.8 mm, so 0.1 px are 0.053 mm."""
+        dx(tmp_path, "a.dcm", 400)
+        content = imager_content()
+        content["views"][0]["isocentre_sd_px"] = [0.1, 0.2]
+        known = write_json(tmp_path.parent / f"{tmp_path.name}.json", content)
+        (covariance,) = calibration_mm2(loaded(tmp_path, RadiographChoice(imagers=(known,))))
+        np.testing.assert_allclose(np.sqrt(np.diag(covariance)), [0.0533, 0.1067], atol=2e-3)
+        unknown = write_json(tmp_path.parent / f"{tmp_path.name}.json", imager_content())
+        assert calibration_mm2(loaded(tmp_path, RadiographChoice(imagers=(unknown,)))) is None
 
     def test_a_file_may_name_the_tube_itself(self, tmp_path):
         dx(tmp_path, "a.dcm", 400, DetectorID="Right")
