@@ -47,9 +47,9 @@ def dx(folder: Path, name: str, size: int = 32, **changes) -> Path:
     return dx_image(folder, values, **said).rename(folder / name)
 
 
-def loaded(folder: Path, choice: RadiographChoice | None = None, **more):
+def loaded(folder: Path, choice: RadiographChoice | None = None, position: str = "HFS", **more):
     request = AlignRequest(Path("plan"), folder, radiographs=choice or RadiographChoice(), **more)
-    return load_room_views(request, planning(), scan_folder(folder), now=NOW)
+    return load_room_views(request, planning(position), scan_folder(folder), now=NOW)
 
 
 def seen_at(view, point_mm) -> list[float]:
@@ -69,11 +69,19 @@ class TestThePair:
         assert views.acquired_at == datetime(2024, 1, 3, 10, 15)
         assert views.moments_apart_s == 30.0
 
-    def test_a_patient_on_his_back_has_his_left_on_the_right_of_the_front_image(self, tmp_path):
-        """Reference, section 1.8: gantry 0, (10, 0, 0) mm in the room is 15 mm along +x of the receptor."""
+    @pytest.mark.parametrize(
+        ("position", "left", "head"), [("HFS", 1, -1), ("HFP", -1, -1), ("FFS", -1, 1), ("FFP", 1, 1)]
+    )
+    def test_left_and_head_are_where_the_position_puts_them(self, tmp_path, position, left, head):
+        """Reference, section 1.8: gantry 0, 10 mm along room x are 15 mm along +x of the receptor.
+
+        Room x is the patient's left for HFS and FFP; the head is towards the gantry, where rows are low, for
+        head first.
+        """
         portal(tmp_path, "front.dcm", 0.0)
-        view = loaded(tmp_path).views[0]
-        assert seen_at(view, ISOCENTRE_MM + [2.0, 0.0, 0.0]) == [15.5 + 2.0 * 1.5 / 0.5, 15.5]
+        view = loaded(tmp_path, position=position).views[0]
+        assert seen_at(view, ISOCENTRE_MM + [2.0, 0.0, 0.0]) == [15.5 + left * 2.0 * 1.5 / 0.5, 15.5]
+        assert seen_at(view, ISOCENTRE_MM + [0.0, 0.0, 2.0]) == [15.5, 15.5 + head * 2.0 * 1.5 / 0.5]
 
     def test_older_images_and_computed_ones_are_left_out(self, tmp_path):
         portal(tmp_path, "front.dcm", 0.0)
@@ -206,6 +214,13 @@ class TestKilovoltageArms:
         self.kv(tmp_path, XRayImageReceptorTranslation=[115, 0, -500])
         with pytest.raises(MismatchError, match=r"115 mm from where .* which is no sag"):
             loaded(tmp_path, RadiographChoice(imagers=(self.imager(tmp_path),)))
+
+    def test_what_is_said_for_nothing_is_refused(self, tmp_path):
+        portal(tmp_path, "mv.dcm", 0.0)
+        with pytest.raises(MissingEvidenceError, match="--source-from-gantry is for RT Images in kV"):
+            loaded(tmp_path, RadiographChoice(source_from_gantry_deg=90.0))
+        with pytest.raises(MismatchError, match=r"--view mv.dcm=90 is of an RT Image"):
+            loaded(tmp_path, RadiographChoice(view_names=(("mv.dcm", "90"),)))
 
     def test_an_expired_calibration_is_refused(self, tmp_path):
         self.kv(tmp_path)
