@@ -53,6 +53,7 @@ def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
     if alignment.correction is not None:
         out.print(Padding(_correction_table(alignment), (1, 0, 0, 2)))
     _show_residuals(out, alignment)
+    _show_single_view(out, alignment)
     _show_verdict(out, alignment)
     _show_lines(out, "warning", "yellow", alignment.warnings)
     if results is not None:
@@ -104,6 +105,15 @@ def _show_residuals(out: Console, alignment: "Alignment") -> None:
                 f"{line.largest_mm:.1f} mm at most at {line.name}."
             )
             out.print(Text(text))
+
+
+def _show_single_view(out: Console, alignment: "Alignment") -> None:
+    found = alignment.radiographs
+    if found is not None and found.without_depth is not None:
+        from isoguide.workflow.radiographs.align_views import single_view_words
+
+        words = single_view_words(found.without_depth)
+        out.print(Text(f"  {words[:1].upper()}{words[1:]}."))
 
 
 def _show_verdict(out: Console, alignment: "Alignment") -> None:
