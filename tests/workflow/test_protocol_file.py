@@ -239,6 +239,8 @@ class TestShipped:
             "brain-srs",
             "palliative-bone",
             "demonstration",
+            "demonstration-kv",
+            "demonstration-seeds",
         }
 
     @pytest.mark.parametrize("name", shipped_protocols())
