@@ -3,11 +3,18 @@
 from datetime import datetime
 from html import escape
 
+from isoguide.registration.day_match import RegisteredMarkers, RegisteredRadiographs
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import point_text
 from isoguide.workflow.page import bullets, closing, page, picture_row, section
 from isoguide.workflow.pictures import TILE_MM
+from isoguide.workflow.radiographs.align_views import ViewsInput
+from isoguide.workflow.radiographs.report_views import (
+    marker_section,
+    radiograph_pictures,
+    radiograph_quality,
+)
 from isoguide.workflow.report_pictures import (
     ARROW_MAGNIFICATION,
     CALM_MM,
@@ -50,13 +57,11 @@ def report_html(alignment: Alignment) -> str:
     Every text that comes from files or from the user is escaped, and a content security policy forbids
     loading anything.
     """
-    figures = match_figures(alignment)
     sections = [
         _header(alignment),
         _banner(alignment),
         _correction(alignment),
-        _pictures(alignment, figures),
-        _residuals(alignment, figures),
+        _match(alignment),
         _quality(alignment),
         section("Identification", identification_table(alignment)),
         section("Provenance", provenance_table(alignment)),
@@ -141,6 +146,24 @@ def _constrained(alignment: Alignment) -> str:
     return section(
         f"What a {degrees_of_freedom}-degree-of-freedom couch leaves", lead + residual_table(alignment)
     )
+
+
+def _match(alignment: Alignment) -> str:
+    """Show the match, and what its regions, views or markers said one by one."""
+    daily, registration = alignment.daily, alignment.registration
+    parts = []
+    if isinstance(daily, ViewsInput):
+        parts.append(radiograph_pictures(alignment, daily))
+        if isinstance(registration, RegisteredRadiographs):
+            parts.append(radiograph_quality(registration, daily))
+    else:
+        figures = match_figures(alignment)
+        parts.append(_pictures(alignment, figures))
+        if not isinstance(registration, RegisteredMarkers):
+            parts.append(_residuals(alignment, figures))
+    if isinstance(registration, RegisteredMarkers):
+        parts.append(marker_section(registration))
+    return "".join(parts)
 
 
 def _pictures(alignment: Alignment, figures: MatchFigures) -> str:

@@ -64,7 +64,9 @@ def match_figures(alignment: Alignment) -> MatchFigures:
     for phase, cut in (("before", before), ("after", after)):
         for plane, planning, daily in zip(scene.planes, scene.planning, cut or (), strict=cut is not None):
             first, second = scene.window.grey(planning), window.grey(daily)
-            tasks.append((f"{phase}_checkerboard", plane, partial(checkerboard, first, second, plane)))
+            tasks.append(
+                (f"{phase}_checkerboard", plane, partial(checkerboard, first, second, plane.pixel_mm))
+            )
             tasks.append((f"{phase}_blend", plane, partial(colour_blend, first, second)))
     figures: dict[str, list[str]] = {kind: [] for kind, _, _ in tasks}
     # Array arithmetic and compression run outside the interpreter's lock.
