@@ -42,7 +42,7 @@ def test_every_object_is_described_and_can_be_chosen_by_its_uid(tmp_path: Path) 
     image.Modality, image.SeriesInstanceUID, image.SeriesDescription = "RTIMAGE", "1.2.4", ""
     save(image, tmp_path / "ri")
     found = _findings(tmp_path)
-    assert not any(finding.problem for finding in found.values())
+    assert [kind for kind, finding in found.items() if finding.problem] == ["radiograph"]
     assert found["CT series"].text == (
         "'Pelvis 3.0' of patient A1 (DOE^JANE): 6 slices of 16 × 16, 1.25 × 1.50 × 3.00 mm, HFS"
     )
@@ -56,7 +56,9 @@ def test_every_object_is_described_and_can_be_chosen_by_its_uid(tmp_path: Path) 
     assert "with 1 structure(s) (PTV), in rs" in found["structure set"].text
     assert found["dose"].text.startswith("plan dose of patient A1 (DOE^JANE): 3 slices of 5 × 4")
     assert "between 2 frame(s) of reference, in reg" in found["registration"].text
-    assert found["RTIMAGE series"].text == "without description of patient A1 (DOE^JANE): 1 file(s), 16 × 16"
+    assert found["radiograph"].text == "ri of patient A1 (DOE^JANE)"
+    assert "has no GantryAngle" in found["radiograph"].problem
+    assert found["radiograph"].uid == "1.2.4"
     assert found["other object"].text == "1 × Raw Data Storage"
 
 

@@ -96,10 +96,11 @@ def align_command(
         ),
     ],
     daily: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="DAILY",
-            help="The day's CT or cone-beam CT: a folder or a volume file; or radiographs: a views file.",
+            metavar="DAILY...",
+            help="The day's CT or cone-beam CT: a folder or a volume file; or radiographs: a folder or the "
+            "files of a pair (RT Image, DX, CR, XA), or a views file.",
         ),
     ],
     out: Annotated[
@@ -114,6 +115,17 @@ def align_command(
         typer.Option(help="Where to match: auto, box:SIZE_MM about the isocentre, or a structure's name."),
     ] = "auto",
     content: Annotated[str, typer.Option(help="What to match: auto, bone or soft.")] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(help="What to match by: anatomy, markers, or auto (markers where --markers is given)."),
+    ] = "auto",
+    markers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:COUNT:LENGTHxDIAMETER",
+            help="Implanted markers, mm: seed:3:5x1, coil:4:10x0.5, sphere:3:2.",
+        ),
+    ] = None,
     dof: Annotated[int, typer.Option(help="What the couch can do: 3 (shifts), 4 (shifts and yaw) or 6.")] = 6,
     beam: Annotated[int | None, typer.Option(help="Use the isocentre of this beam.")] = None,
     isocentre: Annotated[
@@ -141,6 +153,33 @@ def align_command(
     units: Annotated[
         str | None, typer.Option(metavar="mm", help="Take volume files that state no unit as millimetres.")
     ] = None,
+    imager: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Radiographs: geometry of the device that took them; repeatable."),
+    ] = None,
+    view: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE=VIEW",
+            help="Radiographs: which view of its imager, or at which gantry angle, a file was taken; "
+            "repeatable.",
+        ),
+    ] = None,
+    source_from_gantry: Annotated[
+        float | None,
+        typer.Option(metavar="DEG", help="RT Images in kV: from the gantry angle to that of the source."),
+    ] = None,
+    pixels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIN:1|LOG:-1|...",
+            help="Radiographs that do not say it: linear or logarithmic, and its sign.",
+        ),
+    ] = None,
+    moments_apart: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="Radiographs: within this a patient counts as lying still."),
+    ] = 60.0,
     force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
 ) -> None:
@@ -158,17 +197,29 @@ def align_command(
 
     `isoguide align plan.nii.gz day.nii.gz --isocentre -7.5,-234,16 --machine-isocentre 0,0,0`
 
+    `isoguide align plan/ pair/ --imager left.json --imager right.json --json`
+
+    `isoguide align plan/ a.dcm b.dcm --source-from-gantry 90 --markers seed:3:5x1 --json`
+
     `isoguide align plan.nrrd views.json --isocentre -7.5,-234,16 --json`
     """
     with one_sentence_endings():
         # Inside: importing takes seconds, and an interruption then has to end like any other.
         from isoguide.cli import values
         from isoguide.cli.align import align_and_show
-        from isoguide.workflow.request import AlignRequest
+        from isoguide.workflow.request import AlignRequest, RadiographChoice
 
+        radiographs = RadiographChoice(
+            files=tuple(daily) if len(daily) > 1 else (),
+            imagers=tuple(imager or ()),
+            view_names=values.view_names(view or ()),
+            source_from_gantry_deg=source_from_gantry,
+            pixels=values.pixels(pixels),
+            moments_apart_s=moments_apart,
+        )
         request = AlignRequest(
             planning=planning,
-            daily=daily,
+            daily=daily[0],
             region=values.region(roi),
             content=values.content(content),
             degrees_of_freedom=values.degrees_of_freedom(dof),
@@ -181,6 +232,9 @@ def align_command(
             structure_set_uid=structures,
             patient_position=values.patient_position(patient_position),
             assume_mm=values.units(units),
+            engine=values.engine(engine),
+            markers=values.markers(markers),
+            radiographs=radiographs,
         )
         accepted = align_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
     raise typer.Exit(ACCEPTED if accepted else LOOK)

@@ -1,16 +1,36 @@
 """Option values as text, turned into what the workflow asks for; a wrong one is answered with an example."""
 
 import math
+import re
+from collections.abc import Sequence
 from typing import Final, Literal, TypeVar, get_args
 
 import typer
 
+from isoguide.dicom.radiograph_pixels import PixelMeaning
 from isoguide.plan import PatientPosition
-from isoguide.workflow.request import IMAGE_ORIGIN, Content, DegreesOfFreedom, Point, RegionChoice
+from isoguide.registration.markers import DeclaredMarkers, MarkerKind
+from isoguide.workflow.request import (
+    IMAGE_ORIGIN,
+    Content,
+    DegreesOfFreedom,
+    Engine,
+    Point,
+    RegionChoice,
+)
 from isoguide.workflow.scenario import Site
 
 A_POINT: Final = "-7.5,-234,16"
 
+_MARKERS: Final = re.compile(
+    r"(?P<kind>seed|sphere|coil):(?P<count>\d{1,2}):(?P<length>\d+(\.\d+)?)(x(?P<diameter>\d+(\.\d+)?))?"
+)
+_PIXELS: Final = {
+    "LIN:1": PixelMeaning("LIN", 1),
+    "LIN:-1": PixelMeaning("LIN", -1),
+    "LOG:1": PixelMeaning("LOG", 1),
+    "LOG:-1": PixelMeaning("LOG", -1),
+}
 _Choice = TypeVar("_Choice")
 
 
@@ -64,6 +84,46 @@ def region(text: str) -> RegionChoice:
 def content(text: str) -> Content:
     """Read ``auto``, ``bone`` or ``soft``."""
     return _one_of(get_args(Content), text, "--content needs auto, bone or soft")
+
+
+def engine(text: str) -> Engine:
+    """Read ``auto``, ``anatomy`` or ``markers``."""
+    return _one_of(get_args(Engine), text, "--engine needs auto, anatomy or markers")
+
+
+def markers(text: str | None) -> DeclaredMarkers | None:
+    """Read ``KIND:COUNT:LENGTHxDIAMETER`` in mm, or ``sphere:COUNT:DIAMETER``."""
+    if text is None:
+        return None
+    found = _MARKERS.fullmatch(text)
+    if found is None or (found["diameter"] is None) != (found["kind"] == MarkerKind.SPHERE):
+        msg = (
+            "--markers needs what was implanted, how many, and length x diameter of one in mm like seed:3:5x1, "
+            f"coil:4:10x0.5 or sphere:3:2 (diameter), not '{text}'"
+        )
+        raise typer.BadParameter(msg)
+    length_mm = float(found["length"])
+    diameter_mm = float(found["diameter"] or length_mm)
+    return DeclaredMarkers(MarkerKind(found["kind"]), length_mm, diameter_mm, int(found["count"]))
+
+
+def view_names(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Read ``FILE=VIEW`` or ``FILE=DEGREES``, any number of them."""
+    pairs = tuple(text.partition("=")[::2] for text in texts)
+    for text, (name, place) in zip(texts, pairs, strict=True):
+        if not name or not place:
+            msg = (
+                f"--view needs a file and its view or gantry angle like a.dcm=left or a.dcm=90, not '{text}'"
+            )
+            raise typer.BadParameter(msg)
+    return pairs
+
+
+def pixels(text: str | None) -> PixelMeaning | None:
+    """Read ``LIN:1``, ``LIN:-1``, ``LOG:1`` or ``LOG:-1``: PixelIntensityRelationship and its sign."""
+    if text is None:
+        return None
+    return _PIXELS[_one_of(tuple(_PIXELS), text, f"--pixels needs one of {', '.join(_PIXELS)}")]
 
 
 def degrees_of_freedom(number: int) -> DegreesOfFreedom:

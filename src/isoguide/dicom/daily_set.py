@@ -85,14 +85,14 @@ class SituatedImage(Protocol):
 
 @tolerating_odd_values
 def load_daily_set(
-    path: Path | str, *, series_uid: str | None = None, progress: Progress = silent
+    path: Path | str | FolderContents, *, series_uid: str | None = None, progress: Progress = silent
 ) -> DailySet:
     """Find and read the CT or cone-beam CT of the day.
 
     Parameters
     ----------
     path
-        A folder with any content in any order, or one multi-frame file.
+        A folder with any content in any order, one multi-frame file, or what was found in it.
     series_uid
         What to take where there are several; the option ``--daily-series``.
     progress
@@ -103,7 +103,7 @@ def load_daily_set(
     AmbiguityError, MismatchError, MissingEvidenceError, UnreadableError, GeometryError
         As :func:`isoguide.dicom.load_planning_set`; values without rescale are accepted with a warning.
     """
-    contents = scan_folder(path, part_of(progress, 0.0, 0.4))
+    contents = path if isinstance(path, FolderContents) else scan_folder(path, part_of(progress, 0.0, 0.4))
     series = _choose_series(contents, series_uid)
     progress(0.4, f"reading the {series.label}")
     image = read_ct_series(series, DAILY, needs_hounsfield=False)

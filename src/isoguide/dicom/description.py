@@ -7,6 +7,7 @@ from typing import Final
 
 from isoguide.dicom.ct import series_geometry
 from isoguide.dicom.item import tolerating_odd_values
+from isoguide.dicom.radiograph_header import describe_radiograph
 from isoguide.dicom.rtdose import dose_geometry
 from isoguide.dicom.rtplan import read_plan
 from isoguide.dicom.rtstruct import frame_of_reference_of, read_structure_set
@@ -28,8 +29,8 @@ class Finding:
     Parameters
     ----------
     kind
-        CT series, plan, structure set, dose, registration, treatment record, image series, other object,
-        damaged file.
+        CT series, radiograph, plan, structure set, dose, registration, treatment record, image series, other
+        object, damaged file.
     text
         One sentence without the kind.
     uid
@@ -50,7 +51,10 @@ def describe_contents(contents: FolderContents) -> tuple[Finding, ...]:
 
     Nothing is raised for bad data: each problem stands with the object it belongs to.
     """
-    findings = [_series(series) for series in contents.image_series]
+    findings = [
+        _series(series) for series in contents.image_series if series.files[0] not in contents.radiographs
+    ]
+    findings += [_radiograph(file) for file in contents.radiographs]
     findings += [_checked("plan", file, _plan, contents) for file in contents.plans]
     findings += [_checked("structure set", file, _structures, contents) for file in contents.structure_sets]
     findings += [_checked("dose", file, _dose, contents) for file in contents.doses]
@@ -83,6 +87,14 @@ def _series(series: FoundSeries) -> Finding:
         f"{' '.join(words)}: {_grid(grid)}, {', '.join(note for note in notes if note)}",
         series.series_instance_uid,
     )
+
+
+def _radiograph(file: DicomFile) -> Finding:
+    whose = f"{file.path.name} of patient {file.patient}"
+    try:
+        return Finding("radiograph", f"{whose}: {describe_radiograph(file)}", file.series_instance_uid)
+    except InputError as error:
+        return Finding("radiograph", whose, file.series_instance_uid, str(error))
 
 
 def _grid(grid: Grid) -> str:

@@ -211,3 +211,13 @@ def moment_of(digits: str) -> datetime | None:
         return datetime.strptime(digits, "%Y%m%d%H%M%S")
     except ValueError:
         return None
+
+
+def exposed_at(item: Item) -> datetime | None:
+    """Return when an image was exposed by the clock of the room, None where it does not say.
+
+    Dates of series and study are not taken for it: they may have begun days before.
+    """
+    stamped = moment_of(item.text("AcquisitionDateTime")[:14])
+    moments = [stamped, *(item.moment(f"{name}Date", f"{name}Time") for name in ("Acquisition", "Content"))]
+    return next((moment for moment in moments if moment is not None), None)

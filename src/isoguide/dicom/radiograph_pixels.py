@@ -111,7 +111,7 @@ def _meaning(item: Item, given: PixelMeaning | None) -> PixelMeaning:
         says = f"{relationship or 'nothing'} with sign {'nothing' if sign is None else sign}"
         msg = (
             f"{item.source} does not say how its pixels follow the X-rays (relationship {says}); say whether "
-            "they are LIN or LOG and whether more X-rays give higher values"
+            "they are LIN or LOG and whether more X-rays give higher values (--pixels LIN:1)"
         )
         raise MissingEvidenceError(msg)
     return given

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom.uid import RTImageStorage
 
 from isoguide.dicom.identity import PatientIdentity
-from isoguide.dicom.item import Item, tolerating_odd_values
+from isoguide.dicom.item import Item, exposed_at, tolerating_odd_values
 from isoguide.dicom.radiograph_pixels import PixelMeaning, read_radiograph_pixels
 from isoguide.dicom.scan import DicomFile, open_dicom
 from isoguide.errors import GeometryError, MissingEvidenceError, UnreadableError
@@ -33,7 +33,8 @@ LOWEST_MEGAVOLTAGE_KV: Final = 1000.0
 """KVP of a treatment beam; the angle of a kV source on the gantry is another than the gantry's."""
 
 _NO_ROTATION_DEG: Final = 0.01
-_NOT_IMAGES: Final = ("BLANK", "FLUENCE")
+SHOW_NO_PATIENT: Final = ("BLANK", "FLUENCE")
+"""Kinds of RT Image (value 3 of ImageType) that are calibrations or plans of a beam."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +52,7 @@ class RtImage:
     serial_number
         DeviceSerialNumber; empty where it is not stated.
     acquired_at
-        AcquisitionDate and time by the clock of the room, None where they are not stated.
+        When it was exposed, by the clock of the room; None where it is not stated.
     is_computed
         True for a DRR.
     """
@@ -94,10 +95,10 @@ def read_rt_image(
     _check_kind(file)
     item = file.item
     offset_deg = _source_offset_deg(item, source_from_gantry_deg)
-    gantry_deg = _gantry_deg(item)
+    gantry_deg = gantry_angle_deg(item)
     view, notes = rt_image_view(item, gantry_deg + offset_deg)
     pixels = read_radiograph_pixels(file, meaning)
-    is_computed = _image_kind(item) == "DRR"
+    is_computed = image_kind(item) == "DRR"
     counts = pixels.counts
     if is_computed:
         notes += (f"{item.source} is a computed radiograph, not an exposure",)
@@ -110,7 +111,7 @@ def read_rt_image(
         file.patient,
         gantry_deg,
         item.text("DeviceSerialNumber"),
-        item.moment("AcquisitionDate", "AcquisitionTime"),
+        exposed_at(item),
         is_computed,
     )
 
@@ -166,35 +167,53 @@ def _check_kind(file: DicomFile) -> None:
     if file.sop_class_uid != RTImageStorage:
         msg = f"{item.source} is {file.class_name}, not RT Image Storage; give an RT Image"
         raise UnreadableError(msg)
-    kind = _image_kind(item)
-    if kind in _NOT_IMAGES:
+    kind = image_kind(item)
+    if kind in SHOW_NO_PATIENT:
         msg = f"{item.source} is an RT Image of the kind {kind}, which shows no patient; give a radiograph"
         raise UnreadableError(msg)
 
 
-def _image_kind(item: Item) -> str:
+def image_kind(item: Item) -> str:
+    """Return value 3 of ImageType: PORTAL, RADIOGRAPH, SIMULATOR, DRR, BLANK, FLUENCE; empty without one."""
     kinds = item.texts("ImageType")
     return kinds[2] if len(kinds) > 2 else ""
+
+
+def gantry_is_source(item: Item) -> bool:
+    """Tell whether GantryAngle is that of the source by right: in the treatment beam, and in a DRR."""
+    kilovolts = _kilovolts(item)
+    return image_kind(item) == "DRR" or (kilovolts is not None and kilovolts >= LOWEST_MEGAVOLTAGE_KV)
+
+
+def _kilovolts(item: Item) -> float | None:
+    exposure = item.first("ExposureSequence")
+    return item.number("KVP") if exposure is None else exposure.number("KVP")
 
 
 def _source_offset_deg(item: Item, given_deg: float | None) -> float:
     if given_deg is not None:
         return given_deg
-    if _image_kind(item) == "DRR":
+    if gantry_is_source(item):
         return 0.0
-    exposure = item.first("ExposureSequence")
-    kilovolts = item.number("KVP") if exposure is None else exposure.number("KVP")
-    if kilovolts is not None and kilovolts >= LOWEST_MEGAVOLTAGE_KV:
-        return 0.0
+    kilovolts = _kilovolts(item)
     says = "does not state its KVP" if kilovolts is None else f"was taken with {kilovolts:g} kV"
     msg = (
         f"{item.source} {says}, so that its GantryAngle may be that of the treatment head or that of the "
-        "X-ray source; say how far the source is from it"
+        "X-ray source; say how far the source is from it (--source-from-gantry)"
     )
     raise MissingEvidenceError(msg)
 
 
-def _gantry_deg(item: Item) -> float:
+def gantry_angle_deg(item: Item) -> float:
+    """Return GantryAngle, IEC.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If it is absent.
+    GeometryError
+        If the exposure states another one.
+    """
     exposure = item.first("ExposureSequence")
     angles = [one.number("GantryAngle") for one in (item, exposure) if one is not None]
     stated = [angle for angle in angles if angle is not None]

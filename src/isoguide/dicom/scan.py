@@ -7,7 +7,7 @@ later without parsing anything again.
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,16 +17,21 @@ import pydicom
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import (
     UID,
+    ComputedRadiographyImageStorage,
     CTImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
     MediaStorageDirectoryStorage,
     RTBeamsTreatmentRecordStorage,
     RTDoseStorage,
+    RTImageStorage,
     RTIonPlanStorage,
     RTPlanStorage,
     RTStructureSetStorage,
     SpatialRegistrationStorage,
+    XRayAngiographicImageStorage,
 )
 
 from isoguide.dicom.identity import PatientIdentity, patient_of
@@ -38,6 +43,16 @@ CT_CLASSES: Final = frozenset(
     {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage},
 )
 PLAN_CLASSES: Final = frozenset({RTPlanStorage, RTIonPlanStorage})
+XRAY_CLASSES: Final = frozenset(
+    {
+        ComputedRadiographyImageStorage,
+        DigitalXRayImageStorageForPresentation,
+        DigitalXRayImageStorageForProcessing,
+        XRayAngiographicImageStorage,
+    }
+)
+"""Projection images that say nothing about the room."""
+RADIOGRAPH_CLASSES: Final = XRAY_CLASSES | {RTImageStorage}
 
 # Doses have pixels without being images, and some planning systems add an empty pixel element to the others.
 _NOT_IMAGES: Final = PLAN_CLASSES | {RTDoseStorage, RTStructureSetStorage}
@@ -172,6 +187,11 @@ class FolderContents:
         return tuple(series for series in self.image_series if series.is_ct and not series.is_localizer)
 
     @property
+    def radiographs(self) -> tuple[DicomFile, ...]:
+        """RT Images, DX, CR and XA."""
+        return self._of(RADIOGRAPH_CLASSES)
+
+    @property
     def plans(self) -> tuple[DicomFile, ...]:
         """RT Plans and RT Ion Plans."""
         return self._of(PLAN_CLASSES)
@@ -222,7 +242,26 @@ def scan_folder(path: Path | str, progress: Progress = silent) -> FolderContents
         If the path does not exist or cannot be listed.
     """
     path = Path(path)
-    paths = files_under(path)
+    return _contents(path, files_under(path), progress)
+
+
+@tolerating_odd_values
+def scan_files(paths: Sequence[Path]) -> FolderContents:
+    """Read the headers of these files, as of a folder that holds nothing else.
+
+    Raises
+    ------
+    UnreadableError
+        If one of them does not exist or is a folder.
+    """
+    missing = next((path for path in paths if not path.is_file()), None)
+    if missing is not None:
+        msg = f"{missing} is not a file; give either one folder or files"
+        raise UnreadableError(msg)
+    return _contents(paths[0].parent, paths, silent)
+
+
+def _contents(path: Path, paths: Sequence[Path], progress: Progress) -> FolderContents:
     files: list[DicomFile] = []
     unusable: list[UnusableFile] = []
     not_dicom: list[Path] = []

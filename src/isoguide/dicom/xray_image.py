@@ -8,31 +8,15 @@ number. Sources: DICOM PS3.3 C.8.7.3 (collimator), C.8.7.5 (positioner).
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.uid import (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-    XRayAngiographicImageStorage,
-)
 
 from isoguide.dicom.identity import PatientIdentity
-from isoguide.dicom.item import Item, tolerating_odd_values
+from isoguide.dicom.item import Item, exposed_at, tolerating_odd_values
 from isoguide.dicom.radiograph_pixels import PixelMeaning, RadiographPixels, read_radiograph_pixels
-from isoguide.dicom.scan import open_dicom
+from isoguide.dicom.scan import XRAY_CLASSES, open_dicom
 from isoguide.errors import MissingEvidenceError, UnreadableError
-
-XRAY_CLASSES: Final = frozenset(
-    {
-        ComputedRadiographyImageStorage,
-        DigitalXRayImageStorageForPresentation,
-        DigitalXRayImageStorageForProcessing,
-        XRayAngiographicImageStorage,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +68,7 @@ def read_xray_image(path: Path | str, *, meaning: PixelMeaning | None = None) ->
         msg = f"{item.source} is {file.class_name}; give a DX, CR or XA image"
         raise UnreadableError(msg)
     serial_number = item.text("DeviceSerialNumber")
-    acquired_at = item.moment("AcquisitionDate", "AcquisitionTime")
+    acquired_at = exposed_at(item)
     if not serial_number or acquired_at is None:
         missing = "an AcquisitionDate" if serial_number else "a DeviceSerialNumber"
         msg = (

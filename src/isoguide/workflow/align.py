@@ -1,39 +1,21 @@
 """From two paths to a couch correction: read, check, match, correct."""
 
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection, correction_covariance
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.mask import structure_mask
 from isoguide.images.structure import Structure
 from isoguide.progress import Progress, part_of, silent
-from isoguide.registration import (
-    MatchSettings,
-    PreparedPlanning,
-    Region,
-    Registration,
-    prepare_planning,
-    register_volumes,
-)
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
-from isoguide.workflow.inputs import DailyInput, PlanningInput, load_daily, load_planning
-from isoguide.workflow.pair_checks import check_pair, doubts_about, require_overlap
-from isoguide.workflow.radiographs.align_views import (
-    ViewsInput,
-    is_views_file,
-    load_views_input,
-    register_views,
-)
-from isoguide.workflow.request import AlignRequest, RegionChoice
+from isoguide.workflow.day_kind import look_at_day
+from isoguide.workflow.inputs import PlanningInput, load_planning
+from isoguide.workflow.match_day import match_day, timed
+from isoguide.workflow.pair_checks import doubts_about
+from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.target import (
     StructureResidual,
     choose_target,
@@ -42,14 +24,10 @@ from isoguide.workflow.target import (
     structure_residuals,
     surface_points_mm,
 )
-from isoguide.workflow.treatment_setup import TreatmentSetup
 
 RESIDUAL_REVIEW_MM: Final = 2.0
 """Positioning tolerance of stereotactic body treatments (AAPM MPPG 9.a): a person has to look when a couch
 that cannot turn leaves more than this at the target."""
-PATIENT_UNKNOWN: Final = (
-    "PATIENT NOT CHECKED: radiographs of a views file carry no patient identity and no time of exposure",
-)
 COUCH_TILT_DEG: Final = 3.0
 """Pitch and roll within reach of usual 6-DoF couches; a site with another couch has another limit."""
 
@@ -66,126 +44,39 @@ def align(request: AlignRequest, progress: Progress = silent) -> Alignment:
         If ``progress`` asked to stop.
     """
     seconds: dict[str, float] = {}
-    with _timed(seconds, "total"):
+    with timed(seconds, "total"):
         return _align(request, progress, seconds)
 
 
 def _align(request: AlignRequest, progress: Progress, seconds: dict[str, float]) -> Alignment:
-    with _timed(seconds, "read_planning"):
-        planning = load_planning(request, part_of(progress, 0.0, 0.4))
+    with timed(seconds, "look_at_daily"):
+        day = look_at_day(request, part_of(progress, 0.0, 0.05))
+    with timed(seconds, "read_planning"):
+        planning = load_planning(request, part_of(progress, 0.05, 0.4))
     target = _target(planning)
-    daily: DailyInput | ViewsInput
-    if is_views_file(request.daily):
-        daily, registration = _match_views(request, planning, target, progress, seconds)
-        warnings = (*planning.warnings, *daily.warnings, *PATIENT_UNKNOWN)
-    else:
-        daily, registration, warnings = _match_volume(request, planning, target, progress, seconds)
+    matched = match_day(request, planning, target, day, progress, seconds)
+    registration = matched.registration
     answer = Alignment(
         request=request,
         planning=planning,
-        daily=daily,
+        daily=matched.daily,
         registration=registration,
         verdict=registration.verdict,
         reasons=registration.reasons,
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(dict.fromkeys((*planning.warnings, *matched.warnings))),
         target=target,
         timing_s=MappingProxyType(seconds),
+        radiographs=matched.radiographs,
+        markers=matched.markers,
+        marker_plan=matched.marker_plan,
     )
     return _with_correction(answer)
-
-
-def _match_views(
-    request: AlignRequest,
-    planning: PlanningInput,
-    target: Structure | None,
-    progress: Progress,
-    seconds: dict[str, float],
-) -> tuple[ViewsInput, Registration]:
-    if request.region != RegionChoice() or request.content != "auto":
-        msg = "radiographs are matched about the isocentre on all they show: leave --roi and --content out"
-        raise InputError(msg)
-    with _timed(seconds, "read_daily"):
-        daily = load_views_input(request, planning)
-    with _timed(seconds, "register"):
-        progress(0.4, "Matching the radiographs")
-        points_mm = surface_points_mm(target) if target is not None else None
-        registration = register_views(planning, daily, points_mm, part_of(progress, 0.4, 1.0))
-    return daily, registration
-
-
-def _match_volume(
-    request: AlignRequest,
-    planning: PlanningInput,
-    target: Structure | None,
-    progress: Progress,
-    seconds: dict[str, float],
-) -> tuple[DailyInput, Registration, tuple[str, ...]]:
-    # The day's image is read while the planning side is prepared: the kernels run without the interpreter's
-    # lock.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        daily_reader = pool.submit(_load_daily, request, seconds)
-        with _timed(seconds, "prepare_planning"):
-            progress(0.4, "Preparing the planning image")
-            prepared = _prepare(request, planning, target, part_of(progress, 0.4, 0.6))
-        progress(0.6, "Reading the day's image")
-        daily = daily_reader.result()
-    setup = TreatmentSetup(planning.isocentre.xyz_mm, daily.isocentre.xyz_mm, planning.patient_position)
-    warnings = (*planning.warnings, *daily.warnings, *check_pair(planning, daily))
-    require_overlap(planning, daily, setup.uncorrected)
-    with _timed(seconds, "register"):
-        progress(0.65, "Matching")
-        registration = register_volumes(
-            prepared, daily.volume, initial=setup.uncorrected, progress=part_of(progress, 0.65, 1.0)
-        )
-    return daily, registration, warnings
-
-
-def _load_daily(request: AlignRequest, seconds: dict[str, float]) -> DailyInput:
-    with _timed(seconds, "read_daily"):
-        return load_daily(request, silent)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[step] = time.perf_counter() - start
 
 
 def _target(planning: PlanningInput) -> Structure | None:
     if planning.structure_set is None:
         return None
     return choose_target(planning.structure_set.structures, planning.isocentre.xyz_mm)
-
-
-def _prepare(
-    request: AlignRequest, planning: PlanningInput, target: Structure | None, progress: Progress
-) -> PreparedPlanning:
-    # The match is always free to turn: a rotation that the couch cannot make must not look like another
-    # patient. What the couch can do is solved for at the target afterwards.
-    return prepare_planning(
-        planning.volume,
-        isocentre_mm=planning.isocentre.xyz_mm,
-        settings=MatchSettings(region=_region(request, planning), content=request.content),
-        target_points_mm=surface_points_mm(target) if target is not None else None,
-        progress=progress,
-    )
-
-
-def _region(request: AlignRequest, planning: PlanningInput) -> Region:
-    choice = request.region
-    if choice.box_mm is not None:
-        return Region.box(planning.isocentre.xyz_mm, choice.box_mm)
-    if choice.structure_name is None:
-        return Region.automatic()
-    if planning.structure_set is None:
-        msg = (
-            f"{planning.path} holds no structure set, so no structure '{choice.structure_name}': "
-            "add the RT Structure Set, or use --roi auto or --roi box:SIZE_MM"
-        )
-        raise MissingEvidenceError(msg)
-    structure = planning.structure_set.structure(choice.structure_name)
-    return Region.structure(structure.name, structure_mask(structure, planning.volume.grid))
 
 
 def _with_correction(answer: Alignment) -> Alignment:

@@ -14,7 +14,10 @@ from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
+from isoguide.registration.markers import MarkerMatch
+from isoguide.registration.radiographs.result import RadiographRegistration
 from isoguide.registration.result import CHI_95_PER_AXIS, Registration, Verdict
+from isoguide.workflow.implanted_markers import MarkerPlan
 from isoguide.workflow.inputs import DailyInput, PlanningInput
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.request import AlignRequest
@@ -30,7 +33,8 @@ class Alignment:
     None exactly when the verdict is "not available". ``unconstrained_correction`` is the 6-DoF correction
     where fewer degrees of freedom were asked for, and ``residuals`` what the difference leaves at the
     structures. ``covariance`` is that of (lateral, longitudinal, vertical, pitch, roll, yaw), (6, 6), mm
-    and degrees.
+    and degrees. ``radiographs`` is the whole answer of a match of radiographs, ``markers`` that of a match by
+    implanted markers with ``marker_plan``, where they were planned; None for other matches.
     """
 
     request: AlignRequest
@@ -48,6 +52,9 @@ class Alignment:
     residuals: tuple[StructureResidual, ...] = ()
     timing_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    radiographs: RadiographRegistration | None = None
+    markers: MarkerMatch | None = None
+    marker_plan: MarkerPlan | None = None
 
     @property
     def daily_volume(self) -> Volume:
@@ -76,9 +83,15 @@ class Alignment:
         return {3: ("Pitch", "Roll", "Yaw"), 4: ("Pitch", "Roll"), 6: ()}[self.request.degrees_of_freedom]
 
     @property
+    def rotation_was_measured(self) -> bool:
+        """False where too few markers agreed: the rotation is that of the set-up then."""
+        return self.markers is None or self.markers.degrees_of_freedom == 6
+
+    @property
     def half_widths(self) -> dict[str, float] | None:
-        """95 % half widths of the six numbers by their names, None where the match has no uncertainty."""
+        """95 % half widths by name of what was measured, None where the match has no uncertainty."""
         if self.covariance is None:
             return None
         deviations = np.sqrt(np.clip(np.diag(self.covariance), 0.0, None)) * CHI_95_PER_AXIS
-        return dict(zip(AXES, (float(value) for value in deviations), strict=True))
+        measured = AXES if self.rotation_was_measured else AXES[:3]
+        return {name: float(value) for name, value in zip(measured, deviations, strict=False)}

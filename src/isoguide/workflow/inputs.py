@@ -1,12 +1,14 @@
 """Bring DICOM folders and volume files to one shape: what the alignment needs, and where it came from."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from isoguide.dicom import (
     DailySet,
+    FolderContents,
     ImageSeries,
     PlanningSet,
     StructureSet,
@@ -78,6 +80,11 @@ class DailyInput:
         """The DICOM image series, None for a volume file."""
         return self.dicom.image if self.dicom is not None else None
 
+    @property
+    def acquired_at(self) -> datetime | None:
+        """When it was acquired, by the clock of the room; None where nothing says."""
+        return self.series.acquired_at if self.series is not None else None
+
 
 def load_planning(request: AlignRequest, progress: Progress) -> PlanningInput:
     """Read the planning side.
@@ -102,8 +109,10 @@ def load_planning(request: AlignRequest, progress: Progress) -> PlanningInput:
     return loaded
 
 
-def load_daily(request: AlignRequest, progress: Progress) -> DailyInput:
-    """Read the day's side.
+def load_daily(
+    request: AlignRequest, progress: Progress, contents: FolderContents | None = None
+) -> DailyInput:
+    """Read the day's side; ``contents`` is what was found there already.
 
     Raises
     ------
@@ -113,7 +122,8 @@ def load_daily(request: AlignRequest, progress: Progress) -> DailyInput:
     require_existing(request.daily)
     if is_volume_file(request.daily):
         return _daily_volume_file(request)
-    daily = load_daily_set(request.daily, series_uid=request.daily_series_uid, progress=progress)
+    found_there = request.daily if contents is None else contents
+    daily = load_daily_set(found_there, series_uid=request.daily_series_uid, progress=progress)
     stated = _stated_machine_isocentre(request)
     if stated is None:
         found = machine_isocentre(daily)

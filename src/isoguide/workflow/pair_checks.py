@@ -1,13 +1,16 @@
 """Do these two inputs belong together? Wrong patient, position, place or day is caught here."""
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from isoguide.dicom import check_same_patient
+from isoguide.dicom.identity import compare_patients
 from isoguide.errors import MismatchError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.plan import PatientPosition
 from isoguide.workflow.inputs import DailyInput, PlanningInput, point_text
 from isoguide.workflow.radiographs.align_views import ViewsInput
 
@@ -32,17 +35,50 @@ def check_pair(planning: PlanningInput, daily: DailyInput) -> tuple[str, ...]:
     return warnings
 
 
+def check_views(planning: PlanningInput, daily: ViewsInput) -> tuple[str, ...]:
+    """Do the same for radiographs.
+
+    Raises
+    ------
+    MismatchError
+        If the patients or the patient positions differ.
+    """
+    for origin in daily.origins:
+        lay = origin.header.patient_position
+        if lay in PatientPosition.__members__ and lay != planning.patient_position:
+            raise MismatchError(_other_position(origin.header.path, lay, planning))
+    if not daily.origins:
+        return (
+            "PATIENT NOT CHECKED: radiographs of a views file carry no patient identity and no time of "
+            "exposure",
+        )
+    if planning.series is None:
+        return (f"PATIENT NOT CHECKED: {planning.path} carries no patient identity",)
+    warnings: tuple[str, ...] = ()
+    for origin in daily.origins:
+        warnings += compare_patients(
+            planning.series.patient,
+            f"the planning {planning.series.label}",
+            origin.header.patient,
+            str(origin.header.path),
+        )
+    return warnings
+
+
 def _refuse_other_position(planning: PlanningInput, daily: DailyInput) -> None:
     """Hold a position that was stated or assumed, not read from a plan, against the day's image as well."""
     lay = daily.series.patient_position if daily.series is not None else None
     if lay is None or lay == planning.patient_position:
         return
-    msg = (
-        f"{daily.path} was taken in the patient position {lay} but {planning.path} is taken for "
+    raise MismatchError(_other_position(daily.path, lay, planning))
+
+
+def _other_position(path: Path, lay: str, planning: PlanningInput) -> str:
+    return (
+        f"{path} was taken in the patient position {lay} but {planning.path} is taken for "
         f"{planning.patient_position}: give the image of this treatment position, or correct "
         "--patient-position"
     )
-    raise MismatchError(msg)
 
 
 def require_overlap(planning: PlanningInput, daily: DailyInput, planning_from_daily: RigidTransform) -> None:
@@ -74,12 +110,11 @@ def doubts_about(planning: PlanningInput, daily: DailyInput | ViewsInput) -> tup
     """Reasons why a person has to look even at a good match: perhaps it is not the image of the day."""
     if planning.content_sha256 == daily.content_sha256:
         return ("the day's image is the planning image itself",)
-    first, second = planning.series, daily.series
-    if first is None or second is None or first.acquired_at is None or second.acquired_at is None:
+    planned_at = planning.series.acquired_at if planning.series is not None else None
+    taken_at = daily.acquired_at
+    if planned_at is None or taken_at is None or taken_at >= planned_at:
         return ()
-    if second.acquired_at < first.acquired_at:
-        return (
-            f"the day's image ({second.acquired_at:%Y-%m-%d %H:%M}) was acquired before the planning CT "
-            f"({first.acquired_at:%Y-%m-%d %H:%M})",
-        )
-    return ()
+    return (
+        f"the day's image ({taken_at:%Y-%m-%d %H:%M}) was acquired before the planning CT "
+        f"({planned_at:%Y-%m-%d %H:%M})",
+    )

@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from isoguide.dicom.radiograph_pixels import PixelMeaning
 from isoguide.errors import InputError
 from isoguide.plan import PatientPosition
+from isoguide.registration.markers import DeclaredMarkers
 
+Engine = Literal["auto", "anatomy", "markers"]
 Content = Literal["auto", "bone", "soft"]
 DegreesOfFreedom = Literal[3, 4, 6]
 Point = tuple[float, float, float]
 
 IMAGE_ORIGIN: Literal["image-origin"] = "image-origin"
+MOMENTS_APART_S: Final = 60.0
+"""Within this a patient counts as still, so that two images show him in one place. A choice: a gantry that
+turns by 6° a second needs 15 s for the quarter turn between two images of a kV arm, and people take time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,47 @@ class RegionChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class RadiographChoice:
+    """What a user says about radiographs of the day that their files do not say.
+
+    Parameters
+    ----------
+    files
+        Which files make up the pair, where they were named one by one; empty: those of the day's folder.
+    imagers
+        Imager files.
+    view_names
+        Pairs of a file's name and the imager's view that took it, or the gantry angle in degrees.
+    source_from_gantry_deg
+        Added to the GantryAngle of a kV image it is the angle of its source.
+    pixels
+        How pixels follow the X-rays.
+    moments_apart_s
+        Images taken within this many seconds show the patient in one place.
+    """
+
+    files: tuple[Path, ...] = ()
+    imagers: tuple[Path, ...] = ()
+    view_names: tuple[tuple[str, str], ...] = ()
+    source_from_gantry_deg: float | None = None
+    pixels: PixelMeaning | None = None
+    moments_apart_s: float = MOMENTS_APART_S
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.moments_apart_s < float("inf"):
+            msg = f"--moments-apart needs seconds from 0 on, not {self.moments_apart_s:g}"
+            raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True)
 class AlignRequest:
     """Everything :func:`isoguide.workflow.align.align` needs to know; points are LPS mm.
 
     Parameters
     ----------
     planning, daily
-        A folder of DICOM files, one DICOM file, or a NIfTI, NRRD or MetaImage volume.
+        A folder of DICOM files, one DICOM file, or a NIfTI, NRRD or MetaImage volume; ``daily`` also a folder
+        of radiographs or a views file.
     region, content, degrees_of_freedom
         What to match, on what, and what the couch can do (4: translations and yaw).
     beam, isocentre_mm
@@ -62,6 +102,10 @@ class AlignRequest:
         How the patient lies, where the files do not say.
     assume_mm
         Take volume files without a unit as millimetres.
+    engine, markers
+        Match the anatomy or implanted markers: "auto" takes markers where they are declared.
+    radiographs
+        What their files do not say.
     """
 
     planning: Path
@@ -78,8 +122,20 @@ class AlignRequest:
     structure_set_uid: str | None = None
     patient_position: PatientPosition | None = None
     assume_mm: bool = False
+    engine: Engine = "auto"
+    markers: DeclaredMarkers | None = None
+    radiographs: RadiographChoice = RadiographChoice()
 
     def __post_init__(self) -> None:
+        if self.engine == "markers" and self.markers is None:
+            msg = "a match by markers has to know what was implanted: declare it with --markers seed:3:5x1"
+            raise InputError(msg)
+        if self.engine == "anatomy" and self.markers is not None:
+            msg = "--markers is for a match by markers: leave it or --engine anatomy out"
+            raise InputError(msg)
+        if self.markers is not None and (self.region != RegionChoice() or self.content != "auto"):
+            msg = "implanted markers are matched wherever they are: leave --roi and --content out"
+            raise InputError(msg)
         if self.beam is not None and self.isocentre_mm is not None:
             msg = "--beam and --isocentre both choose the isocentre: give only one of them"
             raise InputError(msg)

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -15,15 +15,13 @@ from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.registration.result import Alternative, Quality, RegionResidual
 from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.engine_json import Json, marker_settings, markers_json, radiographs_json
 from isoguide.workflow.inputs import DailyInput, PlanningInput
 from isoguide.workflow.radiographs.align_views import ViewsInput
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 SCHEMA_FILE: Final = "alignment-1.json"
-
-Json = Any
-"""Nested dict, list, str, int, float, bool and None."""
 
 
 def result_document(alignment: Alignment) -> dict[str, Json]:
@@ -65,7 +63,9 @@ def result_document(alignment: Alignment) -> dict[str, Json]:
         "region": str(alignment.request.region),
         "content": registration.content,
         "algorithm": registration.algorithm,
-        "settings": _plain(registration.settings),
+        "settings": _plain({**registration.settings, **marker_settings(alignment)}),
+        "radiographs": radiographs_json(alignment),
+        "markers": markers_json(alignment),
         "inputs": {"planning": _planning(alignment.planning), "daily": _daily(alignment.daily)},
         "timing_s": {step: round(seconds, 3) for step, seconds in sorted(alignment.timing_s.items())},
     }
@@ -108,7 +108,7 @@ def _uncertainty(alignment: Alignment) -> Json:
         return None
     return {
         "confidence": 0.95,
-        **half_widths,
+        **{key: half_widths.get(key) for key in AXES},
         "largest_at_target_mm": uncertainty.largest_at_target_mm,
         "covariance": alignment.covariance.tolist(),
     }
@@ -173,8 +173,17 @@ def _planning(planning: PlanningInput) -> Json:
 
 def _daily(daily: DailyInput | ViewsInput) -> Json:
     described = _image(daily.series, str(daily.path), daily.content_sha256)
-    if isinstance(daily, ViewsInput):
-        return described | {"kind": "radiographs", "images": len(daily.views)}
+    if not isinstance(daily, ViewsInput):
+        return described
+    described |= {"kind": "radiographs", "images": len(daily.views)}
+    if daily.patient is not None:
+        taken = daily.acquired_at
+        described |= {
+            "patient_id": daily.patient.patient_id,
+            "modality": daily.origins[0].header.modality,
+            "acquired_at": taken.isoformat() if taken is not None else None,
+            "study_instance_uid": daily.origins[0].header.study_instance_uid,
+        }
     return described
 
 

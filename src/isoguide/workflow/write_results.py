@@ -128,7 +128,9 @@ def _write_report(
         verdict=alignment.verdict,
         reasons=alignment.reasons,
         correction=alignment.correction,
-        uncertainty=AxisUncertainty(**half_widths) if half_widths is not None else None,
+        uncertainty=AxisUncertainty(**half_widths)
+        if half_widths is not None and alignment.rotation_was_measured
+        else None,
         order_of_operations=ANGLE_ORDER,
         match_region=str(alignment.request.region),
         algorithm=matched.algorithm,

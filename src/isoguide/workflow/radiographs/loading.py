@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from isoguide.dicom.radiograph_pixels import PixelMeaning
 from isoguide.dicom.rtimage import RtImage
@@ -12,7 +13,11 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
 from isoguide.images.radiograph_view import RadiographView
+from isoguide.registration.day_match import view_distance_mm
 from isoguide.workflow.radiographs.imager_file import Imager
+
+LARGEST_SAG_MM: Final = 10.0
+"""Panels of kV arms sag by a few mm; they are driven by tens, and a mirrored image is off by its width."""
 
 
 def load_room_radiograph(
@@ -73,13 +78,21 @@ def corrected_for_sag(image: RtImage, imager: Imager) -> RadiographView:
     MissingEvidenceError
         If the image does not say which device took it and when, or the imager does not turn with the gantry.
     MismatchError
-        If the geometry is that of another device, has expired, or of another detector size.
+        If the geometry is that of another device, has expired, is of another detector size, or differs from
+        that of the image by more than sag: the panel was driven elsewhere, or the image is mirrored.
     """
     if image.acquired_at is None or not image.serial_number:
         msg = f"{image.image.source} does not say which device took it and when: no sag can be looked up"
         raise MissingEvidenceError(msg)
     view = imager.arm_view(image.gantry_deg, image.serial_number, image.acquired_at)
     _check_size(image.image.radiograph.values.shape, view, image.image.source, imager)
+    apart_mm = view_distance_mm(view, image.image.view)
+    if apart_mm > LARGEST_SAG_MM:
+        msg = (
+            f"{image.image.source} says that its source or a corner of its panel was {apart_mm:.0f} mm from "
+            f"where {imager.source} has it, which is no sag: give the imager file of that panel position"
+        )
+        raise MismatchError(msg)
     radiograph = replace(image.image.radiograph, view=view)
     return replace(image.image, radiograph=radiograph)
 
