@@ -1,7 +1,7 @@
 """One answer to where the patient lies, whether a CT, radiographs or implanted markers were imaged."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -13,7 +13,6 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
 from isoguide.images.volume import Volume
-from isoguide.plan import Fiducial
 from isoguide.registration.assess import motion_in_words
 from isoguide.registration.engine import register_volumes
 from isoguide.registration.markers.locate import PreparedMarkers, locate_in_radiographs, locate_in_volume
@@ -37,25 +36,6 @@ SAME_PLACE_MM: Final = 0.01
 RADIOGRAPHS: Final = "X-ray"
 MARKERS: Final = "markers"
 """What such a match calls the content that it looked at."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RegisteredRadiographs(Registration):
-    """A registration by radiographs, and in ``found`` what each view says.
-
-    ``found`` takes where tissue is in planning axes to the planning CT, also where ``planning_from_daily``
-    starts from other coordinates of the day.
-    """
-
-    found: RadiographRegistration
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RegisteredMarkers(Registration):
-    """A registration by implanted markers: where they were planned, and in ``found`` what each did."""
-
-    planned: tuple[Fiducial, ...]
-    found: MarkerMatch
 
 
 def matcher_of(prepared: Prepared) -> Matcher:
@@ -130,9 +110,9 @@ def _from_there(found: RigidTransform | None, uncorrected: RigidTransform) -> Ri
     return RigidTransform(PLANNING, uncorrected.from_frame, found.matrix @ uncorrected.matrix)
 
 
-def registration_of_radiographs(found: RadiographRegistration) -> RegisteredRadiographs:
+def registration_of_radiographs(found: RadiographRegistration) -> Registration:
     """Say of a match of radiographs what a match of volumes says; what it does not know is not a number."""
-    return RegisteredRadiographs(
+    return Registration(
         verdict=found.verdict,
         reasons=found.reasons,
         planning_from_daily=found.planning_from_daily,
@@ -144,7 +124,6 @@ def registration_of_radiographs(found: RadiographRegistration) -> RegisteredRadi
         quality=_quality_of_radiographs(found),
         algorithm=found.algorithm,
         settings={"views": len(found.quality.views) if found.quality is not None else 0},
-        found=found,
     )
 
 
@@ -161,7 +140,7 @@ def _quality_of_radiographs(found: RadiographRegistration) -> Quality | None:
     )
 
 
-def registration_of_markers(prepared: PreparedMarkers, found: MarkerMatch) -> RegisteredMarkers:
+def registration_of_markers(prepared: PreparedMarkers, found: MarkerMatch) -> Registration:
     """Say of a match by markers what a match of anatomy says; what it does not know is not a number."""
     used = [one for one in found.markers if one.state is MarkerState.USED]
     planned = {marker.name: marker.position_mm for marker in prepared.planned}
@@ -179,7 +158,7 @@ def registration_of_markers(prepared: PreparedMarkers, found: MarkerMatch) -> Re
             condition_number=np.nan,
             residuals=residuals,
         )
-    return RegisteredMarkers(
+    return Registration(
         verdict=found.verdict,
         reasons=found.reasons,
         planning_from_daily=found.planning_from_measured,
@@ -191,8 +170,6 @@ def registration_of_markers(prepared: PreparedMarkers, found: MarkerMatch) -> Re
         quality=quality,
         algorithm=found.algorithm,
         settings={"markers": len(found.markers), "markers used": len(used)},
-        planned=prepared.planned,
-        found=found,
     )
 
 

@@ -18,7 +18,7 @@ Json = Any
 
 
 def radiographs_json(alignment: Alignment) -> Json:
-    """Describe the radiographs of the day, what each said and where its geometry is from; None for a volume."""
+    """Describe the radiographs of the day and where their geometry is from; None for a volume."""
     daily = alignment.daily
     if not isinstance(daily, ViewsInput):
         return None

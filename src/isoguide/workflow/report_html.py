@@ -3,7 +3,6 @@
 from datetime import datetime
 from html import escape
 
-from isoguide.registration.day_match import RegisteredMarkers, RegisteredRadiographs
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import point_text
@@ -27,7 +26,7 @@ from isoguide.workflow.report_tables import (
     correction_table,
     date_text,
     identification_table,
-    patient_name,
+    name_text,
     provenance_table,
     quality_table,
     regions_table,
@@ -71,10 +70,12 @@ def report_html(alignment: Alignment) -> str:
 
 
 def _patient_line(alignment: Alignment) -> str:
-    series = alignment.planning.series or alignment.daily.series
-    if series is None:
+    planning, daily = alignment.planning.series, alignment.daily
+    day = daily.patient if isinstance(daily, ViewsInput) else daily.series and daily.series.patient
+    patient = planning.patient if planning is not None else day
+    if patient is None:
         return f"no patient identity ({alignment.planning.path.name})"
-    return f"{patient_name(series)}, ID {series.patient.patient_id or 'none'}"
+    return f"{name_text(patient)}, ID {patient.patient_id or 'none'}"
 
 
 def _header(alignment: Alignment) -> str:
@@ -99,8 +100,12 @@ def _header(alignment: Alignment) -> str:
 
 
 def _when(alignment: Alignment) -> str:
-    series = alignment.daily.series
-    acquired: datetime | None = series.acquired_at if series is not None else None
+    daily = alignment.daily
+    acquired: datetime | None = None
+    if isinstance(daily, ViewsInput):
+        acquired = daily.acquired_at
+    elif daily.series is not None:
+        acquired = daily.series.acquired_at
     return f"{acquired:%Y-%m-%d %H:%M}" if acquired is not None else "at an unknown time"
 
 
@@ -150,19 +155,19 @@ def _constrained(alignment: Alignment) -> str:
 
 def _match(alignment: Alignment) -> str:
     """Show the match, and what its regions, views or markers said one by one."""
-    daily, registration = alignment.daily, alignment.registration
+    daily = alignment.daily
     parts = []
     if isinstance(daily, ViewsInput):
         parts.append(radiograph_pictures(alignment, daily))
-        if isinstance(registration, RegisteredRadiographs):
-            parts.append(radiograph_quality(registration, daily))
+        if alignment.radiographs is not None:
+            parts.append(radiograph_quality(alignment.radiographs, daily))
     else:
         figures = match_figures(alignment)
         parts.append(_pictures(alignment, figures))
-        if not isinstance(registration, RegisteredMarkers):
+        if alignment.markers is None:
             parts.append(_residuals(alignment, figures))
-    if isinstance(registration, RegisteredMarkers):
-        parts.append(marker_section(registration))
+    if alignment.markers is not None:
+        parts.append(marker_section(alignment.markers))
     return "".join(parts)
 
 

@@ -1,14 +1,15 @@
 """The report's tables, as HTML. Every figure comes with a line that says what it means."""
 
+from collections.abc import Iterable
 from html import escape
 
 import numpy as np
 
 import isoguide
-from isoguide.dicom import ImageSeries
+from isoguide.dicom import ImageSeries, PatientIdentity
 from isoguide.geometry.frames import Array
-from isoguide.registration.day_match import RegisteredMarkers, RegisteredRadiographs
-from isoguide.registration.result import Alternative, Quality, Registration
+from isoguide.registration.radiographs.result import RadiographQuality
+from isoguide.registration.result import Alternative, Quality
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import DailyInput
 from isoguide.workflow.page import facts as _facts
@@ -76,10 +77,10 @@ def quality_table(alignment: Alignment) -> str:
     """Quality figures with one line of explanation each."""
     registration = alignment.registration
     if registration.quality is None:
-        if isinstance(registration, RegisteredRadiographs) and registration.found.without_depth is not None:
+        if alignment.radiographs is not None and alignment.radiographs.without_depth is not None:
             return ""
         return "<p>The match did not get far enough to have quality figures.</p>"
-    left_out = _not_measured(registration)
+    left_out = _not_measured(alignment)
     figures = [row for row in _figure_rows(registration.quality) if row[0] not in left_out]
     rows = [*_uncertainty_rows(alignment), *figures]
     return _table(
@@ -96,11 +97,11 @@ def _uncertainty_rows(alignment: Alignment) -> list[tuple[str, str, str]]:
     return [("Largest uncertainty at the target", _mm(uncertainty.largest_at_target_mm), says)]
 
 
-def _not_measured(registration: Registration) -> tuple[str, ...]:
+def _not_measured(alignment: Alignment) -> tuple[str, ...]:
     """Name the figures that a kind of match does not have."""
-    if isinstance(registration, RegisteredRadiographs):
+    if alignment.radiographs is not None:
         return ("Forward and backward", "Independent starts")
-    if isinstance(registration, RegisteredMarkers):
+    if alignment.markers is not None:
         return ("Similarity", "Overlap", "Forward and backward", "Independent starts", "Condition number")
     return ()
 
@@ -188,12 +189,12 @@ def _place(offset_mm: Array) -> str:
 
 def alternatives_table(alignment: Alignment) -> str:
     """Compare with the competing answers one and two vertebrae away."""
-    alternatives = alternatives_of(alignment.registration)
+    alternatives = _alternatives(alignment)
     if not alternatives:
         return ""
     judged_on = (
         "what both show in the radiographs"
-        if isinstance(alignment.registration, RegisteredRadiographs)
+        if alignment.radiographs is not None
         else "anatomy outside the match region"
     )
     lead = (
@@ -213,11 +214,12 @@ def alternatives_table(alignment: Alignment) -> str:
     return lead + _table(("Vertebrae", "ended this far away", "similarity", "log-odds"), rows, kind="plain")
 
 
-def alternatives_of(registration: Registration) -> tuple[Alternative, ...]:
+def _alternatives(alignment: Alignment) -> tuple[Alternative, ...]:
     """Return the competing answers, also those of radiographs that give no answer."""
-    if isinstance(registration, RegisteredRadiographs):
-        return registration.found.quality.alternatives if registration.found.quality is not None else ()
-    return registration.quality.alternatives if registration.quality is not None else ()
+    quality: Quality | RadiographQuality | None = alignment.registration.quality
+    if alignment.radiographs is not None:
+        quality = alignment.radiographs.quality
+    return quality.alternatives if quality is not None else ()
 
 
 def identification_table(alignment: Alignment) -> str:
@@ -226,7 +228,7 @@ def identification_table(alignment: Alignment) -> str:
     rows = [
         (name, _escaped(first), _escaped(second))
         for name, first, second in zip(
-            _SERIES_FACTS, _series_facts(planning.series), _series_facts(daily.series), strict=True
+            _SERIES_FACTS, _series_facts(planning.series), _daily_facts(daily), strict=True
         )
         if first or second
     ]
@@ -262,7 +264,7 @@ def _series_facts(series: ImageSeries | None) -> tuple[str, ...]:
     acquired = f"{series.acquired_at:%Y-%m-%d %H:%M:%S}" if series.acquired_at is not None else ""
     device = " ".join(part for part in (series.manufacturer, series.model, series.device_serial) if part)
     return (
-        f"{patient_name(series)} ({series.patient.patient_id})",
+        f"{name_text(series.patient)} ({series.patient.patient_id})",
         date_text(series.patient.birth_date),
         series.modality,
         f"{series.description or 'without description'}, {len(series.instance_uids)} images",
@@ -274,9 +276,35 @@ def _series_facts(series: ImageSeries | None) -> tuple[str, ...]:
     )
 
 
-def patient_name(series: ImageSeries) -> str:
-    """Write the patient's name as people do: without the separators of DICOM."""
-    return " ".join(series.patient.name.replace("^", " ").split()) or "without name"
+def _daily_facts(daily: DailyInput | ViewsInput) -> tuple[str, ...]:
+    if isinstance(daily, DailyInput):
+        return _series_facts(daily.series)
+    headers = [origin.header for origin in daily.origins]
+    if not headers:
+        return _series_facts(None)
+    moments = [f"{one.acquired_at:%Y-%m-%d %H:%M:%S}" for one in headers if one.acquired_at is not None]
+    first = headers[0]
+    return (
+        f"{name_text(first.patient)} ({first.patient.patient_id})",
+        date_text(first.patient.birth_date),
+        _each(one.modality for one in headers),
+        f"{len(headers)} radiographs: {_each(origin.place for origin in daily.origins)}",
+        _each(moments),
+        _each(one.serial_number for one in headers),
+        _each(one.study_instance_uid for one in headers),
+        _each(one.series_instance_uid for one in headers),
+        _each(one.frame_of_reference_uid for one in headers),
+    )
+
+
+def _each(texts: Iterable[str]) -> str:
+    """List different texts, each once."""
+    return ", ".join(dict.fromkeys(text for text in texts if text))
+
+
+def name_text(patient: PatientIdentity) -> str:
+    """Write a name without the separators of DICOM."""
+    return " ".join(patient.name.replace("^", " ").split()) or "without name"
 
 
 def date_text(text: str) -> str:

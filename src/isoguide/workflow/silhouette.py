@@ -20,7 +20,9 @@ Colour = tuple[int, int, int]
 def silhouettes(structure: Structure, grid: Grid, views: Sequence[XrayView]) -> list[list[Array]]:
     """Return, for every view, the lines about the shadow of a structure: pixel positions (n, 2), column, row.
 
-    A ray belongs to the shadow when it meets at least half a voxel of the structure.
+    The lines are right to half a voxel. A ray belongs to the shadow when it meets a voxel of the structure,
+    or half of the most that any ray meets of a thin one: at the surface of a mask that is interpolated, a ray
+    that touches a ball of radius R goes through 2/3 sqrt(R h) of it, with voxels of h.
 
     Parameters
     ----------
@@ -44,11 +46,13 @@ def silhouettes(structure: Structure, grid: Grid, views: Sequence[XrayView]) -> 
         )
         raise GeometryError(msg)
     paths_mm = project_volume(np.asarray(mask.values, dtype=np.float32), mask.grid, views)
-    level_mm = 0.5 * float(grid.spacing_mm.min())
-    return [_lines(path_mm, level_mm) for path_mm in paths_mm]
+    voxel_mm = float(grid.spacing_mm.mean())
+    return [_lines(path_mm, min(voxel_mm, 0.5 * float(path_mm.max()))) for path_mm in paths_mm]
 
 
 def _lines(path_mm: Array, level_mm: float) -> list[Array]:
+    if level_mm <= 0.0:  # beside the picture
+        return []
     # A rim of zeros closes lines that would leave the picture.
     found = contourpy.contour_generator(z=np.pad(path_mm, 1)).lines(level_mm)
     return [np.asarray(line, dtype=np.float64) - 1.0 for line in found]

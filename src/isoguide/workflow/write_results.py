@@ -24,6 +24,7 @@ from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import DailyInput
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.radiographs.align_views import ViewsInput
+from isoguide.workflow.radiographs.report_series import referenced_radiographs
 from isoguide.workflow.report_html import report_html
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.result_json import result_document, result_text
@@ -81,29 +82,27 @@ def write_results(alignment: Alignment, folder: Path, *, progress: Progress = si
 
 
 def _left_out(alignment: Alignment) -> tuple[str, ...]:
-    planning, daily = alignment.planning.series, alignment.daily.series
-    if planning is None or daily is None:
-        return (f"{REGISTRATION} and {REPORT} were not written: they need both images as DICOM",)
-    if _is_without_frame(alignment.daily):
-        return (
-            f"{REGISTRATION} and {REPORT} were not written: the radiographs have no frame of reference, so "
-            "nothing says which coordinates they would speak of",
-        )
+    if alignment.planning.series is None or _daily_series(alignment) is None:
+        return (f"{REGISTRATION} and {REPORT} were not written: they need {_needed(alignment.daily)}",)
     if alignment.planning_from_daily is None:
         return (f"{REGISTRATION} was not written: there is no answer",)
     return ()
 
 
-def _is_without_frame(daily: DailyInput | ViewsInput) -> bool:
-    """Tell radiographs that are DICOM but, as most, name no frame of reference; a CT has to have one."""
-    return (
-        isinstance(daily, ViewsInput) and daily.series is not None and not daily.series.frame_of_reference_uid
-    )
+def _needed(daily: DailyInput | ViewsInput) -> str:
+    if isinstance(daily, ViewsInput) and daily.origins:
+        return "a planning CT as DICOM, and radiographs of one series with a frame of reference"
+    return "both images as DICOM"
+
+
+def _daily_series(alignment: Alignment) -> ReferencedSeries | None:
+    daily = alignment.daily
+    return referenced_radiographs(daily) if isinstance(daily, ViewsInput) else daily.series
 
 
 def _write_dicom(alignment: Alignment, folder: Path) -> None:
-    planning, daily = alignment.planning.series, alignment.daily.series
-    if planning is None or daily is None or _is_without_frame(alignment.daily):
+    planning, daily = alignment.planning.series, _daily_series(alignment)
+    if planning is None or daily is None:
         return
     written: WrittenObject | None = None
     if alignment.planning_from_daily is not None:

@@ -10,8 +10,7 @@ from scipy.spatial.transform import Rotation
 from isoguide.geometry.frames import Array
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.registration import WithoutDepth
-from isoguide.registration.day_match import RegisteredMarkers, RegisteredRadiographs
-from isoguide.registration.markers.match import MarkerOutcome
+from isoguide.registration.markers import MarkerMatch, MarkerOutcome
 from isoguide.registration.radiographs.result import RadiographQuality
 from isoguide.registration.result import CHI_95_PER_AXIS
 from isoguide.workflow.alignment import Alignment
@@ -30,31 +29,25 @@ DEPTH_ROW: Final[Row] = ("Depth, along the beam", "not available: take a second 
 
 def figure_tables(alignment: Alignment) -> tuple[tuple[Row, tuple[Row, ...]], ...]:
     """Header and rows of what single views or markers said; nothing for a match of volumes."""
-    registration, daily = alignment.registration, alignment.daily
-    if isinstance(registration, RegisteredMarkers):
-        return ((MARKER_HEADER, marker_rows(registration)),)
-    if not isinstance(registration, RegisteredRadiographs) or not isinstance(daily, ViewsInput):
+    found, daily = alignment.radiographs, alignment.daily
+    if alignment.markers is not None:
+        return ((MARKER_HEADER, marker_rows(alignment.markers)),)
+    if found is None or found.quality is None or not isinstance(daily, ViewsInput):
         return ()
-    quality, five = registration.found.quality, registration.found.without_depth
-    if quality is None:
-        return ()
-    tables = [(VIEW_HEADER, view_rows(registration, daily.views))]
-    together = tuple((name, value) for name, value, _ in between_views(quality))
-    if quality.alternatives:
-        nearest = quality.alternatives[0]
+    tables = [(VIEW_HEADER, view_rows(found.quality, daily.views))]
+    together = tuple((name, value) for name, value, _ in between_views(found.quality))
+    if found.quality.alternatives:
+        nearest = found.quality.alternatives[0]
         together += (("Log-odds against the next vertebrae", f"{nearest.log_odds:.1f}"),)
     if together:
         tables.append((TOGETHER_HEADER, together))
-    if five is not None:
-        tables.append((MOTION_HEADER, five_motions(five, daily.views[0])))
+    if found.without_depth is not None:
+        tables.append((MOTION_HEADER, five_motions(found.without_depth, daily.views[0])))
     return tuple(tables)
 
 
-def view_rows(registration: RegisteredRadiographs, views: Sequence[RadiographView]) -> tuple[Row, ...]:
+def view_rows(quality: RadiographQuality, views: Sequence[RadiographView]) -> tuple[Row, ...]:
     """Rows of :data:`VIEW_HEADER`: how well each view agrees, and how much of what was planned it shows."""
-    quality = registration.found.quality
-    if quality is None:
-        return ()
     return tuple(
         (Path(view.source).name, f"{one.similarity:.3f}", f"{100.0 * min(1.0, one.shown_fraction):.0f} %")
         for view, one in zip(views, quality.views, strict=True)
@@ -117,9 +110,9 @@ def _shift_words(shift_mm: float, direction: Array) -> str:
     return f"{abs(shift_mm):.1f} mm too far towards the patient's {towards}"
 
 
-def marker_rows(registration: RegisteredMarkers) -> tuple[Row, ...]:
+def marker_rows(found: MarkerMatch) -> tuple[Row, ...]:
     """Rows of :data:`MARKER_HEADER`: what each planned marker did."""
-    return tuple(_marker_row(outcome) for outcome in registration.found.markers)
+    return tuple(_marker_row(outcome) for outcome in found.markers)
 
 
 def _marker_row(outcome: MarkerOutcome) -> Row:

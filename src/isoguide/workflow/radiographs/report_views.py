@@ -9,10 +9,10 @@ import numpy as np
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
-from isoguide.registration import WithoutDepth
-from isoguide.registration.day_match import RegisteredMarkers, RegisteredRadiographs
+from isoguide.plan import Fiducial
+from isoguide.registration import RadiographRegistration, WithoutDepth
+from isoguide.registration.markers import MarkerMatch
 from isoguide.registration.radiographs.solve import without_depth
-from isoguide.registration.result import Registration
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.page import bullets, picture_row, section, table
 from isoguide.workflow.pictures import TILE_MM
@@ -50,18 +50,18 @@ SIMILARITY_SAYS: Final = (
 
 def radiograph_pictures(alignment: Alignment, daily: ViewsInput) -> str:
     """Draw every view: X-ray and DRRs side by side, then both fused, after and before the correction."""
-    registration, planning = alignment.registration, alignment.planning
+    planning, found = alignment.planning, alignment.radiographs
     structure_set = planning.structure_set
     structures = structure_set.structures if structure_set is not None else ()
     scene = RadiographScene.of(planning.volume, planning.isocentre.xyz_mm, structures)
-    five = _five(registration)
+    five = found.without_depth if found is not None else None
     after = alignment.planning_from_daily
     if after is None and five is not None:
         after = pose_of_five(five, daily.views[0].view, planning.isocentre.xyz_mm)
-    markers = shown_markers(registration)
+    markers = shown_markers(alignment)
     drawings = scene.drawings(daily.views, alignment.setup.uncorrected, after, markers=markers)
     views = [
-        section(_title(number, drawing), _rows(drawing, five), kind="pictures")
+        section(_title(number, drawing, daily), _rows(drawing, five), kind="pictures")
         for number, drawing in enumerate(drawings, start=1)
     ]
     return section("The match in the radiographs", _legend(scene, markers)) + "".join(views)
@@ -74,35 +74,32 @@ def pose_of_five(five: WithoutDepth, view: XrayView, isocentre_mm: Array) -> Rig
     return RigidTransform.from_parts(DAILY, PLANNING, five.rotation, offset_mm).inverse()
 
 
-def shown_markers(registration: Registration) -> tuple[ShownMarker, ...]:
+def shown_markers(alignment: Alignment) -> tuple[ShownMarker, ...]:
     """Return the planned markers and where they were found; none where no markers were matched."""
-    if not isinstance(registration, RegisteredMarkers):
+    found, plan = alignment.markers, alignment.marker_plan
+    if found is None or plan is None:
         return ()
-    placed, outcomes = registration.planning_from_daily, registration.found.markers
-    there = (
-        {}
-        if placed is None
-        else {one.name: one.residual_mm for one in outcomes if one.residual_mm is not None}
-    )
+    placed, there = found.planning_from_measured, {one.name: one.residual_mm for one in found.markers}
     return tuple(
         ShownMarker(
             marker.name,
             marker.position_mm,
-            placed.inverse().apply(marker.position_mm + there[marker.name])
-            if placed is not None and marker.name in there
-            else None,
-            registration.found.settings.migration_limit_mm,
+            _found_mm(marker, placed, there[marker.name]),
+            found.settings.migration_limit_mm,
         )
-        for marker in registration.planned
+        for marker in plan.prepared.planned
     )
 
 
-def _five(registration: Registration) -> WithoutDepth | None:
-    return registration.found.without_depth if isinstance(registration, RegisteredRadiographs) else None
+def _found_mm(marker: Fiducial, placed: RigidTransform | None, residual_mm: Array | None) -> Array | None:
+    if placed is None or residual_mm is None:
+        return None
+    return placed.inverse().apply(marker.position_mm + residual_mm)
 
 
-def _title(number: int, drawing: ViewDrawing) -> str:
-    return f"View {number}: {drawing.name}, tube at {drawing.seen_from}"
+def _title(number: int, drawing: ViewDrawing, daily: ViewsInput) -> str:
+    place = f" ({daily.origins[number - 1].place})" if daily.origins else ""
+    return f"View {number}: {drawing.name}{place}, tube at {drawing.seen_from}"
 
 
 def _legend(scene: RadiographScene, markers: Sequence[ShownMarker]) -> str:
@@ -142,20 +139,18 @@ def _fused(drawing: ViewDrawing, title: str, *, of_after: bool) -> str:
     return picture_row(title, title, pictures)
 
 
-def radiograph_quality(registration: RegisteredRadiographs, daily: ViewsInput) -> str:
+def radiograph_quality(found: RadiographRegistration, daily: ViewsInput) -> str:
     """Say what each view said, and where there is one only, what it shows without depth."""
-    quality = registration.found.quality
-    if quality is None:
+    if found.quality is None:
         return ""
-    each = _escaped(VIEW_HEADER, view_rows(registration, daily.views))
+    each = _escaped(VIEW_HEADER, view_rows(found.quality, daily.views))
     each += f'<p class="small">{SIMILARITY_SAYS}</p>'
-    rows = between_views(quality)
+    rows = between_views(found.quality)
     together = _escaped(("Figure", "value", "what it says"), rows) if rows else ""
-    return section("What each view shows", each + together) + _without_depth(registration, daily)
+    return section("What each view shows", each + together) + _without_depth(found.without_depth, daily)
 
 
-def _without_depth(registration: RegisteredRadiographs, daily: ViewsInput) -> str:
-    five = registration.found.without_depth
+def _without_depth(five: WithoutDepth | None, daily: ViewsInput) -> str:
     if five is None:
         return ""
     lead = (
@@ -166,20 +161,16 @@ def _without_depth(registration: RegisteredRadiographs, daily: ViewsInput) -> st
     return section("What one view shows", body)
 
 
-def marker_section(registration: RegisteredMarkers) -> str:
+def marker_section(found: MarkerMatch) -> str:
     """Say what every implanted marker did."""
-    limit_mm, fre_mm = registration.found.settings.migration_limit_mm, registration.found.fre_mm
     lead = (
-        f"<p>Distances are what is left after the match; a marker further than {limit_mm:g} mm from its "
-        "place has migrated, and is left out. By the others alone says how far a marker lies from where the "
-        "others put it."
+        "<p>Distances are what is left after the match. A marker further than "
+        f"{found.settings.migration_limit_mm:g} mm from its place has migrated, and is left out. By the "
+        "others alone says how far a marker lies from where the others put it."
     )
-    lead += (
-        ""
-        if fre_mm is None or not np.isfinite(fre_mm)
-        else f" Root mean square of those used: {fre_mm:.2f} mm."
-    )
-    return section("What each marker did", f"{lead}</p>{_escaped(MARKER_HEADER, marker_rows(registration))}")
+    if found.fre_mm is not None:
+        lead += f" Root mean square of those used: {found.fre_mm:.2f} mm."
+    return section("What each marker did", f"{lead}</p>{_escaped(MARKER_HEADER, marker_rows(found))}")
 
 
 def _escaped(header: Row, rows: Sequence[Row]) -> str:
