@@ -16,7 +16,15 @@ from isoguide.geometry.iec61217 import PATIENT_POSITIONS, fixed_from_planning
 from isoguide.images.volume import Volume
 from isoguide.plan import Beam, ControlPoint, PatientPosition, Plan
 from isoguide.workflow.reference_pictures import INK, ReferencePicture, lettered, planning_pictures
-from isoguide.workflow.setup_drr import setup_angles_deg, setup_drrs, setup_view, view_letters
+from isoguide.workflow.setup_drr import (
+    setup_angles_deg,
+    setup_drrs,
+    setup_fields,
+    setup_view,
+    shadow_picture,
+    shown_range,
+    view_letters,
+)
 
 SHAPE = (41, 41, 41)
 GRID = Grid(PLANNING, SHAPE, np.full(3, 4.0), np.full(3, -80.0), np.eye(3))
@@ -170,3 +178,45 @@ def test_the_lateral_picture_is_that_of_the_set_up_field(
     fields: list[tuple[str, float]], lateral_deg: float
 ) -> None:
     assert setup_angles_deg(plan_with(*fields)) == (0.0, lateral_deg)
+
+
+def named(name: str, kind: str, meterset_mu: float | None = None, points: int = 1) -> Beam:
+    point = ControlPoint(0.0, 0.0, 0.0, 0.0)
+    return Beam(1, name, kind, "PHOTON", "M", (point,) * points, meterset_mu=meterset_mu)
+
+
+@pytest.mark.parametrize(
+    ("beams", "fields"),
+    [
+        # As the standard has it; a portal film is of a treatment beam.
+        ([named("1", "TREATMENT", 90.0), named("2", "SETUP"), named("3", "TRMT_PORTFILM")], ["2"]),
+        # As the plan of a common planning system has it: TREATMENT, but nothing to deliver.
+        ([named("1", "TREATMENT", 90.0), named("2", "TREATMENT"), named("3", "OPEN_PORTFILM")], ["2"]),
+        # A plan whose dose is still to be calculated gives no meterset to anything.
+        ([named("1", "TREATMENT"), named("SETUP", "TREATMENT")], []),
+        ([named("1", "TREATMENT"), named("2", "SETUP")], ["2"]),
+        # Nobody knows from where a field without control points looks.
+        ([named("1", "TREATMENT", 90.0), named("2", "SETUP", points=0)], []),
+    ],
+)
+def test_set_up_fields_are_known_by_what_they_deliver_and_not_by_their_names(
+    beams: list[Beam], fields: list[str]
+) -> None:
+    plan = Plan("1.2", "P", PatientPosition.HFS, tuple(beams))
+    assert [beam.name for beam in setup_fields(plan)] == fields
+
+
+def test_shoulders_at_the_edge_do_not_darken_what_is_about_the_isocentre() -> None:
+    shadow = np.ones((100, 100), np.float32)
+    shadow[20:80, 20:80] = np.linspace(1.0, 4.0, 60, dtype=np.float32)
+    shadow[:15] = 20.0
+    low, high = shown_range(shadow)
+    assert (low, high) == pytest.approx((1.0, 4.0), abs=0.05)
+    assert shadow_picture(shadow)[50, 79, 0] > 250
+
+
+def test_bone_alone_is_drawn_without_darkening_what_is_thin() -> None:
+    shadow = np.tile(np.linspace(0.0, 1.0, 101, dtype=np.float32), (101, 1))
+    bone, everything = (int(shadow_picture(shadow, kind)[50, 50, 0]) for kind in ("bone", "all"))
+    assert everything < bone
+    assert bone == pytest.approx(128, abs=10)

@@ -66,6 +66,8 @@ def isoguide_command(
 
     Make that image of projections: `isoguide reconstruct scan/ --patient-position HFS --out cbct/`
 
+    Make the images of a plan's set-up fields: `isoguide drr plan/ --out images/`
+
     Treat a virtual patient: `isoguide demo`
 
     Break the virtual machine: `isoguide simulate couch-stops-short`
@@ -73,7 +75,8 @@ def isoguide_command(
     **Exit codes of all commands**
 
     0: all is well. The match was accepted (align), everything can be used (inspect), every fraction ended as
-    expected (simulate, demo), the image was made (reconstruct).
+    expected (simulate, demo), images were made
+    (reconstruct, drr).
 
     1: somebody has to look. The match needs review or is not available, something cannot be used, a fraction
     ended otherwise.
@@ -290,6 +293,83 @@ def reconstruct_command(
             settings=ReconstructionSettings(voxel_mm=voxel_mm, size_mm=size_mm),
         )
         reconstruct_and_show(request, out, overwrite=force, quiet=quiet)
+
+
+@app.command(name="drr")
+def drr_command(
+    planning: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PLANNING", help="Planning export: a folder with CT, RT Plan, RT Structure Set."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Write the DICOM series to the folder DRR there.")],
+    angle: Annotated[
+        list[float] | None,
+        typer.Option(metavar="DEG", help="Look from this gantry angle, couch at 0, instead; repeatable."),
+    ] = None,
+    size: Annotated[float, typer.Option(metavar="MM", help="Edge of the image at the isocentre.")] = 400.0,
+    pixels: Annotated[int, typer.Option(metavar="N", help="Rows and columns.")] = 512,
+    sid: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="Source to image; what the plan says, or 1500, unless given."),
+    ] = None,
+    weights: Annotated[str, typer.Option(help="What casts the shadow: all, bone or soft.")] = "all",
+    png: Annotated[bool, typer.Option("--png", help="Also draw pictures with letters and a cross.")] = False,
+    outline: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Outline this structure in the pictures; repeatable."),
+    ] = None,
+    beam: Annotated[int | None, typer.Option(help="Use the isocentre of this beam.")] = None,
+    isocentre: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,Z", help="Plan isocentre, mm, DICOM LPS, instead of the plan's."),
+    ] = None,
+    planning_series: Annotated[
+        str | None, typer.Option(metavar="UID", help="Which planning CT series.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Plan.")] = None,
+    structures: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Structure Set.")] = None,
+    patient_position: Annotated[
+        str | None, typer.Option(metavar="HFS|FFS|...", help="How the patient lies, where no file says so.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace images that exist in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+) -> None:
+    """Compute the reference images of a plan's set-up fields (DRRs) as DICOM RT Images.
+
+    One image for each set-up field, seen from its gantry angle, with its couch angle.
+
+    **Examples**
+
+    `isoguide drr plan/ --out images/`
+
+    `isoguide drr plan/ --weights bone --png --outline PTV --out images/`
+
+    `isoguide drr plan/ --angle 0 --angle 270 --size 300 --pixels 1024 --out images/`
+    """
+    with one_sentence_endings():
+        from isoguide.cli import values
+        from isoguide.cli.drr import drr_and_show, read_weights
+        from isoguide.workflow.drr_request import DrrRequest
+
+        request = DrrRequest(
+            planning=planning,
+            angles_deg=tuple(angle or ()),
+            size_mm=size,
+            pixels=pixels,
+            sid_mm=sid,
+            weights=read_weights(weights),
+            pictures=png,
+            outlined=tuple(outline or ()),
+            beam=beam,
+            isocentre_mm=values.point(isocentre, "--isocentre"),
+            planning_series_uid=planning_series,
+            plan_uid=plan,
+            structure_set_uid=structures,
+            patient_position=values.patient_position(patient_position),
+        )
+        drr_and_show(request, out, overwrite=force, quiet=quiet)
 
 
 @app.command(name="inspect")
