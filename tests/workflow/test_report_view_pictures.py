@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,16 @@ from PIL import Image
 
 sys.path.append(str(Path(__file__).parents[1] / "registration"))
 
-from radiograph_cases import ISOCENTRE_MM, PIXEL_MM, PIXELS, anatomy, bony_ct, expose, lying, view
+from radiograph_cases import ISOCENTRE_MM, PIXEL_MM, PIXELS, expose, lying, view
+from radiograph_cases import anatomy as whole_anatomy
 
 from isoguide.geometry.frames import DAILY, PLANNING
+from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.radiograph import Radiograph
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.images.structure import Contour, Structure
+from isoguide.images.volume import Volume
 from isoguide.workflow.radiographs.report_view_pictures import (
     RadiographScene,
     ShownMarker,
@@ -30,6 +34,22 @@ TRUE = lying((6.0, -4.0, 7.0), (1.0, -0.5, 2.0))
 MAGNIFIED = 2100.0 / 1500.0
 """The tube is 1500 mm before the isocentre, the panel 600 mm behind it."""
 RADIUS_MM = 20.0
+SPACING_MM = 2.5
+
+
+def anatomy():
+    """The body and some of its bones."""
+    return whole_anatomy()[:12]
+
+
+@cache
+def bony_ct():
+    """Planning CT of it."""
+    shape = (90, 58, 72)
+    first_mm = ISOCENTRE_MM - SPACING_MM / 2.0 * (np.array(shape[::-1]) - 1.0)
+    grid = Grid.axial(PLANNING, shape, (SPACING_MM,) * 3, tuple(first_mm))
+    relative = sum((solid.voxels(grid) for solid in anatomy()), start=np.zeros(shape, np.float32))
+    return Volume(grid, (1000.0 * (relative - 1.0)).astype(np.float32))
 
 
 def ball(centre_mm=ISOCENTRE_MM, name="GTV", kind="GTV"):
@@ -65,7 +85,9 @@ def drawings(scene, radiographs):
 
 
 def alike(one, other):
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+    """Correlation of the edges of two pictures."""
+    first, second = (np.hypot(*np.gradient(grey))[2:-2, 2:-2].ravel() for grey in (one, other))
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def texts(svg):
@@ -76,8 +98,8 @@ def texts(svg):
 
 def test_after_the_correction_the_bones_of_x_ray_and_drr_coincide_and_before_they_did_not(drawings):
     for drawing in drawings:
-        assert alike(drawing.after.grey, drawing.xray) > 0.95
-        assert alike(drawing.before.grey, drawing.xray) < 0.85
+        assert alike(drawing.after.grey, drawing.xray) > 0.7
+        assert alike(drawing.before.grey, drawing.xray) < 0.5
 
 
 def test_bones_have_the_same_grey_in_both_although_the_x_ray_had_another_energy(drawings):
