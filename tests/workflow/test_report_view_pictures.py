@@ -163,9 +163,9 @@ def test_organs_are_drawn_in_their_own_colours_and_not_over_the_fused_pictures(r
     (drawing,) = scene.drawings(seen(radiographs[:1]), AS_PLANNED, TRUE.inverse())
 
     assert [(one.name, kind) for one, kind in scene.structures] == [("Bladder", "s1"), ("GTV", "target")]
-    assert 'class="s1"' in drawing.image()
-    assert 'class="s1"' in drawing.drr(drawing.before, "DRR")
-    assert 'class="s1"' not in drawing.blend(drawing.after)
+    assert 'class="s1 thin"' in drawing.image()
+    assert 'class="s1 thin"' in drawing.drr(drawing.before, "DRR")
+    assert 'class="s1 thin"' not in drawing.blend(drawing.after)
     assert 'class="target"' in drawing.blend(drawing.after)
 
 

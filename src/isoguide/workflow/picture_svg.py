@@ -81,13 +81,16 @@ def note(text: str) -> str:
     return f'<text class="note" x="10" y="16">{escape(text)}</text>'
 
 
-def outline_path(lines: Sequence[Array], kind: str = "target") -> str:
-    """Draw closed lines (n, 2), picture coordinates; empty where there are none."""
+def outline_path(lines: Sequence[Array], kind: str = "target", *, halo: bool = True) -> str:
+    """Draw closed lines (n, 2), picture coordinates, on a dark halo; empty where there are none."""
     path = "".join(
         "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line[:: max(1, len(line) // _MOST_VERTICES)]) + "Z"
         for line in lines
     )
-    return f'<path class="halo" d="{path}"/><path class="{kind}" d="{path}"/>' if path else ""
+    if not path:
+        return ""
+    dark = f'<path class="halo" d="{path}"/>' if halo else ""
+    return f'{dark}<path class="{kind}" d="{path}"/>'
 
 
 def _caption(plane: Plane) -> str:

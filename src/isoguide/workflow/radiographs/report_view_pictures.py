@@ -272,8 +272,11 @@ class ViewDrawing:
         rows, columns = picture.shape[:2]
         unit = UNITS / columns
         size = (UNITS, rows * unit)
+        # Shadows of organs lie over each other: thin lines leave the bones visible.
         lines = "".join(
             outline_path([(line + 0.5) * unit for line in drawn], kind)
+            if kind == "target"
+            else outline_path([(line + 0.5) * unit for line in drawn], f"{kind} thin", halo=False)
             for kind, drawn in moment.outlines
             if every or kind == "target"
         )
