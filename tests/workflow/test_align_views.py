@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ sys.path.append(str(Path(__file__).parents[1] / "registration"))
 from jsonschema import Draft202012Validator
 from radiograph_cases import ISOCENTRE_MM, PAIR, anatomy, bony_ct, errors_mm, expose, lying
 
+from isoguide.cli.terminal import show_alignment
 from isoguide.errors import InputError
 from isoguide.registration import Verdict
 from isoguide.workflow.align import align
@@ -81,16 +83,46 @@ def test_the_document_is_the_same_as_for_a_volume(request_and_answer) -> None:
     assert any("PATIENT NOT CHECKED" in words for words in document["warnings"])
 
 
-def test_one_view_alone_gives_no_number(tmp_path: Path) -> None:
-    answer = align(write(tmp_path, PAIR[:1]))
+@pytest.fixture(scope="module")
+def one_view(tmp_path_factory: pytest.TempPathFactory):
+    return align(write(tmp_path_factory.mktemp("one"), PAIR[:1]))
+
+
+def test_one_view_alone_gives_no_number(one_view) -> None:
+    answer = one_view
     assert answer.verdict is Verdict.NOT_AVAILABLE
-    assert result_document(answer)["planning_from_daily"] is None
+    document = result_document(answer)
+    Draft202012Validator(result_schema()).validate(document)
+    assert document["planning_from_daily"] is None
     assert answer.correction is None
 
 
-def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answer) -> None:
-    from dataclasses import replace
+def test_one_view_says_what_it_shows_but_no_depth(one_view) -> None:
+    """The view looks halfway between front and side: what lies across it is seen, nothing along it."""
+    shown = result_document(one_view)["radiographs"]["without_depth"]
+    view, moved_mm = PAIR[0], np.array([4.0, -3.0, 5.0])
+    assert shown["depth"] == "not available"
+    across = [moved_mm @ view.row_direction, moved_mm @ view.column_direction]
+    np.testing.assert_allclose(shown["shift_mm"], across, atol=0.5)
+    np.testing.assert_allclose(np.abs(shown["depth_direction"]), [0.7071, 0.7071, 0.0], atol=1e-3)
+    assert shown["verdict"] in ("accept", "review")
 
+
+def test_one_view_in_words_has_no_depth_either(one_view, capsys) -> None:
+    show_alignment(one_view, results=None)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "The one view shows the patient" in shown
+    assert "depth not available" in shown
+    assert "NOT AVAILABLE" in shown
+
+
+def test_a_view_that_looks_past_the_patient_is_named(tmp_path: Path) -> None:
+    aside = PAIR[1].detector_centre_mm + 600.0 * PAIR[1].row_direction
+    with pytest.raises(InputError, match=r"view 2 shows only 0 places .*view 2 is .*view-2.nrrd"):
+        align(write(tmp_path, (PAIR[0], replace(PAIR[1], detector_centre_mm=aside))))
+
+
+def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answer) -> None:
     request, _ = request_and_answer
     with pytest.raises(InputError, match="leave --machine-isocentre out"):
         align(replace(request, machine_isocentre_mm=(0.0, 0.0, 0.0)))

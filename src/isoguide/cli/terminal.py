@@ -54,6 +54,7 @@ def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
         out.print(Padding(_correction_table(alignment), (1, 0, 0, 2)))
     _show_residuals(out, alignment)
     _show_single_figures(out, alignment)
+    _show_single_view(out, alignment)
     _show_verdict(out, alignment)
     _show_lines(out, "warning", "yellow", alignment.warnings)
     if results is not None:
@@ -118,6 +119,15 @@ def _show_single_figures(out: Console, alignment: "Alignment") -> None:
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         out.print(Padding(table, (1, 0, 0, 2)))
+
+
+def _show_single_view(out: Console, alignment: "Alignment") -> None:
+    found = alignment.radiographs
+    if found is not None and found.without_depth is not None:
+        from isoguide.workflow.radiographs.align_views import single_view_words
+
+        words = single_view_words(found.without_depth)
+        out.print(Text(f"  {words[:1].upper()}{words[1:]}."))
 
 
 def _show_verdict(out: Console, alignment: "Alignment") -> None:

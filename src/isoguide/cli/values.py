@@ -98,8 +98,8 @@ def markers(text: str | None) -> DeclaredMarkers | None:
     found = _MARKERS.fullmatch(text)
     if found is None or (found["diameter"] is None) != (found["kind"] == MarkerKind.SPHERE):
         msg = (
-            "--markers needs what was implanted, how many, and length x diameter of one in mm like seed:3:5x1, "
-            f"coil:4:10x0.5 or sphere:3:2 (diameter), not '{text}'"
+            "--markers needs what was implanted, how many, and length x diameter of one in mm like "
+            f"seed:3:5x1, coil:4:10x0.5 or sphere:3:2 (diameter), not '{text}'"
         )
         raise typer.BadParameter(msg)
     length_mm = float(found["length"])

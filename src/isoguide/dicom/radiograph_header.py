@@ -61,6 +61,8 @@ class RadiographHeader:
         PatientOrientation: where in the patient columns and rows run to, such as ("L", "F"), or empty.
     naming
         What may be the name of the view, in the words of the file.
+    plan_uid
+        SOPInstanceUID of the plan that it was taken for.
     """
 
     path: Path
@@ -81,6 +83,7 @@ class RadiographHeader:
     patient_position: str = ""
     orientation: tuple[str, ...] = ()
     naming: tuple[str, ...] = ()
+    plan_uid: str = ""
 
     @property
     def is_rt_image(self) -> bool:
@@ -106,6 +109,7 @@ def radiograph_header(file: DicomFile) -> RadiographHeader:
     """
     item = file.item
     is_rt_image = file.sop_class_uid == RTImageStorage
+    reference = item.first("ReferencedRTPlanSequence")
     return RadiographHeader(
         path=file.path,
         modality=item.text("Modality"),
@@ -124,6 +128,7 @@ def radiograph_header(file: DicomFile) -> RadiographHeader:
         couch_deg=item.number("PatientSupportAngle"),
         patient_position=item.text("PatientPosition"),
         orientation=item.texts("PatientOrientation"),
+        plan_uid=reference.text("ReferencedSOPInstanceUID") if reference is not None else "",
         naming=tuple(dict.fromkeys(text for name in _NAMING if (text := item.text(name)))),
     )
 

@@ -110,6 +110,22 @@ def doubts_about(planning: PlanningInput, daily: DailyInput | ViewsInput) -> tup
     """Reasons why a person has to look even at a good match: perhaps it is not the image of the day."""
     if planning.content_sha256 == daily.content_sha256:
         return ("the day's image is the planning image itself",)
+    return (*_of_another_plan(planning, daily), *_older_than_plan(planning, daily))
+
+
+def _of_another_plan(planning: PlanningInput, daily: DailyInput | ViewsInput) -> tuple[str, ...]:
+    """Tell of radiographs that name another plan: its isocentre may be another one, too."""
+    if planning.plan is None or isinstance(daily, DailyInput):
+        return ()
+    return tuple(
+        f"{origin.header.path} was taken for another plan ({origin.header.plan_uid}) than "
+        f"'{planning.plan.label}': check that both have one isocentre"
+        for origin in daily.origins
+        if origin.header.plan_uid not in ("", planning.plan.sop_instance_uid)
+    )
+
+
+def _older_than_plan(planning: PlanningInput, daily: DailyInput | ViewsInput) -> tuple[str, ...]:
     planned_at = planning.series.acquired_at if planning.series is not None else None
     taken_at = daily.acquired_at
     if planned_at is None or taken_at is None or taken_at >= planned_at:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from html import escape
 
+from isoguide.dicom import PatientIdentity
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import point_text
@@ -70,12 +71,19 @@ def report_html(alignment: Alignment) -> str:
 
 
 def _patient_line(alignment: Alignment) -> str:
-    planning, daily = alignment.planning.series, alignment.daily
-    day = daily.patient if isinstance(daily, ViewsInput) else daily.series and daily.series.patient
-    patient = planning.patient if planning is not None else day
+    patient = _patient(alignment)
     if patient is None:
         return f"no patient identity ({alignment.planning.path.name})"
     return f"{name_text(patient)}, ID {patient.patient_id or 'none'}"
+
+
+def _patient(alignment: Alignment) -> PatientIdentity | None:
+    planning, daily = alignment.planning.series, alignment.daily
+    if planning is not None:
+        return planning.patient
+    if isinstance(daily, ViewsInput):
+        return daily.patient
+    return daily.series.patient if daily.series is not None else None
 
 
 def _header(alignment: Alignment) -> str:

@@ -15,15 +15,18 @@ from isoguide.dicom.identity import compare_patients
 from isoguide.errors import AmbiguityError, InputError, MismatchError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import fixed_from_planning
+from isoguide.geometry.transforms import rotation_angle_deg
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration import (
     RadiographRegistration,
     RadiographSettings,
+    WithoutDepth,
     prepare_radiographs,
     register_radiographs,
 )
 from isoguide.registration.radiographs.rays import magnification
+from isoguide.registration.result import CHI_95_PER_AXIS
 from isoguide.units import wrap_deg
 from isoguide.workflow.inputs import PlacedPoint, PlanningInput
 from isoguide.workflow.radiographs.choose import images_of_the_day
@@ -123,13 +126,25 @@ def load_views_input(request: AlignRequest, planning: PlanningInput) -> ViewsInp
     )
 
 
+def single_view_words(five: WithoutDepth) -> str:
+    """Say what one view shows, and what it does not: there is never a number for the depth."""
+    half_mm = np.sqrt(np.clip(np.diag(five.covariance)[:2], 0.0, None)) * CHI_95_PER_AXIS
+    across, down = five.shift_mm
+    return (
+        f"the one view shows the patient {across:+.1f} ± {half_mm[0]:.1f} mm along its rows and "
+        f"{down:+.1f} ± {half_mm[1]:.1f} mm along its columns from the plan, turned by "
+        f"{rotation_angle_deg(five.rotation):.1f}°; depth not available"
+    )
+
+
 def _warnings(views: tuple[RadiographView, ...]) -> tuple[str, ...]:
     return tuple(words for view in views for words in view.warnings)
 
 
 def _unseen(views: tuple[RadiographView, ...]) -> tuple[str, ...]:
     return tuple(
-        f"{100.0 * (1.0 - view.share_that_counts):.0f} % of {view.source} is saturated and was used as it is"
+        f"{100.0 * (1.0 - view.share_that_counts):.0f} % of {view.source} is saturated or shut out, and was "
+        "used as it is"
         for view in views
         if view.share_that_counts < 1.0
     )
@@ -239,14 +254,20 @@ def register_views(
     InputError
         If a view shows too little of the patient.
     """
-    prepared = prepare_radiographs(
-        planning.volume,
-        isocentre_mm=planning.isocentre.xyz_mm,
-        views=[view.view for view in daily.views],
-        settings=RadiographSettings(calibration_mm2=calibration_mm2(daily)),
-        target_points_mm=target_points_mm,
-        progress=part_of(progress, 0.0, 0.7),
-    )
+    try:
+        prepared = prepare_radiographs(
+            planning.volume,
+            isocentre_mm=planning.isocentre.xyz_mm,
+            views=[view.view for view in daily.views],
+            settings=RadiographSettings(calibration_mm2=calibration_mm2(daily)),
+            target_points_mm=target_points_mm,
+            progress=part_of(progress, 0.0, 0.7),
+        )
+    except InputError as error:
+        named = ", ".join(
+            f"view {number} is {view.source}" for number, view in enumerate(daily.views, start=1)
+        )
+        raise type(error)(f"{error} ({named})") from None
     images = [view.radiograph for view in daily.views]
     return register_radiographs(prepared, images, progress=part_of(progress, 0.7, 1.0))
 

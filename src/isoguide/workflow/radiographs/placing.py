@@ -117,7 +117,7 @@ def _rt_image(
 ) -> tuple[RadiographView, ViewOrigin]:
     offset_deg = None if header.gantry_is_source else _source_from_gantry_deg(header, imager, choice)
     image = read_rt_image(header.path, source_from_gantry_deg=offset_deg, meaning=choice.pixels)
-    origin = ViewOrigin(header, f"gantry {wrap_deg(image.gantry_deg) + 0.0:.1f}°", imager)
+    origin = ViewOrigin(header, f"gantry {round(image.gantry_deg, 1) % 360.0:g}°", imager)
     return image.image if imager is None else corrected_for_sag(image, imager), origin
 
 
@@ -150,7 +150,7 @@ def _without_room(
     if imager.written.arm is not None:
         gantry_deg = _said_gantry_deg(header, imager, said)
         view = load_room_radiograph(header.path, imager, gantry_deg=gantry_deg, meaning=choice.pixels)
-        return view, ViewOrigin(header, f"gantry {gantry_deg:g}°", imager)
+        return view, ViewOrigin(header, f"gantry {round(gantry_deg, 1) % 360.0:g}°", imager)
     name = said or _name_in_file(header, imager)
     view = load_room_radiograph(header.path, imager, view_name=name, meaning=choice.pixels)
     used = next(one for one in imager.written.views if one.name == name)

@@ -41,8 +41,6 @@ def figure_tables(alignment: Alignment) -> tuple[tuple[Row, tuple[Row, ...]], ..
         together += (("Log-odds against the next vertebrae", f"{nearest.log_odds:.1f}"),)
     if together:
         tables.append((TOGETHER_HEADER, together))
-    if found.without_depth is not None:
-        tables.append((MOTION_HEADER, five_motions(found.without_depth, daily.views[0])))
     return tuple(tables)
 
 
