@@ -104,17 +104,16 @@ def _title(number: int, drawing: ViewDrawing, daily: ViewsInput) -> str:
 
 def _legend(scene: RadiographScene, markers: Sequence[ShownMarker]) -> str:
     keys = (("planning", "planning CT as DRR"), ("daily", "X-ray"), ("both", "both agree"))
-    swatches = [f'<span class="swatch {kind}"></span>{text}' for kind, text in keys]
-    swatches += [
+    named = [f'<span class="swatch {kind}"></span>{text}' for kind, text in keys]
+    named += [
         f'<span class="swatch line {kind}"></span>{escape(structure.name)}'
         for structure, kind in scene.structures
     ]
     if markers:
-        swatches.append(
-            f'<span class="mark">○</span> planned marker, {markers[0].tolerance_mm:g} mm '
-            '<span class="mark">+</span> where it was found'
-        )
-    return f'<p class="legend">{" ".join(swatches)}</p><p class="small">{HOW_TO_READ}</p>'
+        named.append(f'<span class="mark">○</span> planned marker, {markers[0].tolerance_mm:g} mm')
+        named.append('<span class="mark">+</span> where it was found')
+    legend = " ".join(f'<span class="key">{key}</span>' for key in named)
+    return f'<p class="legend">{legend}</p><p class="small">{HOW_TO_READ}</p>'
 
 
 def _rows(drawing: ViewDrawing, five: WithoutDepth | None) -> str:
