@@ -136,6 +136,15 @@ def _cut_view(view: XrayView, cut: tuple[slice, slice], factor: int) -> XrayView
     )
 
 
+def coarser(view: XrayView, factor: int) -> XrayView:
+    """Return a view with pixels as large as blocks of a view's; what fills no block at the end is cut off.
+
+    Position p in it is position ``(p + 1/2) factor - 1/2`` in the view.
+    """
+    columns, rows = (max(1, count // factor) * factor for count in view.size)
+    return _cut_view(view, (slice(0, rows), slice(0, columns)), factor)
+
+
 def pixel_at_mm(view: XrayView, point_mm: Array) -> float:
     """Return how long a pixel of a view is at the depth of a point (3,), mm: the mean of both directions."""
     depth_mm = float(view.normal @ (point_mm - view.source_mm))

@@ -21,6 +21,7 @@ from isoguide.workflow.pictures import Picture, checkerboard, colour_blend, diff
 from isoguide.workflow.planes import Pixels
 from isoguide.workflow.radiographs.display_drr import (
     ShadowCaster,
+    coarser,
     detail,
     in_the_patient,
     pixel_at_mm,
@@ -44,6 +45,8 @@ COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
 """Classes of the style sheet for organs, in the order of the structure set."""
 MARKER_ARM: Final = 5.0
 BARS_MM: Final = (50.0, 20.0, 10.0)
+COARSEST: Final = 4
+"""Shadows of structures are computed with pixels no smaller than voxels, at most this many times larger."""
 STEPS_PER_PIXEL: Final = 1.5
 """Vertices of a line about a shadow, where it crosses a pixel."""
 
@@ -169,11 +172,13 @@ class RadiographScene:
 
     def _lines(self, structure: Structure, poses: Sequence[XrayView], pixel_mm: float) -> list[list[Array]]:
         """Lines about a structure's shadow for every pose, without the steps of the voxels."""
-        voxel_mm = float(self.caster.grid.spacing_mm.max())
-        window = 1 + 2 * round(STEPS_PER_PIXEL * voxel_mm / pixel_mm)
+        spacing_mm = self.caster.grid.spacing_mm
+        factor = int(np.clip(spacing_mm.min() / pixel_mm, 1, COARSEST))
+        window = 1 + 2 * round(STEPS_PER_PIXEL * float(spacing_mm.max()) / (factor * pixel_mm))
+        coarse = [coarser(pose, factor) for pose in poses]
         return [
-            [_smoothed(line, window) for line in lines]
-            for lines in silhouettes(structure, self.caster.grid, poses)
+            [(_smoothed(line, window) + 0.5) * factor - 0.5 for line in lines]
+            for lines in silhouettes(structure, self.caster.grid, coarse)
         ]
 
 
@@ -324,10 +329,13 @@ def _is_shown(structure: Structure, volume: Volume) -> bool:
 
 
 def _smoothed(line: Array, window: int) -> Array:
-    """Average a closed line (n, 2) over neighbouring vertices; short lines stay as they are."""
+    """Average a closed line (n, 2) over neighbouring vertices, and keep as many as it takes then.
+
+    Short lines stay as they are.
+    """
     if len(line) < 3 * window:
         return line
-    return np.asarray(uniform_filter1d(line[:-1], window, axis=0, mode="wrap"))
+    return np.asarray(uniform_filter1d(line[:-1], window, axis=0, mode="wrap"))[:: max(1, window // 3)]
 
 
 def _rounded(grey: Pixels) -> Pixels:
