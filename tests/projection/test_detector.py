@@ -31,6 +31,17 @@ def test_an_ideal_imager_measures_thickness_times_attenuation(water):
     np.testing.assert_allclose(values, water[0] * per_mm, atol=2e-3)
 
 
+def test_focal_spot_and_scintillator_blur_a_wire_over_their_width(water):
+    wire = np.zeros_like(water)
+    wire[0, 0, :, 60] = 10.0
+    physics = replace(IDEAL, blur_mm=2.0 * VIEW.pixel_spacing_mm[0])
+    values, _ = measure(wire, VIEW, 125.0, physics, rng())
+    profile = values[0, 50] / values[0, 50].sum()
+    column = np.arange(len(profile)) - 60.0
+    assert (profile * column).sum() == pytest.approx(0.0, abs=0.01)
+    assert np.sqrt((profile * column**2).sum()) == pytest.approx(2.0, rel=0.05)
+
+
 def test_gold_in_the_beam_adds_its_own_attenuation(water):
     gold = np.zeros_like(water[:1])
     gold[:, 0, 40] = 0.01

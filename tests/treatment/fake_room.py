@@ -213,7 +213,7 @@ def day_image(uid: str, began: datetime, ended: datetime, couch: TableTopPose, *
     grid = Grid.axial(DAILY, shape=(2, 2, 2), spacing_mm=(1.0, 1.0, 1.0), origin_mm=(0.0, 0.0, 0.0))
     values = {
         "uid": uid,
-        "volume": Volume(grid, np.zeros((2, 2, 2), dtype=np.int16), source=uid),
+        "content": Volume(grid, np.zeros((2, 2, 2), dtype=np.int16), source=uid),
         "machine_isocentre_mm": MACHINE_MM,
         "patient_position": PatientPosition.HFS,
         "started_at": began,

@@ -53,7 +53,7 @@ class ImagedPatient(FakeRoom):
             settings=DailySettings.cone_beam().with_changes(shape=(44, 90, 90), spacing_mm=SPACING_MM),
             rng=np.random.default_rng(self.imager.count),
         )
-        return replace(image, volume=volume, machine_isocentre_mm=MACHINE_MM)
+        return replace(image, content=volume, machine_isocentre_mm=MACHINE_MM)
 
 
 def test_a_patient_who_lies_wrong_is_brought_to_plan_and_treated(pelvis, prepared) -> None:
@@ -75,7 +75,7 @@ def test_an_image_of_another_part_of_the_body_is_never_acted_on(pelvis, prepared
 
     def upside_down(image):
         image = show(image)
-        return replace(image, volume=replace(image.volume, values=image.volume.values[::-1, ::-1].copy()))
+        return replace(image, content=replace(image.volume, values=image.volume.values[::-1, ::-1].copy()))
 
     room.imager.edit = upside_down
     outcome = treat(room.fraction(FractionLimits(images=1)))

@@ -31,7 +31,7 @@ def test_an_image_in_another_frame_is_refused() -> None:
     grid = Grid.axial(PLANNING, shape=(2, 2, 2), spacing_mm=(1.0, 1.0, 1.0), origin_mm=(0.0, 0.0, 0.0))
     volume = Volume(grid, np.zeros((2, 2, 2), dtype=np.int16))
     with pytest.raises(InputError, match="is in the frame 'planning patient LPS'"):
-        day_image("1", MORNING, LATER, SET_UP_POSE, volume=volume)
+        day_image("1", MORNING, LATER, SET_UP_POSE, content=volume)
 
 
 def test_an_image_with_an_isocentre_that_is_no_point_is_refused() -> None:

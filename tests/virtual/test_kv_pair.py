@@ -12,7 +12,6 @@ from isoguide.images.volume import Volume
 from isoguide.projection.cone_beam import ConeBeamScan
 from isoguide.projection.imaging_physics import ImagingPhysics
 from isoguide.projection.reconstruct import ReconstructionSettings
-from isoguide.virtual.imagers import planning_from_daily_truth
 from isoguide.virtual.kv_pair import arm_views, stereo_views
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.physical_imager import far_apart
@@ -111,7 +110,12 @@ def test_tubes_that_are_off_show_the_patient_off_to_the_other_side(ball):
 
 def test_the_kv_arm_turns_to_its_angles_and_sags_with_them(ball):
     imaging = ImagingSettings(
-        image=BLIND.imaging.image, scan=SCAN, physics=IDEAL, isocentre_offset_mm=(1.0, 0.0, 0.0), sag_mm=2.0
+        image=BLIND.imaging.image,
+        scan=SCAN,
+        radiography=IDEAL,
+        radiograph_pixel_mm=2.0,
+        isocentre_offset_mm=(1.0, 0.0, 0.0),
+        sag_mm=2.0,
     )
     room = room_of(ball, day_in_room((5.0, -3.0, 4.0)), replace(BLIND, imaging=imaging))
     pair = room.arm_pair((0.0, 90.0))
@@ -124,10 +128,11 @@ def test_the_kv_arm_turns_to_its_angles_and_sags_with_them(ball):
         np.testing.assert_allclose(seen, expected, atol=0.1)
 
 
-def test_the_panel_of_the_arm_is_that_of_the_scan_in_square_pixels():
-    settings = ImagingSettings(scan=replace(SCAN, pixel_spacing_mm=(2.0, 3.0), size=(100, 40)))
+def test_the_panel_of_the_arm_is_that_of_the_scan_in_small_square_pixels():
+    scan = replace(SCAN, pixel_spacing_mm=(2.0, 3.0), size=(100, 40))
+    settings = ImagingSettings(scan=scan, radiograph_pixel_mm=0.5)
     first, second = arm_views(settings, (0.0, 90.0))
-    assert first.size == second.size == (100, 60)
+    assert first.size == second.size == (400, 240)
     np.testing.assert_allclose(first.source_mm, [0.0, 0.0, 1000.0], atol=1e-9)
     np.testing.assert_allclose(second.source_mm, [1000.0, 0.0, 0.0], atol=1e-9)
 
@@ -178,7 +183,7 @@ def test_a_physical_cone_beam_ct_shows_the_patient_where_an_imager_that_is_off_s
     room = physical_room(ball, day_in_room((5.0, -3.0, 4.0), rotation_z(2.0)), **off)
     image, seen_mm = reconstructed(room)
     assert image.model == "physical cone beam"
-    truth = planning_from_daily_truth(room.truth, room.settings.imaging, 0.0).inverse()
+    truth = room.planning_from_daily(0.0).inverse()
     np.testing.assert_allclose(seen_mm, truth.apply(ball.isocentre_mm + BALL_MM), atol=0.2)
 
 
@@ -186,7 +191,7 @@ def test_a_patient_who_moves_during_the_scan_is_shown_in_between(ball):
     day = MovingDay(1, day_in_room((0.0, 0.0, 0.0)).displacement)
     room = physical_room(ball, day, moments=7)
     _, seen_mm = reconstructed(room)
-    still = planning_from_daily_truth(room.truth, room.settings.imaging, 0.0).inverse()
+    still = room.planning_from_daily(0.0).inverse()
     shift_mm = seen_mm - still.apply(ball.isocentre_mm + BALL_MM)
     np.testing.assert_allclose(shift_mm, [3.0, 0.0, 0.0], atol=0.7)
 
@@ -201,6 +206,6 @@ def test_the_image_domain_model_blurs_a_patient_who_moves_over_all_his_moments(b
     seen_mm = (
         values.sum(axis=(0, 1)) * volume.grid.xyz(np.array([[i, 0, 0] for i in range(60)]))[:, 0]
     ).sum()
-    still = planning_from_daily_truth(room.truth, room.settings.imaging, 0.0).inverse()
+    still = room.planning_from_daily(0.0).inverse()
     expected_mm = still.apply(ball.isocentre_mm + BALL_MM)[0] + 3.0
     assert seen_mm / values.sum() == pytest.approx(expected_mm, abs=0.9)

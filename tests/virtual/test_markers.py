@@ -79,7 +79,7 @@ def test_a_patient_with_seeds_has_them_in_the_organ_and_as_metal_in_the_ct(site,
         i, j, k = np.rint(phantom.volume.grid.index(seed.position_mm)).astype(int)
         assert mask[k, j, i], seed.name
         near = phantom.anatomy.values[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2]
-        assert 300.0 < near.max() < SEED_HU, seed.name
+        assert 150.0 < near.max() < SEED_HU, seed.name  # soft tissue is below 100
 
 
 def test_a_seed_shines_in_the_voxels_of_a_planning_ct():

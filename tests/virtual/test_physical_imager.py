@@ -12,7 +12,6 @@ from isoguide.images.volume import Volume
 from isoguide.projection.cone_beam import ConeBeamScan
 from isoguide.projection.imaging_physics import ImagingPhysics
 from isoguide.projection.reconstruct import ReconstructionSettings
-from isoguide.virtual.imagers import planning_from_daily_truth
 
 pytest.importorskip("itk", reason="the reconstruction toolkit is not installed")
 
@@ -49,7 +48,7 @@ def common_motion(patient, scan, physics):
     settings = replace(BLIND.imaging, model="physical", scan=scan, physics=physics, origin_mm=(0.0, 0.0, 0.0))
     room = room_of(patient, day_in_room((0.0, 0.0, 0.0)), replace(BLIND, imaging=settings))
     volume = room.room.imager.acquire().volume
-    truth = planning_from_daily_truth(room.truth, room.settings.imaging, 0.0).inverse()
+    truth = room.planning_from_daily(0.0).inverse()
     wanted_mm = truth.apply(patient.isocentre_mm + CORNERS_MM)
     rows, off = [], []
     for place_mm in wanted_mm:

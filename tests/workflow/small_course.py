@@ -7,7 +7,8 @@ from isoguide.workflow.course import Course
 from isoguide.workflow.scenario import Scenario
 from isoguide.workflow.scenario_file import parse_scenario
 from isoguide.workflow.scenario_settings import room_settings
-from isoguide.workflow.simulate import VirtualPatient, simulate, virtual_patient
+from isoguide.workflow.simulate import simulate
+from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 
 HEAD = 'title = "A test of <b>isoguide</b>"\nseed = 3\n'
 PATIENT = '[patient]\nsite = "prostate"\nvoxel_mm = [3.0, 3.0, 4.0]\n'

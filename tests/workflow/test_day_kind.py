@@ -31,6 +31,11 @@ def test_computed_radiographs_beside_a_ct_leave_it_a_volume(patient, tmp_path):
     assert kind(tmp_path / "day") == "volume"
 
 
+def test_computed_radiographs_alone_are_refused_as_radiographs(tmp_path):
+    rt_image(tmp_path, ImageType=["DERIVED", "SECONDARY", "DRR"])
+    assert kind(tmp_path) == "radiographs"
+
+
 def test_a_ct_and_radiographs_in_one_folder_ask_which(patient, tmp_path):
     shutil.copytree(patient.daily, tmp_path / "day")
     rt_image(tmp_path / "day")
@@ -59,7 +64,7 @@ def test_several_files_are_those_of_a_pair(tmp_path):
     assert [file.path for file in day.contents.radiographs] == list(files)
     note = tmp_path / "note.txt"
     note.write_text("lunch at noon", encoding="utf-8")
-    with pytest.raises(UnreadableError, match=r"note.txt is no radiograph in DICOM"):
+    with pytest.raises(UnreadableError, match=r"note.txt is no exposed DICOM radiograph"):
         kind(files[0], radiographs=RadiographChoice(files=(files[0], note)))
     with pytest.raises(UnreadableError, match="give either one folder or files"):
         kind(files[0], radiographs=RadiographChoice(files=(files[0], tmp_path)))

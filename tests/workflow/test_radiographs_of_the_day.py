@@ -18,7 +18,7 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
 from isoguide.workflow.inputs import PlacedPoint, PlanningInput
-from isoguide.workflow.radiographs.align_views import load_room_views
+from isoguide.workflow.radiographs.align_views import calibration_mm2, load_room_views
 from isoguide.workflow.request import AlignRequest, RadiographChoice
 
 NOW = datetime(2024, 1, 10, 12, 0)
@@ -47,9 +47,9 @@ def dx(folder: Path, name: str, size: int = 32, **changes) -> Path:
     return dx_image(folder, values, **said).rename(folder / name)
 
 
-def loaded(folder: Path, choice: RadiographChoice | None = None, **more):
+def loaded(folder: Path, choice: RadiographChoice | None = None, position: str = "HFS", **more):
     request = AlignRequest(Path("plan"), folder, radiographs=choice or RadiographChoice(), **more)
-    return load_room_views(request, planning(), scan_folder(folder), now=NOW)
+    return load_room_views(request, planning(position), scan_folder(folder), now=NOW)
 
 
 def seen_at(view, point_mm) -> list[float]:
@@ -69,11 +69,19 @@ class TestThePair:
         assert views.acquired_at == datetime(2024, 1, 3, 10, 15)
         assert views.moments_apart_s == 30.0
 
-    def test_a_patient_on_his_back_has_his_left_on_the_right_of_the_front_image(self, tmp_path):
-        """Reference, section 1.8: gantry 0, (10, 0, 0) mm in the room is 15 mm along +x of the receptor."""
+    @pytest.mark.parametrize(
+        ("position", "left", "head"), [("HFS", 1, -1), ("HFP", -1, -1), ("FFS", -1, 1), ("FFP", 1, 1)]
+    )
+    def test_left_and_head_are_where_the_position_puts_them(self, tmp_path, position, left, head):
+        """Reference, section 1.8: gantry 0, 10 mm along room x are 15 mm along +x of the receptor.
+
+        Room x is the patient's left for HFS and FFP; the head is towards the gantry, where rows are low, for
+        head first.
+        """
         portal(tmp_path, "front.dcm", 0.0)
-        view = loaded(tmp_path).views[0]
-        assert seen_at(view, ISOCENTRE_MM + [2.0, 0.0, 0.0]) == [15.5 + 2.0 * 1.5 / 0.5, 15.5]
+        view = loaded(tmp_path, position=position).views[0]
+        assert seen_at(view, ISOCENTRE_MM + [2.0, 0.0, 0.0]) == [15.5 + left * 2.0 * 1.5 / 0.5, 15.5]
+        assert seen_at(view, ISOCENTRE_MM + [0.0, 0.0, 2.0]) == [15.5, 15.5 + head * 2.0 * 1.5 / 0.5]
 
     def test_older_images_and_computed_ones_are_left_out(self, tmp_path):
         portal(tmp_path, "front.dcm", 0.0)
@@ -87,7 +95,7 @@ class TestThePair:
 
     def test_only_computed_images_are_no_image_of_the_day(self, tmp_path):
         portal(tmp_path, "planned.dcm", 0.0, ImageType=["DERIVED", "SECONDARY", "DRR"])
-        with pytest.raises(MissingEvidenceError, match="holds no radiograph of a patient"):
+        with pytest.raises(MissingEvidenceError, match="holds no radiograph but computed or blank ones"):
             loaded(tmp_path)
 
     def test_two_exposures_of_a_view_are_not_chosen_among(self, tmp_path):
@@ -120,6 +128,9 @@ class TestThePair:
         assert views.acquired_at is None
         assert views.moments_apart_s is None
         assert any("whether the patient moved" in words for words in views.warnings)
+        portal(tmp_path, "oblique.dcm", 45.0, AcquisitionDate="20240102")
+        with pytest.raises(MismatchError, match="was taken 86400 s after"):
+            loaded(tmp_path)
 
     def test_images_of_two_patients_are_refused(self, tmp_path):
         portal(tmp_path, "front.dcm", 0.0)
@@ -204,6 +215,13 @@ class TestKilovoltageArms:
         with pytest.raises(MismatchError, match=r"115 mm from where .* which is no sag"):
             loaded(tmp_path, RadiographChoice(imagers=(self.imager(tmp_path),)))
 
+    def test_what_is_said_for_nothing_is_refused(self, tmp_path):
+        portal(tmp_path, "mv.dcm", 0.0)
+        with pytest.raises(MissingEvidenceError, match="--source-from-gantry is for RT Images in kV"):
+            loaded(tmp_path, RadiographChoice(source_from_gantry_deg=90.0))
+        with pytest.raises(MismatchError, match=r"--view mv.dcm=90 is of an RT Image"):
+            loaded(tmp_path, RadiographChoice(view_names=(("mv.dcm", "90"),)))
+
     def test_an_expired_calibration_is_refused(self, tmp_path):
         self.kv(tmp_path)
         old = self.imager(tmp_path, calibrated_at="2023-11-01T08:00:00")
@@ -258,6 +276,17 @@ class TestImagesWithoutARoom:
             loaded(tmp_path, RadiographChoice(imagers=(stereo,)))
         said = RadiographChoice(imagers=(stereo,), view_names=(("a.dcm", "right"),))
         assert loaded(tmp_path, said).origins[0].place == "view 'right'"
+
+    def test_how_well_its_calibration_is_known_counts_at_the_isocentre(self, tmp_path):
+        """Phantom views: 1000 mm to the isocentre, 1500 mm to pixels of 0.8 mm, so 0.1 px are 0.053 mm."""
+        dx(tmp_path, "a.dcm", 400)
+        content = imager_content()
+        content["views"][0]["isocentre_sd_px"] = [0.1, 0.2]
+        known = write_json(tmp_path.parent / f"{tmp_path.name}.json", content)
+        (covariance,) = calibration_mm2(loaded(tmp_path, RadiographChoice(imagers=(known,))))
+        np.testing.assert_allclose(np.sqrt(np.diag(covariance)), [0.0533, 0.1067], atol=2e-3)
+        unknown = write_json(tmp_path.parent / f"{tmp_path.name}.json", imager_content())
+        assert calibration_mm2(loaded(tmp_path, RadiographChoice(imagers=(unknown,)))) is None
 
     def test_a_file_may_name_the_tube_itself(self, tmp_path):
         dx(tmp_path, "a.dcm", 400, DetectorID="Right")

@@ -30,7 +30,8 @@ from isoguide.workflow.scenario_settings import (
     require_possible,
     scenario_faults,
 )
-from isoguide.workflow.simulate import SITE_OF, VirtualPatient, simulate, treatment_day, virtual_patient
+from isoguide.workflow.simulate import simulate, treatment_day
+from isoguide.workflow.virtual_patient import SITE_OF, VirtualPatient, virtual_patient
 
 FAULTY = [name for name in shipped_scenarios() if scenario_faults(load_scenario(name))]
 UNEVENTFUL = ("slow-decision",)

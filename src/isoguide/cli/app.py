@@ -101,7 +101,7 @@ def align_command(
     daily: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DAILY...",
+            metavar="DAILY",
             help="The day's CT or cone-beam CT: a folder or a volume file; or radiographs: a folder or the "
             "files of a pair (RT Image, DX, CR, XA), or a views file.",
         ),
@@ -158,30 +158,43 @@ def align_command(
     ] = None,
     imager: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Radiographs: geometry of the device that took them; repeatable."),
+        typer.Option(
+            metavar="FILE",
+            help="Geometry of the device that took them; repeatable.",
+            rich_help_panel="Radiographs",
+        ),
     ] = None,
     view: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE=VIEW",
-            help="Radiographs: which view of its imager, or at which gantry angle, a file was taken; "
-            "repeatable.",
+            help="Which view of its imager, or at which gantry angle, a file was taken; repeatable.",
+            rich_help_panel="Radiographs",
         ),
     ] = None,
     source_from_gantry: Annotated[
         float | None,
-        typer.Option(metavar="DEG", help="RT Images in kV: from the gantry angle to that of the source."),
+        typer.Option(
+            metavar="DEG",
+            help="RT Images in kV: from the gantry angle to that of the source.",
+            rich_help_panel="Radiographs",
+        ),
     ] = None,
     pixels: Annotated[
         str | None,
         typer.Option(
             metavar="LIN:1|LOG:-1|...",
-            help="Radiographs that do not say it: linear or logarithmic, and its sign.",
+            help="How pixels follow the X-rays, where no file says so: linear or logarithmic, and its sign.",
+            rich_help_panel="Radiographs",
         ),
     ] = None,
     moments_apart: Annotated[
         float,
-        typer.Option(metavar="SECONDS", help="Radiographs: within this a patient counts as lying still."),
+        typer.Option(
+            metavar="SECONDS",
+            help="Within this a patient counts as lying still.",
+            rich_help_panel="Radiographs",
+        ),
     ] = 60.0,
     force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,

@@ -69,6 +69,9 @@ def measure(
     flat = open_beam.sum(axis=0).astype(np.float32)
     if physics.scatter_to_primary > 0.0:
         signal += scatter(signal, flat, coarse_mm, physics)
+    if physics.blur_mm > 0.0:
+        sigma = (0.0, *(physics.blur_mm / np.array(view.pixel_spacing_mm)[::-1]))
+        ndimage.gaussian_filter(signal, sigma, output=signal, mode="nearest")
     _add_noise(signal, physics, rng)
     if physics.glare_share > 0.0:
         _blur(signal, coarse_mm, physics)

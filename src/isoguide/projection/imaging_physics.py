@@ -31,6 +31,8 @@ class ImagingPhysics:
         that cupping remains (R. Boellaard et al., Radiother. Oncol. 44:149, 1997). 0 is no correction.
     glare_share, glare_width_mm
         Share of the signal that spreads in the detector, and how far (standard deviation).
+    blur_mm
+        Standard deviation, at the panel, of what focal spot and scintillator blur before quanta are counted.
     lag_share, lag_frames
         Share of a frame's signal that appears later, and the decay in frames (2 frames of a thinned-out scan
         are half a second). Lag turns the image a little, with the motion of the gantry.
@@ -52,6 +54,7 @@ class ImagingPhysics:
     corrected_scatter_to_primary: float = 0.25
     glare_share: float = 0.05
     glare_width_mm: float = 15.0
+    blur_mm: float = 0.0
     lag_share: float = 0.02
     lag_frames: float = 2.0
     beam_hardening_correction: bool = True

@@ -1,8 +1,6 @@
 """From an image to what the couch should do: the match, the correction, and why a person has to look."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final, Self
 
 import numpy as np
@@ -17,16 +15,13 @@ from isoguide.geometry.couch import corrected_pose
 from isoguide.geometry.frames import DAILY, PLANNING, Array, frozen_array
 from isoguide.geometry.iec61217 import TableTopPose, fixed_from_table_top
 from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
-from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
-from isoguide.registration import PreparedPlanning, Registration, Verdict, register_volumes
+from isoguide.registration import Registration, Verdict
+from isoguide.registration.day_match import Matcher, Prepared, matcher_of
 from isoguide.treatment.couch_check import beyond_travel
 from isoguide.treatment.limits import FractionLimits
 from isoguide.treatment.ports import DayImage
 from isoguide.units import wrap_deg
-
-Matcher = Callable[[Volume, RigidTransform], Registration]
-"""Matches the day's image to the plan, from ``planning_from_daily`` of a patient who needs no correction."""
 
 COUCH_ANGLE_DEG: Final = 5.0
 """Yaw of a couch at 0°: what a correction may add. A couch kick is beyond it."""
@@ -83,25 +78,21 @@ class PlannedPosition:
     @classmethod
     def of(
         cls,
-        prepared: PreparedPlanning,
+        prepared: Prepared,
         *,
         patient_position: PatientPosition,
         set_up_pose: TableTopPose,
         patient_id: str = "",
     ) -> Self:
-        """Build from a prepared planning CT; isocentre and target points are those it was prepared for."""
+        """Build from a prepared plan; isocentre and target points are those it was prepared for."""
         return cls(
             prepared.centre_mm,
             patient_position,
             set_up_pose,
             prepared.target_points_mm,
-            partial(_register, prepared),
+            matcher_of(prepared),
             patient_id,
         )
-
-
-def _register(prepared: PreparedPlanning, daily: Volume, initial: RigidTransform) -> Registration:
-    return register_volumes(prepared, daily, initial=initial)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,7 +169,7 @@ def match_image(
     uncorrected = RigidTransform.translation(
         PLANNING, DAILY, planned.isocentre_mm - image.machine_isocentre_mm
     )
-    registration = planned.match(image.volume, uncorrected)
+    registration = planned.match(image.content, uncorrected)
     if registration.planning_from_daily is None:
         return Match(image.uid, image.couch, registration)
     proposal = _propose(planned, image, registration.planning_from_daily, limits)

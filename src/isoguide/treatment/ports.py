@@ -12,11 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-from isoguide.errors import InputError
-from isoguide.geometry.frames import DAILY, Array, frozen_array
+from isoguide.errors import InputError, MismatchError
+from isoguide.geometry.frames import DAILY, Array, Frame, frozen_array
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
+from isoguide.registration.day_match import DayContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,16 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DayImage:
-    """A volume image taken in the treatment room.
+    """What was imaged in the treatment room: a volume, or radiographs taken together.
 
     Parameters
     ----------
     uid
         Identifies this exposure and no other (the SOP or series instance UID).
-    volume
-        In the frame ``DAILY``: patient LPS axes as ``patient_position`` puts them into the room, whatever
-        small angle the couch has (:func:`isoguide.geometry.iec61217.fixed_from_daily`).
+    content
+        A volume or the radiographs, in the frame ``DAILY``: patient LPS axes as ``patient_position`` puts
+        them into the room, whatever small angle the couch has
+        (:func:`isoguide.geometry.iec61217.fixed_from_daily`).
     machine_isocentre_mm
         The treatment isocentre as the imager knows it, in daily LPS, (3,).
     patient_position
@@ -63,7 +65,7 @@ class DayImage:
     """
 
     uid: str
-    volume: Volume
+    content: DayContent
     machine_isocentre_mm: Array
     patient_position: PatientPosition
     started_at: datetime
@@ -78,14 +80,37 @@ class DayImage:
         if not self.uid:
             msg = "the day's image has no UID, so it cannot be told from another: the imager must give one"
             raise InputError(msg)
-        if self.volume.grid.frame != DAILY:
-            msg = f"image {self.uid} is in the frame '{self.volume.grid.frame}', not '{DAILY}'"
-            raise InputError(msg)
+        for frame in self._frames():
+            if frame != DAILY:
+                msg = f"image {self.uid} is in the frame '{frame}', not '{DAILY}'"
+                raise InputError(msg)
         for at in (self.started_at, self.acquired_at):
             require_aware(at, f"image {self.uid}")
         if self.acquired_at < self.started_at:
             msg = f"image {self.uid} ended ({self.acquired_at}) before it began ({self.started_at})"
             raise InputError(msg)
+
+    def _frames(self) -> tuple[Frame, ...]:
+        if isinstance(self.content, Volume):
+            return (self.content.grid.frame,)
+        if not self.content:
+            msg = f"image {self.uid} holds no radiograph: the imager must give at least one"
+            raise InputError(msg)
+        return tuple(radiograph.view.frame for radiograph in self.content)
+
+    @property
+    def volume(self) -> Volume:
+        """The volume.
+
+        Raises
+        ------
+        MismatchError
+            If the image is radiographs.
+        """
+        if isinstance(self.content, Volume):
+            return self.content
+        msg = f"image {self.uid} is {len(self.content)} radiographs, of which there is no volume"
+        raise MismatchError(msg)
 
     @property
     def exposure(self) -> Exposure:
@@ -150,7 +175,7 @@ class Clock(Protocol):
 
 
 class Imager(Protocol):
-    """Takes volume images."""
+    """Takes images: volumes or radiographs."""
 
     def acquire(self) -> DayImage:
         """Make one exposure now and return its image.

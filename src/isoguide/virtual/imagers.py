@@ -1,4 +1,4 @@
-"""The cone-beam imager of the room, its faults, and the model of its images that needs no rays."""
+"""The imager of the room, its faults, and the model of cone-beam images that needs no rays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
+from isoguide.registration.day_match import DayContent
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual.couch_drive import CouchDrive
 from isoguide.virtual.daily import simulate_daily
@@ -22,7 +23,7 @@ from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.machine import Machine
 from isoguide.virtual.patient_day import PatientMoment
-from isoguide.virtual.room_settings import ImagingSettings
+from isoguide.virtual.room_settings import ImagingSettings, Latency
 from isoguide.virtual.truth import RoomTruth
 
 UID_ROOT = "2.25."
@@ -63,13 +64,44 @@ class ImageModel(ABC):
         self._settings = settings
 
     @property
+    def delay(self) -> Latency:
+        """From the end of the exposure to the image."""
+        return self._settings.reconstruction_delay
+
+    @property
     def patient_id(self) -> str:
         """Whom the image shows."""
         return self._truth.patient.name
 
+    @property
+    def isocentre_offset_mm(self) -> Array:
+        """Where the isocentre of the image truly is, IEC fixed (3,)."""
+        return scan_offset_mm(self._settings)
+
+    def expose(self, link: DeviceLink, machine: Machine) -> Scan:
+        """Bring the imager into place, expose, and say when that was: a turn of the gantry."""
+        clock, protocol = link.clock, self._settings.protocol
+        clock.wait(machine.turn_kv_source_to(protocol.start_deg))
+        link.wait_for(self._settings.delay)
+        begin_s = clock.seconds
+        machine.turn_kv_source_by(protocol.arc_deg)
+        clock.wait(protocol.duration_s)
+        return Scan(begin_s, clock.seconds)
+
     @abstractmethod
-    def image(self, scan: Scan, rng: np.random.Generator) -> Volume:
+    def image(self, scan: Scan, rng: np.random.Generator) -> DayContent:
         """Return the day's image of an exposure, frame DAILY."""
+
+    def planning_from_daily(self, seconds: float) -> RigidTransform:
+        """Return planning from daily as an image taken at a second of the room shows the patient.
+
+        This is what a registration has to find. The imager is off: what it shows at its isocentre lies truly
+        at :attr:`isocentre_offset_mm`.
+        """
+        truth = self._truth
+        off = RigidTransform.translation(FIXED, FIXED, self.isocentre_offset_mm)
+        truly = off @ fixed_from_daily(truth.patient_position, np.array(self._settings.origin_mm))
+        return truth.fixed_from_planning(seconds).inverse() @ truly
 
 
 def imaging_offsets_mm(settings: ImagingSettings, source_deg: Array) -> Array:
@@ -99,7 +131,7 @@ class ImageDomainModel(ImageModel):
         moments = self._moments(scan, rng)
         return simulate_daily(
             patient.anatomy,
-            planning_from_daily_truth(self._truth, self._settings, scan.middle_s),
+            self.planning_from_daily(scan.middle_s),
             isocentre_mm=patient.isocentre_mm,
             machine_isocentre_mm=np.array(self._settings.origin_mm),
             settings=_blurred_by_sag(self._settings),
@@ -126,16 +158,6 @@ def _fields(moments: list[PatientMoment]) -> tuple[DisplacementField, ...]:
     return tuple(moment.field or still for moment in moments)
 
 
-def planning_from_daily_truth(truth: RoomTruth, settings: ImagingSettings, seconds: float) -> RigidTransform:
-    """Return planning from daily as an image shows the patient: what a registration has to find.
-
-    The imager is off: what it shows at its isocentre lies truly at :func:`scan_offset_mm`.
-    """
-    off = RigidTransform.translation(FIXED, FIXED, scan_offset_mm(settings))
-    truly = off @ fixed_from_daily(truth.patient_position, np.array(settings.origin_mm))
-    return truth.fixed_from_planning(seconds).inverse() @ truly
-
-
 def _blurred_by_sag(settings: ImagingSettings) -> DailySettings:
     """Blur the image along z by what the sag varies during the scan."""
     spread_mm = float(imaging_offsets_mm(settings, settings.protocol.source_deg)[:, 1].std())
@@ -145,8 +167,8 @@ def _blurred_by_sag(settings: ImagingSettings) -> DailySettings:
     return replace(settings.image, blur_mm=(in_plane_mm, float(np.hypot(along_mm, spread_mm))))
 
 
-class ConeBeamImager:
-    """Takes cone-beam CTs: turns the gantry to the start, exposes during a turn, makes the image.
+class DayImager:
+    """Takes the images of the day: brings itself into place, exposes, makes the image.
 
     Parameters
     ----------
@@ -196,7 +218,7 @@ class ConeBeamImager:
         """
         self._link.require()
         rng = self._link.rng.spawn(1)[0]
-        scan = self._expose()
+        scan = self._model.expose(self._link, self._machine)
         if self._link.strikes("image-lost"):
             msg = "the exposure was made but no image came of it"
             raise ImageLostError(msg)
@@ -209,21 +231,11 @@ class ConeBeamImager:
         self._before = self._image(self._model, scan, rng)
         return self._before
 
-    def _expose(self) -> Scan:
-        clock = self._link.clock
-        protocol = self._settings.protocol
-        clock.wait(self._machine.turn_kv_source_to(protocol.start_deg))
-        self._link.wait_for(self._settings.delay)
-        begin_s = clock.seconds
-        self._machine.turn_kv_source_by(protocol.arc_deg)
-        clock.wait(protocol.duration_s)
-        return Scan(begin_s, clock.seconds)
-
     def _image(self, model: ImageModel, scan: Scan, rng: np.random.Generator) -> DayImage:
         clock = self._link.clock
         image = DayImage(
             uid=UID_ROOT + str(int.from_bytes(rng.bytes(15), "big")),
-            volume=model.image(scan, rng),
+            content=model.image(scan, rng),
             machine_isocentre_mm=np.array(self._settings.origin_mm),
             patient_position=self._position,
             started_at=clock.at(scan.begin_s),
@@ -232,7 +244,7 @@ class ConeBeamImager:
             model=model.name,
             patient_id=model.patient_id,
         )
-        self._link.wait_for(self._settings.reconstruction_delay)
+        self._link.wait_for(model.delay)
         return image
 
     @staticmethod

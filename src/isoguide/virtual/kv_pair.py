@@ -4,7 +4,6 @@ A radiograph carries the geometry that the system believes; it was taken with th
 the imaging isocentre's offset and sag.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -53,10 +52,10 @@ def _tube_view(settings: StereoSettings, angle_deg: float) -> XrayView:
 def arm_views(settings: ImagingSettings, source_deg: tuple[float, float]) -> tuple[XrayView, XrayView]:
     """Return the nominal geometry of the gantry's kV arm with its source at two angles, in FIXED.
 
-    Panel and distances are those of the scan protocol, with the panel in the middle and in square pixels.
+    Panel and distances are those of the scan protocol, with the panel in the middle and read out in small
+    square pixels.
     """
-    protocol = settings.protocol
-    pixel_mm = min(protocol.pixel_spacing_mm)
+    protocol, pixel_mm = settings.protocol, settings.radiograph_pixel_mm
     columns, rows = (
         round(count * mm / pixel_mm)
         for count, mm in zip(protocol.size, protocol.pixel_spacing_mm, strict=True)
@@ -103,8 +102,8 @@ def arm_pair(
         Two radiographs of line integrals with their nominal views.
     """
     offsets_mm = imaging_offsets_mm(settings, np.array(source_deg))
-    physics = replace(settings.physics, bow_tie_radius_mm=0.0, lag_share=0.0)
-    return _exposed(truth, arm_views(settings, source_deg), offsets_mm, seconds, physics, rng)
+    nominal = arm_views(settings, source_deg)
+    return _exposed(truth, nominal, offsets_mm, seconds, settings.radiography, rng)
 
 
 def _exposed(

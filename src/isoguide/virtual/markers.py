@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,8 @@ SEED_HU = 20000.0
 (424 times that of water at 60 keV, NIST XCOM) it would be far more, but few photons come through to tell."""
 BALL_DIAMETER_MM, BALL_HU = 2.0, 2500.0
 """The balls that mark the skin during the planning scan, and nothing of which remains but the mark."""
-SUBSAMPLES = 5
-"""Per axis and voxel: marks are smaller than voxels, so that what they cover has to be counted."""
+STEPS_ACROSS = 8
+"""Of the grid that counts what a mark covers of a voxel, over its diameter: marks are smaller than voxels."""
 SKIN_STEP_MM = 0.25
 _DIRECTIONS = {"anterior": (0.0, -1.0, 0.0), "left": (1.0, 0.0, 0.0), "right": (-1.0, 0.0, 0.0)}
 
@@ -46,7 +47,10 @@ class ImplantedSeed:
 def paint_rod(
     values: Floats, grid: Grid, ends_mm: tuple[Array, Array], diameter_mm: float, hu: float
 ) -> None:
-    """Put a small rod with round ends into an image; voxels take their share of it.
+    """Put a small rod with round ends into an image, blurred by a tent of the size of a voxel.
+
+    Each part of it is shared among the eight voxels about it, so that its picture lies where it lies: the
+    plain share of each voxel would put a rod thinner than a voxel into the middle of that voxel.
 
     Parameters
     ----------
@@ -65,17 +69,33 @@ def paint_rod(
     high = np.minimum(np.ceil(index.max(axis=0) + reach).astype(int) + 1, grid.shape[::-1])
     if (high <= low).any():
         return
-    inner = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
-    axes = [(np.arange(a, b)[:, None] + inner).ravel() for a, b in zip(low, high, strict=True)]
+    steps = np.ceil(STEPS_ACROSS * grid.spacing_mm / diameter_mm).astype(int).tolist()
+    axes = [
+        (np.arange(a, b)[:, None] + (np.arange(n) + 0.5) / n - 0.5).ravel()
+        for a, b, n in zip(low, high, steps, strict=True)
+    ]
     ijk = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     along = ends_mm[1] - ends_mm[0]
     offset = grid.xyz(ijk) - ends_mm[0]
     t = np.clip(offset @ along / max(float(along @ along), 1e-9), 0.0, 1.0)
     inside = np.linalg.norm(offset - t[..., None] * along, axis=-1) < diameter_mm / 2.0
-    counts = [n for pair in ((b - a, SUBSAMPLES) for a, b in zip(low, high, strict=True)) for n in pair]
-    cover = inside.reshape(counts).mean(axis=(1, 3, 5)).astype(np.float32).transpose(2, 1, 0)
+    cover = (_shared(ijk[inside] - low, high - low) / np.prod(steps)).astype(np.float32)
     view = values[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
-    view += cover * (np.float32(hu) - view)
+    view += cover.transpose(2, 1, 0) * (np.float32(hu) - view)
+
+
+def _shared(index: Array, shape: NDArray[np.int_]) -> Array:
+    """Share points (n, 3) of an image of this shape among the eight voxels about each."""
+    first = np.floor(index).astype(int)
+    part = index - first
+    found = np.zeros(int(np.prod(shape)))
+    for corner in product((0, 1), repeat=3):
+        at = first + corner
+        weight = np.where(corner, part, 1.0 - part).prod(axis=1)
+        there = ((at >= 0) & (at < shape)).all(axis=1)
+        flat = np.ravel_multi_index(tuple(at[there].T), tuple(shape))
+        found += np.bincount(flat, weight[there], len(found))
+    return found.reshape(shape)
 
 
 def implant_seeds(

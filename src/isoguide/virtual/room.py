@@ -18,9 +18,10 @@ from isoguide.virtual.console import Console
 from isoguide.virtual.couch_drive import CouchDrive
 from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.faults import Device, Fault, FaultWatch, faults_of_fraction
-from isoguide.virtual.imagers import ConeBeamImager, ImageDomainModel, ImageModel, planning_from_daily_truth
+from isoguide.virtual.imagers import DayImager, ImageDomainModel, ImageModel
 from isoguide.virtual.kv_pair import arm_pair, stereo_pair
 from isoguide.virtual.machine import Machine, plan_delivery
+from isoguide.virtual.pair_models import ArmModel, StereoModel
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.phantom import Phantom, Site, build_phantom
 from isoguide.virtual.physical_imager import PhysicalModel
@@ -99,13 +100,14 @@ class VirtualRoom:
         delivery = plan_delivery(plan, settings.beam, settings.machine)
         self.beam = BeamDrive(link("beam"), settings.beam, delivery, self.machine)
         self.truth = RoomTruth(patient, day, self.couch, self.clock, settings.patient_position)
-        imager = ConeBeamImager(
+        self._model = self._image_model(self.truth)
+        imager = DayImager(
             link("imager"),
             self.settings.imaging,
             machine=self.machine,
             couch=self.couch,
             patient_position=settings.patient_position,
-            model=self._image_model(self.truth),
+            model=self._model,
             stranger=self._stranger,
         )
         self.console = Console(self.clock, settings.console)
@@ -118,7 +120,7 @@ class VirtualRoom:
         This is what a registration has to find; the imager's own errors are in it.
         """
         at_s = self.clock.seconds if seconds is None else seconds
-        return planning_from_daily_truth(self.truth, self.settings.imaging, at_s)
+        return self._model.planning_from_daily(at_s)
 
     def stereo_pair(self) -> tuple[Radiograph, Radiograph]:
         """Expose the two room-mounted tubes now; line integrals with their nominal geometry."""
@@ -134,6 +136,10 @@ class VirtualRoom:
 
     def _image_model(self, truth: RoomTruth) -> ImageModel:
         imaging = self.settings.imaging
+        if imaging.model == "stereo pair":
+            return StereoModel(truth, imaging, self.settings.stereo)
+        if imaging.model == "arm pair":
+            return ArmModel(truth, imaging)
         return (PhysicalModel if imaging.model == "physical" else ImageDomainModel)(truth, imaging)
 
     def _stranger(self) -> ImageModel:

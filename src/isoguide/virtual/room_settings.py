@@ -4,7 +4,7 @@ All classes refuse impossible values with an :class:`~isoguide.errors.InputError
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -16,13 +16,16 @@ from isoguide.projection.imaging_physics import ImagingPhysics
 from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.setting_limits import require, require_each
 
-ImageModel = Literal["image-domain", "physical"]
-IMAGE_MODELS: Final[tuple[ImageModel, ...]] = ("image-domain", "physical")
+ImageModel = Literal["image-domain", "physical", "stereo pair", "arm pair"]
+IMAGE_MODELS: Final[tuple[ImageModel, ...]] = get_args(ImageModel)
 
 _PRESET_OF_SITE: Final = {"head-neck": HEAD, "thorax": THORAX, "abdomen": THORAX, "pelvis": PELVIS}
 
-RADIOGRAPHY: Final = ImagingPhysics(bow_tie_radius_mm=0.0, lag_share=0.0)
-"""A single exposure: no bow-tie filter, and nothing before it that could linger."""
+RADIOGRAPHY: Final = ImagingPhysics(bow_tie_radius_mm=0.0, lag_share=0.0, blur_mm=0.25)
+"""A single exposure: no bow-tie filter, nothing before it that could linger, and pixels small enough to show
+what focal spot and scintillator blur."""
+ARM_RADIOGRAPHY: Final = replace(RADIOGRAPHY, photons_per_pixel=1e7)
+"""About 40 mAs at 120 kV, which a lateral pelvis takes."""
 PLANNED_POSE: Final = TableTopPose(0.0, 850.0, -120.0)
 """A couch as it stands for a treatment of the trunk."""
 
@@ -149,13 +152,14 @@ class BeamSettings:
 
 @dataclass(frozen=True, slots=True)
 class ImagingSettings:
-    """The cone-beam imager.
+    """The imager.
 
     Parameters
     ----------
     model
         "image-domain": the truth made to look like a cone-beam CT (fast); "physical": projections through the
-        moving patient, reconstructed.
+        moving patient, reconstructed; "stereo pair": radiographs of the room's two tubes; "arm pair": of the
+        kV arm at two angles.
     image
         What the image of the image-domain model is like.
     isocentre_offset_mm
@@ -174,6 +178,14 @@ class ImagingSettings:
         Scatter, noise, lag and their corrections, for the physical model.
     delay, reconstruction_delay
         From the order to the exposure, and from its end to the image.
+    radiography
+        Scatter and noise of a radiograph of the kV arm: more photons than a frame of a scan has.
+    arm_source_deg
+        Where the source of the kV arm stands for the two radiographs of a pair, degrees of the gantry circle.
+    radiograph_pixel_mm
+        Pixels of a radiograph of the kV arm; a cone-beam scan reads the same panel out in larger ones.
+    radiograph_delay, read_out_delay
+        From the order (the arm in its place) to the exposure of a radiograph, and from there to the image.
     moments
         With how many states of his anatomy a patient is imaged who moves during the scan; more show breathing
         better and take longer.
@@ -188,6 +200,11 @@ class ImagingSettings:
     physics: ImagingPhysics = field(default_factory=ImagingPhysics)
     delay: Latency = Latency(5.0, 0.3)
     reconstruction_delay: Latency = Latency(8.0, 0.2)
+    radiography: ImagingPhysics = ARM_RADIOGRAPHY
+    arm_source_deg: tuple[float, float] = (0.0, 90.0)
+    radiograph_pixel_mm: float = 0.4
+    radiograph_delay: Latency = Latency(1.0, 0.2)
+    read_out_delay: Latency = Latency(1.0, 0.2)
     moments: int = 8
 
     def __post_init__(self) -> None:
@@ -198,6 +215,8 @@ class ImagingSettings:
         require_each("origin_mm", self.origin_mm, -1000.0, 1000.0)
         require("sag_mm", self.sag_mm, -20.0, 20.0)
         require("moments", self.moments, 1, 1000)
+        require("radiograph_pixel_mm", self.radiograph_pixel_mm, 0.05, 10.0)
+        require_each("arm_source_deg", (*self.arm_source_deg, 0.0), -360.0, 360.0)
 
     @property
     def protocol(self) -> ConeBeamScan:
@@ -328,6 +347,12 @@ class RoomSettings:
                 read_out_deg=0.0,
             ),
             beam=BeamSettings(on_delay=nothing, hold_delay=nothing),
-            imaging=ImagingSettings(image=DailySettings.exact(), delay=nothing, reconstruction_delay=nothing),
+            imaging=ImagingSettings(
+                image=DailySettings.exact(),
+                delay=nothing,
+                reconstruction_delay=nothing,
+                radiograph_delay=nothing,
+                read_out_delay=nothing,
+            ),
             console=ConsoleSettings(match_s=0.0, decision_s=0.0),
         )

@@ -62,10 +62,10 @@ def _looked_at(request: AlignRequest, progress: Progress) -> Day:
     if series_uid is not None:
         chosen = any(file.series_instance_uid == series_uid for file in radiographs)
         return Day("radiographs" if chosen else "volume", contents)
+    if not contents.ct_series and contents.radiographs:
+        return Day("radiographs", contents)
     if not radiographs:
         return Day("volume", contents)
-    if not contents.ct_series:
-        return Day("radiographs", contents)
     listed = " and ".join(f"the {series.label}" for series in contents.ct_series)
     msg = (
         f"{request.daily} holds {listed} and {len(radiographs)} radiographs: choose with --daily-series UID, "
@@ -80,6 +80,8 @@ def _named_files(request: AlignRequest) -> Day:
     known = {file.path for file in exposures(contents)}
     other = next((path for path in files if path not in known), None)
     if other is not None:
-        msg = f"{other} is no radiograph in DICOM, or a copy of another: give several files of a pair only"
+        msg = (
+            f"{other} is no exposed DICOM radiograph, or a copy of another: give several files of a pair only"
+        )
         raise UnreadableError(msg)
     return Day("radiographs", contents)

@@ -42,8 +42,9 @@ from isoguide.workflow.scenario import (
     SetUpSection,
     Site,
 )
-from isoguide.workflow.simulate import VirtualPatient, simulate, virtual_patient
+from isoguide.workflow.simulate import simulate
 from isoguide.workflow.simulation_session import SimulationSession, write_simulation_session
+from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 from isoguide.workflow.write_course import COURSE_NAMES, write_course
 
 PLANNING, TRUTH, REVIEW = "planning", "truth.json", "review"

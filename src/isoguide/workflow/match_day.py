@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -128,9 +128,11 @@ def _markers_in_views(
         Radiograph(view.view.in_frame(back), view.radiograph.values, view.radiograph.quantity)
         for view in daily.views
     ]
+    known_px = [one for origin in daily.origins for one in origin.isocentre_sd_px or ()]
+    prepared = replace(plan.prepared, calibration_px=max(plan.prepared.calibration_px, *known_px, 0.0))
     with timed(seconds, "register"):
-        found = locate_in_radiographs(plan.prepared, images, setup.uncorrected)
-    registration = registration_of_markers(plan.prepared, found)
+        found = locate_in_radiographs(prepared, images, setup.uncorrected)
+    registration = registration_of_markers(prepared, found)
     return MatchedDay(daily, registration, (*warnings, *plan.warnings), markers=found, marker_plan=plan)
 
 

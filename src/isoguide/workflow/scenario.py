@@ -14,7 +14,8 @@ from isoguide.workflow.strict_toml import Section
 
 Site = Literal["prostate", "lung", "head-neck", "liver"]
 """The clinic's names of the built-in patients."""
-ImagingModel = Literal["image-domain", "physical"]
+ImagingModel = Literal["image-domain", "physical", "stereo pair", "arm pair"]
+Matched = Literal["anatomy", "markers"]
 Ending = Literal["closed", "stopped"]
 
 MOST_FRACTIONS: Final = 50
@@ -232,15 +233,20 @@ class CouchSection(Section):
 
 
 class ImagingSection(Section):
-    """How the cone-beam CT comes about, and what is imperfect about it."""
+    """How the day's image comes about, what is matched on it, and what is imperfect about it."""
 
     model: ImagingModel = Field(
         default="image-domain",
         description="image-domain: the truth made to look like a cone-beam CT (fast); physical: projections "
-        "through the moving patient, reconstructed.",
+        "through the moving patient, reconstructed; stereo pair: radiographs of two tubes in the room; arm "
+        "pair: of the kV arm at two angles.",
     )
     first_fraction: ImagingModel | None = Field(
         default=None, description="Another model for fraction 1 only."
+    )
+    match: Matched = Field(
+        default="anatomy",
+        description="What shows where the patient lies: his anatomy, or his implanted gold seeds.",
     )
     isocentre_offset_mm: _Offset_mm = Field(
         default=(0.0, 0.0, 0.0), description="Imaging minus treatment isocentre, in the room: x, y, z."

@@ -21,6 +21,7 @@ from isoguide.virtual.room_settings import (
     CouchSettings,
     ImagingSettings,
     RoomSettings,
+    StereoSettings,
 )
 from isoguide.virtual.set_up_errors import SetUpErrors
 from isoguide.workflow.scenario import Scenario, Site
@@ -69,6 +70,12 @@ def require_possible(scenario: Scenario, patient: Phantom) -> None:
     InputError
         With the key, what is missing, and who has it.
     """
+    if scenario.room.imaging.match == "markers" and not patient.fiducials:
+        msg = (
+            f'room.imaging.match = "markers": {patient.name} has no implanted seeds; match the anatomy, '
+            'or take patient.site = "prostate" or "liver"'
+        )
+        raise InputError(msg)
     structures = {structure.name for structure in patient.structures if structure.is_volume}
     for key in _keys_said(scenario):
         if key == "neck":
@@ -106,6 +113,7 @@ def room_settings(scenario: Scenario, fraction: int) -> RoomSettings:
             isocentre_offset_mm=imaging.isocentre_offset_mm,
             sag_mm=imaging.sag_mm,
         ),
+        stereo=StereoSettings(isocentre_offset_mm=imaging.isocentre_offset_mm),
     )
 
 

@@ -4,16 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from isoguide.dicom import load_planning_set
-from isoguide.errors import InputError, MissingEvidenceError
-from isoguide.plan import PatientPosition, Plan
+from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
-from isoguide.registration import MatchSettings, PreparedPlanning, prepare_planning
 from isoguide.treatment import (
     Fraction,
     FractionLimits,
@@ -23,10 +19,10 @@ from isoguide.treatment import (
     treat,
 )
 from isoguide.treatment.ports import DayImage
-from isoguide.virtual import PatientDay, Phantom, build_phantom, draw_days
+from isoguide.virtual import PatientDay, draw_days
 from isoguide.virtual.motion import LONGEST_S
-from isoguide.virtual.phantom import Site
 from isoguide.virtual.room import VirtualRoom
+from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
 from isoguide.workflow.course import Course, TreatedFraction, TruthAtBeam, TruthAtSetUp, seconds_between
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
@@ -38,15 +34,8 @@ from isoguide.workflow.scenario_settings import (
     room_settings,
     scenario_faults,
 )
-from isoguide.workflow.target import choose_target, surface_points_mm
+from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 
-SITE_OF: Final[dict[str, Site]] = {
-    "prostate": "pelvis",
-    "lung": "thorax",
-    "head-neck": "head-neck",
-    "liver": "abdomen",
-}
-"""The clinic's names of the built-in patients, and the part of the body that each one is."""
 FIRST_DAY: Final = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 """A Monday. The clock of a simulation is virtual, so that the same scenario gives the same course."""
 STILL_POINTS, MOVING_POINTS = 120, 400
@@ -78,72 +67,6 @@ def conduct_by_limits(
 
 def keep_nothing(_number: int, _images: tuple[DayImage, ...], _room: VirtualRoom) -> None:
     """Let the images go."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VirtualPatient:
-    """A patient with a plan, prepared for matching: built in, or from a planning export.
-
-    ``plan`` is None where the room's own arc is delivered; ``name`` says who it is.
-    """
-
-    phantom: Phantom
-    patient_position: PatientPosition
-    plan: Plan | None
-    name: str
-    prepared: PreparedPlanning
-
-
-def virtual_patient(scenario: Scenario, progress: Progress = silent) -> VirtualPatient:
-    """Build the patient of a scenario, or read the export that it names, and prepare the match.
-
-    Raises
-    ------
-    InputError
-        If the export cannot be used: no plan, an isocentre outside the image or the body.
-    """
-    said = scenario.patient
-    if said.ct is not None:
-        progress(0.0, "Reading the planning export")
-        try:
-            return _patient_of_export(Path(said.ct))
-        except InputError as error:
-            msg = f'patient.ct = "{said.ct}" has to be a folder with one CT, its structures and plan: {error}'
-            raise type(error)(msg) from error
-    progress(0.0, "Building a virtual patient")
-    seed = said.seed if said.seed is not None else scenario.seed
-    phantom = build_phantom(SITE_OF[said.site or "prostate"], seed, said.voxel_mm)
-    progress(0.7, "Preparing the planning image")
-    name = f"Virtual {said.site} patient {seed}"
-    return VirtualPatient(phantom, PatientPosition.HFS, None, name, _prepared(phantom))
-
-
-def _patient_of_export(folder: Path) -> VirtualPatient:
-    from isoguide.virtual import virtual_from_ct
-
-    planning = load_planning_set(folder)
-    plan, structure_set = planning.plan, planning.structure_set
-    if plan is None:
-        msg = f"{folder} holds no plan, so the isocentre is not known: add the RT Plan"
-        raise MissingEvidenceError(msg)
-    phantom = virtual_from_ct(
-        planning.image.volume,
-        structure_set.structures if structure_set is not None else (),
-        plan.isocentre_mm(),
-        f"patient of {folder.name}",
-    )
-    name = f"Patient of {folder.name}"
-    return VirtualPatient(phantom, plan.patient_position, plan, name, _prepared(phantom))
-
-
-def _prepared(phantom: Phantom) -> PreparedPlanning:
-    target = choose_target(phantom.structures, phantom.isocentre_mm)
-    return prepare_planning(
-        phantom.volume,
-        isocentre_mm=phantom.isocentre_mm,
-        settings=MatchSettings(),
-        target_points_mm=surface_points_mm(target) if target is not None else None,
-    )
 
 
 def simulate(
@@ -182,13 +105,15 @@ def simulate(
         If ``progress`` asked to stop.
     """
     begin = time.perf_counter()
-    patient = patient or virtual_patient(scenario, part_of(progress, 0.0, 0.2))
+    patient = patient or virtual_patient(scenario, part_of(progress, 0.0, 0.14))
     require_possible(scenario, patient.phantom)
+    progress(0.14, "Preparing the match")
+    patient.prepared(room_settings(scenario, 1), scenario.room.imaging.match)
     progress(0.2, "Drawing the days of the course")
     rng = np.random.default_rng([scenario.seed, _DAYS])
     days = draw_days(patient.phantom, course_settings(scenario), scenario.fractions, rng)
     scene = CourseScene.of(patient.phantom) if for_report else None
-    machine = _Machine(scenario, patient, _planned(scenario, patient), scene, keep, conduct)
+    machine = _Machine(scenario, patient, scene, keep, conduct)
     fractions = []
     for day in days:
         done = (day.number - 1) / len(days)
@@ -198,22 +123,12 @@ def simulate(
     return Course(scenario, patient.name, scene, tuple(fractions), time.perf_counter() - begin)
 
 
-def _planned(scenario: Scenario, patient: VirtualPatient) -> PlannedPosition:
-    return PlannedPosition.of(
-        patient.prepared,
-        patient_position=patient.patient_position,
-        set_up_pose=room_settings(scenario, 1).planned_pose,
-        patient_id=patient.phantom.name,
-    )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Machine:
     """Treats the days of one scenario, one after the other."""
 
     scenario: Scenario
     patient: VirtualPatient
-    planned: PlannedPosition
     scene: CourseScene | None
     keep: Keep
     conduct: Conduct
@@ -233,7 +148,8 @@ class _Machine:
             seed=self.scenario.seed,
             plan=self.patient.plan,
         )
-        planned = replace(self.planned, match=room.console.timed_match(self.planned.match))
+        planned = self._planned(settings)
+        planned = replace(planned, match=room.console.timed_match(planned.match))
         outcome = self.conduct(number, planned, room, fraction_limits(self.scenario))
         self.keep(number, outcome.images, room)
         return TreatedFraction(
@@ -251,8 +167,18 @@ class _Machine:
             pictures=self._pictures(number, outcome),
         )
 
+    def _planned(self, settings: RoomSettings) -> PlannedPosition:
+        return PlannedPosition.of(
+            self.patient.prepared(settings, self.scenario.room.imaging.match),
+            patient_position=self.patient.patient_position,
+            set_up_pose=settings.planned_pose,
+            patient_id=self.patient.phantom.name,
+        )
+
     def _pictures(self, number: int, outcome: FractionOutcome) -> FractionPictures | None:
         if self.scene is None or number > MOST_PICTURED or not outcome.images:
+            return None
+        if not isinstance(outcome.images[0].content, Volume):
             return None
         registration = outcome.matches[0].registration if outcome.matches else None
         placed = registration.planning_from_daily if registration is not None else None

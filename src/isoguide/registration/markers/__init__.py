@@ -12,6 +12,7 @@ from isoguide.registration.markers.in_radiographs import RadiographMarker, find_
 from isoguide.registration.markers.in_volumes import VolumeMarker, find_in_volume
 from isoguide.registration.markers.locate import (
     PreparedMarkers,
+    as_the_planning_ct_shows,
     locate_in_radiographs,
     locate_in_volume,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "RadiographMarker",
     "Triangulation",
     "VolumeMarker",
+    "as_the_planning_ct_shows",
     "assign_markers",
     "calibration_covariance_mm2",
     "candidates_in_pair",

@@ -1,7 +1,7 @@
 """Where the patient is by his implanted markers, from images of the day: found, told apart, matched."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -25,6 +25,8 @@ from isoguide.registration.markers.match import MarkerMatch, MarkerMatchSettings
 from isoguide.registration.markers.triangulation import calibration_covariance_mm2
 from isoguide.registration.pyramid import crop
 
+MARKED_MM: Final = 3.0
+"""A person marks a marker's middle in the planning CT within this."""
 VIEWS: Final = 2
 """Rays of two images meet at a marker."""
 BEYOND_REACH_MM: Final = 15.0
@@ -93,6 +95,42 @@ class PreparedMarkers:
         return np.array([marker.position_mm for marker in self.planned])
 
 
+def as_the_planning_ct_shows(
+    marked: Sequence[Fiducial], declared: DeclaredMarkers, planning: Volume
+) -> tuple[Fiducial, ...]:
+    """Return the markers where the planning CT shows them: a person marks them to a voxel or so only.
+
+    Parameters
+    ----------
+    marked
+        As the plan marks them, planning LPS.
+    declared
+        What was implanted.
+    planning
+        The planning CT.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If the CT shows none of the declared kind at a mark.
+    """
+    marked_mm = np.array([one.position_mm for one in marked]).reshape(-1, 3)
+    near = _part_about(planning, marked_mm, BEYOND_REACH_MM)
+    found_mm = np.array([one.measured.position_mm for one in find_in_volume(near, declared)]).reshape(-1, 3)
+    shown = []
+    for one in marked:
+        distance_mm = np.linalg.norm(found_mm - one.position_mm, axis=1)
+        if not (distance_mm <= MARKED_MM).any():
+            msg = (
+                f"the planning CT shows no {declared.kind} of {declared.length_mm:g} × "
+                f"{declared.diameter_mm:g} mm within {MARKED_MM:g} mm of the mark '{one.name}': "
+                "check the marks and the size of the markers"
+            )
+            raise MissingEvidenceError(msg)
+        shown.append(replace(one, position_mm=found_mm[int(distance_mm.argmin())]))
+    return tuple(shown)
+
+
 def locate_in_radiographs(
     prepared: PreparedMarkers, radiographs: Sequence[Radiograph], expected: RigidTransform
 ) -> MarkerMatch:
@@ -142,12 +180,15 @@ def locate_in_volume(prepared: PreparedMarkers, volume: Volume, expected: RigidT
         Planning LPS from the volume's frame, as the set-up says.
     """
     there_mm = expected.inverse().apply(prepared.planned_mm)
-    reach_mm = prepared.reach_mm + BEYOND_REACH_MM
-    low_mm, high_mm = there_mm.min(axis=0) - reach_mm, there_mm.max(axis=0) + reach_mm
-    grid, values = crop(volume.grid, volume.values, low_mm, high_mm)
-    near = Volume(grid, values, is_hounsfield=volume.is_hounsfield)
+    near = _part_about(volume, there_mm, prepared.reach_mm + BEYOND_REACH_MM)
     found = [marker.measured for marker in find_in_volume(near, prepared.declared)]
     return _matched(prepared, candidates_in_volume(found), expected, None)
+
+
+def _part_about(volume: Volume, points_mm: Array, reach_mm: float) -> Volume:
+    low_mm, high_mm = points_mm.min(axis=0) - reach_mm, points_mm.max(axis=0) + reach_mm
+    grid, values = crop(volume.grid, volume.values, low_mm, high_mm)
+    return Volume(grid, values, volume.is_hounsfield, volume.source)
 
 
 def _matched(

@@ -32,7 +32,7 @@ def day_image(daily: DailyInput, couch: TableTopPose) -> DayImage:
     taken_at = at_this_station(series.acquired_at)
     return DayImage(
         uid=series.series_instance_uid,
-        volume=daily.volume,
+        content=daily.volume,
         machine_isocentre_mm=daily.isocentre.xyz_mm,
         patient_position=series.patient_position,
         started_at=taken_at,

@@ -9,9 +9,9 @@ from isoguide.course import Protocol, SimulationRecord
 from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.volume import Volume
 from isoguide.records import Records, StoredCourse, StoredFraction
-from isoguide.registration import PreparedPlanning, Registration
+from isoguide.registration import Registration
+from isoguide.registration.day_match import DayContent, Prepared
 from isoguide.treatment import Fraction, PlannedPosition, State
 from isoguide.treatment.ports import DayImage
 from isoguide.treatment.protocol_decision import ProtocolDecision, decide_by_protocol
@@ -74,7 +74,7 @@ class Told:
     by: str
     couch: TableTopPose | None = None
     image: DayImage | None = None
-    prepared: PreparedPlanning | None = None
+    prepared: Prepared | None = None
     delivered_mu: float | None = None
 
 
@@ -137,7 +137,7 @@ def take_up(
 
 
 def _planned(
-    simulation: SimulationRecord, set_up_pose: TableTopPose, prepared: PreparedPlanning | None
+    simulation: SimulationRecord, set_up_pose: TableTopPose, prepared: Prepared | None
 ) -> PlannedPosition:
     position, patient_id = simulation.patient_position, simulation.patient.patient_id
     if prepared is not None:
@@ -150,6 +150,6 @@ def _planned(
     )
 
 
-def _no_match(_daily: Volume, _initial: RigidTransform) -> Registration:
+def _no_match(_daily: DayContent, _initial: RigidTransform) -> Registration:
     msg = "this step has no planning image to match with: take the image anew"
     raise RefusedError(msg)

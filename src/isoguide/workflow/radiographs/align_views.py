@@ -34,7 +34,7 @@ from isoguide.workflow.radiographs.loading import at_planned_position
 from isoguide.workflow.radiographs.orientation import check_orientation
 from isoguide.workflow.radiographs.placing import (
     ViewOrigin,
-    check_view_names,
+    check_choice,
     load_imagers,
     place_radiograph,
 )
@@ -174,7 +174,7 @@ def load_room_views(
     _refuse_machine_isocentre(request)
     choice = request.radiographs
     headers, notes = images_of_the_day(contents, choice, request.daily_series_uid)
-    check_view_names(headers, choice)
+    check_choice(headers, choice)
     for header in headers[1:]:
         notes += compare_patients(headers[0].patient, str(headers[0].path), header.patient, str(header.path))
     imagers = load_imagers(choice, now=now)

@@ -53,7 +53,8 @@ def images_of_the_day(
     found = exposures(contents)
     files = [file for file in found if series_uid in (None, file.series_instance_uid)]
     if not files:
-        msg = f"{contents.path} holds no radiograph of a patient to match; give the images of the day"
+        others = " but computed or blank ones" if contents.radiographs else ""
+        msg = f"{contents.path} holds no radiograph{others}; give the images of the day"
         raise MissingEvidenceError(msg)
     refuse_strangers(files, files[0].patient, source=str(files[0].path), option=SERIES_OPTION)
     headers = tuple(radiograph_header(file) for file in files)
@@ -63,6 +64,8 @@ def images_of_the_day(
     )
     timeless = [header for header in headers if header.acquired_at is None]
     if timeless:
+        timed = [header for header in headers if header.acquired_at is not None]
+        _refuse_other_moments(timed, choice.moments_apart_s)
         note = (
             f"{timeless[0].path} does not say when it was taken: whether the patient moved between the "
             "images is not known"

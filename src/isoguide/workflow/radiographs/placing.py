@@ -63,19 +63,28 @@ def load_imagers(choice: RadiographChoice, *, now: datetime) -> tuple[Imager, ..
     return imagers
 
 
-def check_view_names(headers: Sequence[RadiographHeader], choice: RadiographChoice) -> None:
-    """Refuse what is said about a radiograph that is not there.
+def check_choice(headers: Sequence[RadiographHeader], choice: RadiographChoice) -> None:
+    """Refuse what is said about radiographs that are not there, or that say it themselves.
 
     Raises
     ------
     MissingEvidenceError
-        If so.
+        If a radiograph is named that is not there, or there is none that an option is for.
+    MismatchError
+        If a view is stated of an RT Image.
     """
-    names = [header.path.name for header in headers]
+    named = {header.path.name: header for header in headers}
     for name, place in choice.view_names:
-        if name not in names:
-            msg = f"--view {name}={place} names no radiograph of the day; they are {', '.join(names)}"
+        if name not in named:
+            msg = f"--view {name}={place} names no radiograph of the day; they are {', '.join(named)}"
             raise MissingEvidenceError(msg)
+        if named[name].is_rt_image:
+            msg = f"--view {name}={place} is of an RT Image, which has a geometry of its own: leave it out"
+            raise MismatchError(msg)
+    kilovolt = [header for header in headers if header.is_rt_image and not header.gantry_is_source]
+    if choice.source_from_gantry_deg is not None and not kilovolt:
+        msg = f"--source-from-gantry is for RT Images in kV, and {headers[0].path} is none: leave it out"
+        raise MissingEvidenceError(msg)
 
 
 def place_radiograph(
