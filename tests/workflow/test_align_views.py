@@ -20,6 +20,7 @@ from isoguide.registration import Verdict
 from isoguide.workflow.align import align
 from isoguide.workflow.request import AlignRequest, RegionChoice
 from isoguide.workflow.result_json import result_document, result_schema
+from isoguide.workflow.write_results import write_results
 
 TRUE = lying((4.0, -3.0, 5.0), (1.0, -0.5, 1.5))
 
@@ -128,3 +129,11 @@ def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answe
         align(replace(request, machine_isocentre_mm=(0.0, 0.0, 0.0)))
     with pytest.raises(InputError, match="leave --roi and --content out"):
         align(replace(request, region=RegionChoice(box_mm=(80.0, 80.0, 80.0))))
+
+
+def test_a_pair_leaves_a_report_with_pictures_and_no_dicom_objects(request_and_answer, tmp_path) -> None:
+    _, answer = request_and_answer
+    written = write_results(answer, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "result.json"]
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").count('class="picture"') == 18
+    assert any("they need both images as DICOM" in words for words in written.warnings)
