@@ -27,9 +27,9 @@ from PIL import Image
 from isoguide.images.radiograph import Radiograph
 from isoguide.workflow.radiographs.report_view_pictures import (
     RadiographScene,
-    ShownMarker,
     view_pictures,
 )
+from isoguide.workflow.shown_markers import ShownMarker
 
 
 @pytest.fixture(scope="module")

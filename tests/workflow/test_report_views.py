@@ -27,9 +27,10 @@ from isoguide.workflow.inputs import PlacedPoint, PlanningInput
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.placing import ViewOrigin
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
-from isoguide.workflow.radiographs.report_views import pose_of_five, shown_markers
+from isoguide.workflow.radiographs.report_views import pose_of_five
 from isoguide.workflow.report_html import report_html
 from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.shown_markers import shown_markers
 from isoguide.workflow.treatment_setup import TreatmentSetup
 from isoguide.workflow.write_results import write_results
 
@@ -307,3 +308,22 @@ def test_the_terminal_shows_what_each_marker_did(by_markers, capsys):
     show_alignment(by_markers, results=None)
     text = " ".join(capsys.readouterr().out.split())
     assert "2 migrated 3.0 mm towards the feet" in text
+
+
+def test_markers_in_a_ct_are_circles_with_crosses_in_the_planes_near_them(alignment, by_markers):
+    """Two of three seeds were found; each plane through the isocentre shows those within 20 mm of it."""
+    centre_mm = alignment.planning.isocentre.xyz_mm
+    planned = tuple(
+        Fiducial(str(n), centre_mm + offset) for n, offset in enumerate(15.0 * np.eye(3), start=1)
+    )
+    match = replace(by_markers.markers, planning_from_measured=alignment.planning_from_daily)
+    prepared = PreparedMarkers(planned, by_markers.marker_plan.prepared.declared, centre_mm)
+
+    page = report_html(replace(alignment, markers=match, marker_plan=MarkerPlan(prepared, "marked")))
+
+    assert page.count('class="place"') == 12 * 3
+    assert page.count('class="seed"') == 12 * 2
+    text = words(page)
+    assert "What each marker did" in text
+    assert "Residual map" not in text
+    assert "planned marker, 2 mm + where it was found" in text

@@ -12,6 +12,7 @@ from isoguide.geometry.frames import Array
 from isoguide.workflow.planes import Plane
 
 SCALE_BAR_MM: Final = 50.0
+MARKER_ARM: Final = 5.0
 _COORDINATE: Final = {"Axial": (2, "z"), "Coronal": (1, "y"), "Sagittal": (0, "x")}
 _MOST_VERTICES: Final = 600
 
@@ -44,6 +45,17 @@ def cross_at(x: float, y: float) -> str:
         f"M{x + a:g} {y:g}H{x + b:g}M{x:g} {y + a:g}V{y + b:g}" for a, b in ((gap, arm), (-arm, -gap))
     )
     return f'<path class="halo" d="{path}"/><path class="cross" d="{path}"/>'
+
+
+def marker_at(planned: Array, radius: float, found: Array | None) -> str:
+    """Draw a circle where a marker (2,) was planned, and a cross where it was found, if it was."""
+    x, y = planned.tolist()
+    circle = f'<circle class="place" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
+    if found is None:
+        return circle
+    (x, y), arm = found.tolist(), MARKER_ARM
+    path = f"M{x - arm:.1f} {y:.1f}h{2 * arm:g}M{x:.1f} {y - arm:.1f}v{2 * arm:g}"
+    return f'{circle}<path class="halo" d="{path}"/><path class="seed" d="{path}"/>'
 
 
 def labels(plane: Plane) -> str:

@@ -33,6 +33,7 @@ from isoguide.workflow.report_tables import (
     regions_table,
     residual_table,
 )
+from isoguide.workflow.shown_markers import marker_legend, shown_markers
 
 _BANNER = {
     Verdict.ACCEPT: ("accept", "✔", "ACCEPT", "The match passed every check. A person still decides."),
@@ -171,9 +172,7 @@ def _match(alignment: Alignment) -> str:
             parts.append(radiograph_quality(alignment.radiographs, daily))
     else:
         figures = match_figures(alignment)
-        parts.append(_pictures(alignment, figures))
-        if alignment.markers is None:
-            parts.append(_residuals(alignment, figures))
+        parts += [_pictures(alignment, figures), _residuals(alignment, figures)]
     if alignment.markers is not None:
         parts.append(marker_section(alignment.markers))
     return "".join(parts)
@@ -195,9 +194,10 @@ def _legend(alignment: Alignment) -> str:
     if alignment.target is not None:
         keys.append(("outline", f"{alignment.target.name} as planned"))
     swatches = " ".join(f'<span class="swatch {kind}"></span>{escape(text)}' for kind, text in keys)
+    markers = marker_legend(shown_markers(alignment))
     return (
-        f'<p class="legend">{swatches}. Checkerboard tiles are {TILE_MM:g} mm; the tile up and left of the '
-        "cross shows the planning CT. Dim parts are in one image only. The cross marks the isocentre. Before "
+        f'<p class="legend">{swatches}{markers}. Checkerboard tiles are {TILE_MM:g} mm; the tile up and left '
+        "of the cross shows the planning CT. Dim parts are in one image only. The cross marks the isocentre. Before "
         "and after use the same grey window. Anatomical orientation: axial from the feet, coronal from the "
         "front, sagittal from the left.</p>"
     )

@@ -9,14 +9,22 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from isoguide.geometry.frames import Array, frozen_array
+from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.workflow.outlines import cropped_grid
-from isoguide.workflow.picture_svg import cross_at, edge_letters, note, outline_path, scale_bar, svg_of
+from isoguide.workflow.picture_svg import (
+    cross_at,
+    edge_letters,
+    marker_at,
+    note,
+    outline_path,
+    scale_bar,
+    svg_of,
+)
 from isoguide.workflow.pictures import Picture, checkerboard, colour_blend, difference, grey_picture, png
 from isoguide.workflow.planes import Pixels
 from isoguide.workflow.radiographs.display_drr import (
@@ -30,6 +38,7 @@ from isoguide.workflow.radiographs.display_drr import (
     windows,
 )
 from isoguide.workflow.radiographs.report_words import oblique_letters, oblique_sides
+from isoguide.workflow.shown_markers import ShownMarker
 from isoguide.workflow.silhouette import silhouettes
 from isoguide.workflow.target import NOT_ANATOMY, choose_target
 
@@ -43,39 +52,11 @@ GREY_LEVELS: Final = 48
 """Finer steps cannot be told apart, and noise in them is what a file is large by."""
 COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
 """Classes of the style sheet for organs, in the order of the structure set."""
-MARKER_ARM: Final = 5.0
 BARS_MM: Final = (50.0, 20.0, 10.0)
 COARSEST: Final = 4
 """Shadows of structures are computed with pixels no smaller than voxels, at most this many times larger."""
 STEPS_PER_PIXEL: Final = 1.5
 """Vertices of a line about a shadow, where it crosses a pixel."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ShownMarker:
-    """An implanted marker to be drawn.
-
-    Parameters
-    ----------
-    name
-        As planned.
-    planned_mm
-        Centre in the planning CT, (3,).
-    found_mm
-        Where it was found, (3,), in the frame of the views; None where it was not.
-    tolerance_mm
-        Radius of the circle about its planned place.
-    """
-
-    name: str
-    planned_mm: Array
-    found_mm: Array | None
-    tolerance_mm: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "planned_mm", frozen_array(self.planned_mm, (3,), "the planned marker"))
-        if self.found_mm is not None:
-            object.__setattr__(self, "found_mm", frozen_array(self.found_mm, (3,), "the found marker"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -288,7 +269,7 @@ class ViewDrawing:
         x, y = ((cross + 0.5) * unit).tolist()
         overlay = (
             lines
-            + "".join(_marker_svg(spot, unit) for spot in moment.markers)
+            + "".join(_spot_svg(spot, unit) for spot in moment.markers)
             + cross_at(x, y)
             + edge_letters(self.letters, size)
             + scale_bar(self.pixel_mm / unit, size[1], self._bar_mm())
@@ -348,11 +329,6 @@ def _marks(pose: XrayView, marker: ShownMarker, found: Array | None) -> MarkerSp
     return MarkerSpot(pose.project(marker.planned_mm[None])[0], radius, found)
 
 
-def _marker_svg(spot: MarkerSpot, unit: float) -> str:
-    (x, y), radius = ((spot.planned + 0.5) * unit).tolist(), spot.radius * unit
-    circle = f'<circle class="place" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
-    if spot.found is None:
-        return circle
-    (x, y), arm = ((spot.found + 0.5) * unit).tolist(), MARKER_ARM
-    path = f"M{x - arm:.1f} {y:.1f}h{2 * arm:g}M{x:.1f} {y - arm:.1f}v{2 * arm:g}"
-    return f'{circle}<path class="halo" d="{path}"/><path class="seed" d="{path}"/>'
+def _spot_svg(spot: MarkerSpot, unit: float) -> str:
+    found = None if spot.found is None else (spot.found + 0.5) * unit
+    return marker_at((spot.planned + 0.5) * unit, spot.radius * unit, found)

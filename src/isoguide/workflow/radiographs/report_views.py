@@ -9,7 +9,6 @@ import numpy as np
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
-from isoguide.plan import Fiducial
 from isoguide.registration import RadiographRegistration, WithoutDepth
 from isoguide.registration.markers import MarkerMatch
 from isoguide.registration.radiographs.solve import without_depth
@@ -29,9 +28,9 @@ from isoguide.workflow.radiographs.report_figures import (
 )
 from isoguide.workflow.radiographs.report_view_pictures import (
     RadiographScene,
-    ShownMarker,
     ViewDrawing,
 )
+from isoguide.workflow.shown_markers import ShownMarker, marker_legend, shown_markers
 
 HOW_TO_READ: Final = (
     "A DRR is the shadow of the planning CT in the geometry of the X-ray. Dense parts are bright in both, "
@@ -74,29 +73,6 @@ def pose_of_five(five: WithoutDepth, view: XrayView, isocentre_mm: Array) -> Rig
     return RigidTransform.from_parts(DAILY, PLANNING, five.rotation, offset_mm).inverse()
 
 
-def shown_markers(alignment: Alignment) -> tuple[ShownMarker, ...]:
-    """Return the planned markers and where they were found; none where no markers were matched."""
-    found, plan = alignment.markers, alignment.marker_plan
-    if found is None or plan is None:
-        return ()
-    placed, there = found.planning_from_measured, {one.name: one.residual_mm for one in found.markers}
-    return tuple(
-        ShownMarker(
-            marker.name,
-            marker.position_mm,
-            _found_mm(marker, placed, there[marker.name]),
-            found.settings.migration_limit_mm,
-        )
-        for marker in plan.prepared.planned
-    )
-
-
-def _found_mm(marker: Fiducial, placed: RigidTransform | None, residual_mm: Array | None) -> Array | None:
-    if placed is None or residual_mm is None:
-        return None
-    return placed.inverse().apply(marker.position_mm + residual_mm)
-
-
 def _title(number: int, drawing: ViewDrawing, daily: ViewsInput) -> str:
     place = f" ({daily.origins[number - 1].place})" if daily.origins else ""
     return f"View {number}: {drawing.name}{place}, tube at {drawing.seen_from}"
@@ -109,10 +85,7 @@ def _legend(scene: RadiographScene, markers: Sequence[ShownMarker]) -> str:
         f'<span class="swatch line {kind}"></span>{escape(structure.name)}'
         for structure, kind in scene.structures
     ]
-    if markers:
-        named.append(f'<span class="mark">○</span> planned marker, {markers[0].tolerance_mm:g} mm')
-        named.append('<span class="mark">+</span> where it was found')
-    legend = " ".join(f'<span class="key">{key}</span>' for key in named)
+    legend = " ".join(f'<span class="key">{key}</span>' for key in named) + marker_legend(markers)
     return f'<p class="legend">{legend}</p><p class="small">{HOW_TO_READ}</p>'
 
 
