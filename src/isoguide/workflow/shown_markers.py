@@ -20,7 +20,7 @@ class ShownMarker:
     planned_mm
         Centre in the planning CT, (3,).
     found_mm
-        Where it was found, (3,), in the frame of the views; None where it was not.
+        Where it was found, (3,), in the frame of the day's image; None where it was not.
     tolerance_mm
         Radius of the circle about its planned place.
     """
