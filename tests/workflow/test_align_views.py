@@ -20,7 +20,7 @@ from isoguide.registration import Verdict
 from isoguide.workflow.align import align
 from isoguide.workflow.request import AlignRequest, RegionChoice
 from isoguide.workflow.result_json import result_document, result_schema
-from isoguide.workflow.write_results import align_into
+from isoguide.workflow.write_results import write_results
 
 TRUE = lying((4.0, -3.0, 5.0), (1.0, -0.5, 1.5))
 
@@ -123,12 +123,17 @@ def test_a_view_that_looks_past_the_patient_is_named(tmp_path: Path) -> None:
         align(write(tmp_path, (PAIR[0], replace(PAIR[1], detector_centre_mm=aside))))
 
 
-def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answer, tmp_path: Path) -> None:
+def test_what_radiographs_cannot_have_is_refused_in_a_sentence(request_and_answer) -> None:
     request, _ = request_and_answer
     with pytest.raises(InputError, match="leave --machine-isocentre out"):
         align(replace(request, machine_isocentre_mm=(0.0, 0.0, 0.0)))
     with pytest.raises(InputError, match="leave --roi and --content out"):
         align(replace(request, region=RegionChoice(box_mm=(80.0, 80.0, 80.0))))
-    with pytest.raises(InputError, match="no report is drawn of radiographs yet"):
-        align_into(request, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+
+
+def test_a_pair_leaves_a_report_with_pictures_and_no_dicom_objects(request_and_answer, tmp_path) -> None:
+    _, answer = request_and_answer
+    written = write_results(answer, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "result.json"]
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").count('class="picture"') == 18
+    assert any("they need both images as DICOM" in words for words in written.warnings)

@@ -27,7 +27,7 @@ def flat(value):
 
 
 def test_the_tile_up_and_left_of_the_centre_shows_the_planning_image():
-    board = checkerboard(flat(1.0), flat(0.0), AXIAL)
+    board = checkerboard(flat(1.0), flat(0.0), AXIAL.pixel_mm)
 
     assert board[39, 39].tolist() == [255, 255, 255]
     assert board[39, 41].tolist() == [0, 0, 0]
@@ -42,7 +42,7 @@ def test_images_that_agree_blend_to_white_and_others_show_their_colour():
 
 
 @pytest.mark.parametrize(
-    "draw", [colour_blend, lambda p, d: checkerboard(p, d, AXIAL)], ids=["blend", "board"]
+    "draw", [colour_blend, lambda p, d: checkerboard(p, d, AXIAL.pixel_mm)], ids=["blend", "board"]
 )
 def test_the_edge_of_a_field_of_view_is_dim_and_grey_not_a_difference(draw):
     planning, daily = flat(1.0), flat(1.0)

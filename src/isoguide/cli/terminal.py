@@ -53,6 +53,7 @@ def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
     if alignment.correction is not None:
         out.print(Padding(_correction_table(alignment), (1, 0, 0, 2)))
     _show_residuals(out, alignment)
+    _show_single_figures(out, alignment)
     _show_single_view(out, alignment)
     _show_verdict(out, alignment)
     _show_lines(out, "warning", "yellow", alignment.warnings)
@@ -105,6 +106,19 @@ def _show_residuals(out: Console, alignment: "Alignment") -> None:
                 f"{line.largest_mm:.1f} mm at most at {line.name}."
             )
             out.print(Text(text))
+
+
+def _show_single_figures(out: Console, alignment: "Alignment") -> None:
+    """Print what each radiograph, or each implanted marker, said."""
+    from isoguide.workflow.radiographs.report_figures import figure_tables
+
+    for header, rows in figure_tables(alignment):
+        table = Table(box=None, pad_edge=False)
+        for title in header:
+            table.add_column(title, header_style="dim")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        out.print(Padding(table, (1, 0, 0, 2)))
 
 
 def _show_single_view(out: Console, alignment: "Alignment") -> None:

@@ -67,9 +67,7 @@ class Alignment:
         """
         if isinstance(self.daily, DailyInput):
             return self.daily.volume
-        msg = (
-            f"{self.daily.path} is radiographs, of which no report is drawn yet: leave --out out, use --json"
-        )
+        msg = f"{self.daily.path} is radiographs, not a volume: give a CT of the day"
         raise InputError(msg)
 
     @property

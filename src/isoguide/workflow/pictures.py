@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from isoguide.workflow.planes import Pixels, Plane
+from isoguide.workflow.planes import Pixels
 
 Picture = NDArray[np.uint8]
 
@@ -76,14 +76,16 @@ def daily_window(window: Window, planning: list[Pixels], daily: list[Pixels], *,
     return Window(float(slope * window.low + offset), float(slope * window.high + offset))
 
 
-def checkerboard(planning: Pixels, daily: Pixels, plane: Plane) -> Picture:
+def checkerboard(planning: Pixels, daily: Pixels, pixel_mm: float) -> Picture:
     """Interleave two grey pictures (0 to 1, NaN outside) in tiles; shape (rows, columns, 3).
 
     The tile up and left of the centre shows the planning image. Where only one image exists it is drawn dim.
     """
-    offset_mm = (np.arange(plane.pixels) - (plane.pixels - 1) / 2.0) * plane.pixel_mm
-    tile = np.floor(offset_mm / TILE_MM).astype(int)
-    shows_daily = (tile[:, np.newaxis] + tile[np.newaxis, :]) % 2 == 1
+    down, right = (
+        np.floor((np.arange(count) - (count - 1) / 2.0) * pixel_mm / TILE_MM).astype(int)
+        for count in planning.shape
+    )
+    shows_daily = (down[:, np.newaxis] + right[np.newaxis, :]) % 2 == 1
     both = np.isfinite(planning) & np.isfinite(daily)
     return _grey_picture(np.where(both, np.where(shows_daily, daily, planning), _alone(planning, daily)))
 
@@ -107,6 +109,15 @@ def colour_blend(planning: Pixels, daily: Pixels) -> Picture:
     return blended
 
 
+def difference(planning: Pixels, daily: Pixels) -> Picture:
+    """Draw the day's image less the planning image, each 0 to 1: grey where both agree; (rows, columns, 3).
+
+    Brighter: the day's image is denser there; half of the scale is white or black. Where one image is missing
+    nothing is drawn.
+    """
+    return _grey_picture(np.clip(0.5 + (daily - planning), 0.0, 1.0).astype(np.float32))
+
+
 def grey_picture(pixels: Pixels, brightness: float = 1.0) -> Picture:
     """Draw one grey picture (0 to 1, NaN outside), dimmed by ``brightness``; shape (rows, columns, 3)."""
     return _grey_picture(pixels * np.float32(brightness))
@@ -121,7 +132,12 @@ def _grey_picture(pixels: Pixels) -> Picture:
 
 
 def png(picture: Picture) -> bytes:
-    """Encode an 8-bit colour picture (rows, columns, 3) as PNG (ISO/IEC 15948), losslessly."""
+    """Encode an 8-bit colour picture (rows, columns, 3) as PNG (ISO/IEC 15948), losslessly.
+
+    A picture without colour is stored as grey values, which is a third of it.
+    """
+    if (picture == picture[..., :1]).all():
+        picture = picture[..., :1]
     rows, columns, channels = picture.shape
     lines = picture.reshape(rows, columns * channels)
     # Filter type 2 ("up") on every line: one subtraction, and smooth anatomy compresses well.
@@ -129,7 +145,7 @@ def png(picture: Picture) -> bytes:
     filtered[:, 0] = 2
     filtered[0, 1:] = lines[0]
     np.subtract(lines[1:], lines[:-1], out=filtered[1:, 1:])
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 2 if channels == 3 else 0, 0, 0, 0)
     body = zlib.compress(filtered.tobytes(), 4)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 

@@ -3,11 +3,18 @@
 from datetime import datetime
 from html import escape
 
+from isoguide.dicom import PatientIdentity
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import point_text
 from isoguide.workflow.page import bullets, closing, page, picture_row, section
 from isoguide.workflow.pictures import TILE_MM
+from isoguide.workflow.radiographs.align_views import ViewsInput
+from isoguide.workflow.radiographs.report_views import (
+    marker_section,
+    radiograph_pictures,
+    radiograph_quality,
+)
 from isoguide.workflow.report_pictures import (
     ARROW_MAGNIFICATION,
     CALM_MM,
@@ -20,12 +27,13 @@ from isoguide.workflow.report_tables import (
     correction_table,
     date_text,
     identification_table,
-    patient_name,
+    name_text,
     provenance_table,
     quality_table,
     regions_table,
     residual_table,
 )
+from isoguide.workflow.shown_markers import marker_legend, shown_markers
 
 _BANNER = {
     Verdict.ACCEPT: ("accept", "✔", "ACCEPT", "The match passed every check. A person still decides."),
@@ -50,13 +58,11 @@ def report_html(alignment: Alignment) -> str:
     Every text that comes from files or from the user is escaped, and a content security policy forbids
     loading anything.
     """
-    figures = match_figures(alignment)
     sections = [
         _header(alignment),
         _banner(alignment),
         _correction(alignment),
-        _pictures(alignment, figures),
-        _residuals(alignment, figures),
+        _match(alignment),
         _quality(alignment),
         section("Identification", identification_table(alignment)),
         section("Provenance", provenance_table(alignment)),
@@ -66,10 +72,19 @@ def report_html(alignment: Alignment) -> str:
 
 
 def _patient_line(alignment: Alignment) -> str:
-    series = alignment.planning.series or alignment.daily.series
-    if series is None:
+    patient = _patient(alignment)
+    if patient is None:
         return f"no patient identity ({alignment.planning.path.name})"
-    return f"{patient_name(series)}, ID {series.patient.patient_id or 'none'}"
+    return f"{name_text(patient)}, ID {patient.patient_id or 'none'}"
+
+
+def _patient(alignment: Alignment) -> PatientIdentity | None:
+    planning, daily = alignment.planning.series, alignment.daily
+    if planning is not None:
+        return planning.patient
+    if isinstance(daily, ViewsInput):
+        return daily.patient
+    return daily.series.patient if daily.series is not None else None
 
 
 def _header(alignment: Alignment) -> str:
@@ -94,8 +109,12 @@ def _header(alignment: Alignment) -> str:
 
 
 def _when(alignment: Alignment) -> str:
-    series = alignment.daily.series
-    acquired: datetime | None = series.acquired_at if series is not None else None
+    daily = alignment.daily
+    acquired: datetime | None = None
+    if isinstance(daily, ViewsInput):
+        acquired = daily.acquired_at
+    elif daily.series is not None:
+        acquired = daily.series.acquired_at
     return f"{acquired:%Y-%m-%d %H:%M}" if acquired is not None else "at an unknown time"
 
 
@@ -143,6 +162,22 @@ def _constrained(alignment: Alignment) -> str:
     )
 
 
+def _match(alignment: Alignment) -> str:
+    """Show the match, and what its regions, views or markers said one by one."""
+    daily = alignment.daily
+    parts = []
+    if isinstance(daily, ViewsInput):
+        parts.append(radiograph_pictures(alignment, daily))
+        if alignment.radiographs is not None:
+            parts.append(radiograph_quality(alignment.radiographs, daily))
+    else:
+        figures = match_figures(alignment)
+        parts += [_pictures(alignment, figures), _residuals(alignment, figures)]
+    if alignment.markers is not None:
+        parts.append(marker_section(alignment.markers))
+    return "".join(parts)
+
+
 def _pictures(alignment: Alignment, figures: MatchFigures) -> str:
     rows = []
     if figures.after_checkerboard:
@@ -159,11 +194,12 @@ def _legend(alignment: Alignment) -> str:
     if alignment.target is not None:
         keys.append(("outline", f"{alignment.target.name} as planned"))
     swatches = " ".join(f'<span class="swatch {kind}"></span>{escape(text)}' for kind, text in keys)
+    markers = marker_legend(shown_markers(alignment))
     return (
-        f'<p class="legend">{swatches}. Checkerboard tiles are {TILE_MM:g} mm; the tile up and left of the '
-        "cross shows the planning CT. Dim parts are in one image only. The cross marks the isocentre. Before "
-        "and after use the same grey window. Anatomical orientation: axial from the feet, coronal from the "
-        "front, sagittal from the left.</p>"
+        f'<p class="legend">{swatches}{markers}. Checkerboard tiles are {TILE_MM:g} mm; the tile up and left '
+        "of the cross shows the planning CT. Dim parts are in one image only. The cross marks the isocentre. "
+        "Before and after use the same grey window. Anatomical orientation: axial from the feet, coronal from "
+        "the front, sagittal from the left.</p>"
     )
 
 

@@ -12,7 +12,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.registration.result import RegionResidual
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.outlines import CroppedMask, outlines
-from isoguide.workflow.picture_svg import crosshair, labels, outline_path, picture_svg
+from isoguide.workflow.picture_svg import crosshair, labels, marker_at, outline_path, picture_svg
 from isoguide.workflow.pictures import (
     Picture,
     Window,
@@ -31,11 +31,12 @@ from isoguide.workflow.planes import (
     sample,
     sample_daily,
 )
+from isoguide.workflow.shown_markers import shown_markers
 
 PIXELS: Final = 400
 ARROW_MAGNIFICATION: Final = 10.0
 SLAB_MM: Final = 20.0
-"""Regions whose centre is no further than this from a plane are drawn on it."""
+"""Regions and markers whose centre is no further than this from a plane are drawn on it."""
 CALM_MM, LARGE_MM = 1.0, 2.0
 """Residuals below the first are drawn calm, above the second alarming (MPPG 9.a: 1 mm SRS, 2 mm SBRT)."""
 
@@ -61,17 +62,22 @@ def match_figures(alignment: Alignment) -> MatchFigures:
     same_scale = alignment.planning.volume.is_hounsfield and alignment.daily_volume.is_hounsfield
     window = daily_window(scene.window, scene.planning, after or before, same_scale=same_scale)
     tasks: list[tuple[str, Plane, Callable[[], Picture]]] = []
+    overlays = {"before": partial(scene.overlay, planning_from_daily=alignment.setup.uncorrected)}
+    if placed is not None:
+        overlays["after"] = partial(scene.overlay, planning_from_daily=placed)
     for phase, cut in (("before", before), ("after", after)):
         for plane, planning, daily in zip(scene.planes, scene.planning, cut or (), strict=cut is not None):
             first, second = scene.window.grey(planning), window.grey(daily)
-            tasks.append((f"{phase}_checkerboard", plane, partial(checkerboard, first, second, plane)))
+            tasks.append(
+                (f"{phase}_checkerboard", plane, partial(checkerboard, first, second, plane.pixel_mm))
+            )
             tasks.append((f"{phase}_blend", plane, partial(colour_blend, first, second)))
     figures: dict[str, list[str]] = {kind: [] for kind, _, _ in tasks}
     # Array arithmetic and compression run outside the interpreter's lock.
     with ThreadPoolExecutor(max_workers=4) as pool:
         encoded = list(pool.map(lambda draw: png(draw()), [draw for _, _, draw in tasks]))
     for (kind, plane, _), data in zip(tasks, encoded, strict=True):
-        figures[kind].append(picture_svg(plane, data, scene.overlay(plane)))
+        figures[kind].append(picture_svg(plane, data, overlays[kind.partition("_")[0]](plane)))
     return MatchFigures(
         field_mm=scene.planes[0].field_mm,
         before_checkerboard=tuple(figures.get("before_checkerboard", ())),
@@ -107,11 +113,25 @@ class _Scene:
         with ThreadPoolExecutor(max_workers=len(self.planes)) as pool:
             return list(pool.map(cut, self.planes))
 
-    def overlay(self, plane: Plane) -> str:
-        parts = [crosshair(plane), labels(plane)]
+    def overlay(self, plane: Plane, planning_from_daily: RigidTransform) -> str:
+        parts = [self._markers(plane, planning_from_daily), crosshair(plane), labels(plane)]
         if self.target is not None:
             parts.insert(0, outline_path(outlines(self.target, plane)))
         return "".join(parts)
+
+    def _markers(self, plane: Plane, planning_from_daily: RigidTransform) -> str:
+        """Draw the markers near a plane, as if they lay in it."""
+        return "".join(
+            marker_at(
+                plane.picture_xy(marker.planned_mm),
+                marker.tolerance_mm / plane.pixel_mm,
+                None
+                if marker.found_mm is None
+                else plane.picture_xy(planning_from_daily.apply(marker.found_mm)),
+            )
+            for marker in shown_markers(self.alignment)
+            if abs(float(plane.depth_mm(marker.planned_mm))) <= SLAB_MM
+        )
 
 
 def _residual_map(alignment: Alignment, scene: _Scene) -> tuple[str, ...]:
@@ -119,6 +139,8 @@ def _residual_map(alignment: Alignment, scene: _Scene) -> tuple[str, ...]:
     quality = alignment.registration.quality
     # Regions of a match that was refused would only suggest that it means something.
     if quality is None or not quality.residuals or alignment.planning_from_daily is None:
+        return ()
+    if alignment.markers is not None:  # which are no regions, and have a table of their own
         return ()
     figures = []
     for plane, planning in zip(scene.planes, scene.planning, strict=True):

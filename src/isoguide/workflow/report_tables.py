@@ -1,16 +1,21 @@
 """The report's tables, as HTML. Every figure comes with a line that says what it means."""
 
+from collections.abc import Iterable
 from html import escape
 
 import numpy as np
 
 import isoguide
-from isoguide.dicom import ImageSeries
+from isoguide.dicom import ImageSeries, PatientIdentity
 from isoguide.geometry.frames import Array
-from isoguide.registration.result import Quality
+from isoguide.registration.radiographs.result import RadiographQuality
+from isoguide.registration.result import Alternative, Quality
 from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.inputs import DailyInput
 from isoguide.workflow.page import facts as _facts
 from isoguide.workflow.page import table as _table
+from isoguide.workflow.radiographs.align_views import ViewsInput
+from isoguide.workflow.radiographs.report_view_pictures import file_name
 from isoguide.workflow.report_pictures import residual_class
 from isoguide.workflow.words import Movement, anatomical_side, half_width_text, movements
 
@@ -70,10 +75,14 @@ def residual_table(alignment: Alignment) -> str:
 
 def quality_table(alignment: Alignment) -> str:
     """Quality figures with one line of explanation each."""
-    quality = alignment.registration.quality
-    if quality is None:
+    registration = alignment.registration
+    if registration.quality is None:
+        if alignment.radiographs is not None and alignment.radiographs.without_depth is not None:
+            return ""
         return "<p>The match did not get far enough to have quality figures.</p>"
-    rows = [*_uncertainty_rows(alignment), *_figure_rows(quality)]
+    left_out = _not_measured(alignment)
+    figures = [row for row in _figure_rows(registration.quality) if row[0] not in left_out]
+    rows = [*_uncertainty_rows(alignment), *figures]
     return _table(
         ("Figure", "value", "what it says"), [(escape(a), b, escape(c)) for a, b, c in rows], kind="plain"
     )
@@ -86,6 +95,15 @@ def _uncertainty_rows(alignment: Alignment) -> list[tuple[str, str, str]]:
     where = alignment.target.name if alignment.target is not None else "the match region"
     says = f"Longest half-axis of the 95 % error ellipsoid, at the point of {where} where it is largest."
     return [("Largest uncertainty at the target", _mm(uncertainty.largest_at_target_mm), says)]
+
+
+def _not_measured(alignment: Alignment) -> tuple[str, ...]:
+    """Name the figures that a kind of match does not have."""
+    if alignment.radiographs is not None:
+        return ("Forward and backward", "Independent starts")
+    if alignment.markers is not None:
+        return ("Similarity", "Overlap", "Forward and backward", "Independent starts", "Condition number")
+    return ()
 
 
 def _figure_rows(quality: Quality) -> list[tuple[str, str, str]]:
@@ -171,12 +189,17 @@ def _place(offset_mm: Array) -> str:
 
 def alternatives_table(alignment: Alignment) -> str:
     """Compare with the competing answers one and two vertebrae away."""
-    quality = alignment.registration.quality
-    if quality is None or not quality.alternatives:
+    alternatives = _alternatives(alignment)
+    if not alternatives:
         return ""
+    judged_on = (
+        "what both show in the radiographs"
+        if alignment.radiographs is not None
+        else "anatomy outside the match region"
+    )
     lead = (
         "<p>The match was started again one and two vertebrae up and down. Log-odds above zero say how much "
-        "better the answer above explains both images, judged on anatomy outside the match region; below "
+        f"better the answer above explains both images, judged on {judged_on}; below "
         "zero the alternative is better.</p>"
     )
     rows = [
@@ -186,19 +209,26 @@ def alternatives_table(alignment: Alignment) -> str:
             _plain(alternative.similarity, 3),
             _plain(alternative.log_odds, 1),
         )
-        for alternative in quality.alternatives
+        for alternative in alternatives
     ]
     return lead + _table(("Vertebrae", "ended this far away", "similarity", "log-odds"), rows, kind="plain")
+
+
+def _alternatives(alignment: Alignment) -> tuple[Alternative, ...]:
+    """Return the competing answers, also those of radiographs that give no answer."""
+    quality: Quality | RadiographQuality | None = alignment.registration.quality
+    if alignment.radiographs is not None:
+        quality = alignment.radiographs.quality
+    return quality.alternatives if quality is not None else ()
 
 
 def identification_table(alignment: Alignment) -> str:
     """Patient, plan and series, planning and day side by side."""
     planning, daily = alignment.planning, alignment.daily
-    grid = alignment.daily_volume.grid
     rows = [
         (name, _escaped(first), _escaped(second))
         for name, first, second in zip(
-            _SERIES_FACTS, _series_facts(planning.series), _series_facts(daily.series), strict=True
+            _SERIES_FACTS, _series_facts(planning.series), _daily_facts(daily), strict=True
         )
         if first or second
     ]
@@ -207,8 +237,8 @@ def identification_table(alignment: Alignment) -> str:
     rows.append(
         (
             "Grid",
-            _grid(alignment.planning.volume.grid.shape, planning.volume.grid.spacing_mm),
-            _grid(grid.shape, grid.spacing_mm),
+            _grid(planning.volume.grid.shape, planning.volume.grid.spacing_mm),
+            _daily_grid(daily),
         )
     )
     table = _table(("", "Planning", "Day"), [(escape(a), b, c) for a, b, c in rows], kind="plain wide")
@@ -234,7 +264,7 @@ def _series_facts(series: ImageSeries | None) -> tuple[str, ...]:
     acquired = f"{series.acquired_at:%Y-%m-%d %H:%M:%S}" if series.acquired_at is not None else ""
     device = " ".join(part for part in (series.manufacturer, series.model, series.device_serial) if part)
     return (
-        f"{patient_name(series)} ({series.patient.patient_id})",
+        f"{name_text(series.patient)} ({series.patient.patient_id})",
         date_text(series.patient.birth_date),
         series.modality,
         f"{series.description or 'without description'}, {len(series.instance_uids)} images",
@@ -246,9 +276,35 @@ def _series_facts(series: ImageSeries | None) -> tuple[str, ...]:
     )
 
 
-def patient_name(series: ImageSeries) -> str:
-    """Write the patient's name as people do: without the separators of DICOM."""
-    return " ".join(series.patient.name.replace("^", " ").split()) or "without name"
+def _daily_facts(daily: DailyInput | ViewsInput) -> tuple[str, ...]:
+    if isinstance(daily, DailyInput):
+        return _series_facts(daily.series)
+    headers = [origin.header for origin in daily.origins]
+    if not headers:
+        return _series_facts(None)
+    moments = [f"{one.acquired_at:%Y-%m-%d %H:%M:%S}" for one in headers if one.acquired_at is not None]
+    first = headers[0]
+    return (
+        f"{name_text(first.patient)} ({first.patient.patient_id})",
+        date_text(first.patient.birth_date),
+        _each(one.modality for one in headers),
+        f"{len(headers)} radiographs: {_each(origin.place for origin in daily.origins)}",
+        _each(moments),
+        _each(one.serial_number for one in headers),
+        _each(one.study_instance_uid for one in headers),
+        _each(one.series_instance_uid for one in headers),
+        _each(one.frame_of_reference_uid for one in headers),
+    )
+
+
+def _each(texts: Iterable[str]) -> str:
+    """List different texts, each once."""
+    return ", ".join(dict.fromkeys(text for text in texts if text))
+
+
+def name_text(patient: PatientIdentity) -> str:
+    """Write a name without the separators of DICOM."""
+    return " ".join(patient.name.replace("^", " ").split()) or "without name"
 
 
 def date_text(text: str) -> str:
@@ -267,6 +323,16 @@ def _uid(text: str) -> str:
 def _grid(shape: tuple[int, int, int], spacing_mm: Array) -> str:
     size = " × ".join(str(n) for n in shape[::-1])
     return f"{size} voxels of {' × '.join(f'{value:.4g}' for value in spacing_mm)} mm"
+
+
+def _daily_grid(daily: DailyInput | ViewsInput) -> str:
+    if isinstance(daily, DailyInput):
+        return _grid(daily.volume.grid.shape, daily.volume.grid.spacing_mm)
+    return "<br>".join(
+        f"{escape(file_name(one))}: {one.view.size[0]} × {one.view.size[1]} pixels of "
+        f"{' × '.join(f'{value:.4g}' for value in one.view.pixel_spacing_mm)} mm"
+        for one in daily.views
+    )
 
 
 def _plan_facts(alignment: Alignment) -> str:

@@ -10,19 +10,21 @@ from typing import Final
 import isoguide
 from isoguide.dicom import (
     AxisUncertainty,
-    ImageSeries,
     PositionReport,
+    ReferencedSeries,
     WrittenObject,
     write_position_report,
     write_spatial_registration,
 )
-from isoguide.errors import InputError, OutputError
+from isoguide.errors import OutputError
 from isoguide.geometry.correction import ANGLE_ORDER
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.inputs import DailyInput
 from isoguide.workflow.output_folder import published_folder
-from isoguide.workflow.radiographs.align_views import is_views_file, no_report_of
+from isoguide.workflow.radiographs.align_views import ViewsInput
+from isoguide.workflow.radiographs.report_series import referenced_radiographs
 from isoguide.workflow.report_html import report_html
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.result_json import result_document, result_text
@@ -39,12 +41,10 @@ def align_into(
     Raises
     ------
     InputError
-        As :func:`isoguide.workflow.align.align`, and for radiographs, of which no report is drawn yet.
+        As :func:`isoguide.workflow.align.align`.
     OutputError
         If the folder cannot be written, or holds results and ``overwrite`` is not set.
     """
-    if is_views_file(request.daily):
-        raise InputError(no_report_of(request.daily))
     with published_folder(target, RESULT_NAMES, overwrite=overwrite) as folder:
         alignment = align(request, part_of(progress, 0.0, 0.85))
         return write_results(alignment, folder, progress=part_of(progress, 0.85, 1.0))
@@ -82,15 +82,26 @@ def write_results(alignment: Alignment, folder: Path, *, progress: Progress = si
 
 
 def _left_out(alignment: Alignment) -> tuple[str, ...]:
-    if alignment.planning.series is None or alignment.daily.series is None:
-        return (f"{REGISTRATION} and {REPORT} were not written: they need both images as DICOM",)
+    if alignment.planning.series is None or _daily_series(alignment) is None:
+        return (f"{REGISTRATION} and {REPORT} were not written: they need {_needed(alignment.daily)}",)
     if alignment.planning_from_daily is None:
         return (f"{REGISTRATION} was not written: there is no answer",)
     return ()
 
 
+def _needed(daily: DailyInput | ViewsInput) -> str:
+    if isinstance(daily, ViewsInput) and daily.origins:
+        return "a planning CT as DICOM, and radiographs of one series with a frame of reference"
+    return "both images as DICOM"
+
+
+def _daily_series(alignment: Alignment) -> ReferencedSeries | None:
+    daily = alignment.daily
+    return referenced_radiographs(daily) if isinstance(daily, ViewsInput) else daily.series
+
+
 def _write_dicom(alignment: Alignment, folder: Path) -> None:
-    planning, daily = alignment.planning.series, alignment.daily.series
+    planning, daily = alignment.planning.series, _daily_series(alignment)
     if planning is None or daily is None:
         return
     written: WrittenObject | None = None
@@ -105,8 +116,8 @@ def _write_report(
     alignment: Alignment,
     path: Path,
     *,
-    planning: ImageSeries,
-    daily: ImageSeries,
+    planning: ReferencedSeries,
+    daily: ReferencedSeries,
     registration: WrittenObject | None,
 ) -> None:
     half_widths = alignment.half_widths

@@ -106,11 +106,6 @@ def is_views_file(path: Path) -> bool:
     return path.suffix.lower() == VIEWS_SUFFIX and not path.is_dir()
 
 
-def no_report_of(path: Path) -> str:
-    """Say what cannot be made of radiographs."""
-    return f"no report is drawn of radiographs yet ({path}): leave --out out, and use --json"
-
-
 def load_views_input(request: AlignRequest, planning: PlanningInput) -> ViewsInput:
     """Read the views file of a request.
 

@@ -1,0 +1,46 @@
+"""DICOM radiographs of the day as the one image series to which a registration and a report refer."""
+
+from dataclasses import dataclass
+
+from isoguide.dicom import PatientIdentity
+from isoguide.dicom.identity import StudyContext
+from isoguide.workflow.radiographs.align_views import ViewsInput
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedRadiographs:
+    """What it takes to refer to radiographs, as :class:`isoguide.dicom.ReferencedSeries` asks for it."""
+
+    patient: PatientIdentity
+    study: StudyContext
+    study_instance_uid: str
+    series_instance_uid: str
+    frame_of_reference_uid: str
+    sop_class_uid: str
+    instance_uids: tuple[str, ...]
+
+
+def referenced_radiographs(daily: ViewsInput) -> ReferencedRadiographs | None:
+    """Return the radiographs as one series; None where they are plain files or not one series in one frame.
+
+    A registration says which coordinates it maps by a frame of reference, which radiographs need not have.
+    """
+    headers = [origin.header for origin in daily.origins]
+    series = {
+        (one.study_instance_uid, one.series_instance_uid, one.frame_of_reference_uid, one.sop_class_uid)
+        for one in headers
+    }
+    if len(series) != 1:
+        return None
+    study_uid, series_uid, frame_uid, sop_class_uid = series.pop()
+    if not frame_uid:
+        return None
+    return ReferencedRadiographs(
+        headers[0].patient,
+        headers[0].study,
+        study_uid,
+        series_uid,
+        frame_uid,
+        sop_class_uid,
+        tuple(header.sop_instance_uid for header in headers),
+    )
