@@ -12,6 +12,8 @@ import numpy as np
 
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.radiograph import Radiograph
+from isoguide.images.radiograph_view import RadiographView
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.treatment.ports import DayImage
@@ -28,6 +30,7 @@ from isoguide.workflow.pictures import (
     png,
 )
 from isoguide.workflow.planes import Pixels, Plane, field_of_view_mm, planes_through, sample, sample_daily
+from isoguide.workflow.radiographs.report_view_pictures import RadiographScene, view_pictures
 from isoguide.workflow.target import TARGET_TYPES, choose_target
 
 PIXELS: Final = 400
@@ -44,7 +47,7 @@ NOT_SHOWN: Final = ("EXTERNAL", "SUPPORT")
 
 @dataclass(frozen=True, slots=True)
 class FractionPictures:
-    """SVG elements of the three planes: the day's image, and the fused match before and after."""
+    """SVG elements of three planes or of each radiograph: the day's image, the match before and after."""
 
     image: tuple[str, ...]
     before: tuple[str, ...]
@@ -96,15 +99,41 @@ class CourseScene:
         self, image: DayImage, planning_from_daily: RigidTransform | None
     ) -> FractionPictures:
         """Draw a day's image, and the match before and after; nothing for after when there is no answer."""
-        field_mm = min(self.planes[0].field_mm, MARGIN * float(np.max(image.volume.grid.extent_mm)))
-        planes = planes_through(self.isocentre_mm, field_mm=field_mm, pixels=PIXELS)
-        planning = [sample(self.volume, plane) for plane in planes]
         uncorrected = RigidTransform.translation(
             PLANNING, DAILY, self.isocentre_mm - image.machine_isocentre_mm
         )
-        before = _cuts(image.volume, uncorrected, planes)
-        after = _cuts(image.volume, planning_from_daily, planes) if planning_from_daily is not None else []
-        window = daily_window(self.window, planning, after or before, same_scale=image.volume.is_hounsfield)
+        if isinstance(image.content, Volume):
+            return self._volume_pictures(image.content, uncorrected, planning_from_daily)
+        return self._radiograph_pictures(image.content, uncorrected, planning_from_daily)
+
+    def _radiograph_pictures(
+        self,
+        radiographs: Sequence[Radiograph],
+        uncorrected: RigidTransform,
+        planning_from_daily: RigidTransform | None,
+    ) -> FractionPictures:
+        structures = [mask.structure for mask, _ in self.structures]
+        scene = RadiographScene.of(self.volume, self.isocentre_mm, structures)
+        views = [
+            RadiographView(one, np.ones(one.values.shape, dtype=bool), f"view {number}")
+            for number, one in enumerate(radiographs, start=1)
+        ]
+        drawn = view_pictures(scene, views, uncorrected, planning_from_daily)
+        return FractionPictures(
+            tuple(one.image for one in drawn),
+            tuple(one.before for one in drawn),
+            tuple(one.after for one in drawn if one.after is not None),
+        )
+
+    def _volume_pictures(
+        self, image: Volume, uncorrected: RigidTransform, planning_from_daily: RigidTransform | None
+    ) -> FractionPictures:
+        field_mm = min(self.planes[0].field_mm, MARGIN * float(np.max(image.grid.extent_mm)))
+        planes = planes_through(self.isocentre_mm, field_mm=field_mm, pixels=PIXELS)
+        planning = [sample(self.volume, plane) for plane in planes]
+        before = _cuts(image, uncorrected, planes)
+        after = _cuts(image, planning_from_daily, planes) if planning_from_daily is not None else []
+        window = daily_window(self.window, planning, after or before, same_scale=image.is_hounsfield)
 
         def blended(cuts: list[Pixels]) -> tuple[str, ...]:
             pairs = zip(planes, planning, cuts, strict=True) if cuts else ()

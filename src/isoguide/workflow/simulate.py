@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.treatment import (
     Fraction,
@@ -177,8 +176,6 @@ class _Machine:
 
     def _pictures(self, number: int, outcome: FractionOutcome) -> FractionPictures | None:
         if self.scene is None or number > MOST_PICTURED or not outcome.images:
-            return None
-        if not isinstance(outcome.images[0].content, Volume):
             return None
         registration = outcome.matches[0].registration if outcome.matches else None
         placed = registration.planning_from_daily if registration is not None else None

@@ -97,7 +97,9 @@ def _needed(daily: DailyInput | ViewsInput) -> str:
 
 def _daily_series(alignment: Alignment) -> ReferencedSeries | None:
     daily = alignment.daily
-    return referenced_radiographs(daily) if isinstance(daily, ViewsInput) else daily.series
+    if isinstance(daily, ViewsInput):
+        return referenced_radiographs([origin.header for origin in daily.origins])
+    return daily.series
 
 
 def _write_dicom(alignment: Alignment, folder: Path) -> None:

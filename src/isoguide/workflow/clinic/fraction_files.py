@@ -11,13 +11,16 @@ from isoguide.dicom import (
     AxisUncertainty,
     ImageSeries,
     PositionReport,
+    ReferencedSeries,
     TreatmentRecord,
     WrittenObject,
     load_daily_set,
+    scan_folder,
     write_position_report,
     write_spatial_registration,
     write_treatment_record,
 )
+from isoguide.dicom.radiograph_header import radiograph_header
 from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.correction import ANGLE_ORDER
 from isoguide.geometry.frames import DAILY, PLANNING
@@ -32,6 +35,7 @@ from isoguide.workflow.clinic.course_planning import planning_hashes, planning_o
 from isoguide.workflow.clinic.kept_fraction import read_kept
 from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.radiographs.report_series import referenced_radiographs
 
 TREATMENT_RECORD: Final = "treatment-record.dcm"
 _MOST_IMAGES: Final = 99
@@ -103,7 +107,7 @@ class _Export:
     plan: Plan
 
     def write(self, folder: Path, progress: Progress) -> ExportedFraction:
-        daily: list[ImageSeries] = []
+        daily: list[ReferencedSeries] = []
         registrations: list[WrittenObject] = []
         files: list[Path] = []
         left_out: list[str] = []
@@ -111,7 +115,9 @@ class _Export:
             progress(number / (len(self.stored.matches) + 1), f"Writing image {number}")
             series = self._series_of(match)
             if series is None:
-                left_out.append(f"image {match.image_uid} was not kept as DICOM, so nothing can refer to it")
+                left_out.append(
+                    f"image {match.image_uid} was not kept as one DICOM series, so nothing can refer to it"
+                )
                 continue
             daily.append(series)
             placed = self._write_registration(folder / f"registration-{number}.dcm", match, series)
@@ -130,21 +136,26 @@ class _Export:
             raise MissingEvidenceError(msg)
         return ExportedFraction(tuple(files), tuple(left_out))
 
-    def _series_of(self, match: MatchRecord) -> ImageSeries | None:
+    def _series_of(self, match: MatchRecord) -> ReferencedSeries | None:
         image = next(one for one in self.stored.images if one.uid == match.image_uid)
         if not image.sha256:
             return None
         with stored_files(self.store, image.sha256) as folder:
-            return load_daily_set(folder).image
+            contents = scan_folder(folder)
+            if contents.radiographs:
+                return referenced_radiographs([radiograph_header(file) for file in contents.radiographs])
+            return load_daily_set(contents).image
 
-    def _write_registration(self, path: Path, match: MatchRecord, daily: ImageSeries) -> WrittenObject | None:
+    def _write_registration(
+        self, path: Path, match: MatchRecord, daily: ReferencedSeries
+    ) -> WrittenObject | None:
         if match.planning_from_daily is None:
             return None
         placed = RigidTransform(PLANNING, DAILY, match.planning_from_daily)
         return write_spatial_registration(path, placed, planning=self.planning, daily=daily)
 
     def _write_report(
-        self, path: Path, match: MatchRecord, daily: ImageSeries, registration: WrittenObject | None
+        self, path: Path, match: MatchRecord, daily: ReferencedSeries, registration: WrittenObject | None
     ) -> Path | None:
         if (match.correction is None) != (match.deviation is None):
             return None
@@ -165,7 +176,7 @@ class _Export:
         return path
 
     def _write_record(
-        self, path: Path, daily: Sequence[ImageSeries], registrations: Sequence[WrittenObject]
+        self, path: Path, daily: Sequence[ReferencedSeries], registrations: Sequence[WrittenObject]
     ) -> Path | None:
         if not any(one.delivered_mu > 0.0 for one in self.stored.deliveries):
             return None

@@ -1,10 +1,11 @@
 """DICOM radiographs of the day as the one image series to which a registration and a report refer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from isoguide.dicom import PatientIdentity
 from isoguide.dicom.identity import StudyContext
-from isoguide.workflow.radiographs.align_views import ViewsInput
+from isoguide.dicom.radiograph_header import RadiographHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,11 @@ class ReferencedRadiographs:
     instance_uids: tuple[str, ...]
 
 
-def referenced_radiographs(daily: ViewsInput) -> ReferencedRadiographs | None:
-    """Return the radiographs as one series; None where they are plain files or not one series in one frame.
+def referenced_radiographs(headers: Sequence[RadiographHeader]) -> ReferencedRadiographs | None:
+    """Return DICOM radiographs as one series; None where there are none, or not one series in one frame.
 
     A registration says which coordinates it maps by a frame of reference, which radiographs need not have.
     """
-    headers = [origin.header for origin in daily.origins]
     series = {
         (one.study_instance_uid, one.series_instance_uid, one.frame_of_reference_uid, one.sop_class_uid)
         for one in headers
