@@ -9,6 +9,7 @@ from isoguide.course import (
     Approval,
     CouchLimit,
     Intrafraction,
+    MarkerInstructions,
     MatchInstructions,
     Modality,
     Protocol,
@@ -57,6 +58,10 @@ def protocol(**more: object) -> Protocol:
         (lambda: CouchLimit(roll_deg=-3.0), r"rotation\.roll_deg must be a positive number"),
         (lambda: CouchLimit(beyond=ProtocolAction.CORRECT), r"rotation\.beyond cannot be 'correct'"),
         (lambda: Intrafraction(shift_mm=0.0), r"intrafraction\.shift_mm must be a positive number"),
+        (lambda: MarkerInstructions("rod", 5.0, 1.0), r"markers\.kind must be one of seed, sphere, coil"),
+        (lambda: MarkerInstructions("seed", 0.0, 1.0), r"markers\.length_mm must be a positive number"),
+        (lambda: MarkerInstructions("seed", 1.0, 5.0), r"diameter_mm = 5 is more than markers\.length"),
+        (lambda: MarkerInstructions("seed", 5.0, 1.0, rotation_sigma_deg=0.0), r"rotation_sigma_deg"),
         (lambda: Intrafraction(reimage_after_s=-1.0), r"intrafraction\.reimage_after_s must be a positive"),
         (lambda: Approval(second_look=()), r"approval\.second_look names nobody"),
         (lambda: protocol(name=" "), "name is empty"),
@@ -99,6 +104,10 @@ def test_an_impossible_value_is_refused_by_its_key(build, sentence) -> None:
         (
             {"action_levels": (ActionLevel(STOP, shift_mm=8.0), ActionLevel(STOP, shift_mm=9.0))},
             "'stop' has two limits for shift_mm, 8 and 9",
+        ),
+        (
+            {"match": MatchInstructions(box_mm=60.0), "markers": MarkerInstructions("seed", 5.0, 1.0)},
+            r"match\.structures and match\.box_mm mean nothing where markers are matched",
         ),
         (
             {"images": 1, "intrafraction": Intrafraction(verify_with_image=True)},

@@ -14,7 +14,13 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.radiograph import Radiograph
 from isoguide.registration import Verdict, prepare_planning
 from isoguide.registration.day_match import MARKERS, RADIOGRAPHS, matcher_of
-from isoguide.registration.markers import DeclaredMarkers, MarkerKind, MarkerMatchSettings, PreparedMarkers
+from isoguide.registration.markers import (
+    DeclaredMarkers,
+    MarkerKind,
+    MarkerMatchSettings,
+    PreparedMarkers,
+    as_the_planning_ct_shows,
+)
 
 ROOM_MM = np.array([3.0, -2.0, 1.0])
 """Where the images of the room have the machine isocentre."""
@@ -127,3 +133,22 @@ def test_more_or_fewer_markers_than_declared_are_refused():
         PreparedMarkers((), DeclaredMarkers(MarkerKind.SPHERE, 2.0, 2.0, 1), np.zeros(3))
     with pytest.raises(InputError, match="reach_mm"):
         prepared_seeds(reach_mm=0.0)
+
+
+def marked_beside(offset_mm):
+    return tuple(replace(one, position_mm=one.position_mm + np.array(offset_mm)) for one in PLANNED)
+
+
+def test_markers_marked_by_hand_are_taken_where_the_planning_ct_shows_them():
+    planning = seeds_in_ct(CENTRES, AXES, np.random.default_rng(6))
+    shown = as_the_planning_ct_shows(marked_beside((0.9, -0.8, 1.1)), FOUR, planning)
+    assert [one.name for one in shown] == [one.name for one in PLANNED]
+    for one, planned in zip(shown, PLANNED, strict=True):
+        np.testing.assert_allclose(one.position_mm, planned.position_mm, atol=0.3)
+
+
+def test_a_mark_where_the_planning_ct_shows_no_marker_is_refused():
+    planning = seeds_in_ct(CENTRES[1:], AXES[1:], np.random.default_rng(6))
+    with pytest.raises(MissingEvidenceError, match=r"no seed of 5 × 1 mm within 3 mm of the mark 'base'"):
+        as_the_planning_ct_shows(PLANNED, FOUR, planning)
+    assert as_the_planning_ct_shows((), FOUR, planning) == ()

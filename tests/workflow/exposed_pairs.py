@@ -43,7 +43,7 @@ def arm_images(
 ) -> tuple[Radiograph, Radiograph]:
     """The kV arm with its source above the patient and at +X."""
     scan = ConeBeamScan("pair", count=2, size=size, pixel_spacing_mm=(pixel_mm, pixel_mm))
-    settings = ImagingSettings(scan=scan, physics=IDEAL)
+    settings = ImagingSettings(scan=scan, radiography=IDEAL, radiograph_pixel_mm=pixel_mm)
     return arm_pair(room.truth, settings, (0.0, 90.0), (0.0, 0.0), np.random.default_rng(1))
 
 

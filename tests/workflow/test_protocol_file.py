@@ -229,6 +229,7 @@ class TestShipped:
     def test_the_sites_that_departments_begin_with_are_there(self) -> None:
         assert set(shipped_protocols()) == {
             "prostate-seeds",
+            "prostate-seeds-kv",
             "prostate-soft-tissue",
             "head-and-neck",
             "spine-sbrt",
@@ -238,6 +239,8 @@ class TestShipped:
             "brain-srs",
             "palliative-bone",
             "demonstration",
+            "demonstration-kv",
+            "demonstration-seeds",
         }
 
     @pytest.mark.parametrize("name", shipped_protocols())
@@ -399,6 +402,7 @@ def _keys_and_defaults(model, place=""):
     sections = {
         "schedule": "ScheduleSection",
         "match": "MatchSection",
+        "markers": "MarkersSection",
         "tolerance": "ToleranceSection",
         "action_levels": "ActionLevelSection",
         "rotation": "RotationSection",

@@ -450,6 +450,13 @@ def demo_command(
     ] = "prostate",
     fractions: Annotated[int, typer.Option(min=1, max=50, help="How many days are treated.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Another number makes another patient and course.")] = 0,
+    imaging: Annotated[
+        str,
+        typer.Option(
+            metavar="WAY",
+            help="cone-beam; or radiographs: stereo (two tubes), arm (two angles), seeds (stereo, on seeds).",
+        ),
+    ] = "cone-beam",
     out: Annotated[Path, typer.Option(help="Where patient, images and report go.")] = Path("isoguide-demo"),
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier demonstration.")] = False,
 ) -> None:
@@ -463,11 +470,13 @@ def demo_command(
     `isoguide demo`
 
     `isoguide demo --site lung --fractions 5 --seed 7 --out my-demo`
+
+    `isoguide demo --imaging seeds --fractions 3 --out seeds-demo`
     """
     with one_sentence_endings():
         from isoguide.cli.demo import demonstrate_and_show
 
-        is_expected = demonstrate_and_show(site, fractions, out, seed=seed, overwrite=force)
+        is_expected = demonstrate_and_show(site, fractions, out, seed=seed, imaging=imaging, overwrite=force)
     raise typer.Exit(ACCEPTED if is_expected else LOOK)
 
 

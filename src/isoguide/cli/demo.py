@@ -2,19 +2,32 @@
 
 from pathlib import Path
 
+import typer
+
 from isoguide.cli.course_table import show_course
 from isoguide.cli.terminal import shown_progress
 from isoguide.cli.values import site as known_site
-from isoguide.workflow.demo_course import demonstrate
+from isoguide.workflow.demo_course import IMAGING, demonstrate
 from isoguide.workflow.write_course import PAGE
 
 
-def demonstrate_and_show(site: str, fractions: int, out: Path, *, seed: int, overwrite: bool) -> bool:
+def demonstrate_and_show(
+    site: str, fractions: int, out: Path, *, seed: int, imaging: str, overwrite: bool
+) -> bool:
     """Treat a virtual patient and print the course; returns whether every fraction ended as expected."""
     chosen = known_site(site)
+    if imaging not in IMAGING:
+        msg = f"--imaging needs one of {', '.join(IMAGING)}, not {imaging!r}"
+        raise typer.BadParameter(msg)
     with shown_progress(wanted=True) as progress:
         course = demonstrate(
-            out, site=chosen, fractions=fractions, seed=seed, overwrite=overwrite, progress=progress
+            out,
+            site=chosen,
+            fractions=fractions,
+            seed=seed,
+            imaging=imaging,
+            overwrite=overwrite,
+            progress=progress,
         )
     show_course(course, results=str(out / PAGE))
     return not course.surprises

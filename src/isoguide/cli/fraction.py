@@ -120,7 +120,9 @@ def set_up_command(
 @fraction_app.command(name="image")
 def image_command(
     course: CourseArgument,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The exported image of today.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The exported image of today: a volume or radiographs.")
+    ],
     by: ByOption,
     couch: CouchOption,
     machine_isocentre: Annotated[
@@ -130,6 +132,23 @@ def image_command(
     dose: Annotated[
         str | None,
         typer.Option(metavar="VALUE:METRIC", help="What the exposure cost, such as '4.49:CTDIw, mGy'."),
+    ] = None,
+    imager: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Radiographs: the imager's file; once per device."),
+    ] = None,
+    view: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE=VIEW|DEGREES", help="Radiographs: which view, or gantry angle, took a file."
+        ),
+    ] = None,
+    source_from_gantry: Annotated[
+        float | None,
+        typer.Option(metavar="DEG", help="Radiographs: from the gantry angle to that of the kV tube."),
+    ] = None,
+    pixels: Annotated[
+        str | None, typer.Option(metavar="LIN:1|LOG:-1", help="Radiographs: how pixels follow the X-rays.")
     ] = None,
     records: RecordsOption = PLACE,
     json: JsonOption = False,
@@ -142,20 +161,33 @@ def image_command(
     **Examples**
 
     `isoguide fraction image C0001 cbct/ --by anna --couch 1.2,853.4,-118.0`
+
+    `isoguide fraction image C0001 kv/ --by anna --couch 1.2,853.4,-118.0 --source-from-gantry 90`
     """
     with one_sentence_endings():
         from isoguide.cli import department, fraction_steps, values
         from isoguide.cli.terminal import shown_progress
+        from isoguide.workflow.clinic.day_image import ImageSaid
         from isoguide.workflow.clinic.department import open_desk
+        from isoguide.workflow.request import RadiographChoice
 
+        said = ImageSaid(
+            values.point(machine_isocentre, "--machine-isocentre"),
+            department.imaging_dose(dose),
+            RadiographChoice(
+                imagers=tuple(imager or ()),
+                view_names=values.view_names(view or ()),
+                source_from_gantry_deg=source_from_gantry,
+                pixels=values.pixels(pixels),
+            ),
+        )
         with open_desk(records) as desk, shown_progress(wanted=not (quiet or json)) as progress:
             status = desk.image(
                 course,
                 folder,
                 by=by,
                 couch=department.couch_pose(couch),
-                machine_isocentre_mm=values.point(machine_isocentre, "--machine-isocentre"),
-                dose=department.imaging_dose(dose),
+                said=said,
                 progress=progress,
             )
         fraction_steps.show(status, as_json=json)

@@ -19,6 +19,7 @@ NOT_CHECKED: Final = "not checked against a guideline"
 """What a value says for its source where nobody compared it with one."""
 
 Content = Literal["auto", "bone", "soft"]
+MarkerShape = Literal["seed", "sphere", "coil"]
 DegreesOfFreedom = Literal[3, 4, 6]
 
 
@@ -129,6 +130,41 @@ class MatchInstructions:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkerInstructions:
+    """Implanted markers that are matched instead of anatomy.
+
+    Parameters
+    ----------
+    kind, length_mm, diameter_mm
+        Shape and size of one; a sphere is as long as it is thick.
+    migration_mm
+        A marker that moved further has to be noticed.
+    rotation_sigma_deg
+        How far the constellation may have turned from the set-up, standard deviation per axis; None where
+        that is not known, so that three markers cannot exclude a migration.
+    """
+
+    kind: MarkerShape
+    length_mm: float
+    diameter_mm: float
+    migration_mm: float = 2.0
+    rotation_sigma_deg: float | None = None
+
+    def __post_init__(self) -> None:
+        known = get_args(MarkerShape)
+        _need(self.kind in known, f"markers.kind must be one of {_listed(known)}, not {self.kind}")
+        for name in ("length_mm", "diameter_mm", "migration_mm"):
+            _positive(f"markers.{name}", getattr(self, name))
+        if self.rotation_sigma_deg is not None:
+            _positive("markers.rotation_sigma_deg", self.rotation_sigma_deg)
+        _need(
+            self.diameter_mm <= self.length_mm,
+            f"markers.diameter_mm = {self.diameter_mm:g} is more than markers.length_mm = "
+            f"{self.length_mm:g}: exchange them",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Tolerance:
     """Below both values nothing is done: length of the shift at the isocentre, angle of the rotation."""
 
@@ -236,6 +272,8 @@ class Protocol:
         An older image is not used for anything; an approval not carried out for this long expires.
     images
         How many exposures a fraction may have.
+    markers
+        Those that are matched; None where the anatomy is.
     sources
         Key of :attr:`values`, such as "tolerance.shift_mm", to where its value comes from.
 
@@ -260,6 +298,7 @@ class Protocol:
     image_age_s: float = 900.0
     approval_s: float = 300.0
     images: int = 4
+    markers: MarkerInstructions | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -273,6 +312,11 @@ class Protocol:
         _need(
             self.images >= 2 or not self.intrafraction.verify_with_image,
             f"images = {self.images} leaves none for intrafraction.verify_with_image = true: allow 2 or more",
+        )
+        _need(
+            self.markers is None or (not self.match.structures and self.match.box_mm is None),
+            "match.structures and match.box_mm mean nothing where markers are matched: leave them out, or "
+            "leave markers out",
         )
         _need_levels_above_tolerance(self.action_levels, self.tolerance)
         _need_graver_above(self.action_levels)
@@ -292,6 +336,7 @@ class Protocol:
         levels = {f"action_levels[{place}]": level for place, level in enumerate(self.action_levels, 1)}
         sections: dict[str, object] = {
             "match": self.match,
+            **({"markers": self.markers} if self.markers is not None else {}),
             "tolerance": self.tolerance,
             **levels,
             "rotation": self.rotation,

@@ -1,4 +1,4 @@
-"""RT Images of computed radiographs (PS3.3 A.17): what a console shows beside the first images of a day.
+"""RT Images (PS3.3 A.17) of computed radiographs, and of those that a virtual imager exposes.
 
 The geometry is that of C.8.8.2, the way back of :func:`isoguide.dicom.rtimage.rt_image_view`: source and
 image receptor in the IEC gantry system, the receptor not turned. Pixels are line integrals, the negative
@@ -79,6 +79,15 @@ class PlannedField:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposed:
+    """That an image was exposed and not computed: when, by which device (DeviceSerialNumber), at which kV."""
+
+    at: datetime
+    serial_number: str
+    kilovoltage: float
+
+
+@dataclass(frozen=True, slots=True)
 class RtImageDetails:
     """What an RT Image says beside its pixels and geometry.
 
@@ -96,6 +105,8 @@ class RtImageDetails:
         The plan and its field; None for an image of no plan.
     window
         Line integrals shown black and white; left out where both are the same.
+    exposed
+        Of an image that was taken; None for a computed one.
     number, series_number
         InstanceNumber and SeriesNumber.
     created_at
@@ -110,6 +121,7 @@ class RtImageDetails:
     machine: str = ""
     belongs_to: PlannedField | None = None
     window: tuple[float, float] | None = None
+    exposed: Exposed | None = None
     number: int = 1
     series_number: int = 1
     created_at: datetime = field(default_factory=datetime.now)
@@ -125,7 +137,7 @@ def write_rt_image(
     image: ReferencedSeries,
     details: RtImageDetails,
 ) -> WrittenObject:
-    """Write a computed radiograph for the patient and in the study and frame of reference of ``image``.
+    """Write a radiograph for the patient and in the study and frame of reference of ``image``.
 
     Parameters
     ----------
@@ -136,7 +148,7 @@ def write_rt_image(
     setup
         How the patient lies.
     image
-        The planning CT that it was computed from.
+        The planning CT that it was computed from; for one that was exposed, the series that it is part of.
     details
         Names, plan, machine.
 
@@ -161,6 +173,7 @@ def write_rt_image(
     add_equipment(dataset)
     add_frame_of_reference(dataset, image.frame_of_reference_uid)
     _add_names(dataset, details)
+    _add_origin(dataset, details.exposed)
     _add_plane(dataset, radiograph.view)
     _add_setup(dataset, radiograph.view, setup)
     _add_pixels(dataset, radiograph)
@@ -175,8 +188,6 @@ def write_rt_image(
 
 
 def _add_names(dataset: Dataset, details: RtImageDetails) -> None:
-    dataset.ImageType = ["DERIVED", "SECONDARY", "DRR"]
-    dataset.ConversionType = "WSD"
     dataset.InstanceNumber = details.number
     dataset.ContentDate, dataset.ContentTime = date_text(details.created_at), time_text(details.created_at)
     dataset.BurnedInAnnotation = "NO"
@@ -185,6 +196,21 @@ def _add_names(dataset: Dataset, details: RtImageDetails) -> None:
     dataset.RTImageDescription = shortened(details.description, 1024)
     dataset.RadiationMachineName = shortened(details.machine, 16)
     dataset.PrimaryDosimeterUnit = ""
+
+
+def _add_origin(dataset: Dataset, exposed: Exposed | None) -> None:
+    if exposed is None:
+        dataset.ImageType = ["DERIVED", "SECONDARY", "DRR"]
+        dataset.ConversionType = "WSD"
+        return
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "RADIOGRAPH"]
+    dataset.ConversionType = "DI"
+    dataset.AcquisitionDate, dataset.AcquisitionTime = date_text(exposed.at), time_text(exposed.at)
+    dataset.DeviceSerialNumber = shortened(exposed.serial_number, 64)
+    exposure = Dataset()
+    exposure.KVP = decimal_string(exposed.kilovoltage)
+    exposure.ExposureTime = None
+    dataset.ExposureSequence = [exposure]
 
 
 def _add_plane(dataset: Dataset, view: XrayView) -> None:

@@ -34,7 +34,9 @@ from isoguide.workflow.review.write_files import PAGE as REVIEW_PAGE
 from isoguide.workflow.scenario import (
     BreathingSection,
     ExpectSection,
+    ImagingModel,
     ImagingSection,
+    Matched,
     PatientSection,
     PlanSection,
     RoomSection,
@@ -85,12 +87,31 @@ NO_RECONSTRUCTION: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class DemoImaging:
+    """How the demonstration images its patient: what the room takes, what is matched, and the protocol."""
+
+    model: ImagingModel
+    match: Matched
+    protocol: str
+
+
+IMAGING: Final = {
+    "cone-beam": DemoImaging("image-domain", "anatomy", "demonstration"),
+    "stereo": DemoImaging("stereo pair", "anatomy", "demonstration-kv"),
+    "arm": DemoImaging("arm pair", "anatomy", "demonstration-kv"),
+    "seeds": DemoImaging("stereo pair", "markers", "demonstration-seeds"),
+}
+"""Ways to image a patient, by the word that the command line takes."""
+
+
 def demonstrate(
     target: Path,
     *,
     site: Site = "prostate",
     fractions: int = 5,
     seed: int = 0,
+    imaging: str = "cone-beam",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Course:
@@ -109,6 +130,8 @@ def demonstrate(
         The folder.
     site, fractions, seed
         Where the tumour is, how many days, and which patient and course.
+    imaging
+        One of :data:`IMAGING`.
     overwrite
         Replace an earlier demonstration.
     progress
@@ -123,7 +146,7 @@ def demonstrate(
     """
     with published_folder(target, DEMO_NAMES, overwrite=overwrite) as folder:
         progress(0.0, "Loading the reconstruction")
-        scenario = demo_scenario(site, fractions, seed)
+        scenario = demo_scenario(site, fractions, seed, imaging)
         patient = virtual_patient(scenario, part_of(progress, 0.0, 0.1))
         identity = PatientIdentity(
             patient_id=f"VIRTUAL-{site.upper()}-{seed}",
@@ -134,7 +157,12 @@ def demonstrate(
         session = _simulation(folder / PLANNING, patient, identity, scenario, part_of(progress, 0.1, 0.2))
         diary = _Diary()
         with virtual_department(
-            folder, folder / PLANNING, identity, site, part_of(progress, 0.2, 0.3)
+            folder,
+            folder / PLANNING,
+            identity,
+            site=site,
+            protocol=IMAGING[imaging].protocol,
+            progress=part_of(progress, 0.2, 0.3),
         ) as department:
             course = simulate(
                 _as_planned(scenario, session),
@@ -152,21 +180,28 @@ def demonstrate(
     return course
 
 
-def demo_scenario(site: Site, fractions: int, seed: int) -> Scenario:
+def demo_scenario(site: Site, fractions: int, seed: int, imaging: str = "cone-beam") -> Scenario:
     """Return what the demonstration does, as a scenario: days without a change of shape, and breathing.
 
-    The first day is imaged by physics where the toolkit for reconstruction is installed.
+    The first cone-beam CT is made by physics where the toolkit for reconstruction is installed; radiographs
+    always are.
     """
-    is_physical = can_reconstruct()
+    way = IMAGING[imaging]
+    is_volume = way.model == "image-domain"
+    is_physical = is_volume and can_reconstruct()
     return Scenario(
         title=f"Virtual treatment: {site}",
-        about=ABOUT if is_physical else f"{ABOUT} {NO_RECONSTRUCTION}",
+        about=ABOUT if is_physical or not is_volume else f"{ABOUT} {NO_RECONSTRUCTION}",
         seed=seed,
         fractions=fractions,
         patient=PatientSection(site=site),
         set_up=SetUpSection(systematic_deg=ROTATION_DEG, random_deg=ROTATION_DEG),
         breathing=BreathingSection() if site in BREATHING_SITES else None,
-        room=RoomSection(imaging=ImagingSection(first_fraction="physical" if is_physical else None)),
+        room=RoomSection(
+            imaging=ImagingSection(
+                model=way.model, match=way.match, first_fraction="physical" if is_physical else None
+            )
+        ),
         expect=(ExpectSection(),),
     )
 

@@ -13,6 +13,7 @@ from isoguide.course import (
     Approval,
     CouchLimit,
     Intrafraction,
+    MarkerInstructions,
     MatchInstructions,
     Modality,
     Protocol,
@@ -22,7 +23,7 @@ from isoguide.course import (
     ScheduleKind,
     Tolerance,
 )
-from isoguide.course.protocol import Content, DegreesOfFreedom
+from isoguide.course.protocol import Content, DegreesOfFreedom, MarkerShape
 from isoguide.workflow.strict_toml import Section
 
 # TOML has texts where Python has these: only they, and the outermost list, are taken leniently.
@@ -79,6 +80,23 @@ class MatchSection(Section):
     )
     content: Content = Field(default="auto", description="What the match looks at.")
     degrees_of_freedom: DegreesOfFreedom = Field(default=6, description="What may be corrected.")
+
+
+class MarkersSection(Section):
+    """Implanted markers that are matched instead of the anatomy."""
+
+    kind: MarkerShape = Field(description="A straight cylinder, a ball, or a wire that may have folded up.")
+    length_mm: float = Field(gt=0.0, le=30.0, description="Of one marker.")
+    diameter_mm: float = Field(gt=0.0, le=30.0, description="Of one marker.")
+    migration_mm: float = Field(
+        default=2.0, gt=0.0, le=20.0, description="A marker that moved further has to be noticed."
+    )
+    rotation_sigma_deg: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=30.0,
+        description="How far they may have turned from the set-up (standard deviation); absent: not known.",
+    )
 
 
 class ToleranceSection(Section):
@@ -148,6 +166,7 @@ class ProtocolFile(Section):
     images: int = Field(default=4, ge=1, le=20, description="Exposures in one fraction.")
     schedule: ScheduleSection
     match: MatchSection
+    markers: MarkersSection | None = None
     tolerance: ToleranceSection
     action_levels: Annotated[tuple[ActionLevelSection, ...], Field(strict=False)] = ()
     rotation: RotationSection = RotationSection()
@@ -179,6 +198,7 @@ class ProtocolFile(Section):
         sections = {
             "schedule": Schedule(**self.schedule.model_dump()),
             "match": MatchInstructions(**self.match.model_dump()),
+            "markers": None if self.markers is None else MarkerInstructions(**self.markers.model_dump()),
             "tolerance": Tolerance(**self.tolerance.model_dump()),
             "action_levels": tuple(ActionLevel(**level.model_dump()) for level in self.action_levels),
             "rotation": CouchLimit(**self.rotation.model_dump()),

@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from isoguide.course import ActionLevel, MatchInstructions, Protocol, ProtocolAction, Role, ScheduleKind
+from isoguide.course import (
+    ActionLevel,
+    MarkerInstructions,
+    MatchInstructions,
+    Protocol,
+    ProtocolAction,
+    Role,
+    ScheduleKind,
+)
 from isoguide.course.protocol import LEVEL_LIMITS
 from isoguide.treatment import FractionLimits
 from isoguide.treatment.signatures import LEAST_REASON_WORDS
@@ -31,7 +39,7 @@ def protocol_words(protocol: Protocol) -> tuple[str, ...]:
     return (
         f"{protocol.title} ({protocol.label}), for {protocol.site}.",
         _schedule(protocol),
-        _match(protocol.match),
+        _match(protocol.match) if protocol.markers is None else _markers(protocol.markers, protocol.match),
         *_sizes(protocol),
         *_during_the_fraction(protocol),
         *_approval(protocol),
@@ -88,6 +96,20 @@ def _match(match: MatchInstructions) -> str:
     return (
         f"Matched is {', or else '.join(regions)}, on {_CONTENT[match.content]}, with "
         f"{match.degrees_of_freedom} degrees of freedom ({_FREEDOM[match.degrees_of_freedom]})."
+    )
+
+
+def _markers(markers: MarkerInstructions, match: MatchInstructions) -> str:
+    turn = (
+        f"may have turned by {markers.rotation_sigma_deg:g}° (standard deviation)"
+        if markers.rotation_sigma_deg is not None
+        else "may have turned in any way"
+    )
+    return (
+        f"Matched are the implanted markers ({markers.kind}, {markers.length_mm:g} × "
+        f"{markers.diameter_mm:g} mm) with {match.degrees_of_freedom} degrees of freedom "
+        f"({_FREEDOM[match.degrees_of_freedom]}); they {turn}, and one that moved by more than "
+        f"{markers.migration_mm:g} mm is named."
     )
 
 

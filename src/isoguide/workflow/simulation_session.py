@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from pydicom.uid import RTImageStorage
 
 from isoguide.dicom import (
     CtAcquisition,
@@ -22,15 +23,24 @@ from isoguide.dicom import (
     write_plan,
     write_structure_set,
 )
+from isoguide.dicom.identity import StudyContext
+from isoguide.dicom.modules import date_text, time_text
+from isoguide.dicom.part10 import derived_uid
+from isoguide.dicom.write_rtimage import Exposed, PlannedSetup, RtImageDetails, write_rt_image
 from isoguide.errors import OutputError
 from isoguide.geometry.frames import DAILY, PLANNING, Array
+from isoguide.geometry.iec61217 import fixed_from_daily
+from isoguide.images.radiograph import Radiograph
 from isoguide.images.structure import Contour, Structure
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition, Plan
 from isoguide.progress import Progress, part_of, silent
 from isoguide.virtual import Phantom
+from isoguide.virtual.kv_pair import KILOVOLTAGE
 from isoguide.virtual.treatment_plan import PlanSettings, treatment_plan
 
+VIRTUAL_IMAGER: Final = "isoguide virtual kV"
+"""Serial number of the room's radiographs."""
 ISOCENTRE_POINT: Final = "AcqIsocenter"
 """A name under which in-room structure sets carry the machine isocentre."""
 PLANNED_AT: Final = datetime(2026, 3, 2, 9, 30)
@@ -195,6 +205,74 @@ def write_daily_export(
         details=StructureSetDetails(label="IN ROOM", created_at=acquired_at),
     )
     return image
+
+
+def write_daily_radiographs(
+    folder: Path,
+    radiographs: Sequence[Radiograph],
+    machine_isocentre_mm: Array,
+    *,
+    patient: PatientIdentity,
+    seed: str,
+    fraction: int = 1,
+    moments: Sequence[datetime] = (TREATED_AT, TREATED_AT),
+) -> WrittenSeries:
+    """Write the day's radiographs as RT Images whose GantryAngle is that of their source.
+
+    Parameters
+    ----------
+    folder
+        Gets ``RI_01.dcm`` ...; made when absent.
+    radiographs, machine_isocentre_mm
+        Line integrals, their views in DAILY, head first supine, from sources on the gantry circle; and where
+        the machine isocentre is there, (3,).
+    patient, seed
+        Whose; the seed and the fraction make the UIDs, so other images of one fraction need another seed.
+    fraction
+        Number of the fraction.
+    moments
+        When each was exposed, by the local clock or aware.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written, or a source is on no gantry.
+    """
+    uids = SeriesUids.from_seed(f"{seed} fraction {fraction}")
+    fixed_from_day = fixed_from_daily(PatientPosition.HFS, machine_isocentre_mm)
+    setup = PlannedSetup(PatientPosition.HFS, machine_isocentre_mm)
+    series = WrittenSeries(
+        patient=patient,
+        study=StudyContext(study_id="1", date=date_text(moments[0]), time=time_text(moments[0])),
+        study_instance_uid=uids.study,
+        series_instance_uid=uids.series,
+        frame_of_reference_uid=uids.frame_of_reference,
+        sop_class_uid=str(RTImageStorage),
+        instance_uids=(),
+        paths=(),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number, (image, at) in enumerate(zip(radiographs, moments, strict=True), start=1):
+        details = RtImageDetails(
+            f"kV {number}",
+            f"Radiograph of the virtual room, fraction {fraction}",
+            series_description=f"kV pair, fraction {fraction}",
+            exposed=Exposed(at, VIRTUAL_IMAGER, KILOVOLTAGE),
+            number=number,
+            created_at=at,
+            sop_instance_uid=derived_uid(f"{seed} fraction {fraction}", f"radiograph {number}"),
+            series_instance_uid=uids.series,
+        )
+        line_integrals = np.maximum(image.values, np.float32(0.0))  # noise in air
+        in_room = Radiograph(image.view.in_frame(fixed_from_day), line_integrals, "line integral")
+        path = folder / f"RI_{number:02d}.dcm"
+        written.append(write_rt_image(path, in_room, setup=setup, image=series, details=details))
+    return replace(
+        series,
+        instance_uids=tuple(one.sop_instance_uid for one in written),
+        paths=tuple(one.path for one in written),
+    )
 
 
 def _points(phantom: Phantom) -> tuple[Structure, ...]:

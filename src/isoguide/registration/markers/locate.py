@@ -114,7 +114,9 @@ def as_the_planning_ct_shows(
     MissingEvidenceError
         If the CT shows none of the declared kind at a mark.
     """
-    marked_mm = np.array([one.position_mm for one in marked]).reshape(-1, 3)
+    if not marked:
+        return ()
+    marked_mm = np.array([one.position_mm for one in marked])
     near = _part_about(planning, marked_mm, BEYOND_REACH_MM)
     found_mm = np.array([one.measured.position_mm for one in find_in_volume(near, declared)]).reshape(-1, 3)
     shown = []

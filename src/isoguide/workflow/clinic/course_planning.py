@@ -2,18 +2,28 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from isoguide.course import Protocol, SimulationRecord
+from isoguide.course import MarkerInstructions, Protocol, SimulationRecord
 from isoguide.errors import MissingEvidenceError
+from isoguide.geometry.frames import Array
+from isoguide.geometry.xray_view import XrayView
 from isoguide.images.mask import structure_mask
 from isoguide.progress import Progress, silent
 from isoguide.records import StoredCourse
 from isoguide.records.image_store import ImageStore
-from isoguide.registration import MatchSettings, PreparedPlanning, Region, prepare_planning
+from isoguide.registration import MatchSettings, Region, prepare_planning, prepare_radiographs
+from isoguide.registration.day_match import Prepared
+from isoguide.registration.markers import (
+    DeclaredMarkers,
+    MarkerKind,
+    MarkerMatchSettings,
+    PreparedMarkers,
+    as_the_planning_ct_shows,
+)
 from isoguide.treatment.protocol_limits import match_region
 from isoguide.workflow.inputs import PlanningInput, load_planning
 from isoguide.workflow.request import AlignRequest
@@ -76,15 +86,43 @@ def planning_of(course: StoredCourse, folder: Path, progress: Progress = silent)
 
 
 def prepared_for(
-    planning: PlanningInput, protocol: Protocol, target: str, progress: Progress = silent
-) -> PreparedPlanning:
+    planning: PlanningInput,
+    protocol: Protocol,
+    simulation: SimulationRecord,
+    views: Sequence[XrayView] = (),
+    progress: Progress = silent,
+) -> Prepared:
     """Prepare the match that the protocol asks for.
+
+    Parameters
+    ----------
+    planning
+        The planning export.
+    protocol
+        Of the course.
+    simulation
+        What the course is measured against.
+    views
+        Of the day's radiographs in planning coordinates, with the patient as planned; none for a volume.
+    progress
+        Told what is done.
 
     Raises
     ------
     InputError
-        If the region cannot be matched.
+        If the region cannot be matched, or the planning CT does not show the markers.
     """
+    target_points_mm = _target_points_mm(planning, simulation.target)
+    if protocol.markers is not None:
+        return _prepared_markers(planning, protocol.markers, simulation, target_points_mm)
+    if views:
+        return prepare_radiographs(
+            planning.volume,
+            isocentre_mm=planning.isocentre.xyz_mm,
+            views=views,
+            target_points_mm=target_points_mm,
+            progress=progress,
+        )
     structures = planning.structure_set.structures if planning.structure_set is not None else ()
     chosen = match_region(protocol.match, [one.name for one in structures])
     region = Region.automatic()
@@ -93,12 +131,37 @@ def prepared_for(
     for structure in structures:
         if structure.name == chosen.structure:
             region = Region.structure(structure.name, structure_mask(structure, planning.volume.grid))
-    named = next((one for one in structures if one.name == target), None)
-    treated = named or choose_target(structures, planning.isocentre.xyz_mm)
     return prepare_planning(
         planning.volume,
         isocentre_mm=planning.isocentre.xyz_mm,
         settings=MatchSettings(region=region, content=protocol.match.content),
-        target_points_mm=surface_points_mm(treated) if treated is not None else None,
+        target_points_mm=target_points_mm,
         progress=progress,
+    )
+
+
+def _target_points_mm(planning: PlanningInput, target: str) -> Array | None:
+    structures = planning.structure_set.structures if planning.structure_set is not None else ()
+    named = next((one for one in structures if one.name == target), None)
+    treated = named or choose_target(structures, planning.isocentre.xyz_mm)
+    return surface_points_mm(treated) if treated is not None else None
+
+
+def _prepared_markers(
+    planning: PlanningInput,
+    markers: MarkerInstructions,
+    simulation: SimulationRecord,
+    target_points_mm: Array | None,
+) -> PreparedMarkers:
+    count = max(len(simulation.fiducials), 1)
+    declared = DeclaredMarkers(MarkerKind(markers.kind), markers.length_mm, markers.diameter_mm, count)
+    isocentre_mm = planning.isocentre.xyz_mm
+    return PreparedMarkers(
+        as_the_planning_ct_shows(simulation.fiducials, declared, planning.volume),
+        declared,
+        isocentre_mm,
+        isocentre_mm[None] if target_points_mm is None else target_points_mm,
+        MarkerMatchSettings(
+            migration_limit_mm=markers.migration_mm, rotation_sigma_deg=markers.rotation_sigma_deg
+        ),
     )

@@ -1,24 +1,126 @@
 """The image that staff took and exported, as the treatment room would have given it."""
 
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from isoguide.errors import MissingEvidenceError
+from isoguide.course import ImagingDose, Modality, Protocol
+from isoguide.errors import MismatchError, MissingEvidenceError
+from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.geometry.xray_view import XrayView
+from isoguide.images.radiograph import Radiograph
+from isoguide.progress import Progress, silent
 from isoguide.treatment.ports import DayImage
-from isoguide.workflow.inputs import DailyInput
+from isoguide.workflow.day_kind import look_at_day
+from isoguide.workflow.inputs import DailyInput, PlanningInput, load_daily
+from isoguide.workflow.pair_checks import check_pair, check_views
+from isoguide.workflow.radiographs.align_views import ViewsInput, load_room_views
+from isoguide.workflow.request import AlignRequest, Point, RadiographChoice
 from isoguide.workflow.station_time import at_this_station
 
+PAIR_MODEL: Final = "radiographs"
 
-def day_image(daily: DailyInput, couch: TableTopPose) -> DayImage:
-    """Return the image with the couch as staff read it.
+
+@dataclass(frozen=True, slots=True)
+class ImageSaid:
+    """What staff say of an image beside its files.
+
+    Parameters
+    ----------
+    machine_isocentre_mm
+        Where no file says where the machine isocentre is in a volume.
+    dose
+        What the exposure cost, where it is known.
+    radiographs
+        What files of radiographs do not say.
+    """
+
+    machine_isocentre_mm: Point | None = None
+    dose: ImagingDose | None = None
+    radiographs: RadiographChoice = field(default_factory=RadiographChoice)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TakenImage:
+    """An image of the day, its files, and for radiographs their views in planning axes as planned."""
+
+    image: DayImage
+    files: tuple[Path, ...]
+    views: tuple[XrayView, ...] = ()
+
+
+def read_taken_image(
+    planning: PlanningInput,
+    folder: Path,
+    said: ImageSaid,
+    *,
+    protocol: Protocol,
+    couch: TableTopPose,
+    progress: Progress = silent,
+) -> TakenImage:
+    """Read what staff exported: a CT, a cone-beam CT, or radiographs.
 
     A time without a zone is one of this work station (PS3.3 C.12.1); an export says when an image was begun.
+
+    Parameters
+    ----------
+    planning
+        What it will be matched to.
+    folder
+        The export.
+    said
+        What its files do not say.
+    protocol
+        Says what the patient is imaged by.
+    couch
+        As staff read it.
+    progress
+        Told what is done.
 
     Raises
     ------
     MissingEvidenceError
         If it does not say whose it is, when it was taken, or how the patient lay.
+    MismatchError
+        If the protocol asks for another kind of image, or it is of another patient.
+    InputError
+        If it cannot be used.
     """
+    request = AlignRequest(
+        planning.path,
+        folder,
+        machine_isocentre_mm=said.machine_isocentre_mm,
+        radiographs=said.radiographs,
+    )
+    day = look_at_day(request, progress)
+    _require_modality(protocol, folder, is_volume=day.kind == "volume")
+    if day.kind == "volume":
+        daily = load_daily(request, progress, day.contents)
+        check_pair(planning, daily)
+        return TakenImage(_of_volume(daily, couch), daily.series.paths if daily.series is not None else ())
+    if day.contents is None:
+        msg = f"{folder} is a views file, which does not say whose it is or when: export DICOM"
+        raise MissingEvidenceError(msg)
+    views = load_room_views(request, planning, day.contents, now=datetime.now())
+    check_views(planning, views)
+    return _of_radiographs(planning, views, couch)
+
+
+def _require_modality(protocol: Protocol, folder: Path, *, is_volume: bool) -> None:
+    if is_volume == (protocol.modality in (Modality.CT, Modality.CONE_BEAM_CT)):
+        return
+    found = "a volume image" if is_volume else "radiographs"
+    msg = (
+        f"protocol {protocol.label} images by {protocol.modality}, and {folder} holds {found}: take what the "
+        "protocol asks for, or choose another protocol for the course"
+    )
+    raise MismatchError(msg)
+
+
+def _of_volume(daily: DailyInput, couch: TableTopPose) -> DayImage:
     series = daily.series
     if series is None:
         msg = (
@@ -43,6 +145,28 @@ def day_image(daily: DailyInput, couch: TableTopPose) -> DayImage:
     )
 
 
-def files_of(daily: DailyInput) -> tuple[Path, ...]:
-    """Return the files of the image."""
-    return daily.series.paths if daily.series is not None else ()
+def _of_radiographs(planning: PlanningInput, daily: ViewsInput, couch: TableTopPose) -> TakenImage:
+    if daily.acquired_at is None or daily.moments_apart_s is None or daily.patient is None:
+        msg = f"{daily.path} does not say when it was taken: export it with acquisition date and time"
+        raise MissingEvidenceError(msg)
+    # The views are placed in planning axes: as the day's image they have the machine isocentre where the
+    # plan has its own.
+    as_daily = RigidTransform.identity(DAILY, PLANNING)
+    headers = [origin.header for origin in daily.origins]
+    moments = sorted(header.acquired_at for header in headers if header.acquired_at is not None)
+    image = DayImage(
+        uid=headers[0].sop_instance_uid,
+        content=tuple(
+            Radiograph(one.view.in_frame(as_daily), one.radiograph.values, one.radiograph.quantity)
+            for one in daily.views
+        ),
+        machine_isocentre_mm=daily.isocentre.xyz_mm,
+        patient_position=planning.patient_position,
+        started_at=at_this_station(moments[0]),
+        acquired_at=at_this_station(moments[-1]),
+        couch=couch,
+        model=PAIR_MODEL,
+        patient_id=daily.patient.patient_id,
+    )
+    views = tuple(one.view for one in daily.views)
+    return TakenImage(image, tuple(header.path for header in headers), views)

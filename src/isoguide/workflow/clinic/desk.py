@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from isoguide.course import Accessory, DeliveryRecord, ImagingDose, ProtocolAction, SimulationRecord
+from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, SimulationRecord
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.couch import corrected_pose
@@ -29,16 +29,13 @@ from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.refusals import PositionError, RefusedError
 from isoguide.treatment.signatures import require_signatures
 from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, prepared_for, stored_files
-from isoguide.workflow.clinic.day_image import day_image, files_of
+from isoguide.workflow.clinic.day_image import ImageSaid, read_taken_image
 from isoguide.workflow.clinic.desk_room import DeskClock
 from isoguide.workflow.clinic.fraction_status import FractionStatus, next_steps
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
 from isoguide.workflow.clinic.open_fraction import OpenFraction, Told, open_fraction, protocol_of, take_up
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
 from isoguide.workflow.clinic.signing import approver_of
-from isoguide.workflow.inputs import load_daily
-from isoguide.workflow.pair_checks import check_pair
-from isoguide.workflow.request import AlignRequest, Point
 from isoguide.workflow.same_plan import require_same_plan
 
 
@@ -180,8 +177,7 @@ class Desk:
         *,
         by: str,
         couch: TableTopPose,
-        machine_isocentre_mm: Point | None = None,
-        dose: ImagingDose | None = None,
+        said: ImageSaid | None = None,
         progress: Progress = silent,
     ) -> FractionStatus:
         """Take the image that staff exported, keep its files, match it, and ask the protocol.
@@ -191,13 +187,11 @@ class Desk:
         course_id, by
             Which course, and who took it.
         folder
-            The exported image.
+            The exported image: a volume or radiographs.
         couch
             As it is read now; the image has to be of that position.
-        machine_isocentre_mm
-            Where no file says where the machine isocentre is in the image.
-        dose
-            What the exposure cost, where it is known.
+        said
+            What its files do not say.
         progress
             Told what is done.
 
@@ -212,18 +206,21 @@ class Desk:
         opened = open_fraction(self.records, course_id)
         with stored_files(self.store, planning_hashes(opened.simulation)) as plan_folder:
             planning = planning_of(opened.course, plan_folder, part_of(progress, 0.0, 0.3))
-            daily = load_daily(
-                AlignRequest(plan_folder, folder, machine_isocentre_mm=machine_isocentre_mm),
-                part_of(progress, 0.3, 0.5),
+            said = said or ImageSaid()
+            taken = read_taken_image(
+                planning,
+                folder,
+                said,
+                protocol=opened.protocol,
+                couch=couch,
+                progress=part_of(progress, 0.3, 0.5),
             )
-            check_pair(planning, daily)
             progress(0.5, "Preparing the planning image")
-            prepared = prepared_for(planning, opened.protocol, opened.simulation.target)
-        image = day_image(daily, couch)
+            prepared = prepared_for(planning, opened.protocol, opened.simulation, taken.views)
         progress(0.8, "Matching")
-        fraction, recorder = self._take_up(opened, Told(by, couch, image, prepared))
-        files = files_of(daily)
-        recorder.keep_files(image.uid, lambda: StoredImage(self.store.add_all(files), dose))
+        fraction, recorder = self._take_up(opened, Told(by, couch, taken.image, prepared))
+        dose = said.dose
+        recorder.keep_files(taken.image.uid, lambda: StoredImage(self.store.add_all(taken.files), dose))
         fraction.image(since=fraction.memory.couch_stopped_at)
         fraction.align()
         progress(1.0, "Done")

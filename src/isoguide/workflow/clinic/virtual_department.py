@@ -15,6 +15,8 @@ from typing import Final
 
 from isoguide.course import CourseHistory, DeliveryRecord, Person, PlannedBeam, Protocol, ProtocolAction, Role
 from isoguide.dicom import PatientIdentity
+from isoguide.dicom.modules import WrittenSeries
+from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
 from isoguide.treatment import (
     Decision,
@@ -40,13 +42,12 @@ from isoguide.workflow.clinic.open_fraction import open_fraction
 from isoguide.workflow.clinic.recorder import ENDS_BEAM, FractionRecorder, StoredImage
 from isoguide.workflow.clinic.signing import approver_of
 from isoguide.workflow.protocol_file import load_protocol
-from isoguide.workflow.simulation_session import write_daily_export
+from isoguide.workflow.simulation_session import write_daily_export, write_daily_radiographs
 
 THERAPIST: Final = Person("virtual-therapist", Role.THERAPIST)
 PHYSICIST: Final = Person("virtual-physicist", Role.PHYSICIST)
 ONCOLOGIST: Final = Person("virtual-oncologist", Role.ONCOLOGIST)
 STAFF: Final = (THERAPIST, PHYSICIST, ONCOLOGIST)
-PROTOCOL: Final = "demonstration"
 RECORDS, DAILY, EXPORTS = "records", "daily", "exports"
 OPENED_AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """When the records begin: after the simulation and before the first fraction of every virtual course."""
@@ -95,16 +96,30 @@ class _Keep:
     def image(self, image: DayImage) -> None:
         self._count += 1
         name = f"fraction-{self.number}" + (f"-image-{self._count}" if self._count > 1 else "")
-        written = write_daily_export(
-            self.folder / name,
-            image.volume,
+        written = self._written(self.folder / name, image)
+        self.recorder.keep_files(image.uid, lambda: StoredImage(self.desk.store.add_all(written.paths)))
+
+    def _written(self, folder: Path, image: DayImage) -> WrittenSeries:
+        seed = f"{self.patient.patient_id} {image.uid}"
+        if isinstance(image.content, Volume):
+            return write_daily_export(
+                folder,
+                image.content,
+                image.machine_isocentre_mm,
+                patient=self.patient,
+                seed=seed,
+                fraction=self.number,
+                acquired_at=image.acquired_at,
+            )
+        return write_daily_radiographs(
+            folder,
+            image.content,
             image.machine_isocentre_mm,
             patient=self.patient,
-            seed=f"{self.patient.patient_id} {image.uid}",
+            seed=seed,
             fraction=self.number,
-            acquired_at=image.acquired_at,
+            moments=(image.started_at, image.acquired_at),
         )
-        self.recorder.keep_files(image.uid, lambda: StoredImage(self.desk.store.add_all(written.paths)))
 
 
 @dataclass(eq=False)
@@ -151,7 +166,13 @@ def delivered_between(
 
 @contextmanager
 def virtual_department(
-    folder: Path, planning: Path, patient: PatientIdentity, site: str, progress: Progress = silent
+    folder: Path,
+    planning: Path,
+    patient: PatientIdentity,
+    *,
+    site: str,
+    protocol: str,
+    progress: Progress = silent,
 ) -> Iterator["VirtualDepartment"]:
     """Make a department with its records, staff and protocol, and register a course from its planning export.
 
@@ -163,6 +184,8 @@ def virtual_department(
         The planning export.
     patient, site
         Whose course, and of which part of the body.
+    protocol
+        Name of the shipped protocol that he is treated by.
     progress
         Told what is done.
     """
@@ -170,10 +193,10 @@ def virtual_department(
     with new_desk(str(folder / RECORDS), now=time) as desk:
         for person in STAFF:
             desk.records.add_person(person, by=PHYSICIST.name)
-        loaded = load_protocol(PROTOCOL)
+        loaded = load_protocol(protocol)
         desk.records.add_protocol(loaded.protocol, loaded.text, by=PHYSICIST.name)
         course = new_course(
-            desk, planning, site=site, protocol=PROTOCOL, by=ONCOLOGIST.name, progress=progress
+            desk, planning, site=site, protocol=protocol, by=ONCOLOGIST.name, progress=progress
         )
         yield VirtualDepartment(desk, course, patient, folder / DAILY, folder / EXPORTS, time)
 

@@ -1,0 +1,101 @@
+"""A fraction at the desk in a room without a CT: its radiographs are kept, matched and decided on."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from exposed_pairs import arm_images, room_with, save_rt_image
+from small_department import ACCESSORIES, PROTOCOL, SET_UP, Department, open_department
+from small_patient import PATIENT, SmallPatient
+
+from isoguide.errors import InputError
+from isoguide.treatment import State
+from isoguide.workflow.clinic.day_image import ImageSaid
+from isoguide.workflow.request import RadiographChoice
+
+KV_PAIR = PROTOCOL.replace("cone-beam CT", "kV pair")
+TUBE_AS_STATED = ImageSaid(radiographs=RadiographChoice(source_from_gantry_deg=0.0))
+
+
+@pytest.fixture
+def department(tmp_path: Path, patient: SmallPatient) -> Iterator[Department]:
+    with open_department(tmp_path, patient, protocol=KV_PAIR) as department:
+        yield department
+
+
+def set_up(d: Department) -> None:
+    d.desk.begin(d.course, by="anna", accessories=ACCESSORIES)
+    d.desk.set_up(d.course, by="anna", couch=SET_UP)
+
+
+def exported_pair(d: Department, name: str, *, patient_id: str = PATIENT.patient_id) -> Path:
+    """The kV arm's images of now, of a patient who lies off by SHIFT_MM and about a degree."""
+    folder = d.folder / name
+    folder.mkdir()
+    room = room_with(d.patient.phantom)
+    for place, image in zip((0.0, 90.0), arm_images(room), strict=True):
+        taken: datetime = d.clock.wait(10.0)
+        save_rt_image(
+            folder,
+            f"{name}-{place:g}.dcm",
+            image,
+            place,
+            PatientID=patient_id,
+            PatientName=PATIENT.name,
+            PatientBirthDate=PATIENT.birth_date,
+            PatientSex=PATIENT.sex,
+            PatientPosition="HFS",
+            AcquisitionDate=taken.astimezone().strftime("%Y%m%d"),
+            AcquisitionTime=taken.astimezone().strftime("%H%M%S"),
+        )
+    d.clock.wait(30.0)
+    return folder
+
+
+def test_a_pair_of_radiographs_is_kept_matched_and_brings_the_couch_to_where_the_truth_wants_it(
+    department: Department,
+) -> None:
+    d = department
+    set_up(d)
+    d.desk.image(d.course, exported_pair(d, "one"), by="anna", couch=SET_UP, said=TUBE_AS_STATED)
+    status = d.desk.approve(d.course, by=["anna"], couch=SET_UP)
+    assert status.state is State.APPROVED
+    needed = room_with(d.patient.phantom).truth.needed_correction(0.0)
+    (stored,) = d.desk.records.course(d.course).fractions
+    fraction = d.desk.records.fraction(d.course, stored.key.number)
+    (match,) = fraction.matches
+    for name in ("lateral_mm", "longitudinal_mm", "vertical_mm", "pitch_deg", "roll_deg", "yaw_deg"):
+        assert getattr(match.correction, name) == pytest.approx(getattr(needed, name), abs=0.4), name
+    (image,) = fraction.images
+    assert len(image.sha256) == 2
+    assert all(d.desk.store.path_of(one).exists() for one in image.sha256)
+
+
+def test_the_same_pair_does_not_count_twice(department: Department) -> None:
+    d = department
+    set_up(d)
+    folder = exported_pair(d, "one")
+    d.desk.image(d.course, folder, by="anna", couch=SET_UP, said=TUBE_AS_STATED)
+    with pytest.raises(InputError, match="was seen before"):
+        d.desk.image(d.course, folder, by="anna", couch=SET_UP, said=TUBE_AS_STATED)
+
+
+def test_radiographs_of_another_patient_are_refused(department: Department) -> None:
+    d = department
+    set_up(d)
+    with pytest.raises(InputError, match="patient"):
+        d.desk.image(
+            d.course,
+            exported_pair(d, "one", patient_id="OTHER"),
+            by="anna",
+            couch=SET_UP,
+            said=TUBE_AS_STATED,
+        )
+
+
+def test_a_cone_beam_ct_is_refused_where_the_protocol_asks_for_radiographs(department: Department) -> None:
+    d = department
+    set_up(d)
+    with pytest.raises(InputError, match=r"images by kV pair, and .* holds a volume image"):
+        d.desk.image(d.course, d.export_image("ct"), by="anna", couch=SET_UP)
