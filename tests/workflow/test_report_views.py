@@ -19,6 +19,7 @@ from isoguide.registration import RadiographRegistration, Uncertainty, Verdict, 
 from isoguide.registration.day_match import registration_of_markers, registration_of_radiographs
 from isoguide.registration.markers import DeclaredMarkers, MarkerKind, PreparedMarkers
 from isoguide.registration.markers.match import MarkerMatch, MarkerMatchSettings, MarkerOutcome, MarkerState
+from isoguide.registration.markers.pose import LeftOut
 from isoguide.registration.radiographs.result import Disagreement, RadiographQuality, ViewQuality
 from isoguide.registration.result import Alternative
 from isoguide.workflow.alignment import Alignment
@@ -26,6 +27,7 @@ from isoguide.workflow.implanted_markers import MarkerPlan
 from isoguide.workflow.inputs import PlacedPoint, PlanningInput
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.placing import ViewOrigin
+from isoguide.workflow.radiographs.report_figures import marker_rows
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
 from isoguide.workflow.radiographs.report_views import pose_of_five
 from isoguide.workflow.report_html import report_html
@@ -34,6 +36,7 @@ from isoguide.workflow.shown_markers import shown_markers
 from isoguide.workflow.treatment_setup import TreatmentSetup
 from isoguide.workflow.write_results import write_results
 
+EYE = np.eye(3)
 UNCERTAINTY = Uncertainty(ISOCENTRE_MM, np.diag([0.01, 0.01, 0.01, 1e-6, 1e-6, 1e-6]), 0.3)
 ALTERNATIVES = (Alternative(1, 24.0, 0.31, 42.5), Alternative(-2, 51.0, 0.2, 60.0))
 
@@ -231,6 +234,24 @@ def test_each_marker_has_its_state_and_its_distance(by_markers_page):
     assert "Root mean square of those used: 0.31 mm" in text
     assert "Similarity" not in text
     assert "○ planned marker, 2 mm" in text
+
+
+def test_a_marker_in_its_place_lies_towards_no_side():
+    match = MarkerMatch(
+        Verdict.ACCEPT,
+        (),
+        TRUE.inverse(),
+        6,
+        UNCERTAINTY,
+        0.0,
+        (
+            MarkerOutcome(
+                "1", MarkerState.USED, np.array([0.04, 0.0, 0.0]), LeftOut(np.array([0.3, 0, 0.4]), EYE)
+            ),
+        ),
+        MarkerMatchSettings(),
+    )
+    assert marker_rows(match) == (("1", "used", "0.0 mm", "", "0.5 mm"),)
 
 
 def test_markers_are_drawn_where_they_were_found_in_the_room(by_markers, by_markers_page):

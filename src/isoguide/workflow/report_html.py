@@ -198,8 +198,8 @@ def _legend(alignment: Alignment) -> str:
     return (
         f'<p class="legend">{swatches}{markers}. Checkerboard tiles are {TILE_MM:g} mm; the tile up and left '
         "of the cross shows the planning CT. Dim parts are in one image only. The cross marks the isocentre. "
-        "Before and after use the same grey window. Anatomical orientation: axial from the feet, coronal from "
-        "the front, sagittal from the left.</p>"
+        "Before and after use the same grey window. Anatomical orientation: axial from the feet, coronal "
+        "from the front, sagittal from the left.</p>"
     )
 
 

@@ -116,12 +116,13 @@ def marker_rows(found: MarkerMatch) -> tuple[Row, ...]:
 def _marker_row(outcome: MarkerOutcome) -> Row:
     if outcome.residual_mm is None:
         return outcome.name, outcome.state.value, "–", "", ""
+    still = round(_length(outcome.residual_mm), 1) == 0.0
     alone = "" if outcome.left_out is None else f"{outcome.left_out.distance_mm:.1f} mm"
     return (
         outcome.name,
         outcome.state.value,
         f"{_length(outcome.residual_mm):.1f} mm",
-        f"towards the {anatomical_side(outcome.residual_mm)}",
+        "" if still else f"towards the {anatomical_side(outcome.residual_mm)}",
         alone,
     )
 
