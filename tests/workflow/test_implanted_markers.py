@@ -44,12 +44,21 @@ def planning(ct, drawn: tuple[Structure, ...] = ()) -> SimpleNamespace:
     return SimpleNamespace(path=Path("plan"), volume=ct, isocentre=isocentre, structure_set=structure_set)
 
 
-def test_markers_of_the_structure_set_are_taken_as_they_are_marked(ct):
-    plan = prepare_markers(planning(ct, point_structures(1, fiducials=PLANNED)), FOUR, None)
+def test_markers_of_the_structure_set_are_taken_where_the_planning_ct_shows_them(ct):
+    by_hand = [replace(one, position_mm=one.position_mm + (0.8, -0.7, 1.0)) for one in PLANNED]
+    plan = prepare_markers(planning(ct, point_structures(1, fiducials=by_hand)), FOUR, None)
     assert [marker.name for marker in plan.prepared.planned] == ["base", "left", "apex", "right"]
-    np.testing.assert_allclose(plan.prepared.planned_mm, CENTRES)
-    assert plan.evidence == "structure set 'drawn'"
+    np.testing.assert_allclose(plan.prepared.planned_mm, CENTRES, atol=0.2)
+    assert plan.evidence == "structure set 'drawn', where the planning CT shows them"
     assert plan.warnings == ()
+
+
+def test_a_mark_where_the_planning_ct_shows_no_marker_is_refused(ct):
+    elsewhere = [replace(one, position_mm=one.position_mm + (0.0, 9.0, 0.0)) for one in PLANNED]
+    with pytest.raises(
+        MissingEvidenceError, match="shows no seed of 5 × 1 mm within 3 mm of the mark 'base'"
+    ):
+        prepare_markers(planning(ct, point_structures(1, fiducials=elsewhere)), FOUR, None)
 
 
 def test_more_markers_than_declared_are_named(ct):

@@ -10,7 +10,12 @@ from isoguide.errors import MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import Array
 from isoguide.images.volume import Volume
 from isoguide.plan import Fiducial
-from isoguide.registration.markers import DeclaredMarkers, PreparedMarkers, find_in_volume
+from isoguide.registration.markers import (
+    DeclaredMarkers,
+    PreparedMarkers,
+    as_the_planning_ct_shows,
+    find_in_volume,
+)
 from isoguide.registration.pyramid import crop
 from isoguide.workflow.inputs import PlanningInput
 
@@ -46,7 +51,7 @@ def prepare_markers(
     MismatchError
         If more or fewer are marked than declared.
     MissingEvidenceError
-        If none is marked, and the CT does not show as many as declared.
+        If none is marked and the CT does not show as many as declared, or it shows none at a mark.
     """
     planned, evidence, warnings = _planned(planning, declared)
     points_mm = np.zeros((0, 3)) if target_points_mm is None else target_points_mm
@@ -80,7 +85,8 @@ def _planned(
         )
         raise MismatchError(msg)
     label = structure_set.label if structure_set is not None else ""
-    return marked, f"structure set '{label}'", warnings
+    shown = as_the_planning_ct_shows(marked, declared, planning.volume)
+    return shown, f"structure set '{label}', where the planning CT shows them", warnings
 
 
 def _found_in_ct(planning: PlanningInput, declared: DeclaredMarkers) -> tuple[Fiducial, ...]:
