@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import pydicom
 import pytest
 from exposed_pairs import arm_images, room_with, save_rt_image
 from small_department import ACCESSORIES, PROTOCOL, SET_UP, Department, open_department
@@ -11,7 +12,9 @@ from small_patient import PATIENT, SmallPatient
 
 from isoguide.errors import InputError
 from isoguide.treatment import State
+from isoguide.treatment.refusals import StaleImageError
 from isoguide.workflow.clinic.day_image import ImageSaid
+from isoguide.workflow.clinic.fraction_files import export_fraction
 from isoguide.workflow.request import RadiographChoice
 
 KV_PAIR = PROTOCOL.replace("cone-beam CT", "kV pair")
@@ -46,6 +49,7 @@ def exported_pair(d: Department, name: str, *, patient_id: str = PATIENT.patient
             PatientBirthDate=PATIENT.birth_date,
             PatientSex=PATIENT.sex,
             PatientPosition="HFS",
+            FrameOfReferenceUID="1.2.9",
             AcquisitionDate=taken.astimezone().strftime("%Y%m%d"),
             AcquisitionTime=taken.astimezone().strftime("%H%M%S"),
         )
@@ -69,6 +73,11 @@ def test_a_pair_of_radiographs_is_kept_matched_and_brings_the_couch_to_where_the
         assert getattr(match.correction, name) == pytest.approx(getattr(needed, name), abs=0.4), name
     (image,) = fraction.images
     assert len(image.sha256) == 2
+    written = export_fraction(d.desk.records.course(d.course), fraction, d.desk.store, d.folder / "out")
+    assert [path.name for path in written.files] == ["registration-1.dcm", "report-1.dcm"]
+    assert written.left_out == ("nothing was delivered, so there is no treatment record",)
+    registration = pydicom.dcmread(written.files[0])
+    assert {item.FrameOfReferenceUID for item in registration.RegistrationSequence} >= {"1.2.9"}
     assert all(d.desk.store.path_of(one).exists() for one in image.sha256)
 
 
@@ -77,7 +86,7 @@ def test_the_same_pair_does_not_count_twice(department: Department) -> None:
     set_up(d)
     folder = exported_pair(d, "one")
     d.desk.image(d.course, folder, by="anna", couch=SET_UP, said=TUBE_AS_STATED)
-    with pytest.raises(InputError, match="was seen before"):
+    with pytest.raises(StaleImageError, match="was seen before"):
         d.desk.image(d.course, folder, by="anna", couch=SET_UP, said=TUBE_AS_STATED)
 
 

@@ -311,7 +311,7 @@ def test_dicom_radiographs_in_a_frame_of_reference_are_registered_to_the_plan(al
 @pytest.mark.parametrize("origins", [headers(frame=""), headers(series=("1.2.5", "1.2.6"))])
 def test_radiographs_without_one_frame_of_reference_leave_a_report_and_a_reason(pair, tmp_path, origins):
     day = replace(pair.daily, origins=origins)
-    assert referenced_radiographs(day) is None
+    assert referenced_radiographs([origin.header for origin in day.origins]) is None
     written = write_results(replace(pair, daily=day), tmp_path)
     assert not (tmp_path / "registration.dcm").exists()
     assert any("radiographs of one series with a frame of reference" in text for text in written.warnings)

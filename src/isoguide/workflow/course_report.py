@@ -47,6 +47,8 @@ _KIND_WORDS: Final = {
 Links = Sequence[tuple[str, str]]
 """What lies beside a report: what it is, and its path from there."""
 
+_MATCHED: Final = {"anatomy": "the patient's anatomy", "markers": "his implanted gold seeds"}
+
 
 def course_html(course: Course, links: Links = ()) -> str:
     """Write the report. Every text that comes from files is escaped, and nothing is loaded from anywhere."""
@@ -345,6 +347,7 @@ def _provenance(course: Course) -> str:
     rows = [
         ("Patient", course.patient_name),
         ("Imaging model", ", ".join(_models(course))),
+        ("Matched on", _MATCHED[scenario.room.imaging.match]),
         ("Set-up error", _set_up_words(scenario)),
         ("Prescribed", f"{scenario.plan.dose_gy:g} Gy, {scenario.plan.meterset_mu:g} MU a fraction"),
         ("Faults", "; ".join(_fault_words(scenario)) or "none"),
