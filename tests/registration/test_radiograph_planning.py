@@ -118,7 +118,8 @@ def test_the_search_leads_near_a_patient_who_lies_far_off():
         coarse_image(image.view, part.wide, image.values, ISOCENTRE_MM)
         for image, part in zip(expose(anatomy(), truth), prepared.library.views, strict=True)
     ]
-    starts = best_starts(prepared.library, images, ISOCENTRE_MM, 5)
+    seen = [np.ones_like(image) for image in images]
+    starts = best_starts(prepared.library, images, seen, ISOCENTRE_MM, 5)
     assert len(starts) == 5
     off = [np.linalg.norm((pose - truth.matrix)[:3] @ np.append(ISOCENTRE_MM, 1.0)) for pose in starts]
     # Lattice of 4 mm, rotations of 3°: the best is within a step.

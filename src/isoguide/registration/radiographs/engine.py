@@ -6,8 +6,6 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.spatial.distance import pdist
 
 from isoguide.errors import GeometryError, InputError, MismatchError
@@ -15,12 +13,15 @@ from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
+from isoguide.images.radiograph_view import RadiographView
 from isoguide.progress import Progress, silent
 from isoguide.registration.assess import constrained_pose
 from isoguide.registration.radiographs import uncertainty as sure
-from isoguide.registration.radiographs.library import best_starts, coarse_image
+from isoguide.registration.radiographs.exposures import Exposure, prepare_exposures
+from isoguide.registration.radiographs.library import best_starts, coarse_image, counted_rays
 from isoguide.registration.radiographs.planning import PreparedRadiographs
 from isoguide.registration.radiographs.rays import RayLevel, magnification
+from isoguide.registration.radiographs.residuals import part_residuals
 from isoguide.registration.radiographs.result import (
     RadiographQuality,
     RadiographRegistration,
@@ -28,12 +29,10 @@ from isoguide.registration.radiographs.result import (
     WithoutDepth,
 )
 from isoguide.registration.radiographs.settings import motion_basis
-from isoguide.registration.radiographs.solve import RayFit, evaluate, refine_rays
+from isoguide.registration.radiographs.solve import PatchImage, RayFit, evaluate, refine_rays
 from isoguide.registration.radiographs.verdict import judge
 from isoguide.registration.refine import NOISE_FLOOR, displacement_mm
-from isoguide.registration.result import Alternative, Verdict
-
-Float32 = NDArray[np.float32]
+from isoguide.registration.result import Alternative, RegionResidual, Verdict
 
 ALGORITHM: Final = "patch-NCC rays Gauss-Newton 1"
 STARTS, COARSE_STEPS, MIDDLE_STEPS, FINE_STEPS, TRACKING_STEPS = 5, 8, 6, 4, 2
@@ -42,8 +41,6 @@ KEPT: Final = 2
 """Coarse answers that are refined at the middle resolution."""
 ALTERNATIVE_STEPS: Final = 5
 SAME_PITCH: Final = 0.4
-DARKEST: Final = 1e-6
-"""Share of the open beam below which nothing is told from noise."""
 SAME_GEOMETRY_MM: Final = 0.01
 INDEPENDENT_SAMPLES: Final = 4.0
 """Neighbouring rays repeat each other: a patch counts as about this many comparisons."""
@@ -51,14 +48,22 @@ INDEPENDENT_SAMPLES: Final = 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Images:
-    coarse: tuple[Float32, ...]
-    middle: tuple[Float32, ...]
-    fine: tuple[Float32, ...]
+    coarse: tuple[PatchImage, ...]
+    middle: tuple[PatchImage, ...]
+    fine: tuple[PatchImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a look around the answer found; nothing when tracking."""
+
+    alternatives: tuple[Alternative, ...] = ()
+    residuals: tuple[RegionResidual, ...] = ()
 
 
 def register_radiographs(
     prepared: PreparedRadiographs,
-    images: Sequence[Radiograph],
+    images: Sequence[Radiograph | RadiographView],
     *,
     initial: RigidTransform | None = None,
     tracking: bool = False,
@@ -71,7 +76,8 @@ def register_radiographs(
     prepared
         From :func:`isoguide.registration.prepare_radiographs`, reusable for every exposure of this geometry.
     images
-        One for each prepared view, in the same order; their views in any one frame.
+        One for each prepared view, in the same order; their views in any one frame. Pixels that do not count
+        and the shades of collimator blades take no part.
     initial
         Planning from daily near the answer, daily being where tissue is in planning axes: identity for a
         patient who lies as planned.
@@ -83,34 +89,37 @@ def register_radiographs(
     Raises
     ------
     MismatchError
-        If the images do not fit the prepared views.
+        If the images do not fit the prepared views, or two are the same image.
     InputError
-        If tracking has no pose to start from, or ``initial`` is between other frames.
+        If tracking has no pose to start from, ``initial`` is between other frames, an image is blank, or
+        hardly a pixel of it counts.
     """
     _check(prepared, images, initial, tracking=tracking)
     progress(0.0, "preparing the images")
-    values = [_line_integrals(image) for image in images]
+    exposures = prepare_exposures(images)
     if tracking and initial is not None:
         start = initial.inverse().matrix
-        fine = _blurred(prepared, values, prepared.fine)
+        fine = _blurred(prepared, exposures, prepared.fine)
         full = _refine(prepared, prepared.fine, fine, start, TRACKING_STEPS, FINE_TOLERANCE_MM)
-        return _answer(prepared, full, ())
+        return _answer(prepared, full, _Around())
     levels = _Images(
-        *(_blurred(prepared, values, level) for level in (prepared.coarse, prepared.middle, prepared.fine))
+        *(_blurred(prepared, exposures, level) for level in (prepared.coarse, prepared.middle, prepared.fine))
     )
     progress(0.1, "finding the place")
-    found = _find(prepared, values, levels, None if initial is None else initial.inverse().matrix)
+    found = _find(prepared, exposures, levels, None if initial is None else initial.inverse().matrix)
     progress(0.5, "refining")
     full = _refine(
         prepared, prepared.fine, levels.fine, found.daily_from_planning, FINE_STEPS, FINE_TOLERANCE_MM
     )
     progress(0.8, "looking at neighbouring vertebrae")
-    return _answer(prepared, full, _alternatives(prepared, levels, full.daily_from_planning))
+    pose = full.daily_from_planning
+    residuals = part_residuals(prepared, levels.middle, pose)
+    return _answer(prepared, full, _Around(_alternatives(prepared, levels, pose), residuals))
 
 
 def _check(
     prepared: PreparedRadiographs,
-    images: Sequence[Radiograph],
+    images: Sequence[Radiograph | RadiographView],
     initial: RigidTransform | None,
     *,
     tracking: bool,
@@ -148,26 +157,21 @@ def _corners_mm(views: Sequence[XrayView]) -> Array:
     return np.concatenate([*(view.source_mm[None] for view in views), *ends])
 
 
-def _line_integrals(image: Radiograph) -> Float32:
-    if image.quantity == "line integral":
-        return image.values
-    return np.asarray(-np.log(np.maximum(image.values, np.float32(DARKEST))), dtype=np.float32)
-
-
-def _blurred(prepared: PreparedRadiographs, values: list[Float32], level: RayLevel) -> tuple[Float32, ...]:
+def _blurred(
+    prepared: PreparedRadiographs, exposures: list[Exposure], level: RayLevel
+) -> tuple[PatchImage, ...]:
     """Give images the blur that the volume of a level has."""
     blurred = []
-    for view, image in zip(prepared.views, values, strict=True):
+    for view, exposure in zip(prepared.views, exposures, strict=True):
         on_detector = level.blur_mm * magnification(view, prepared.centre_mm)
-        sigma = [on_detector / mm for mm in view.pixel_spacing_mm[::-1]]
-        blurred.append(ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3.0))
+        blurred.append(exposure.blurred([on_detector / mm for mm in view.pixel_spacing_mm[::-1]]))
     return tuple(blurred)
 
 
 def _refine(
     prepared: PreparedRadiographs,
     level: RayLevel,
-    images: tuple[Float32, ...],
+    images: tuple[PatchImage, ...],
     pose: Array,
     steps: int,
     tolerance_mm: float,
@@ -178,13 +182,17 @@ def _refine(
 
 
 def _find(
-    prepared: PreparedRadiographs, values: list[Float32], levels: _Images, start: Array | None
+    prepared: PreparedRadiographs, exposures: list[Exposure], levels: _Images, start: Array | None
 ) -> RayFit:
     small = [
-        coarse_image(view, part.wide, image, prepared.centre_mm)
-        for view, part, image in zip(prepared.views, prepared.library.views, values, strict=True)
+        coarse_image(view, part.wide, exposure.values, prepared.centre_mm)
+        for view, part, exposure in zip(prepared.views, prepared.library.views, exposures, strict=True)
     ]
-    poses = best_starts(prepared.library, small, prepared.centre_mm, STARTS)
+    seen = [
+        counted_rays(view, part.wide, exposure.counts)
+        for view, part, exposure in zip(prepared.views, prepared.library.views, exposures, strict=True)
+    ]
+    poses = best_starts(prepared.library, small, seen, prepared.centre_mm, STARTS)
     poses += [] if start is None else [start]
     coarse = [
         _refine(prepared, prepared.coarse, levels.coarse, pose, COARSE_STEPS, COARSE_TOLERANCE_MM)
@@ -226,9 +234,7 @@ def _alternatives(prepared: PreparedRadiographs, levels: _Images, pose: Array) -
     return tuple(sorted(found, key=lambda alternative: alternative.log_odds))
 
 
-def _quality(
-    prepared: PreparedRadiographs, fit: RayFit, alternatives: tuple[Alternative, ...]
-) -> RadiographQuality:
+def _quality(prepared: PreparedRadiographs, fit: RayFit, found: _Around) -> RadiographQuality:
     views = []
     for number in range(len(prepared.views)):
         correlation = fit.correlation[fit.view == number]
@@ -241,14 +247,13 @@ def _quality(
         sure.condition(fit, prepared),
         sure.view_angle_deg(prepared),
         sure.disagreement(fit, prepared),
-        alternatives,
+        found.alternatives,
+        found.residuals,
     )
 
 
-def _answer(
-    prepared: PreparedRadiographs, full: RayFit, alternatives: tuple[Alternative, ...]
-) -> RadiographRegistration:
-    quality = _quality(prepared, full, alternatives)
+def _answer(prepared: PreparedRadiographs, full: RayFit, found: _Around) -> RadiographRegistration:
+    quality = _quality(prepared, full, found)
     if not full.weight.any():
         reason = "the radiographs do not show the planned anatomy: no place was found where they agree"
         return _not_available(prepared, (reason,), quality)

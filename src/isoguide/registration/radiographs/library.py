@@ -75,11 +75,16 @@ def build_library(volume: RayVolume, views: Sequence[XrayView], centre_mm: Array
     return Library(rotations, lattice, parts)
 
 
-def best_starts(library: Library, images: Sequence[Float32], centre_mm: Array, count: int) -> list[Array]:
-    """Return the poses (4, 4) daily from planning that look most like the images, best first."""
+def best_starts(
+    library: Library, images: Sequence[Float32], seen: Sequence[Float32], centre_mm: Array, count: int
+) -> list[Array]:
+    """Return the poses (4, 4) daily from planning that look most like the images, best first.
+
+    ``seen`` says which rays of each image count (1.0) and which do not (0.0).
+    """
     score = np.zeros((len(library.rotations), len(library.lattice_mm)), dtype=np.float32)
-    for part, image in zip(library.views, images, strict=True):
-        score += _correlate(part, image)
+    for part, image, rays in zip(library.views, images, seen, strict=True):
+        score += _correlate(part, image, rays)
     best = np.argpartition(-score.ravel(), LOOKED_AT)[:LOOKED_AT]
     order = best[np.lexsort((best, -score.ravel()[best]))]
     poses: list[Array] = []
@@ -142,9 +147,9 @@ def _seen_from_planning(rotation: Array, centre_mm: Array) -> RigidTransform:
     return RigidTransform.from_parts(PLANNING, PLANNING, back, centre_mm - back @ centre_mm)
 
 
-def _correlate(part: ViewLibrary, image: Float32) -> Float32:
+def _correlate(part: ViewLibrary, image: Float32, rays: Float32) -> Float32:
     """Normalised correlation (rotations, shifts) of an image at the rays of the wide panel."""
-    windowed = band_pass(image) * part.seen
+    windowed = band_pass(image) * part.seen * rays
     length = max(float(np.linalg.norm(windowed)), 1e-12)
     spectrum = fft.rfft2(windowed).astype(np.complex64)
     surfaces = fft.irfft2(part.spectra * spectrum, s=(PANEL, PANEL)).reshape(len(part.spectra), -1)
@@ -159,3 +164,12 @@ def coarse_image(view: XrayView, wide: XrayView, image: Float32, centre_mm: Arra
     blurred = ndimage.gaussian_filter(image, sigma, mode="nearest")
     sampled = ndimage.map_coordinates(blurred, pixels.T[::-1], order=1, mode="nearest")
     return np.asarray(sampled.reshape(PANEL, PANEL), dtype=np.float32)
+
+
+def counted_rays(view: XrayView, wide: XrayView, counts: NDArray[np.bool_] | None) -> Float32:
+    """1.0 at the rays of a wide panel whose pixels count, 0.0 elsewhere; all count where none is named."""
+    if counts is None:
+        return np.ones((PANEL, PANEL), dtype=np.float32)
+    pixels, _ = seen_by(view, wide)
+    share = ndimage.map_coordinates(counts.astype(np.float32), pixels.T[::-1], order=1, mode="nearest")
+    return np.asarray(share.reshape(PANEL, PANEL) > 0.5, dtype=np.float32)

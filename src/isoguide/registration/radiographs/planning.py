@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from isoguide.errors import GeometryError, InputError
 from isoguide.geometry.frames import PLANNING, Array, frozen_array
@@ -23,7 +24,7 @@ from isoguide.registration.radiographs.settings import RadiographSettings
 VOLUME_MARGIN_MM: Final = 60.0
 """Beyond the field of the views along the body: what a turned and shifted patient brings into it."""
 LEAST_PATCHES: Final = 8
-BODY_MM, COLUMN_MM, SPINE_REACH_MM = 6.0, 3.0, 225.0
+SKIN_MM, BODY_MM, COLUMN_MM, SPINE_REACH_MM = 3.0, 6.0, 3.0, 225.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def prepare_radiographs(
     centre = frozen_array(isocentre_mm, (3,), "isocentre")
     _check(volume, centre, views, settings)
     progress(0.0, "finding the spine")
+    attenuation = _of_the_body(attenuation_of(volume), volume, centre)
     pitch_mm = _pitch_mm(volume, centre)
-    attenuation = attenuation_of(volume)
     progress(0.1, "choosing rays")
     coarse, middle, fine = (
         _level(attenuation, volume, centre, views, resolution) for resolution in RESOLUTIONS
@@ -147,13 +148,31 @@ def _level(
     return RayLevel(resolution.ray_mm, SMOOTHING_PER_SPACING * resolution.voxel_mm, rays, patches)
 
 
-def _pitch_mm(volume: Volume, centre: Array) -> float:
-    grid, values = crop(volume.grid, volume.values, centre - SPINE_REACH_MM, centre + SPINE_REACH_MM)
-    coarse = make_level(grid, values, BODY_MM, interpolate=False)
+def _of_the_body(attenuation: NDArray[np.float32], volume: Volume, centre: Array) -> NDArray[np.float32]:
+    """Take out the simulator's couch and cushions: the treatment's are others."""
+    coarse = make_level(volume.grid, volume.values, SKIN_MM, interpolate=False)
     body = find_body(coarse, centre)
     if not body.any():
         msg = "the planning image shows no body near the isocentre: is it a CT of the patient?"
         raise InputError(msg)
+    body = ndimage.binary_dilation(body)
+    nearest = [
+        np.clip(np.rint(np.arange(count) * mm / coarse_mm), 0, coarse_count - 1).astype(np.int64)
+        for count, mm, coarse_mm, coarse_count in zip(
+            volume.grid.shape,
+            volume.grid.spacing_mm[::-1],
+            coarse.grid.spacing_mm[::-1],
+            body.shape,
+            strict=True,
+        )
+    ]
+    return attenuation * body[np.ix_(*nearest)]
+
+
+def _pitch_mm(volume: Volume, centre: Array) -> float:
+    grid, values = crop(volume.grid, volume.values, centre - SPINE_REACH_MM, centre + SPINE_REACH_MM)
+    coarse = make_level(grid, values, BODY_MM, interpolate=False)
+    body = find_body(coarse, centre)
     part_grid, part = crop(grid, values, *spine_box_mm(coarse, body))
     column = make_level(part_grid, part, COLUMN_MM, interpolate=True)
     return vertebral_pitch_mm(Level(column.grid, column.values))

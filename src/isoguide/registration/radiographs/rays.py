@@ -25,6 +25,10 @@ CELLS: Final = 5
 CUT_PER_MM: Final = 0.008
 """Attenuation of a quarter of water's is tissue: a face of the CT that shows more has cut the patient."""
 CUT_SHARE: Final = 0.01
+NEAR_MM: Final = 40.0
+"""Standard deviation of how tissue counts as near the isocentre: beyond it, bodies bend from day to day."""
+LEAST_NEAR: Final = 0.03
+"""A patch that shows only what is far keeps this much of its weight."""
 OVERLAP: Final = 0.6
 """Centres of patches keep this share of a patch's width apart."""
 
@@ -50,13 +54,15 @@ class ViewPatches:
 
     ``anchors_mm`` (patches, 3), planning: points at the depth of the isocentre that the patches are centred
     on; ``offsets`` (rays, 2): columns and rows of a patch's rays from its centre; ``smooth`` orthonormal
-    (rays, 3): constant and ramps, which scatter and heel are in a patch. ``planned`` is how many of them the
+    (rays, 3): constant and ramps, which scatter and heel are in a patch; ``near`` (patches,): how much of a
+    patch's contrast comes from near the isocentre, 0 to 1, squared. ``planned`` is how many of them the
     detector shows of a patient who lies as planned.
     """
 
     anchors_mm: Array
     offsets: Array
     smooth: Array
+    near: Array
     planned: int
 
 
@@ -113,11 +119,16 @@ def choose_patches(
     volume: RayVolume, view: XrayView, centre_mm: Array, shape: tuple[float, int, int]
 ) -> ViewPatches:
     """Choose the patches of a view; ``shape`` is distance of rays, rays along a patch's edge, patches."""
+    near_values = _near_the_isocentre(volume, centre_mm)
     ray_mm, edge, wanted = shape
     panel_mm = max(np.array(view.size) * view.pixel_spacing_mm) / 2.0 / magnification(view, centre_mm)
     count = 2 * int(min(FIELD_MM, panel_mm + BESIDE_MM) / ray_mm) + 1
     wide = wide_view(view, centre_mm, ray_mm, count)
-    score = _edges_both_ways(project_volume(volume.values, volume.grid, [wide])[0], edge)
+    picture, near_picture = (
+        project_volume(values, volume.grid, [wide])[0] for values in (volume.values, near_values)
+    )
+    near = _share(near_picture, picture, edge)
+    score = _edges_both_ways(picture, edge) * near
     nodes = np.stack(np.unravel_index(np.argsort(-score, axis=None, kind="stable"), score.shape), axis=-1)
     nodes = nodes[score[tuple(nodes.T)] > 0.0]
     pixels = nodes[:, ::-1].astype(np.float64)
@@ -131,7 +142,29 @@ def choose_patches(
     smooth, _ = np.linalg.qr(np.column_stack([np.ones_like(column), column, row]))
     offsets = np.column_stack([column, row]) * pitch
     planned = on_panel(view, view.project(anchors[kept]), offsets)
-    return ViewPatches(anchors[kept], offsets, smooth, int(planned.sum()))
+    return ViewPatches(anchors[kept], offsets, smooth, near[tuple(nodes[kept].T)], int(planned.sum()))
+
+
+def _near_the_isocentre(volume: RayVolume, centre_mm: Array) -> Float32:
+    """Fade attenuation out with the distance from the isocentre; smoothly, so that no edge is made."""
+    axes = [np.arange(count) for count in volume.grid.shape]
+    middle = volume.grid.index(centre_mm)[::-1]
+    spacing = volume.grid.spacing_mm[::-1]
+    fading = [
+        np.exp(-0.5 * ((axis - at) * mm / NEAR_MM) ** 2).astype(np.float32)
+        for axis, at, mm in zip(axes, middle, spacing, strict=True)
+    ]
+    return np.asarray(
+        volume.values * fading[0][:, None, None] * fading[1][:, None] * fading[2], dtype=np.float32
+    )
+
+
+def _share(part: Float32, whole: Float32, edge: int) -> Array:
+    """Share of a picture's contrast over a patch that one part of the volume makes, squared."""
+    small, large = (image - ndimage.gaussian_filter(image, edge / 2.0) for image in (part, whole))
+    together, own = (ndimage.uniform_filter(small * large, edge), ndimage.uniform_filter(large**2, edge))
+    share = together / np.maximum(own, max(float(own.max()) * 1e-6, 1e-30))
+    return np.asarray(np.clip(share, np.sqrt(LEAST_NEAR), 1.0) ** 2, dtype=np.float64)
 
 
 def on_panel(view: XrayView, middles: Array, offsets: Array) -> BoolArray:

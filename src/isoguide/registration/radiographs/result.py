@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.registration.result import Alternative, Uncertainty, Verdict
+from isoguide.registration.result import Alternative, RegionResidual, Uncertainty, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,9 @@ class RadiographQuality:
         Largest of any two views taken alone; None with one view.
     alternatives
         Answers one and two vertebral pitches away, best competitor first; empty when tracking.
+    residuals
+        How parts of the body, one above the other, would still like to move: a bent spine or neck shows here.
+        Only parts that two views hold.
     """
 
     views: tuple[ViewQuality, ...]
@@ -85,6 +88,7 @@ class RadiographQuality:
     view_angle_deg: float
     disagreement: Disagreement | None
     alternatives: tuple[Alternative, ...]
+    residuals: tuple[RegionResidual, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,10 +23,34 @@ from isoguide.registration.refine import (
 from isoguide.registration.templates import LEVER_MM
 
 Float32 = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
 
 LEAST_CONTRAST: Final = 1e-6
 """A patch whose rays or pixels vary less is empty."""
+LEAST_CHANGE: Final = 1e-3
+"""A blur that changes less of a patch than this share of its contrast is rounding."""
 PARAMETERS_MM: Final = np.array([1.0, 1.0, 1.0, LEVER_MM, LEVER_MM, LEVER_MM])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchImage:
+    """An image with the blur of a level; ``counts``, where given, says which pixels patches may touch."""
+
+    values: Float32
+    counts: BoolArray | None = None
+
+    def at(self, pixels: Array) -> Array:
+        """Values (n,) at columns and rows (n, 2)."""
+        return np.asarray(
+            ndimage.map_coordinates(self.values, pixels.T[::-1], order=1, output=np.float64, mode="nearest")
+        )
+
+    def count_at(self, pixels: Array) -> BoolArray:
+        """Tell which of the columns and rows (..., 2), all on the panel, count."""
+        if self.counts is None:
+            return np.ones(pixels.shape[:-1], dtype=bool)
+        column, row = np.moveaxis(np.rint(pixels).astype(np.int64), -1, 0)
+        return np.asarray(self.counts[row, column])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +58,14 @@ class RayFit:
     """Where a refinement ended and what each patch of each view said there.
 
     ``daily_from_planning`` (4, 4). Per patch: ``view`` its number, ``correlation`` (NaN where not shown),
-    ``weight``, ``gradient`` (patches, 6) and ``information`` (patches, 6, 6) of the motion in mm.
+    ``confidence`` by itself, ``weight`` also by how it agrees with the others, ``gradient`` (patches, 6) and
+    ``information`` (patches, 6, 6) of the motion in mm.
     """
 
     daily_from_planning: Array
     view: NDArray[np.int64]
     correlation: Array
+    confidence: Array
     weight: Array
     gradient: Array
     information: Array
@@ -67,7 +93,7 @@ class RayFit:
 
 
 def evaluate(
-    level: RayLevel, views: Sequence[XrayView], images: Sequence[Float32], pose: Array, centre_mm: Array
+    level: RayLevel, views: Sequence[XrayView], images: Sequence[PatchImage], pose: Array, centre_mm: Array
 ) -> RayFit:
     """Compare every patch at a pose (4, 4) daily from planning."""
     parts = [
@@ -77,16 +103,17 @@ def evaluate(
     correlation, gradient, information = (np.concatenate([part[n] for part in parts]) for n in range(3))
     number = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
     usable = correlation > LEAST_CORRELATION
-    weight = np.where(usable, correlation**2 / (1.0 - correlation**2 + NOISE_FLOOR), 0.0)
+    near = np.concatenate([patches.near for patches in level.views])
+    confidence = np.where(usable, near * correlation**2 / (1.0 - correlation**2 + NOISE_FLOOR), 0.0)
     gradient = np.where(usable[:, None], gradient, 0.0)
-    weight = weight * _agreement(weight, gradient, information)
-    return RayFit(pose, number, correlation, weight, gradient, information)
+    weight = confidence * _agreement(confidence, gradient, information)
+    return RayFit(pose, number, correlation, confidence, weight, gradient, information)
 
 
 def refine_rays(
     level: RayLevel,
     views: Sequence[XrayView],
-    images: Sequence[Float32],
+    images: Sequence[PatchImage],
     start: RayFit | Array,
     centre_mm: Array,
     *,
@@ -135,7 +162,7 @@ def without_depth(view: XrayView, pose: Array, centre_mm: Array) -> Array:
 
 
 def _view_terms(
-    volume: RayVolume, patches: ViewPatches, view: XrayView, image: Float32, pose: Array, centre_mm: Array
+    volume: RayVolume, patches: ViewPatches, view: XrayView, image: PatchImage, pose: Array, centre_mm: Array
 ) -> tuple[Array, Array, Array]:
     """Correlation (patches,), gradient (patches, 6) and information (patches, 6, 6) of one view."""
     count = len(patches.anchors_mm)
@@ -145,22 +172,40 @@ def _view_terms(
     source = (view.source_mm - pose[:3, 3]) @ pose[:3, :3] - centre_mm
     centre_rays = (view.pixel_mm(middles) - pose[:3, 3]) @ pose[:3, :3] - centre_mm
     used = np.flatnonzero(shown & rays_inside(volume, source, centre_rays))
+    pixels = middles[used, None] + patches.offsets
+    counted = image.count_at(pixels).all(axis=1)
+    used, pixels = used[counted], pixels[counted].reshape(-1, 2)
     if len(used) == 0:
         return correlation, gradient, information
-    pixels = (middles[used, None] + patches.offsets).reshape(-1, 2)
-    measured = ndimage.map_coordinates(image, pixels.T[::-1], order=1, output=np.float64)
     rays = np.empty((len(pixels), 2, 3))
     rays[:, 0] = source
     rays[:, 1] = (view.pixel_mm(pixels) - pose[:3, 3]) @ pose[:3, :3] - centre_mm
     sums = march_rays_with_motion(volume.padded, volume.index_from_mm, rays)
     sums[:, 1:] /= PARAMETERS_MM
-    terms = _patch_terms(sums.reshape(len(used), -1, 7), measured.reshape(len(used), -1), patches.smooth)
+    measured, bends = _with_bends(image, pixels, patches.offsets)
+    shape = (len(used), -1)
+    terms = _patch_terms(
+        sums.reshape(*shape, 7),
+        measured.reshape(shape),
+        [bend.reshape(shape) for bend in bends],
+        patches.smooth,
+    )
     correlation[used], gradient[used], information[used] = terms
     return correlation, gradient, information
 
 
-def _patch_terms(sums: Array, measured: Array, smooth: Array) -> tuple[Array, Array, Array]:
-    """Take ramps, gain and offset out of rays (p, n, 7) and pixels (p, n); what is left tells the motion."""
+def _with_bends(image: PatchImage, pixels: Array, offsets: Array) -> tuple[Array, list[Array]]:
+    """Values at pixels (n, 2), and the second differences along rows and columns: what a blur changes."""
+    measured = image.at(pixels)
+    pitch = offsets[-1] - offsets[0]
+    steps = np.diag(pitch / (np.sqrt(len(offsets)) - 1.0))
+    return measured, [image.at(pixels + step) - 2.0 * measured + image.at(pixels - step) for step in steps]
+
+
+def _patch_terms(
+    sums: Array, measured: Array, bends: Sequence[Array], smooth: Array
+) -> tuple[Array, Array, Array]:
+    """Take ramps, gain, offset and blur out of rays (p, n, 7) and pixels (p, n); the rest tells motion."""
     clean = sums - np.einsum("nq,pqc->pnc", smooth, np.einsum("nq,pnc->pqc", smooth, sums))
     pixels = measured - (measured @ smooth) @ smooth.T
     length, pixel_length = np.linalg.norm(clean[:, :, VALUE], axis=1), np.linalg.norm(pixels, axis=1)
@@ -168,12 +213,26 @@ def _patch_terms(sums: Array, measured: Array, smooth: Array) -> tuple[Array, Ar
     length, pixel_length = np.maximum(length, LEAST_CONTRAST), np.maximum(pixel_length, LEAST_CONTRAST)
     clean = clean / length[:, None, None]
     template, slopes = clean[:, :, VALUE], clean[:, :, 1:]
-    slopes = slopes - template[:, :, None] * np.einsum("pn,pnc->pc", template, slopes)[:, None]
+    for known in _orthonormal(template, bends, smooth):
+        slopes = slopes - known[:, :, None] * np.einsum("pn,pnc->pc", known, slopes)[:, None]
     gain = np.einsum("pn,pn->p", template, pixels)
     correlation = np.where(full, gain / pixel_length, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         gradient = np.einsum("pnc,pn->pc", slopes, pixels) / gain[:, None]
     return correlation, gradient, slopes.swapaxes(1, 2) @ slopes
+
+
+def _orthonormal(template: Array, bends: Sequence[Array], smooth: Array) -> list[Array]:
+    """Span what moves no patch: its values (p, n) and, made orthogonal, what a blur does to them."""
+    basis = [template]
+    for bend in bends:
+        rest = bend - (bend @ smooth) @ smooth.T
+        whole = np.linalg.norm(rest, axis=1, keepdims=True)
+        for known in basis:
+            rest = rest - np.einsum("pn,pn->p", rest, known)[:, None] * known
+        size = np.linalg.norm(rest, axis=1, keepdims=True)
+        basis.append(np.divide(rest, size, out=np.zeros_like(rest), where=size > LEAST_CHANGE * whole))
+    return basis
 
 
 def _agreement(weight: Array, gradient: Array, information: Array) -> Array:

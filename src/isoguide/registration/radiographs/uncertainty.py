@@ -15,9 +15,11 @@ from isoguide.registration.refine import weighted_sum
 from isoguide.registration.result import Uncertainty
 from isoguide.registration.templates import LEVER_MM
 
-INFLATION: Final = 1.3
-"""Factor on the spread of the patches, from matches with known truth."""
-FLOOR_MM: Final = 0.026
+INFLATION: Final = 4.0
+"""Factor on the spread of the patches, from matches with known truth: where a body has bent, neighbouring
+patches err alike and in both views, so that they count as far fewer; rigid patients are stated less sure
+than they are."""
+FLOOR_MM: Final = 0.01
 """What resolution leaves however many patches agree, from matches with known truth."""
 CHI2_95_2: Final = 5.991465
 """95 % quantile of the chi-square distribution with two degrees of freedom."""
