@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.errors import GeometryError
+from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
 
 Quantity = Literal["line integral", "intensity"]
@@ -57,3 +58,13 @@ class Radiograph:
             values = values.copy(order="C")
             values.flags.writeable = False
             object.__setattr__(self, "values", values)
+
+    def in_frame(self, to_from: RigidTransform) -> "Radiograph":
+        """Return the same image with its view in the coordinates of ``to_from.to_frame``.
+
+        Raises
+        ------
+        GeometryError
+            If ``to_from`` does not start from the frame of the view.
+        """
+        return Radiograph(self.view.in_frame(to_from), self.values, self.quantity)

@@ -1,11 +1,12 @@
 """A radiograph as it was read from a file: which of its pixels count, and what its user should know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.errors import GeometryError
+from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
 
@@ -46,6 +47,15 @@ class RadiographView:
             raise GeometryError(msg)
         counts.flags.writeable = False
         object.__setattr__(self, "counts", counts)
+
+    @classmethod
+    def whole(cls, radiograph: Radiograph, source: str) -> "RadiographView":
+        """Return an image all of whose pixels count."""
+        return cls(radiograph, np.ones(radiograph.values.shape, dtype=bool), source)
+
+    def in_frame(self, to_from: RigidTransform) -> "RadiographView":
+        """Return the same image with its view in other coordinates, as :meth:`Radiograph.in_frame`."""
+        return replace(self, radiograph=self.radiograph.in_frame(to_from))
 
     @property
     def view(self) -> XrayView:

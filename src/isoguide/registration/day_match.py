@@ -11,7 +11,7 @@ from isoguide.errors import MismatchError
 from isoguide.geometry.frames import PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
-from isoguide.images.radiograph import Radiograph
+from isoguide.images.radiograph_view import RadiographView
 from isoguide.images.volume import Volume
 from isoguide.registration.assess import motion_in_words
 from isoguide.registration.engine import register_volumes
@@ -23,7 +23,7 @@ from isoguide.registration.radiographs.planning import PreparedRadiographs
 from isoguide.registration.radiographs.result import RadiographRegistration
 from isoguide.registration.result import Alternative, Quality, RegionResidual, Registration, Uncertainty
 
-DayContent = Volume | tuple[Radiograph, ...]
+DayContent = Volume | tuple[RadiographView, ...]
 """What an image of the day holds, in the frame DAILY: a volume, or radiographs taken together."""
 Prepared = PreparedPlanning | PreparedRadiographs | PreparedMarkers
 """The planning side of a match; each has ``centre_mm`` and ``target_points_mm``."""
@@ -90,7 +90,8 @@ def _match_markers(
 ) -> Registration:
     if isinstance(content, Volume):
         return registration_of_markers(prepared, locate_in_volume(prepared, content, uncorrected))
-    return registration_of_markers(prepared, locate_in_radiographs(prepared, content, uncorrected))
+    radiographs = [one.radiograph for one in content]
+    return registration_of_markers(prepared, locate_in_radiographs(prepared, radiographs, uncorrected))
 
 
 def view_distance_mm(one: XrayView, other: XrayView) -> float:
@@ -136,6 +137,7 @@ def _quality_of_radiographs(found: RadiographRegistration) -> Quality | None:
         similarity=float(np.mean([view.similarity for view in quality.views])),
         overlap_fraction=min(1.0, *(view.shown_fraction for view in quality.views)),
         condition_number=quality.condition_number,
+        residuals=quality.residuals,
         alternatives=quality.alternatives,
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import fixed_from_daily
 from isoguide.images.radiograph import Radiograph
+from isoguide.images.radiograph_view import RadiographView
 from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.imagers import ImageModel, Scan, imaging_offsets_mm
 from isoguide.virtual.kv_pair import arm_pair, stereo_pair
@@ -21,11 +22,12 @@ class _PairModel(ImageModel):
         """From the end of the exposure to the images: nothing is reconstructed."""
         return self._settings.read_out_delay
 
-    def _in_daily_frame(self, pair: tuple[Radiograph, Radiograph]) -> tuple[Radiograph, ...]:
+    def _in_daily_frame(self, pair: tuple[Radiograph, Radiograph]) -> tuple[RadiographView, ...]:
         origin_mm = np.array(self._settings.origin_mm)
         daily_from_fixed = fixed_from_daily(self._truth.patient_position, origin_mm).inverse()
         return tuple(
-            Radiograph(one.view.in_frame(daily_from_fixed), one.values, one.quantity) for one in pair
+            RadiographView.whole(one.in_frame(daily_from_fixed), f"{self.name}, view {number}")
+            for number, one in enumerate(pair, start=1)
         )
 
 
@@ -58,7 +60,7 @@ class StereoModel(_PairModel):
         link.wait_for(self._settings.radiograph_delay)
         return Scan(link.clock.seconds, link.clock.seconds)
 
-    def image(self, scan: Scan, rng: np.random.Generator) -> tuple[Radiograph, ...]:
+    def image(self, scan: Scan, rng: np.random.Generator) -> tuple[RadiographView, ...]:
         """Return the two radiographs, frame DAILY."""
         return self._in_daily_frame(stereo_pair(self._truth, self._stereo, scan.begin_s, rng))
 
@@ -83,7 +85,7 @@ class ArmModel(_PairModel):
             seconds.append(link.clock.seconds)
         return Scan(seconds[0], seconds[1])
 
-    def image(self, scan: Scan, rng: np.random.Generator) -> tuple[Radiograph, ...]:
+    def image(self, scan: Scan, rng: np.random.Generator) -> tuple[RadiographView, ...]:
         """Return the two radiographs, frame DAILY."""
         source_deg, seconds = self._settings.arm_source_deg, (scan.begin_s, scan.end_s)
         return self._in_daily_frame(arm_pair(self._truth, self._settings, source_deg, seconds, rng))

@@ -12,7 +12,6 @@ import numpy as np
 
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.radiograph import Radiograph
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
@@ -108,16 +107,12 @@ class CourseScene:
 
     def _radiograph_pictures(
         self,
-        radiographs: Sequence[Radiograph],
+        views: Sequence[RadiographView],
         uncorrected: RigidTransform,
         planning_from_daily: RigidTransform | None,
     ) -> FractionPictures:
         structures = [mask.structure for mask, _ in self.structures]
         scene = RadiographScene.of(self.volume, self.isocentre_mm, structures)
-        views = [
-            RadiographView(one, np.ones(one.values.shape, dtype=bool), f"view {number}")
-            for number, one in enumerate(radiographs, start=1)
-        ]
         drawn = view_pictures(scene, views, uncorrected, planning_from_daily)
         return FractionPictures(
             tuple(one.image for one in drawn),

@@ -12,7 +12,6 @@ from isoguide.dicom import FolderContents
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.frames import Array
 from isoguide.images.mask import structure_mask
-from isoguide.images.radiograph import Radiograph
 from isoguide.images.structure import Structure
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration import (
@@ -124,10 +123,7 @@ def _markers_in_views(
         plan = _marker_plan(request, planning, target)
     setup = _setup(planning, daily)
     back = setup.uncorrected.inverse()
-    images = [
-        Radiograph(view.view.in_frame(back), view.radiograph.values, view.radiograph.quantity)
-        for view in daily.views
-    ]
+    images = [view.radiograph.in_frame(back) for view in daily.views]
     known_px = [one for origin in daily.origins for one in origin.isocentre_sd_px or ()]
     prepared = replace(plan.prepared, calibration_px=max(plan.prepared.calibration_px, *known_px, 0.0))
     with timed(seconds, "register"):

@@ -265,7 +265,7 @@ def write_daily_radiographs(
             series_instance_uid=uids.series,
         )
         line_integrals = np.maximum(image.values, np.float32(0.0))  # noise in air
-        in_room = Radiograph(image.view.in_frame(fixed_from_day), line_integrals, "line integral")
+        in_room = replace(image.in_frame(fixed_from_day), values=line_integrals)
         path = folder / f"RI_{number:02d}.dcm"
         written.append(write_rt_image(path, in_room, setup=setup, image=series, details=details))
     return replace(

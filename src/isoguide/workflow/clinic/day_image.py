@@ -11,7 +11,6 @@ from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
-from isoguide.images.radiograph import Radiograph
 from isoguide.progress import Progress, silent
 from isoguide.treatment.ports import DayImage
 from isoguide.workflow.day_kind import look_at_day
@@ -156,10 +155,7 @@ def _of_radiographs(planning: PlanningInput, daily: ViewsInput, couch: TableTopP
     moments = sorted(header.acquired_at for header in headers if header.acquired_at is not None)
     image = DayImage(
         uid=headers[0].sop_instance_uid,
-        content=tuple(
-            Radiograph(one.view.in_frame(as_daily), one.radiograph.values, one.radiograph.quantity)
-            for one in daily.views
-        ),
+        content=tuple(one.in_frame(as_daily) for one in daily.views),
         machine_isocentre_mm=daily.isocentre.xyz_mm,
         patient_position=planning.patient_position,
         started_at=at_this_station(moments[0]),

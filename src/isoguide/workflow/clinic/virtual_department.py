@@ -113,7 +113,7 @@ class _Keep:
             )
         return write_daily_radiographs(
             folder,
-            image.content,
+            [one.radiograph for one in image.content],
             image.machine_isocentre_mm,
             patient=self.patient,
             seed=seed,

@@ -144,7 +144,7 @@ def _warnings(views: tuple[RadiographView, ...]) -> tuple[str, ...]:
 def _unseen(views: tuple[RadiographView, ...]) -> tuple[str, ...]:
     return tuple(
         f"{100.0 * (1.0 - view.share_that_counts):.0f} % of {view.source} is saturated or shut out, and was "
-        "used as it is"
+        "left out"
         for view in views
         if view.share_that_counts < 1.0
     )
@@ -268,8 +268,7 @@ def register_views(
             f"view {number} is {view.source}" for number, view in enumerate(daily.views, start=1)
         )
         raise type(error)(f"{error} ({named})") from None
-    images = [view.radiograph for view in daily.views]
-    return register_radiographs(prepared, images, progress=part_of(progress, 0.7, 1.0))
+    return register_radiographs(prepared, daily.views, progress=part_of(progress, 0.7, 1.0))
 
 
 def calibration_mm2(daily: ViewsInput) -> tuple[Array, ...] | None:

@@ -105,13 +105,14 @@ def at_planned_position(image: RadiographView, fixed_from_planning: RigidTransfo
     GeometryError
         If the view is not in FIXED.
     """
-    view = image.view.in_frame(fixed_from_planning.inverse())
-    if view.frame != PLANNING:
+    placed = image.in_frame(fixed_from_planning.inverse())
+    if placed.view.frame != PLANNING:
         msg = (
-            f"{image.source} should be brought to {PLANNING}, not to {view.frame}; give the planned position"
+            f"{image.source} should be brought to {PLANNING}, not to {placed.view.frame}; give the planned "
+            "position"
         )
         raise MismatchError(msg)
-    return replace(image, radiograph=replace(image.radiograph, view=view))
+    return placed
 
 
 def _placed(image: XrayImage, view: XrayView, imager: Imager) -> RadiographView:
