@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeVar, get_args
 import typer
 
 from isoguide.plan import PatientPosition
+from isoguide.units import MM_PER_CM
 from isoguide.workflow.request import IMAGE_ORIGIN, Content, DegreesOfFreedom, Point, RegionChoice
 from isoguide.workflow.scenario import Site
 
@@ -103,3 +104,12 @@ def units(text: str | None) -> bool:
         msg = f"--units can only be mm, not '{text}': convert the file first"
         raise typer.BadParameter(msg)
     return text is not None
+
+
+def length_unit_mm(text: str) -> float:
+    """Read ``mm`` or ``cm``, as the length of the unit in mm."""
+    lengths = {"mm": 1.0, "cm": MM_PER_CM}
+    if text not in lengths:
+        msg = f"--unit needs mm or cm, not '{text}'"
+        raise typer.BadParameter(msg)
+    return lengths[text]
