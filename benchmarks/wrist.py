@@ -248,7 +248,7 @@ def leave_out(name: str, bone: Bone, images: Sequence[Radiograph], both: Array, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=50)
-    parser.add_argument("--left-out", type=int, default=10)
+    parser.add_argument("--left-out", type=int, default=20)
     parser.add_argument("--bone", nargs="+", choices=list(ROUGH), default=list(ROUGH))
     parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks.md")
     arguments = parser.parse_args()
