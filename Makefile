@@ -41,6 +41,7 @@ benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/rigid.py
 	@$(BIN)/python benchmarks/projector.py
 	@$(BIN)/python benchmarks/radiographs.py
+	@$(BIN)/python benchmarks/wrist.py
 	@$(BIN)/python benchmarks/reconstruction.py
 	@$(BIN)/python benchmarks/closed_loop.py
 	@$(BIN)/python benchmarks/markers.py

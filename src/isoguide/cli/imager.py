@@ -12,7 +12,8 @@ imager_app = typer.Typer(
     name="imager",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Imagers: calibrate one that is fixed in the room with a phantom, check its file.",
+    help="Imagers: calibrate one that is fixed in the room with a phantom, check its file, "
+    "import cameras of other programs.",
 )
 
 
@@ -74,3 +75,55 @@ def check_command(
         from isoguide.workflow.radiographs.imager_file import imager_words, load_imager
 
         console().print(imager_words(load_imager(file, now=datetime.now())))
+
+
+@imager_app.command(name="import-cameras")
+def import_cameras_command(
+    cameras: Annotated[
+        list[Path], typer.Argument(metavar="CAMERAS...", help="MayaCam 2.0 files (XMALab), one per view.")
+    ],
+    image: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="Undistorted TIFF, PNG or NRRD; once per camera.")
+    ],
+    placement: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="Text, 4 rows of 4 numbers: planning coordinates from those of the calibration object, mm.",
+        ),
+    ],
+    unit: Annotated[str, typer.Option(metavar="UNIT", help="Of the cameras' translations: mm or cm.")],
+    sid: Annotated[
+        float,
+        typer.Option(
+            metavar="MM", help="From source to detector. Any beyond the patient: the image is the same."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The views file to write.")],
+    bone_is_dark: Annotated[
+        bool, typer.Option("--bone-is-dark", help="Values are intensities, not line integrals.")
+    ] = False,
+) -> None:
+    """Write a views file from camera files of another program and their images.
+
+    **Examples**
+
+    `isoguide imager import-cameras cam1.txt cam2.txt --image left.tif --image right.tif
+    --placement planning.txt --unit mm --sid 1600 --bone-is-dark --out views.json`
+    """
+    with one_sentence_endings():
+        from isoguide.cli.terminal import console
+        from isoguide.cli.values import length_unit_mm
+        from isoguide.workflow.radiographs.import_cameras import CameraImport, camera_lines, import_cameras
+
+        request = CameraImport(
+            tuple(cameras),
+            tuple(image),
+            placement,
+            length_unit_mm(unit),
+            sid,
+            "intensity" if bone_is_dark else "line integral",
+        )
+        for line in camera_lines(import_cameras(request, out)):
+            console().print(line)
+        console().print(f"written to {out}")

@@ -10,6 +10,7 @@ import typer
 from isoguide.dicom.radiograph_pixels import PixelMeaning
 from isoguide.plan import PatientPosition
 from isoguide.registration.markers import DeclaredMarkers, MarkerKind
+from isoguide.units import MM_PER_CM
 from isoguide.workflow.request import (
     IMAGE_ORIGIN,
     Content,
@@ -163,3 +164,12 @@ def units(text: str | None) -> bool:
         msg = f"--units can only be mm, not '{text}': convert the file first"
         raise typer.BadParameter(msg)
     return text is not None
+
+
+def length_unit_mm(text: str) -> float:
+    """Read ``mm`` or ``cm``, as the length of the unit in mm."""
+    lengths = {"mm": 1.0, "cm": MM_PER_CM}
+    if text not in lengths:
+        msg = f"--unit needs mm or cm, not '{text}'"
+        raise typer.BadParameter(msg)
+    return lengths[text]

@@ -1,7 +1,5 @@
 """Calibrating an imager that is fixed in the room: images of a phantom in, an imager file out."""
 
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.dicom.xray_image import read_xray_image
-from isoguide.errors import AmbiguityError, GeometryError, InputError, MismatchError, OutputError
+from isoguide.errors import AmbiguityError, GeometryError, InputError, MismatchError
 from isoguide.geometry.bead_matching import match_beads
 from isoguide.geometry.imager_calibration import CalibratedView
 from isoguide.geometry.xray_view import XrayView
@@ -21,6 +19,7 @@ from isoguide.images.radiograph import Quantity, Radiograph
 from isoguide.volume_files.radiograph_file import RADIOGRAPH_SUFFIXES, read_radiograph_file
 from isoguide.workflow.radiographs.imager_file import FILE_VERSION, ImagerFile, MatrixView
 from isoguide.workflow.radiographs.phantom_file import PhantomFile, load_phantom
+from isoguide.workflow.radiographs.strict_json import write_new_json
 
 LONGEST_DAYS: Final = 3660.0
 """Ten years: a calibration that holds longer is a slip of the keyboard."""
@@ -135,21 +134,7 @@ def write_imager(written: ImagerFile, path: Path | str) -> Path:
         If there is such a file, or the place cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(written.model_dump_json(indent=2, exclude_none=True) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)
-    except FileExistsError:
-        msg = f"{path} exists already, and a calibration is never overwritten: choose another --out"
-        raise OutputError(msg) from None
-    except OSError as error:
-        msg = f"cannot write {path} ({error.strerror or error}); choose a folder that can be written"
-        raise OutputError(msg) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_new_json(written, path, "calibration")
     return path
 
 

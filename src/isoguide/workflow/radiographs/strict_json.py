@@ -1,12 +1,14 @@
 """JSON files of users: checked key by key, refused in one sentence that names the key."""
 
 import json
+import os
+import secrets
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from isoguide.errors import InputError, MissingEvidenceError, UnreadableError
+from isoguide.errors import InputError, MissingEvidenceError, OutputError, UnreadableError
 from isoguide.workflow.strict_toml import written_key
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -44,6 +46,31 @@ def read_json(path: Path, model: type[_Model], noun: str) -> _Model:
         return model.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error)}") from None
+
+
+def write_new_json(written: BaseModel, path: Path, noun: str) -> None:
+    """Write a model as a file, complete or not at all; an existing one is never replaced.
+
+    Raises
+    ------
+    OutputError
+        If there is such a file, or the place cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(written.model_dump_json(indent=2, exclude_none=True) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    except FileExistsError:
+        msg = f"{path} exists already, and a {noun} is never overwritten: choose another --out"
+        raise OutputError(msg) from None
+    except OSError as error:
+        msg = f"cannot write {path} ({error.strerror or error}); choose a folder that can be written"
+        raise OutputError(msg) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -75,7 +75,11 @@ def load_views(path: Path | str) -> tuple[RadiographView, ...]:
         If a key or value is impossible, or the axes of a view are not orthonormal.
     """
     path = Path(path)
-    written = read_json(path, ViewsFile, "views file")
+    return views_of(read_json(path, ViewsFile, "views file"), path)
+
+
+def views_of(written: ViewsFile, path: Path) -> tuple[RadiographView, ...]:
+    """Return what a views file at ``path`` says, with its images; see :func:`load_views`."""
     views = tuple(_view(entry, path, number) for number, entry in enumerate(written.views, start=1))
     warnings = _check_angles(views, path)
     if written.quantity is None:
