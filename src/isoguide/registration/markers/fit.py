@@ -11,6 +11,7 @@ from isoguide.geometry.frames import Array
 PRIOR_SHARE = 0.03
 """Error of the model as a share of the marker's height: what the priors on size and blur are held against."""
 _MOST_EVALUATIONS = 20
+_PRECISION = 1e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +45,8 @@ def fit_shapes(
     shapes: Callable[[Array], Array],
     start: Array,
     prior_sigma: Array,
+    *,
+    slopes: Callable[[Array, Array], Array] | None = None,
 ) -> ShapeFit:
     """Fit ``heights × shapes + background`` to values.
 
@@ -57,6 +60,9 @@ def fit_shapes(
         From parameters (p,) to unit shapes (n, s).
     start, prior_sigma
         Start of the parameters and how far they may be expected from it, (p,); infinite: no expectation.
+    slopes
+        From parameters (p,) and heights (s,) to the slopes of ``shapes @ heights``, (n, p); without it they
+        are taken from small steps.
 
     Returns
     -------
@@ -76,7 +82,25 @@ def fit_shapes(
         free, heights = solved(parameters)
         return np.concatenate([(image - free @ heights) / scale, (parameters - start) / prior_sigma])
 
-    found = least_squares(residual, start, method="lm", max_nfev=_MOST_EVALUATIONS * (len(start) + 1))
+    def jacobian_of(parameters: Array) -> Array:
+        # Kaufman's approximation: what the heights and the background would take up does not count.
+        free, heights = solved(parameters)
+        slope = slopes(parameters, heights) if slopes is not None else np.zeros((len(image), len(start)))
+        slope = slope - background @ (background.T @ slope)
+        ridge = 1e-12 * np.eye(free.shape[1])
+        slope = slope - free @ np.linalg.solve(free.T @ free + ridge, free.T @ slope)
+        return np.vstack([-slope / scale, np.diag(1.0 / prior_sigma)])
+
+    found = least_squares(
+        residual,
+        start,
+        method="lm",
+        jac="2-point" if slopes is None else jacobian_of,
+        ftol=_PRECISION,
+        xtol=_PRECISION,
+        gtol=_PRECISION,
+        max_nfev=_MOST_EVALUATIONS * (len(start) + 1 if slopes is None else 1),
+    )
     free, heights = solved(found.x)
     left = image - free @ heights
     freedom = max(len(values) - background.shape[1] - len(start) - len(heights), 1)
