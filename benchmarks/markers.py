@@ -36,7 +36,7 @@ from isoguide.registration.markers import (
     find_in_volume,
     match_markers,
 )
-from isoguide.virtual.markers import paint_rod
+from isoguide.virtual.markers import add_chords, paint_rod
 from page import put_between_marks
 
 LENGTH_MM, DIAMETER_MM = 5.0, 1.0
@@ -80,30 +80,9 @@ def radiograph(view: XrayView, centres: Array, axes: Array, rng: np.random.Gener
     image += 0.4 / (1.0 + np.exp(-(edge - np.arange(columns)) / 1.5))
     metal = np.zeros((rows, columns))
     for centre, axis in zip(centres, axes, strict=True):
-        add_chords(metal, view, centre, axis)
+        add_chords(metal, view, centre, axis, (LENGTH_MM, DIAMETER_MM), 2.0)
     image += ndimage.gaussian_filter(metal, 0.7) + 0.02 * rng.standard_normal((rows, columns))
     return Radiograph(view, image.astype(np.float32), "line integral")
-
-
-def add_chords(image: Array, view: XrayView, centre: Array, axis: Array) -> None:
-    half, fine = 16, 3
-    middle = np.round(view.project(centre[None])[0]).astype(int)
-    inner = (np.arange((2 * half + 1) * fine) + 0.5) / fine - 0.5 - half
-    pixels = np.stack(np.meshgrid(middle[0] + inner, middle[1] + inner), axis=-1).reshape(-1, 2)
-    ray = view.pixel_mm(pixels) - view.source_mm
-    ray /= np.linalg.norm(ray, axis=1)[:, None]
-    start = view.source_mm - centre
-    along, from_start = ray @ axis, float(start @ axis)
-    across, off = ray - along[:, None] * axis, start - from_start * axis
-    a, b, c = (across * across).sum(axis=1), across @ off, float(off @ off) - DIAMETER_MM**2 / 4.0
-    root = np.sqrt(np.maximum(b * b - a * c, 0.0))
-    ends = np.sort((np.array([[-0.5], [0.5]]) * LENGTH_MM - from_start) / along, axis=0)
-    chord = np.minimum((-b + root) / a, ends[1]) - np.maximum((-b - root) / a, ends[0])
-    chord = np.where(b * b > a * c, np.maximum(chord, 0.0), 0.0)
-    size = 2 * half + 1
-    column, row = middle
-    patch = image[row - half : row + half + 1, column - half : column + half + 1]
-    patch += 2.0 * chord.reshape(size, fine, size, fine).mean(axis=(1, 3))
 
 
 def rms(values: Array) -> float:

@@ -9,6 +9,7 @@ from scipy import ndimage
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
+from isoguide.geometry.xray_view import XrayView
 from isoguide.plan import Fiducial, SkinMark
 
 Floats = NDArray[np.float32]
@@ -22,7 +23,10 @@ BALL_DIAMETER_MM, BALL_HU = 2.0, 2500.0
 """The balls that mark the skin during the planning scan, and nothing of which remains but the mark."""
 SUBSAMPLES = 5
 """Per axis and voxel: marks are smaller than voxels, so that what they cover has to be counted."""
+CHORDS = 3
+"""Rays per axis and pixel through a rod."""
 SKIN_STEP_MM = 0.25
+_AXES = np.vstack([np.eye(3), -np.eye(3)])
 _DIRECTIONS = {"anterior": (0.0, -1.0, 0.0), "left": (1.0, 0.0, 0.0), "right": (-1.0, 0.0, 0.0)}
 
 
@@ -59,6 +63,46 @@ def paint_rod(
     cover = inside.reshape(counts).mean(axis=(1, 3, 5)).astype(np.float32).transpose(2, 1, 0)
     view = values[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
     view += cover * (np.float32(hu) - view)
+
+
+def add_chords(
+    image: Array, view: XrayView, centre_mm: Array, axis: Array, size_mm: tuple[float, float], per_mm: float
+) -> None:
+    """Add to a radiograph what a rod with flat ends absorbs: the length of each ray inside it.
+
+    Parameters
+    ----------
+    image
+        Line integrals or thicknesses [row, column], changed in place.
+    view
+        Of the radiograph.
+    centre_mm, axis
+        Middle of the rod and unit vector along it, (3,), in the frame of the view.
+    size_mm
+        Its length and diameter.
+    per_mm
+        What a mm of the rod adds.
+    """
+    length_mm, diameter_mm = size_mm
+    middle = np.round(view.project(centre_mm[None])[0]).astype(int)
+    reach_px = view.project(centre_mm + (length_mm / 2.0 + diameter_mm) * _AXES) - middle
+    half = int(np.ceil(np.abs(reach_px).max())) + 2
+    inner = (np.arange((2 * half + 1) * CHORDS) + 0.5) / CHORDS - 0.5 - half
+    pixels = np.stack(np.meshgrid(middle[0] + inner, middle[1] + inner), axis=-1).reshape(-1, 2)
+    ray = view.pixel_mm(pixels) - view.source_mm
+    ray /= np.linalg.norm(ray, axis=1)[:, None]
+    start = view.source_mm - centre_mm
+    along, from_start = ray @ axis, float(start @ axis)
+    across, off = ray - along[:, None] * axis, start - from_start * axis
+    a, b, c = (across * across).sum(axis=1), across @ off, float(off @ off) - diameter_mm**2 / 4.0
+    root = np.sqrt(np.maximum(b * b - a * c, 0.0))
+    ends = np.sort((np.array([[-0.5], [0.5]]) * length_mm - from_start) / along, axis=0)
+    chord = np.minimum((-b + root) / a, ends[1]) - np.maximum((-b - root) / a, ends[0])
+    chord = np.where(b * b > a * c, np.maximum(chord, 0.0), 0.0)
+    size = 2 * half + 1
+    column, row = middle
+    patch = image[row - half : row + half + 1, column - half : column + half + 1]
+    patch += per_mm * chord.reshape(size, CHORDS, size, CHORDS).mean(axis=(1, 3))
 
 
 def implant_seeds(

@@ -30,6 +30,8 @@ class ShapeFit:
         Between each shape and the image without the others, both free of the background, (s,), -1 to 1.
     noise
         Standard deviation of the residual.
+    cost
+        Sum of squares of what was minimised: differences in units of the model's error, and expectations.
     """
 
     parameters: Array
@@ -37,6 +39,7 @@ class ShapeFit:
     heights: Array
     correlations: Array
     noise: float
+    cost: float
 
 
 def fit_shapes(
@@ -110,7 +113,9 @@ def fit_shapes(
     alone = left[:, None] + free * heights
     lengths = np.linalg.norm(free, axis=0) * np.linalg.norm(alone, axis=0)
     correlations = (free * alone).sum(axis=0) / np.maximum(lengths, 1e-12)
-    return ShapeFit(np.asarray(found.x), np.asarray(covariance), heights, correlations, noise)
+    return ShapeFit(
+        np.asarray(found.x), np.asarray(covariance), heights, correlations, noise, 2.0 * float(found.cost)
+    )
 
 
 def polynomial_background(offset: Array, degree: int) -> Array:

@@ -20,7 +20,6 @@ from isoguide.kernels.wires import best_templates, wire_shapes
 from isoguide.registration.markers.declared import DeclaredMarkers
 from isoguide.registration.markers.projected import (
     BLUR_PX,
-    HEAVIEST,
     LIGHTEST,
     FittedWire,
     MarkerSize,
@@ -43,6 +42,8 @@ LARGEST_SIGMA_PX: Final = 1.0
 """A centre among others that is known less well is not known."""
 LIGHTEST_BLOT: Final = 0.6
 """In usual masses; what is lighter hides no marker."""
+HEAVIEST_ALONE: Final = 1.2
+"""In usual masses; what is heavier may be more than one marker."""
 HEAVIEST_BLOT: Final = 4.0
 """In usual masses; what is heavier is no marker."""
 WIDEST: Final = 2.5
@@ -227,7 +228,7 @@ class _Search:
         self._put_back(one for one in self._found if one.mass < LIGHTEST * usual)
         unclear: list[FittedWire] = []
         for group in self._groups([*known, *self._likely_blots(known, usual)]):
-            if len(group) > 1 or group[0].mass > HEAVIEST * usual or not group[0].is_clear:
+            if len(group) > 1 or group[0].mass > HEAVIEST_ALONE * usual or not group[0].is_clear:
                 unclear += self._apart(group, usual)
         return sorted(self._found, key=lambda one: -one.mass * one.correlation), unclear
 
@@ -245,8 +246,9 @@ class _Search:
         # Keeps the markers of a group that can be told apart; returns what cannot.
         known = [one for one in group if any(one is other for other in self._found)]
         self._put_back(known)
-        again = fit_wires(self._left, [one.wire for one in group], self._size)
-        if not again or not are_markers(again, usual) or is_tangled(again, self._size):
+        again = fit_wires(self._left, [one.wire for one in group], self._size, usual_mass=usual)
+        heavy = max((one.mass for one in again), default=0.0) > HEAVIEST_ALONE * usual
+        if heavy or not again or not are_markers(again, usual) or is_tangled(again, self._size):
             again = untangled(self._left, group, self._size, usual)
         if not again:
             again = [

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from isoguide.geometry.frames import Array
 from isoguide.kernels.wires import PARAMETERS, SHORTEST_PX, wire_shapes
 from isoguide.registration.markers.declared import DeclaredMarkers, MarkerKind
-from isoguide.registration.markers.fit import fit_shapes, polynomial_background
+from isoguide.registration.markers.fit import PRIOR_SHARE, fit_shapes, polynomial_background
 
 LEAST_CORRELATION: Final = 0.9
 """Of the fitted shape with the image."""
@@ -28,6 +28,8 @@ LIGHTEST: Final = 0.4
 of bone or a calcification."""
 HEAVIEST: Final = 1.4
 """In usual masses; what is heavier is more than one marker, or another thing."""
+MASS_SIGMA: Final = 0.2
+"""Standard deviation of a marker's mass in usual masses."""
 _LEAST_PIXELS: Final = 25
 
 
@@ -68,6 +70,7 @@ class FittedWire:
     height: float
     correlation: float
     noise: float
+    cost: float
     width2: float
 
     @property
@@ -146,7 +149,11 @@ def capsule(
 
 
 def fit_wires(
-    image: Array, starts: Sequence[Array], size: MarkerSize, near: NDArray[np.bool_] | None = None
+    image: Array,
+    starts: Sequence[Array],
+    size: MarkerSize,
+    near: NDArray[np.bool_] | None = None,
+    usual_mass: float | None = None,
 ) -> list[FittedWire]:
     """Fit wires together on a smooth background.
 
@@ -160,6 +167,8 @@ def fit_wires(
         What was declared.
     near
         Pixels that are looked at, those about the starts if not given.
+    usual_mass
+        What one is expected to absorb; None: nothing is known.
 
     Returns
     -------
@@ -171,30 +180,15 @@ def fit_wires(
     places = np.argwhere(near)[:, ::-1].astype(np.float64)
     if len(places) < _LEAST_PIXELS * len(starts):
         return []
+    drawing = _Drawing(image[near], places, len(starts), size, usual_mass)
     turn, stretch = (1e-3, 1e-3) if size.is_round else (0.4, 0.2 * size.length_px)
-    begin = np.concatenate(starts)
-
-    last: list[tuple[Array, Array, Array]] = []
-
-    def drawn(p: Array) -> tuple[Array, Array]:
-        # Values and slopes are asked for at the same parameters, one after the other.
-        if not last or not np.array_equal(last[0][0], p):
-            last[:] = [(p.copy(), *wire_shapes(places, p.reshape(-1, PARAMETERS), size.width2))]
-        return last[0][1:]
-
-    def shapes(p: Array) -> Array:
-        return drawn(p)[0].T
-
-    def slopes(p: Array, heights: Array) -> Array:
-        return np.asarray((heights[:, None, None] * drawn(p)[1]).reshape(len(p), -1).T)
-
     fit = fit_shapes(
-        image[near],
-        polynomial_background(places - begin.reshape(-1, PARAMETERS)[:, :2].mean(axis=0), 2),
-        shapes,
-        begin,
+        drawing.values,
+        drawing.background,
+        drawing.shapes,
+        np.concatenate(starts),
         np.tile([np.inf, np.inf, turn, 0.5, stretch], len(starts)),
-        slopes=slopes,
+        slopes=drawing.slopes,
     )
     found = []
     for n, (start, p) in enumerate(zip(starts, fit.parameters.reshape(-1, PARAMETERS), strict=True)):
@@ -202,9 +196,51 @@ def fit_wires(
         if astray or abs(p[4]) > size.longest_px + 2.0:
             return []
         block = slice(PARAMETERS * n, PARAMETERS * n + 2)
-        height, correlation = float(fit.heights[n]), float(fit.correlations[n])
-        found.append(FittedWire(p, fit.covariance[block, block], height, correlation, fit.noise, size.width2))
+        quality = float(fit.heights[n]), float(fit.correlations[n]), fit.noise, fit.cost
+        found.append(FittedWire(p, fit.covariance[block, block], *quality, size.width2))
     return found
+
+
+class _Drawing:
+    # What is fitted: the pixels, and below them one row for the mass of each wire.
+
+    def __init__(
+        self, values: Array, places: Array, count: int, size: MarkerSize, usual_mass: float | None
+    ) -> None:
+        background = polynomial_background(places - places.mean(axis=0), 2)
+        free = values - background @ (background.T @ values)
+        expected = 0.0 if usual_mass is None else PRIOR_SHARE * float(np.ptp(free)) / MASS_SIGMA
+        self.values = np.concatenate([values, np.full(count, expected)])
+        self.background = np.vstack([background, np.zeros((count, background.shape[1]))])
+        self._per_mass = 0.0 if usual_mass is None else expected / max(usual_mass, 1e-12)
+        self._places, self._width2 = places, size.width2
+        self._parameters: Array = np.zeros(0)
+        self._shapes = self._slopes = np.zeros((0, 0))
+
+    def _draw(self, p: Array) -> None:
+        # Values and slopes are asked for at the same parameters, one after the other.
+        if np.array_equal(self._parameters, p):
+            return
+        wires = p.reshape(-1, PARAMETERS)
+        count, pixels = len(wires), len(self._places)
+        values, slopes = wire_shapes(self._places, wires, self._width2)
+        masses = self._per_mass * FittedWire.masses(wires, self._width2)
+        self._shapes = np.vstack([values.T, np.diag(masses)])
+        self._slopes = np.zeros((count, PARAMETERS, pixels + count))
+        self._slopes[:, :, :pixels] = slopes
+        blur2 = np.exp(2.0 * np.clip(wires[:, 3], -2.0, 2.0))
+        own = np.arange(count)
+        self._slopes[own, 3, pixels + own] = masses * blur2 / (blur2 + self._width2)
+        self._slopes[own, 4, pixels + own] = masses * wires[:, 4] / (wires[:, 4] ** 2 + SHORTEST_PX**2)
+        self._parameters = p.copy()
+
+    def shapes(self, p: Array) -> Array:
+        self._draw(p)
+        return self._shapes
+
+    def slopes(self, p: Array, heights: Array) -> Array:
+        self._draw(p)
+        return np.asarray((heights[:, None, None] * self._slopes).reshape(len(p), -1).T)
 
 
 def add(image: Array, one: FittedWire, size: MarkerSize, sign: float) -> None:

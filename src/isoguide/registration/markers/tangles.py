@@ -35,8 +35,8 @@ TRIED: Final = 6
 """Best coarse answers that are fitted."""
 SAME_PX: Final = 1.0
 """Answers whose centres differ by less are the same."""
-STANDS_OUT: Final = 1.1
-"""Another answer leaves at least this much more, or it cannot be told which is true."""
+STANDS_OUT: Final = 4.0
+"""Another answer costs at least this much more, or it cannot be told which is true."""
 WIDER: Final = 0.2
 """Share of the length by which is looked beyond what was fitted."""
 
@@ -76,10 +76,13 @@ def untangled(
         asked = [list(wires[list(start)]) for start in starts]
         if count == len(seen):
             asked.append([one.wire for one in seen])
-        fits = [fit_wires(image, start, size, near) for start in asked]
+        fits = [fit_wires(image, start, size, near, usual_mass) for start in asked]
+        good = sorted((fit for fit in fits if fit and are_markers(fit, usual_mass)), key=_cost)
+        # Once more from where they arrived: now nothing pulls back to the coarse shapes.
+        fits = [fit_wires(image, [one.wire for one in fit], size, near, usual_mass) for fit in good]
         good = [fit for fit in fits if fit and are_markers(fit, usual_mass)]
         if good:
-            best = min(good, key=lambda fit: fit[0].noise)
+            best = min(good, key=_cost)
             return best if _stands_out(best, good) else []
     return []
 
@@ -153,6 +156,10 @@ def _with_one_more(values: Array, atoms: Array, pair: tuple[int, int]) -> tuple[
     return (*pair, int(np.argmax(free.T @ left / np.maximum(np.linalg.norm(free, axis=0), 1e-6))))
 
 
+def _cost(fit: Sequence[FittedWire]) -> float:
+    return fit[0].cost
+
+
 def _stands_out(best: Sequence[FittedWire], others: Sequence[Sequence[FittedWire]]) -> bool:
     for other in others:
         apart = np.linalg.norm(
@@ -160,7 +167,7 @@ def _stands_out(best: Sequence[FittedWire], others: Sequence[Sequence[FittedWire
             axis=-1,
         )
         same = bool((apart.min(axis=1) <= SAME_PX).all())
-        if not same and other[0].noise < STANDS_OUT * best[0].noise:
+        if not same and other[0].cost < best[0].cost + STANDS_OUT:
             return False
     return True
 
