@@ -7,6 +7,7 @@ shows. What absorbs as much as two markers is taken for two; where that fails it
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -57,6 +58,8 @@ OVERLAP_FACTOR: Final = 2.0
 DIRECTIONS: Final = 8
 SHORTER: Final = (1.0, 0.65, 0.3)
 """Shares of the length that the bank holds: seeds are seen at an angle."""
+COARSE_PX: Final = 1.0
+"""Diameter above which templates are shared between magnifications."""
 FITS_PER_MARKER: Final = 8
 _LEAST_INTENSITY: Final = 1e-6
 
@@ -156,13 +159,16 @@ def _where_to_look(view: XrayView, pixels: Array, reach_px: float | None, border
     # Not at the border of the detector, where a marker may be cut.
     columns, rows = view.size
     near = np.zeros((rows, columns), dtype=bool)
-    inner = near[border : rows - border, border : columns - border]
     if reach_px is None:
-        inner[:] = True
+        near[border : rows - border, border : columns - border] = True
         return near
-    row, column = np.ogrid[border : rows - border, border : columns - border]
     for at in pixels:
-        inner |= np.hypot(column - at[0], row - at[1]) <= reach_px
+        # Everything that is computed for a marker is computed about it, however large the image.
+        first, last = np.floor(at - reach_px).astype(int), np.ceil(at + reach_px).astype(int) + 1
+        low = np.maximum(first, border)
+        high = np.maximum(np.minimum(last, np.array([columns, rows]) - border), low)
+        row, column = np.ogrid[low[1] : high[1], low[0] : high[0]]
+        near[low[1] : high[1], low[0] : high[0]] |= np.hypot(column - at[0], row - at[1]) <= reach_px
     return near
 
 
@@ -182,6 +188,16 @@ class _Bank:
 
 
 def _bank(size: MarkerSize) -> _Bank:
+    # From frame to frame the magnification hardly changes: a tenth of a pixel makes no other template.
+    return _bank_of(
+        MarkerSize(round(size.length_px, 1), round(size.diameter_px, 1), 0.0, size.is_round)
+        if size.diameter_px >= COARSE_PX
+        else size
+    )
+
+
+@lru_cache(maxsize=32)
+def _bank_of(size: MarkerSize) -> _Bank:
     wires = bank_of(size, DIRECTIONS, SHORTER)
     row, column = np.mgrid[-size.half : size.half + 1, -size.half : size.half + 1]
     places = np.stack([column.ravel(), row.ravel()], axis=1).astype(np.float64)
@@ -214,6 +230,10 @@ class _Search:
     def look(self) -> None:
         for start, mass in self._starts():
             self._try(start, mass)
+        if len(self._found) >= self._count and all(
+            one.correlation >= SURE_CORRELATION for one in self._found
+        ):
+            return
         # Now that they are out of the image, what lies across them shows.
         seen = [one.pixel for one in (*self._found, *self._blots)]
         reach_px = self._size.length_px + 4.0 * BLUR_PX
