@@ -55,7 +55,7 @@ SPACINGS_MM = ((1.0, 1.0, 1.0), (1.0, 1.0, 2.0), (0.9, 0.9, 2.5), (0.5, 0.5, 1.0
 LEAST_DISTANCE_MM = 12.0
 SIGMAS_MM = (0.1, 0.15)
 PAIR_SEED, VIRTUAL_SEED = 5151, 6161
-POSES = 5
+POSES = 10
 """Of each virtual patient."""
 BALL_SEED, TIME_SEED = 7171, 8181
 CROPS = SHARED_DATA / "FiducialMarkers/fiducial_localization/src/test_data/spherical_fiducials"
@@ -313,9 +313,7 @@ def virtual_table(frames: int) -> str:
     for number in range(patients):
         who = prostate_patient(number)
         for pose in range(min(POSES, frames - number * POSES)):
-            for name, bone_mm in METALS:
-                rng = np.random.default_rng([VIRTUAL_SEED, number, pose])
-                exposed_pair(who, bone_mm, rng, tallies[name])
+            exposed_pairs(who, np.random.default_rng([VIRTUAL_SEED, number, pose]), tallies)
     title = (
         f"Seeds in the room's stereo pair of {patients} virtual prostate patients, with scatter and noise; "
         "to keep as above"
@@ -323,30 +321,31 @@ def virtual_table(frames: int) -> str:
     return table(title, HEAD, [tally.row(f"4, {name}") for name, tally in tallies.items()])
 
 
-def exposed_pair(who: ProstatePatient, bone_mm: float, rng: np.random.Generator, tally: Tally) -> None:
-    """Expose the pair of a displaced patient with drawn seeds, and judge what is found."""
+def exposed_pairs(who: ProstatePatient, rng: np.random.Generator, tallies: dict[str, Tally]) -> None:
+    """Expose the pair of a displaced patient with drawn seeds of each metal, and judge what is found."""
     room = StereoSettings()
     expected = fixed_from_planning("HFS", who.isocentre_mm).inverse()
     rotation = Rotation.from_rotvec(np.deg2rad(rng.uniform(-3.0, 3.0, 3))).as_matrix()
     centre = who.isocentre_mm
-    moved = RigidTransform.from_parts(
-        PLANNING, PLANNING, rotation, centre - rotation @ centre + rng.uniform(-5.0, 5.0, 3)
-    )
-    truth = moved @ expected
+    shift_mm = centre - rotation @ centre + rng.uniform(-5.0, 5.0, 3)
+    truth = RigidTransform.from_parts(PLANNING, PLANNING, rotation, shift_mm) @ expected
     axes = np.array([0.0, 0.0, 1.0]) + 0.35 * rng.standard_normal((len(who.seeds_mm), 3))
     axes /= np.linalg.norm(axes, axis=1)[:, None]
-    images = []
-    for nominal in stereo_views(room):
-        view = nominal.in_frame(truth)
-        thickness_mm = project_volumes(who.tissue.fractions, who.tissue.grid, [view])
-        metal = np.zeros(thickness_mm.shape[2:])
-        for centre_mm, axis in zip(who.seeds_mm, axes, strict=True):
-            add_chords(metal, view, centre_mm, axis, (LENGTH_MM, DIAMETER_MM), bone_mm)
-        thickness_mm[1, 0] += metal.astype(np.float32)
-        values, _ = measure(thickness_mm, nominal, KILOVOLTAGE, room.physics, rng)
-        blurred = ndimage.gaussian_filter(values[0], DETECTOR_BLUR_PX)
-        images.append(Radiograph(nominal, blurred, "line integral"))
-    judge((images[0], images[1]), who.seeds_mm, truth, expected, tally)
+    views = stereo_views(room)
+    seen = [view.in_frame(truth) for view in views]
+    tissue_mm = project_volumes(who.tissue.fractions, who.tissue.grid, seen)
+    for name, bone_mm in METALS:
+        images = []
+        for n, view in enumerate(views):
+            metal = np.zeros(tissue_mm.shape[2:])
+            for centre_mm, axis in zip(who.seeds_mm, axes, strict=True):
+                add_chords(metal, seen[n], centre_mm, axis, (LENGTH_MM, DIAMETER_MM), bone_mm)
+            thickness_mm = tissue_mm[:, n : n + 1].copy()
+            thickness_mm[1, 0] += metal.astype(np.float32)
+            values, _ = measure(thickness_mm, view, KILOVOLTAGE, room.physics, rng)
+            blurred = ndimage.gaussian_filter(values[0], DETECTOR_BLUR_PX)
+            images.append(Radiograph(view, blurred, "line integral"))
+        judge((images[0], images[1]), who.seeds_mm, truth, expected, tallies[name])
 
 
 def ball_table(cases: int) -> str:

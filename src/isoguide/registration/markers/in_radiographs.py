@@ -45,6 +45,8 @@ LIGHTEST_BLOT: Final = 0.6
 """In usual masses; what is lighter hides no marker."""
 HEAVIEST_ALONE: Final = 1.2
 """In usual masses; what is heavier may be more than one marker."""
+ONE_OF_TWO: Final = 1.5
+"""One shape fitted to two markers that cross takes up this much of them, in usual masses."""
 HEAVIEST_BLOT: Final = 4.0
 """In usual masses; what is heavier is no marker."""
 WIDEST: Final = 2.5
@@ -272,7 +274,9 @@ class _Search:
             again = untangled(self._left, group, self._size, usual)
         if not again:
             again = [
-                one for one in known if one.correlation >= SURE_CORRELATION and are_markers([one], usual)
+                one
+                for one in known
+                if one.correlation >= SURE_CORRELATION and one.mass <= HEAVIEST_ALONE * usual
             ]
             rest = [one for one in group if not any(one is other for other in again)]
         else:
@@ -301,8 +305,19 @@ class _Search:
             for one in sure
             if not any(other is not one and touch(one, other, self._size) for other in self._found)
         ]
-        masses = sorted(alone or [one.mass for one in sure or self._found] or [0.0], reverse=True)
-        return float(np.median(masses[: self._count]))
+        masses = alone or [one.mass for one in sure]
+        if not masses:
+            return self._usual_of_what_touches()
+        # The lower of two: the other may be two markers that cover each other.
+        masses = sorted(sorted(masses, reverse=True)[: self._count])
+        return masses[(len(masses) - 1) // 2]
+
+    def _usual_of_what_touches(self) -> float:
+        # Nothing stands alone: what was found is all of them together, or one shape fitted to two.
+        if self._found:
+            return sum(one.mass for one in self._found) / self._count
+        widest_px = WIDEST * BLUR_PX + self._size.diameter_px
+        return max((one.mass for one in self._blots if one.width_px < widest_px), default=0.0) / ONE_OF_TWO
 
     def _try(self, start: Array, mass: float) -> None:
         if any(np.linalg.norm(start[:2] - one.pixel) < self._near_px() for one in self._found):

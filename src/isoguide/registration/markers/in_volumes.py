@@ -75,8 +75,8 @@ def find_in_volume(volume: Volume, declared: DeclaredMarkers) -> tuple[VolumeMar
         As many as look like it: fewer than declared where one is missing or hidden, more where something else
         looks the same. Which is which is decided by their constellation, not here.
     """
-    # No length is known better than to half a voxel.
-    slack_mm = 0.5 * float(volume.grid.spacing_mm.max())
+    # Each end is known to half a voxel: in thick slices what is clipped looks shorter by up to a slice.
+    slack_mm = float(volume.grid.spacing_mm.max())
     answer = _filter_answer(volume, declared)
     found: list[VolumeMarker | None]
     if declared.kind is MarkerKind.SPHERE:
