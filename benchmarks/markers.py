@@ -1,20 +1,18 @@
 """Implanted markers against truth: centres in CT and radiographs, the pose, and migrations that go unnoticed.
 
-Run with ``python benchmarks/markers.py [--images N] [--migrations N] [--write]``. The images are drawn by
-voxel shares and by chords through cylinders, not with the shapes that are fitted. ``--write`` puts the tables
-into docs/benchmarks.md.
+Run with ``python benchmarks/markers.py [--only TABLE ...] [--images N] [--frames N] [--migrations N]
+[--write]``. The images are drawn by voxel shares and by chords through cylinders, not with the shapes that
+are fitted; virtual patients are exposed by the room's stereo pair, with scatter and noise. ``--write`` puts
+the tables into docs/benchmarks.md.
 """
 
 import argparse
-import os
-import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import scipy
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -55,6 +53,8 @@ SPACINGS_MM = ((1.0, 1.0, 1.0), (1.0, 1.0, 2.0), (0.9, 0.9, 2.5), (0.5, 0.5, 1.0
 LEAST_DISTANCE_MM = 12.0
 SIGMAS_MM = (0.1, 0.15)
 PAIR_SEED, VIRTUAL_SEED = 5151, 6161
+PANEL = (320, 320)
+"""Pixels of the room's panels behind collimators: 79 mm at the isocentre."""
 POSES = 10
 """Of each virtual patient."""
 BALL_SEED, TIME_SEED = 7171, 8181
@@ -323,7 +323,7 @@ def virtual_table(frames: int) -> str:
 
 def exposed_pairs(who: ProstatePatient, rng: np.random.Generator, tallies: dict[str, Tally]) -> None:
     """Expose the pair of a displaced patient with drawn seeds of each metal, and judge what is found."""
-    room = StereoSettings()
+    room = StereoSettings(size=PANEL)
     expected = fixed_from_planning("HFS", who.isocentre_mm).inverse()
     rotation = Rotation.from_rotvec(np.deg2rad(rng.uniform(-3.0, 3.0, 3))).as_matrix()
     centre = who.isocentre_mm
@@ -435,24 +435,21 @@ def time_table() -> str:
     image = radiograph(view, planned, axes, rng)
     declared = DeclaredMarkers(MarkerKind.SEED, LENGTH_MM, DIAMETER_MM, 4)
     one = DeclaredMarkers(MarkerKind.SEED, LENGTH_MM, DIAMETER_MM, 1)
-    rows = []
-    for name, found in (
+    searches: tuple[tuple[str, Callable[[], Sequence[RadiographMarker]]], ...] = (
         ("one seed, 3 mm about its place", lambda: find_in_radiograph(image, one, planned[:1], reach_mm=3.0)),
         ("four seeds, 15 mm about their places", lambda: find_in_radiograph(image, declared, planned)),
         ("four seeds, whole image", lambda: find_in_radiograph(image, declared, planned, reach_mm=None)),
-    ):
-        found()
-        used = []
+    )
+    rows = []
+    for name, search in searches:
+        count, used = len(search()), []
         for _ in range(10):
             begin = time.process_time()
-            markers = found()
+            search()
             used.append(time.process_time() - begin)
-        rows.append(
-            [name, str(len(markers)), f"{1e3 * min(used):.0f}", f"{1e3 * float(np.median(used)):.0f}"]
-        )
-    return table(
-        "Time per view of 512 × 512 pixels", ("looked for", "found", "least processor ms", "median"), rows
-    )
+        rows.append([name, str(count), f"{1e3 * min(used):.0f}", f"{1e3 * float(np.median(used)):.0f}"])
+    head = ("looked for", "found", "least processor ms", "median")
+    return table("Time per view of 512 × 512 pixels", head, rows)
 
 
 def migration_table(cases: int) -> str:
@@ -530,33 +527,29 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
+TABLES: dict[str, Callable[[argparse.Namespace], str]] = {
+    "ct": lambda asked: ct_table(asked.images),
+    "pairs": lambda asked: pair_table(asked.images),
+    "patients": lambda asked: virtual_table(asked.frames),
+    "balls": lambda asked: ball_table(asked.images),
+    "time": lambda _: time_table(),
+    "migration": lambda asked: migration_table(asked.migrations),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=100, help="of each kind")
+    parser.add_argument("--only", choices=TABLES, nargs="+", default=list(TABLES), help="tables to make")
+    parser.add_argument("--images", type=int, default=40, help="of each kind")
     parser.add_argument("--frames", type=int, default=40, help="of virtual patients")
     parser.add_argument("--migrations", type=int, default=10_000, help="cases in all")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks.md")
     arguments = parser.parse_args()
-    parts = []
-    for task, count in (
-        (ct_table, arguments.images),
-        (pair_table, arguments.images),
-        (virtual_table, arguments.frames),
-        (ball_table, arguments.images),
-        (lambda _: time_table(), 0),
-        (migration_table, arguments.migrations),
-    ):
-        parts.append(task(count))
-        print(parts[-1], "\n", flush=True)
-    if arguments.write:
-        write(parts)
-
-
-def write(parts: Sequence[str]) -> None:
-    """Replace what stands between the marks in docs/benchmarks.md."""
-    versions = f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}"
-    body = "\n\n".join([f"{versions}; one of {os.cpu_count()} cores.", *parts])
-    put_between_marks("markers", body)
+    for name in arguments.only:
+        text = TABLES[name](arguments)
+        print(text, "\n", flush=True)
+        if arguments.write:
+            put_between_marks(f"markers {name}", text)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,8 @@ def fit_ball(values: Array, places_mm: Array, start_mm: Array, diameter_mm: floa
     # The median of what is left: a stem is no noise.
     noise = max(1.4826 * float(np.median(np.abs(left[left != 0.0]))) if left.any() else 0.0, 1e-3 * span)
     jacobian = np.asarray(found.jac, dtype=np.float64)
-    covariance = np.linalg.pinv(jacobian.T @ jacobian)[:3, :3] * (noise / scale) ** 2
+    covariance: Array = np.zeros((3, 3))
+    covariance[:] = np.linalg.pinv(jacobian.T @ jacobian)[:3, :3] * (noise / scale) ** 2
     trusted = np.abs(left) < 3.0 * scale
     drawn, real = model(found.x)[trusted], seen[trusted]
     together = (drawn - drawn.mean()) @ (real - real.mean())
