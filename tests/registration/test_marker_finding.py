@@ -189,6 +189,23 @@ class TestInRadiographs:
 
         assert find_in_radiograph(empty, SEEDS, CENTRES[:3]) == ()
 
+    def test_balls_are_found_within_0_15_pixel(self):
+        # Drawn ray by ray: the chord of a ball of 2 mm.
+        view, centres = kv_view(20.0), np.array([[0.0, 5.0, -8.0], [10.0, -6.0, 4.0], [-9.0, 2.0, 6.0]])
+        pixels = np.argwhere(np.ones((256, 256)))[:, ::-1].astype(float)
+        rays = view.pixel_mm(pixels) - view.source_mm
+        rays /= np.linalg.norm(rays, axis=1)[:, None]
+        off_mm = [np.linalg.norm(np.cross(rays, at - view.source_mm), axis=1) for at in centres]
+        chords = sum(2.0 * np.sqrt(np.maximum(1.0 - off**2, 0.0)) for off in off_mm)
+        noise = 0.02 * np.random.default_rng(14).standard_normal((256, 256))
+        values = 3.0 + ndimage.gaussian_filter(chords.reshape(256, 256), 0.7) + noise
+        image = Radiograph(view, values.astype(np.float32), "line integral")
+
+        found = find_in_radiograph(image, DeclaredMarkers(MarkerKind.SPHERE, 2.0, 2.0, 3), centres + 2.0)
+
+        assert len(found) == 3
+        assert np.abs(nearest([m.pixel for m in found], view.project(centres))).max() <= 0.15
+
     def test_two_seeds_that_cross_are_both_found_and_marked(self):
         view = kv_view(0.0)
         centres = np.array([[0.0, 0.0, 0.0], [1.2, 1.5, 8.0]])

@@ -166,12 +166,13 @@ def assign_markers(
         return Correspondence(
             {}, is_clear=False, unclear=_equally_good(planned, open_markers), reason=TWO_FIT
         )
-    if len(planned) > 1 and len(best) > 1:
-        _add_strays(best, open_markers, planned_mm, there_mm, sure)
-    measured = {planned[m].name: sure[c].marker for m, c in sorted(best.items())}
-    unclear = _equally_good(planned, open_markers)
     hidden = [candidate for candidate in candidates if not candidate.is_resolved]
+    unclear = _equally_good(planned, open_markers)
     unclear.update(_hidden(planned, best, planned_mm, there_mm, _places(hidden, expected)))
+    if len(planned) > 1 and len(best) > 1:
+        away = {m for m, marker in enumerate(planned) if marker.name not in unclear and m not in best}
+        _add_strays(best, away, planned_mm, there_mm, sure)
+    measured = {planned[m].name: sure[c].marker for m, c in sorted(best.items())}
     return Correspondence(
         measured,
         is_clear=not open_markers,
@@ -292,7 +293,7 @@ def _pose_of(best: Mapping[int, int], planned_mm: Array, there_mm: Array) -> Pos
 
 def _add_strays(
     best: dict[int, int],
-    open_markers: Collection[int],
+    away: Collection[int],
     planned_mm: Array,
     there_mm: Array,
     candidates: Sequence[MarkerCandidate],
@@ -300,12 +301,10 @@ def _add_strays(
     used = frozenset[tuple[int, int]]().union(*(candidates[c].uses for c in best.values()))
     pose = _pose_of(best, planned_mm, there_mm)
     distance = np.linalg.norm(planned_mm[:, None] - pose.of_points(there_mm)[None], axis=-1)
-    for m in range(len(planned_mm)):
+    for m in sorted(away):
         free = [c for c in range(len(candidates)) if not candidates[c].uses & used]
-        if m in best or m in open_markers or not free:
-            continue
-        nearest = min(free, key=lambda c: distance[m, c])
-        if distance[m, nearest] <= STRAY_MM:
+        nearest = min(free, key=lambda c: distance[m, c], default=None)
+        if nearest is not None and distance[m, nearest] <= STRAY_MM:
             best[m] = nearest
             used |= candidates[nearest].uses
 
