@@ -267,6 +267,20 @@ class TestAcrossEachOther:
         assert len(at_both) == 2 or not at_both[0].is_resolved
         assert np.abs(nearest([marker.pixel for marker in found], true)).max() <= 0.5
 
+    def test_a_star_of_four_seeds_is_named_as_not_resolved_and_no_seed_is_made_of_it(self):
+        centres = [[0.0, 0.0, 0.0], [0.1, 0.1, 9.0], [0.0, 0.2, -9.0], [0.2, 0.0, 15.0], [14.0, -9.0, 3.0]]
+        axes = [[1.0, 0.0, 0.1], [1.0, 1.0, 0.1], [0.0, 1.0, 0.1], [-1.0, 1.0, 0.1], [0.2, 1.0, 0.3]]
+
+        found, true = self.found(centres, axes, 36)
+
+        clear = [marker.pixel for marker in found if marker.is_resolved]
+        hidden = [marker for marker in found if not marker.is_resolved]
+        assert len(clear) == 1
+        assert np.linalg.norm(clear[0] - true[4]) <= 0.5
+        for at in true[:4]:
+            off = hidden[0].pixel - at
+            assert off @ np.linalg.solve(hidden[0].covariance_px2, off) <= 9.0
+
 
 class TestDeclaration:
     @pytest.mark.parametrize(
