@@ -11,6 +11,7 @@ from isoguide.images.volume import Volume
 from isoguide.plan import Fiducial
 from isoguide.registration.markers import DeclaredMarkers, MarkerKind
 from isoguide.virtual.markers import paint_rod
+from isoguide.virtual.seeds_in_beam import gold_mm
 
 SEEDS = DeclaredMarkers(MarkerKind.SEED, 5.0, 1.0, 3)
 PLANNED = (
@@ -49,31 +50,11 @@ def radiograph(view, centres_mm, axes, rng, noise=0.02, length_mm=5.0):
     image = 3.0 + 0.15 * tissue / tissue.std()
     edge = 30.0 + 6.0 * np.sin(np.arange(rows) / 30.0)[:, None]
     image += 0.4 / (1.0 + np.exp(-(edge - np.arange(columns)) / 1.5))
-    metal = np.zeros((rows, columns))
-    for centre, axis in zip(centres_mm, axes, strict=True):
-        _add_chords(metal, view, centre, axis, length_mm)
+    half = length_mm / 2.0
+    ends = [np.stack([c - half * axis, c + half * axis]) for c, axis in zip(centres_mm, axes, strict=True)]
+    metal = 2.0 * gold_mm(view, ends)
     image += ndimage.gaussian_filter(metal, 0.7) + noise * rng.standard_normal((rows, columns))
     return Radiograph(view, image.astype(np.float32), "line integral")
-
-
-def _add_chords(image, view, centre, axis, length_mm, radius_mm=0.5, per_mm=2.0, half=16, fine=3):
-    middle = np.round(view.project(centre[None])[0]).astype(int)
-    inner = (np.arange((2 * half + 1) * fine) + 0.5) / fine - 0.5 - half
-    pixels = np.stack(np.meshgrid(middle[0] + inner, middle[1] + inner), axis=-1).reshape(-1, 2)
-    ray = view.pixel_mm(pixels) - view.source_mm
-    ray /= np.linalg.norm(ray, axis=1)[:, None]
-    start = view.source_mm - centre
-    along, from_start = ray @ axis, start @ axis
-    across, off = ray - along[:, None] * axis, start - from_start * axis
-    a, b, c = (across * across).sum(axis=1), across @ off, off @ off - radius_mm**2
-    root = np.sqrt(np.maximum(b * b - a * c, 0.0))
-    ends = np.sort((np.array([[-0.5], [0.5]]) * length_mm - from_start) / along, axis=0)
-    chord = np.minimum((-b + root) / a, ends[1]) - np.maximum((-b - root) / a, ends[0])
-    chord = np.where(b * b > a * c, np.maximum(chord, 0.0), 0.0)
-    size = 2 * half + 1
-    share = chord.reshape(size, fine, size, fine).mean(axis=(1, 3))
-    column, row = middle
-    image[row - half : row + half + 1, column - half : column + half + 1] += per_mm * share
 
 
 __all__ = ["AXES", "FIXED", "PLANNED", "SEEDS", "kv_view", "radiograph", "seeds_in_ct"]

@@ -126,6 +126,13 @@ def test_films_without_seeds_give_no_position():
     assert "none of the 4 markers was found" in found.reasons[0]
 
 
+def test_two_radiographs_taken_for_each_other_are_refused():
+    one, other = seeds_on_films((5.0, 2.0, -3.0))
+    exchanged = films(replace(one.radiograph, view=other.view), replace(other.radiograph, view=one.view))
+    with pytest.raises(MismatchError, match="4 of 4 markers fit when the two radiographs are taken"):
+        matcher_of(prepared_seeds())(exchanged, IN_ROOM)
+
+
 def test_one_radiograph_does_not_locate_markers():
     with pytest.raises(InputError, match="located in two radiographs, not 1"):
         matcher_of(prepared_seeds())(seeds_on_films((0.0, 0.0, 0.0))[:1], IN_ROOM)

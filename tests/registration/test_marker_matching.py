@@ -16,12 +16,14 @@ from isoguide.registration.markers import (
     MarkerMatchSettings,
     MarkerState,
     MeasuredMarker,
+    RadiographMarker,
     assign_markers,
     calibration_covariance_mm2,
     candidates_in_pair,
     candidates_in_volume,
     find_in_radiograph,
     find_in_volume,
+    interchanged_views,
     match_markers,
     triangulate,
 )
@@ -51,6 +53,13 @@ def seen(planned, pose, moved=None):
 
 def matched(planned, measured, **options):
     return match_markers(planned, measured, expected=AS_PLANNED, targets_mm=TARGET, **options)
+
+
+def seen_at(pixel, *, is_resolved=True):
+    """Something that looks like a marker at a pixel of a radiograph."""
+    return RadiographMarker(
+        np.array(pixel), 0.01 * np.eye(2), 0.95, 10.0, 1.0, overlapped=False, is_resolved=is_resolved
+    )
 
 
 def states(match):
@@ -319,6 +328,89 @@ class TestCorrespondence:
         assert found.measured == {}
         assert not found.is_clear
 
+    def test_two_answers_that_are_equally_good_are_said_to_be_so(self):
+        pair = PLANNED[:2]
+        places = self.places(pair, AS_PLANNED)
+        found = self.assigned(pair, [*places, *[at + [0.0, 6.0, 0.0] for at in places]])
+
+        match = matched(pair, found)
+
+        assert match.verdict is Verdict.NOT_AVAILABLE
+        assert "fit the images equally well" in match.reasons[0]
+        assert "take a pair of images from other angles" in match.reasons[0]
+        assert set(states(match).values()) == {MarkerState.UNCLEAR}
+
+    def test_of_a_marker_with_a_clip_beside_it_only_that_one_is_unclear(self):
+        # The clip lies 1.2 mm off across the lines to the others, so that hardly a distance changes.
+        places = self.places(PLANNED, AS_PLANNED)
+        lines = np.array([marker.position_mm - PLANNED[0].position_mm for marker in PLANNED[1:3]])
+        across = np.cross(*lines)
+        clip = places[0] + 1.2 * across / np.linalg.norm(across)
+
+        found = self.assigned(PLANNED[:3], [*places[:3], clip])
+        match = matched(PLANNED[:3], found)
+
+        assert set(found.measured) == {"left", "apex"}
+        assert states(match)["base"] is MarkerState.UNCLEAR
+        assert match.verdict is Verdict.REVIEW
+        assert any("'base' has two places or more" in reason for reason in match.reasons)
+
+    def test_eight_markers_are_told_apart_among_twenty_clips_in_each_view(self):
+        rng = np.random.default_rng(23)
+        offsets = rng.uniform(-20.0, 20.0, (8, 3))
+        eight = [Fiducial(f"seed {n}", at) for n, at in enumerate(offsets)]
+        truth = lying((4.0, -3.0, 5.0), (2.0, -1.0, 3.0), FIXED)
+        centres = np.array([truth.inverse().apply(marker.position_mm) for marker in eight])
+        views = (kv_view(10.0), kv_view(100.0))
+        found = tuple(
+            [seen_at(at) for at in (*view.project(centres), *rng.uniform(40.0, 215.0, (20, 2)))]
+            for view in views
+        )
+
+        names = assign_markers(
+            eight,
+            candidates_in_pair(views, found, calibration_px=0.3),
+            RigidTransform.identity(PLANNING, FIXED),
+            reach_mm=20.0,
+        )
+
+        assert names.is_clear
+        for marker, at in zip(eight, centres, strict=True):
+            np.testing.assert_allclose(names.measured[marker.name].position_mm, at, atol=0.05)
+
+    def test_a_marker_hidden_behind_another_is_unclear_not_lost(self):
+        views = (kv_view(0.0), kv_view(90.0))
+        centres = np.array([marker.position_mm for marker in PLANNED])
+        pixels = [view.project(centres) for view in views]
+        first = [*(seen_at(at) for at in pixels[0][:3]), seen_at(pixels[0][3] + 1.0, is_resolved=False)]
+        second = [seen_at(at) for at in pixels[1]]
+        expected = RigidTransform.identity(PLANNING, FIXED)
+
+        candidates = candidates_in_pair(views, (first, second), calibration_px=0.3)
+        names = assign_markers(PLANNED, candidates, expected, reach_mm=20.0)
+        match = match_markers(PLANNED, names, expected=expected, targets_mm=TARGET)
+
+        assert set(names.measured) == {"base", "left", "apex"}
+        assert states(match)["right"] is MarkerState.UNCLEAR
+        assert any("'right' lies across another marker" in reason for reason in match.reasons)
+
+    def test_where_all_markers_are_hidden_the_reason_says_so(self):
+        hidden = [
+            MarkerCandidate(marker.marker, marker.uses, is_resolved=False)
+            for marker in self.candidates(self.places(PLANNED, AS_PLANNED))
+        ]
+
+        match = matched(PLANNED, assign_markers(PLANNED, hidden, AS_PLANNED, reach_mm=25.0))
+
+        assert match.verdict is Verdict.NOT_AVAILABLE
+        assert "none of the 4 markers was found" in match.reasons[0]
+        assert "cannot be told apart" in match.reasons[0]
+
+    def test_a_view_that_shows_nothing_makes_no_candidates(self):
+        views = (kv_view(0.0), kv_view(90.0))
+
+        assert candidates_in_pair(views, ([], [seen_at([100.0, 100.0])]), calibration_px=0.3) == ()
+
     def test_nothing_within_reach_is_nothing_found(self):
         found = self.assigned(PLANNED, self.places(PLANNED, lying((60.0, 0.0, 0.0))))
 
@@ -334,6 +426,30 @@ class TestCorrespondence:
         ]
 
         assert len(assign_markers(PLANNED[:3], candidates, AS_PLANNED, reach_mm=25.0).measured) <= 2
+
+
+class TestInterchangedViews:
+    VIEWS = (kv_view(45.0), kv_view(315.0))
+    EXPECTED = RigidTransform.identity(PLANNING, FIXED)
+
+    def said(self, order):
+        back = lying((2.0, -1.0, 3.0), (1.0, 2.0, -1.0), FIXED).inverse()
+        centres = np.array([back.apply(marker.position_mm) for marker in PLANNED])
+        found = [[seen_at(at) for at in view.project(centres)] for view in self.VIEWS]
+        return interchanged_views(
+            PLANNED,
+            self.VIEWS,
+            (found[order[0]], found[order[1]]),
+            self.EXPECTED,
+            calibration_px=0.3,
+            reach_mm=20.0,
+        )
+
+    def test_images_of_the_two_views_taken_for_each_other_are_noticed(self):
+        assert "4 of 4 markers fit when the two radiographs are taken for each other" in self.said((1, 0))
+
+    def test_images_as_labelled_raise_no_doubt(self):
+        assert self.said((0, 1)) is None
 
 
 class TestImages:

@@ -10,6 +10,7 @@ from isoguide.registration.markers.correspond import (
 from isoguide.registration.markers.declared import DeclaredMarkers, MarkerKind, MeasuredMarker
 from isoguide.registration.markers.in_radiographs import RadiographMarker, find_in_radiograph
 from isoguide.registration.markers.in_volumes import VolumeMarker, find_in_volume
+from isoguide.registration.markers.interchanged import interchanged_views
 from isoguide.registration.markers.locate import (
     PreparedMarkers,
     as_the_planning_ct_shows,
@@ -50,6 +51,7 @@ __all__ = [
     "candidates_in_volume",
     "find_in_radiograph",
     "find_in_volume",
+    "interchanged_views",
     "locate_in_radiographs",
     "locate_in_volume",
     "match_markers",

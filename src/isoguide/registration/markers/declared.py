@@ -62,7 +62,7 @@ class DeclaredMarkers:
     @property
     def shortest_mm(self) -> float:
         """The shortest extent along its axis that still is this marker: a coil may have folded up."""
-        return self.diameter_mm if self.kind is not MarkerKind.SEED else 0.7 * self.length_mm
+        return self.diameter_mm if self.kind is MarkerKind.COIL else 0.7 * self.length_mm
 
     @property
     def longest_mm(self) -> float:

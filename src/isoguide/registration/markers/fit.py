@@ -11,6 +11,9 @@ from isoguide.geometry.frames import Array
 PRIOR_SHARE = 0.03
 """Error of the model as a share of the marker's height: what the priors on size and blur are held against."""
 _MOST_EVALUATIONS = 20
+_MOST_STEPS = 30
+_FIRST_DAMPING, _DAMPING_STEP, _LARGEST_DAMPING = 1e-3, 7.0, 1e5
+_LEAST_GAIN = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +32,8 @@ class ShapeFit:
         Between each shape and the image without the others, both free of the background, (s,), -1 to 1.
     noise
         Standard deviation of the residual.
+    cost
+        Sum of squares of what was minimised: differences in units of the model's error, and expectations.
     """
 
     parameters: Array
@@ -36,6 +41,7 @@ class ShapeFit:
     heights: Array
     correlations: Array
     noise: float
+    cost: float
 
 
 def fit_shapes(
@@ -44,6 +50,8 @@ def fit_shapes(
     shapes: Callable[[Array], Array],
     start: Array,
     prior_sigma: Array,
+    *,
+    slopes: Callable[[Array, Array], Array] | None = None,
 ) -> ShapeFit:
     """Fit ``heights × shapes + background`` to values.
 
@@ -57,6 +65,9 @@ def fit_shapes(
         From parameters (p,) to unit shapes (n, s).
     start, prior_sigma
         Start of the parameters and how far they may be expected from it, (p,); infinite: no expectation.
+    slopes
+        From parameters (p,) and heights (s,) to the slopes of ``shapes @ heights``, (n, p); without it they
+        are taken from small steps.
 
     Returns
     -------
@@ -76,17 +87,58 @@ def fit_shapes(
         free, heights = solved(parameters)
         return np.concatenate([(image - free @ heights) / scale, (parameters - start) / prior_sigma])
 
-    found = least_squares(residual, start, method="lm", max_nfev=_MOST_EVALUATIONS * (len(start) + 1))
-    free, heights = solved(found.x)
+    def jacobian_of(parameters: Array) -> Array:
+        # Kaufman's approximation: what the heights and the background would take up does not count.
+        free, heights = solved(parameters)
+        slope = slopes(parameters, heights) if slopes is not None else np.zeros((len(image), len(start)))
+        slope = slope - background @ (background.T @ slope)
+        ridge = 1e-12 * np.eye(free.shape[1])
+        slope = slope - free @ np.linalg.solve(free.T @ free + ridge, free.T @ slope)
+        return np.vstack([-slope / scale, np.diag(1.0 / prior_sigma)])
+
+    if slopes is None:
+        found = least_squares(residual, start, method="lm", max_nfev=_MOST_EVALUATIONS * (len(start) + 1))
+        best, jacobian = np.asarray(found.x), np.asarray(found.jac, dtype=np.float64)
+    else:
+        best, jacobian = _descend(residual, jacobian_of, start)
+    free, heights = solved(best)
     left = image - free @ heights
     freedom = max(len(values) - background.shape[1] - len(start) - len(heights), 1)
     noise = float(np.linalg.norm(left)) / np.sqrt(freedom)
-    jacobian = np.asarray(found.jac, dtype=np.float64)
     covariance = np.linalg.pinv(jacobian.T @ jacobian) * max(noise / scale, 1e-6) ** 2
     alone = left[:, None] + free * heights
     lengths = np.linalg.norm(free, axis=0) * np.linalg.norm(alone, axis=0)
     correlations = (free * alone).sum(axis=0) / np.maximum(lengths, 1e-12)
-    return ShapeFit(np.asarray(found.x), np.asarray(covariance), heights, correlations, noise)
+    cost = float((residual(best) ** 2).sum())
+    return ShapeFit(best, np.asarray(covariance), heights, correlations, noise, cost)
+
+
+def _descend(
+    residual: Callable[[Array], Array], jacobian_of: Callable[[Array], Array], start: Array
+) -> tuple[Array, Array]:
+    # Levenberg and Marquardt's method: on problems this small a general solver is mostly busy with itself.
+    best, left, slope = start, residual(start), jacobian_of(start)
+    cost, damping = float(left @ left), _FIRST_DAMPING
+    for _ in range(_MOST_STEPS):
+        normal = slope.T @ slope
+        damped = normal + np.diag(damping * np.diag(normal) + 1e-12)
+        step = -np.linalg.solve(damped, slope.T @ left)
+        if -float(step @ (slope.T @ left)) <= _LEAST_GAIN * cost:
+            break
+        tried = best + step
+        there = residual(tried)
+        after = float(there @ there)
+        if after < cost:
+            gained, best, left, cost = cost - after, tried, there, after
+            slope = jacobian_of(best)
+            if gained <= _LEAST_GAIN * cost:
+                break
+            damping /= _DAMPING_STEP
+        else:
+            damping *= _DAMPING_STEP
+            if damping > _LARGEST_DAMPING:
+                break
+    return best, slope
 
 
 def polynomial_background(offset: Array, degree: int) -> Array:

@@ -1,36 +1,58 @@
 """Implanted markers in radiographs, located below the pixel.
 
 A bank of projected, blurred shapes is correlated with the image where the markers may be; what correlates is
-fitted with its own length and direction on a smooth background. A marker that lies across another is found
-after the other has been taken out, and both are then fitted together.
+fitted with its own length and direction on a smooth background and taken out, so that what lies across it
+shows. What absorbs as much as two markers is taken for two; where that fails it is returned as unresolved.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
-from isoguide.registration.markers.declared import DeclaredMarkers, MarkerKind
-from isoguide.registration.markers.fit import fit_shapes, polynomial_background
-from isoguide.registration.markers.shapes import blurred_wire
+from isoguide.kernels.wires import best_templates, wire_shapes
+from isoguide.registration.markers.declared import DeclaredMarkers
+from isoguide.registration.markers.projected import (
+    BLUR_PX,
+    LIGHTEST,
+    FittedWire,
+    MarkerSize,
+    add,
+    are_markers,
+    bank_of,
+    fit_wires,
+    touch,
+    wire,
+)
+from isoguide.registration.markers.tangles import is_tangled, untangled
 
 LEAST_TEMPLATE_CORRELATION: Final = 0.55
 """Of a template with the image: the bank is coarse, the fit decides."""
-LEAST_CORRELATION: Final = 0.9
-"""Of the fitted shape with the image."""
-LEAST_CONTRAST: Final = 4.0
-"""Height in units of what remains around it."""
-LEAST_HEIGHT_SHARE: Final = 0.35
-"""Of the median of the strongest declared count; smaller ones are edges of bone."""
-LARGEST_HEIGHT_RATIO: Final = 3.0
-"""Between markers that lie across each other, which are of one kind; larger: the fit has split one."""
-BLUR_PX: Final = 0.8
-"""Blur of focal spot and detector, standard deviation; the fit finds it anew for each marker."""
+LEAST_BLOT_CORRELATION: Final = 0.7
+"""Of one fitted shape with several markers that lie across each other."""
+SURE_CORRELATION: Final = 0.97
+"""Edges of bone and two markers taken for one stay below: these say what the usual mass is."""
+LARGEST_SIGMA_PX: Final = 1.0
+"""A centre among others that is known less well is not known."""
+LIGHTEST_BLOT: Final = 0.6
+"""In usual masses; what is lighter hides no marker."""
+HEAVIEST_ALONE: Final = 1.2
+"""In usual masses; what is heavier may be more than one marker."""
+ONE_OF_TWO: Final = 1.5
+"""One shape fitted to two markers that cross takes up this much of them, in usual masses."""
+HEAVIEST_BLOT: Final = 4.0
+"""In usual masses; what is heavier is no marker."""
+WIDEST: Final = 2.5
+"""Of a blot, in usual widths; what is wider is anatomy."""
+RIDGE_FACTOR: Final = 2.0
+"""Curvature across in units of its own robust spread, above which something is looked at."""
 FLOOR_PX: Final = 0.05
 """No centre is known better."""
 OVERLAP_FACTOR: Final = 2.0
@@ -38,8 +60,9 @@ OVERLAP_FACTOR: Final = 2.0
 DIRECTIONS: Final = 8
 SHORTER: Final = (1.0, 0.65, 0.3)
 """Shares of the length that the bank holds: seeds are seen at an angle."""
-CANDIDATES_PER_MARKER: Final = 5
-_LEAST_PIXELS: Final = 25
+COARSE_PX: Final = 1.0
+"""Diameter above which templates are shared between magnifications."""
+FITS_PER_MARKER: Final = 8
 _LEAST_INTENSITY: Final = 1e-6
 
 
@@ -56,9 +79,12 @@ class RadiographMarker:
     contrast
         Height over what remains around it.
     height
-        Above the background, line integral.
+        Above the background in its middle, line integral.
     overlapped
         True when it lies across another marker.
+    is_resolved
+        False when this absorbs like two markers or more that cannot be told apart: one or more of them lie
+        hereabouts, as the covariance says, and nothing better is known.
     """
 
     pixel: Array
@@ -67,6 +93,7 @@ class RadiographMarker:
     contrast: float
     height: float
     overlapped: bool
+    is_resolved: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pixel", frozen_array(self.pixel, (2,), "a marker's pixel"))
@@ -90,6 +117,11 @@ def find_in_radiograph(
     reach_mm
         How far from there, in the patient, to look; None: everywhere, for the magnification of these points.
 
+    Returns
+    -------
+    tuple
+        As many as look like it, and last what looks like several that cannot be told apart.
+
     Raises
     ------
     GeometryError
@@ -99,15 +131,18 @@ def find_in_radiograph(
     points = frozen_array(np.atleast_2d(expected_mm), (-1, 3), "the expected markers")
     pixels = view.project(points)
     px_per_mm = _pixels_per_mm(view, points)
-    size_px = (declared.length_mm * px_per_mm, declared.diameter_mm * px_per_mm)
-    where = _where_to_look(view, pixels, None if reach_mm is None else reach_mm * px_per_mm, _half(size_px))
+    size = MarkerSize.of(declared, px_per_mm)
+    where = _where_to_look(view, pixels, None if reach_mm is None else reach_mm * px_per_mm, size.half)
     if not where.any():
         return ()
-    rows, columns = (_with_margin(np.asarray(where.any(axis=axis)), _half(size_px)) for axis in (1, 0))
-    image = _line_integral(radiograph)[rows, columns]
-    starts = _candidates(image, where[rows, columns], declared, size_px)
+    rows, columns = (_with_margin(np.asarray(where.any(axis=axis)), size.half) for axis in (1, 0))
+    image = _line_integral(radiograph, rows, columns)
     origin = np.array([columns.start, rows.start], dtype=np.float64)
-    return _accepted(_fitted(image, starts, declared, size_px), declared, origin, size_px)
+    search = _Search(image, where[rows, columns], declared.count, size)
+    search.look()
+    clear, unclear = search.sorted_out()
+    markers = [_marker(one, clear, origin, size) for one in clear]
+    return (*markers, *(_unresolved(one, origin) for one in unclear))
 
 
 def _pixels_per_mm(view: XrayView, points_mm: Array) -> float:
@@ -115,8 +150,8 @@ def _pixels_per_mm(view: XrayView, points_mm: Array) -> float:
     return view.source_detector_distance_mm / depth_mm / float(np.mean(view.pixel_spacing_mm))
 
 
-def _line_integral(radiograph: Radiograph) -> Array:
-    values = np.asarray(radiograph.values, dtype=np.float64)
+def _line_integral(radiograph: Radiograph, rows: slice, columns: slice) -> Array:
+    values = np.array(radiograph.values[rows, columns], dtype=np.float64)
     if radiograph.quantity == "line integral":
         return values
     return np.asarray(-np.log(np.maximum(values, _LEAST_INTENSITY)))
@@ -126,13 +161,16 @@ def _where_to_look(view: XrayView, pixels: Array, reach_px: float | None, border
     # Not at the border of the detector, where a marker may be cut.
     columns, rows = view.size
     near = np.zeros((rows, columns), dtype=bool)
-    inner = near[border : rows - border, border : columns - border]
     if reach_px is None:
-        inner[:] = True
+        near[border : rows - border, border : columns - border] = True
         return near
-    row, column = np.ogrid[border : rows - border, border : columns - border]
     for at in pixels:
-        inner |= np.hypot(column - at[0], row - at[1]) <= reach_px
+        # Everything that is computed for a marker is computed about it, however large the image.
+        first, last = np.floor(at - reach_px).astype(int), np.ceil(at + reach_px).astype(int) + 1
+        low = np.maximum(first, border)
+        high = np.maximum(np.minimum(last, np.array([columns, rows]) - border), low)
+        row, column = np.ogrid[low[1] : high[1], low[0] : high[0]]
+        near[low[1] : high[1], low[0] : high[0]] |= np.hypot(column - at[0], row - at[1]) <= reach_px
     return near
 
 
@@ -142,262 +180,241 @@ def _with_margin(any_here: NDArray[np.bool_], margin: int) -> slice:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Start:
-    # Where a template correlated best: pixel of the crop (column, row), direction and length.
-    pixel: Array
-    angle_rad: float
-    length_px: float
+class _Bank:
+    # Templates as the kernel takes them; the wire of each, and the mass that a product of 1 stands for.
+    firsts: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    weights: Array
+    wires: Array
+    masses: Array
 
 
-def _candidates(
-    image: Array, where: NDArray[np.bool_], declared: DeclaredMarkers, size_px: tuple[float, float]
-) -> list[_Start]:
-    smooth = image - ndimage.gaussian_filter(image, _wide(size_px), mode="nearest")
-    best = np.full(image.shape, -1.0)
-    chosen = np.zeros(image.shape, dtype=int)
-    bank = _bank(declared, size_px)
-    shape = [fft.next_fast_len(n + 2 * _half(size_px) + 1, real=True) for n in image.shape]
-    spectrum, power = fft.rfft2(smooth, shape), fft.rfft2(smooth * smooth, shape)
-    for n, (angle_rad, length_px) in enumerate(bank):
-        correlation = _correlation(
-            spectrum, power, shape, image.shape, _template(angle_rad, length_px, size_px)
-        )
-        better = correlation > best
-        best[better], chosen[better] = correlation[better], n
-    peaks = (best == ndimage.maximum_filter(best, size=3)) & where & (best >= LEAST_TEMPLATE_CORRELATION)
-    found = [
-        _Start(np.array([column, row], dtype=np.float64), *bank[chosen[row, column]])
-        for row, column in sorted(np.argwhere(peaks), key=lambda at: -best[tuple(at)])
-    ]
-    return found[: CANDIDATES_PER_MARKER * declared.count]
-
-
-def _wide(size_px: tuple[float, float]) -> float:
-    return 1.5 * (size_px[1] + 2.0 * BLUR_PX)
-
-
-def _half(size_px: tuple[float, float]) -> int:
-    return int(np.ceil(size_px[0] / 2.0 + 2.0 * BLUR_PX + size_px[1]))
-
-
-def _bank(declared: DeclaredMarkers, size_px: tuple[float, float]) -> list[tuple[float, float]]:
-    if declared.kind is MarkerKind.SPHERE:
-        return [(0.0, 0.0)]
-    turns = np.pi * np.arange(DIRECTIONS) / DIRECTIONS
-    return [(float(turn), share * size_px[0]) for share in SHORTER for turn in turns]
-
-
-def _template(angle_rad: float, length_px: float, size_px: tuple[float, float]) -> Array:
-    half = _half(size_px)
-    row, column = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
-    shape = _shape_at(
-        np.stack([column.ravel(), row.ravel()], axis=1), angle_rad, length_px, size_px[1], BLUR_PX
+def _bank(size: MarkerSize) -> _Bank:
+    # From frame to frame the magnification hardly changes: a tenth of a pixel makes no other template.
+    return _bank_of(
+        MarkerSize(round(size.length_px, 1), round(size.diameter_px, 1), 0.0, size.is_round)
+        if size.diameter_px >= COARSE_PX
+        else size
     )
-    return np.asarray(shape.reshape(row.shape))
 
 
-def _shape_at(
-    offset_px: Array, angle_rad: float, length_px: float, diameter_px: float, blur_px: float
-) -> Array:
-    axis = np.array([np.cos(angle_rad), np.sin(angle_rad)])
-    # The chords through a disc have the variance r²/4 across it.
-    variance = np.full(2, blur_px**2 + diameter_px**2 / 16.0)
-    return blurred_wire(offset_px, axis, length_px, variance)
+@lru_cache(maxsize=32)
+def _bank_of(size: MarkerSize) -> _Bank:
+    wires = bank_of(size, DIRECTIONS, SHORTER)
+    row, column = np.mgrid[-size.half : size.half + 1, -size.half : size.half + 1]
+    places = np.stack([column.ravel(), row.ravel()], axis=1).astype(np.float64)
+    shapes, _ = wire_shapes(places, wires, size.width2)
+    firsts, steps, weights, masses = [0], [], [], []
+    for shape in shapes:
+        # Over the template's own neighbourhood only, so that an edge of bone beside a seed does not count.
+        about = shape.reshape(row.shape) > 0.1 * shape.max()
+        near = ndimage.binary_dilation(about, iterations=2).ravel()
+        free = shape[near] - shape[near].mean()
+        length = float(np.linalg.norm(free))
+        firsts.append(firsts[-1] + int(near.sum()))
+        steps.append(places[near][:, ::-1].astype(np.int64))
+        weights.append(free / length)
+        masses.append(float(shape.sum()) / length)
+    return _Bank(np.array(firsts), np.concatenate(steps), np.concatenate(weights), wires, np.array(masses))
 
 
-def _correlation(
-    spectrum: NDArray[np.complex128],
-    power: NDArray[np.complex128],
-    shape: list[int],
-    size: tuple[int, ...],
-    template: Array,
-) -> Array:
-    # Over the template's own neighbourhood only, so that an edge of bone beside a seed does not count.
-    mask = ndimage.binary_dilation(template > 0.1, iterations=2).astype(np.float64)
-    count = mask.sum()
-    free = (template - (template * mask).sum() / count) * mask
-    half = template.shape[0] // 2
-    # The shapes are symmetric about their middle: correlation and convolution are the same.
-    with_template, with_mask = fft.rfft2(free, shape), fft.rfft2(mask, shape)
-    rows, columns = (slice(half, half + n) for n in size)
-    product = fft.irfft2(spectrum * with_template, shape)[rows, columns]
-    mean = fft.irfft2(spectrum * with_mask, shape)[rows, columns] / count
-    energy = fft.irfft2(power * with_mask, shape)[rows, columns] - count * mean * mean
-    floor = 1e-9 * max(float(energy.max()), 1e-30)
-    return np.asarray(product / np.sqrt(np.maximum(energy, floor) * float((free * free).sum())))
+class _Search:
+    # Finds markers one by one; what is found is taken out of the image, so that side lobes vanish and what
+    # lies across it shows.
+
+    def __init__(self, image: Array, where: NDArray[np.bool_], count: int, size: MarkerSize) -> None:
+        self._left, self._where, self._count, self._size = image, where, count, size
+        self._bank = _bank(size)
+        self._found: list[FittedWire] = []
+        self._blots: list[FittedWire] = []
+        self._tried: list[Array] = []
+
+    def look(self) -> None:
+        for start, mass in self._starts():
+            self._try(start, mass)
+        if len(self._found) >= self._count and all(
+            one.correlation >= SURE_CORRELATION for one in self._found
+        ):
+            return
+        # Now that they are out of the image, what lies across them shows.
+        seen = [one.pixel for one in (*self._found, *self._blots)]
+        reach_px = self._size.length_px + 4.0 * BLUR_PX
+        for start, mass in self._starts():
+            if any(0.0 < float(np.linalg.norm(start[:2] - pixel)) < reach_px for pixel in seen):
+                self._try(start, mass)
+
+    def sorted_out(self) -> tuple[list[FittedWire], list[FittedWire]]:
+        """Return what is clear and what is not, heaviest first."""
+        usual = self._usual_mass()
+        known = [one for one in self._found if one.mass >= LIGHTEST * usual]
+        self._put_back(one for one in self._found if one.mass < LIGHTEST * usual)
+        unclear: list[FittedWire] = []
+        for group in self._groups([*known, *self._likely_blots(known, usual)]):
+            if len(group) > 1 or group[0].mass > HEAVIEST_ALONE * usual or not group[0].is_clear:
+                unclear += self._apart(group, usual)
+        return sorted(self._found, key=lambda one: -one.mass * one.correlation), unclear
+
+    def _likely_blots(self, known: Sequence[FittedWire], usual: float) -> list[FittedWire]:
+        width_px = float(np.median([one.width_px for one in known])) if known else BLUR_PX
+        kept: list[FittedWire] = []
+        for blot in sorted(self._blots, key=lambda one: -one.correlation):
+            fits = LIGHTEST_BLOT * usual <= blot.mass <= HEAVIEST_BLOT * usual
+            apart_px = [float(np.linalg.norm(one.pixel - blot.pixel)) for one in (*known, *kept)]
+            if fits and blot.width_px <= WIDEST * width_px and min(apart_px, default=99.0) > self._near_px():
+                kept.append(blot)
+        return kept
+
+    def _apart(self, group: list[FittedWire], usual: float) -> list[FittedWire]:
+        # Keeps the markers of a group that can be told apart; returns what cannot.
+        known = [one for one in group if any(one is other for other in self._found)]
+        self._put_back(known)
+        again = fit_wires(self._left, [one.wire for one in group], self._size, usual_mass=usual)
+        heavy = max((one.mass for one in again), default=0.0) > HEAVIEST_ALONE * usual
+        if heavy or not again or not are_markers(again, usual) or is_tangled(again, self._size):
+            again = untangled(self._left, group, self._size, usual)
+        if not again:
+            again = [
+                one
+                for one in known
+                if one.correlation >= SURE_CORRELATION and one.mass <= HEAVIEST_ALONE * usual
+            ]
+            rest = [one for one in group if not any(one is other for other in again)]
+        else:
+            rest = [one for one in again if one.sigma_px > LARGEST_SIGMA_PX]
+        for one in again:
+            if one.sigma_px <= LARGEST_SIGMA_PX:
+                self._take(one)
+        return rest
+
+    def _put_back(self, some: Iterable[FittedWire]) -> None:
+        for one in list(some):
+            self._found = [other for other in self._found if other is not one]
+            add(self._left, one, self._size, 1.0)
+
+    def _near_px(self) -> float:
+        return 1.0 + self._size.diameter_px / 2.0
+
+    def _take(self, one: FittedWire) -> None:
+        self._found.append(one)
+        add(self._left, one, self._size, -1.0)
+
+    def _usual_mass(self) -> float:
+        sure = [one for one in self._found if one.correlation >= SURE_CORRELATION]
+        alone = [
+            one.mass
+            for one in sure
+            if not any(other is not one and touch(one, other, self._size) for other in self._found)
+        ]
+        masses = alone or [one.mass for one in sure]
+        if not masses:
+            return self._usual_of_what_touches()
+        # The lower of two: the other may be two markers that cover each other.
+        masses = sorted(sorted(masses, reverse=True)[: self._count])
+        return masses[(len(masses) - 1) // 2]
+
+    def _usual_of_what_touches(self) -> float:
+        # Nothing stands alone: what was found is all of them together, or one shape fitted to two.
+        if self._found:
+            return sum(one.mass for one in self._found) / self._count
+        widest_px = WIDEST * BLUR_PX + self._size.diameter_px
+        return max((one.mass for one in self._blots if one.width_px < widest_px), default=0.0) / ONE_OF_TWO
+
+    def _try(self, start: Array, mass: float) -> None:
+        if any(np.linalg.norm(start[:2] - one.pixel) < self._near_px() for one in self._found):
+            return
+        if any(np.array_equal(start, tried) for tried in self._tried):
+            return
+        self._tried.append(start)
+        if len(self._found) >= self._count and mass < 0.5 * LIGHTEST * self._usual_mass():
+            return
+        fits = self._alone(start)
+        clear = [one for one in fits if one.is_clear]
+        if clear:
+            self._take(clear[0])
+            return
+        self._blots += [one for one in fits if one.height > 0.0 and one.correlation >= LEAST_BLOT_CORRELATION]
+
+    def _alone(self, start: Array) -> list[FittedWire]:
+        # A short template may have caught one end of a marker: look at most of its length first, but where
+        # another lies across it, only a narrow look shows one.
+        fits = []
+        for length_px in dict.fromkeys((max(start[4], 0.7 * self._size.length_px), start[4])):
+            fits += fit_wires(self._left, [wire(start[:2], start[2], length_px)], self._size)
+            if fits and fits[-1].is_clear:
+                break
+        return fits
+
+    def _starts(self) -> list[tuple[Array, float]]:
+        smooth = self._left - ndimage.gaussian_filter(self._left, _wide(self._size), mode="nearest")
+        look = self._where & _is_ridge(smooth, self._size)
+        pixels = np.argwhere(look)
+        bank = self._bank
+        best, which = best_templates(smooth, pixels, bank.firsts, bank.steps, bank.weights)
+        answer = np.zeros(smooth.shape)
+        answer[look] = best
+        peaks = (answer == ndimage.maximum_filter(answer, size=3)) & (answer >= LEAST_TEMPLATE_CORRELATION)
+        found = []
+        for n in np.flatnonzero(peaks[look]):
+            part = slice(bank.firsts[which[n]], bank.firsts[which[n] + 1])
+            seen = smooth[tuple((pixels[n] + bank.steps[part]).T)]
+            product = float(seen @ bank.weights[part])
+            start = np.array([*pixels[n][::-1], *bank.wires[which[n]][2:]])
+            found.append((best[n] * product, start, product * float(bank.masses[which[n]])))
+        found.sort(key=lambda one: -one[0])
+        return [(start, mass) for _, start, mass in found[: FITS_PER_MARKER * self._count]]
+
+    def _groups(self, everything: Sequence[FittedWire]) -> list[list[FittedWire]]:
+        groups: list[list[FittedWire]] = []
+        for one in everything:
+            touching = [group for group in groups if any(touch(one, other, self._size) for other in group)]
+            groups = [group for group in groups if not any(group is other for other in touching)]
+            groups.append([one, *(other for group in touching for other in group)])
+        return groups
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    # A fitted marker: where, (column, row); turn and length; the logarithm of its blur; what it explains.
-    pixel: Array
-    angle_rad: float
-    log_blur: float
-    length_px: float
-    covariance_px2: Array
-    height: float
-    correlation: float
-    noise: float
-
-    @property
-    def is_marker(self) -> bool:
-        clear = self.height > 0.0 and self.height >= LEAST_CONTRAST * self.noise
-        return clear and self.correlation >= LEAST_CORRELATION
+def _wide(size: MarkerSize) -> float:
+    return 1.5 * (size.diameter_px + 2.0 * BLUR_PX)
 
 
-def _fitted(
-    image: Array, starts: list[_Start], declared: DeclaredMarkers, size_px: tuple[float, float]
-) -> list[_Found]:
-    # What is found is taken out of the image, so that side lobes vanish and what lies across it shows.
-    found: list[_Found] = []
-    left = image.copy()
-    for start in starts:
-        if any(np.linalg.norm(start.pixel - other.pixel) < 1.0 + size_px[1] / 2.0 for other in found):
-            continue
-        one = _alone(left, start, declared, size_px)
-        if one is not None:
-            found.append(one)
-            _add(left, one, size_px, -1.0)
-    return [one for group in _groups(found, size_px) for one in _together(left, group, declared, size_px)]
-
-
-def _alone(
-    left: Array, start: _Start, declared: DeclaredMarkers, size_px: tuple[float, float]
-) -> _Found | None:
-    # A short template may have caught one end of a marker: look at most of its length first, but where
-    # another lies across it, only a narrow look shows one.
-    for length_px in (max(start.length_px, 0.7 * size_px[0]), start.length_px):
-        looked_at = _Start(start.pixel, start.angle_rad, length_px)
-        for one in _fit(left, [looked_at], declared, size_px):
-            if one.is_marker:
-                return one
-    return None
-
-
-def _groups(found: list[_Found], size_px: tuple[float, float]) -> list[list[_Found]]:
-    groups: list[list[_Found]] = []
-    for one in found:
-        touching = [group for group in groups if any(_touch(one, other, size_px) for other in group)]
-        groups = [group for group in groups if group not in touching]
-        groups.append([one, *(other for group in touching for other in group)])
-    return groups
-
-
-def _touch(one: _Found, other: _Found, size_px: tuple[float, float]) -> bool:
-    return bool(np.linalg.norm(other.pixel - one.pixel) < size_px[0] + 4.0 * BLUR_PX)
-
-
-def _together(
-    left: Array, group: list[_Found], declared: DeclaredMarkers, size_px: tuple[float, float]
-) -> list[_Found]:
-    if len(group) == 1:
-        return group
-    for one in group:
-        _add(left, one, size_px, 1.0)
-    starts = [_Start(one.pixel, one.angle_rad, one.length_px) for one in group]
-    again = [one for one in _fit(left, starts, declared, size_px) if one.is_marker]
-    heights = [one.height for one in again]
-    if len(again) < len(group) or max(heights) > LARGEST_HEIGHT_RATIO * min(heights):
-        # One of them was a side lobe of another: without the weakest they are fitted again.
-        kept = sorted(group, key=lambda one: -one.height * one.correlation)[:-1]
-        again = _fit(
-            left, [_Start(one.pixel, one.angle_rad, one.length_px) for one in kept], declared, size_px
-        )
-        again = [one for one in again if one.is_marker]
-    for one in again:
-        _add(left, one, size_px, -1.0)
-    return again
-
-
-def _window(shape: tuple[int, ...], pixel: Array, half: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    column, row = np.round(pixel).astype(int)
-    rows = np.arange(max(row - half, 0), min(row + half + 1, shape[0]))
-    columns = np.arange(max(column - half, 0), min(column + half + 1, shape[1]))
-    grid = np.meshgrid(rows, columns, indexing="ij")
-    return grid[0].ravel(), grid[1].ravel()
-
-
-def _near(shape: tuple[int, ...], start: _Start, size_px: tuple[float, float]) -> NDArray[np.bool_]:
-    # A capsule around the marker: wide enough to show the background, no wider.
-    near = np.zeros(shape, dtype=bool)
-    row, column = _window(shape, start.pixel, _half(size_px) + 2)
-    offset = np.stack([column, row], axis=1) - start.pixel
-    axis = np.array([np.cos(start.angle_rad), np.sin(start.angle_rad)])
-    along = np.maximum(np.abs(offset @ axis) - start.length_px / 2.0, 0.0)
-    across = np.abs(offset @ np.array([-axis[1], axis[0]]))
-    near[row, column] = np.hypot(along, across) <= 2.5 + 2.0 * BLUR_PX + size_px[1]
-    return near
-
-
-def _fit(
-    image: Array, starts: list[_Start], declared: DeclaredMarkers, size_px: tuple[float, float]
-) -> list[_Found]:
-    near = np.zeros(image.shape, dtype=bool)
-    for start in starts:
-        near |= _near(image.shape, start, size_px)
-    places = np.argwhere(near)[:, ::-1].astype(np.float64)
-    if len(places) < _LEAST_PIXELS * len(starts):
-        return []
-    middle = np.mean([start.pixel for start in starts], axis=0)
-    begin = np.concatenate([[*s.pixel, s.angle_rad, np.log(BLUR_PX), s.length_px] for s in starts])
-    is_round = declared.kind is MarkerKind.SPHERE
-    turn, stretch = (1e-3, 1e-3) if is_round else (0.4, 0.2 * size_px[0])
-
-    def shapes(p: Array) -> Array:
-        return np.stack([_of_parameters(places, one, size_px) for one in p.reshape(-1, 5)], axis=1)
-
-    fit = fit_shapes(
-        image[near],
-        polynomial_background(places - middle, 2),
-        shapes,
-        begin,
-        np.tile([np.inf, np.inf, turn, 0.5, stretch], len(starts)),
+def _is_ridge(image: Array, size: MarkerSize) -> NDArray[np.bool_]:
+    # Everything that is bright against what lies at its sides, in any direction.
+    sigma = float(np.sqrt(BLUR_PX**2 + size.width2))
+    rows, columns, mixed = (
+        ndimage.gaussian_filter(image, sigma, order=order, mode="nearest")
+        for order in ((2, 0), (0, 2), (1, 1))
     )
-    found = []
-    for n, (start, p) in enumerate(zip(starts, fit.parameters.reshape(-1, 5), strict=True)):
-        astray = np.linalg.norm(p[:2] - start.pixel) > max(3.0, 0.5 * size_px[0])
-        too_long = abs(p[4]) > size_px[0] * declared.longest_mm / declared.length_mm + 2.0
-        if not astray and not too_long:
-            block = fit.covariance[5 * n : 5 * n + 2, 5 * n : 5 * n + 2]
-            height, correlation = float(fit.heights[n]), float(fit.correlations[n])
-            turned, blur, length = float(p[2]), float(p[3]), abs(float(p[4]))
-            found.append(_Found(p[:2], turned, blur, length, block, height, correlation, fit.noise))
-    return found
+    middle, radius = (rows + columns) / 2.0, np.hypot((rows - columns) / 2.0, mixed)
+    across = radius - middle
+    spread = 1.4826 * float(np.median(np.abs(across - np.median(across))))
+    return np.asarray(across > np.median(across) + RIDGE_FACTOR * spread)
 
 
-def _of_parameters(places: Array, p: Array, size_px: tuple[float, float]) -> Array:
-    blur_px = float(np.exp(np.clip(p[3], -2.0, 2.0)))
-    return _shape_at(places - p[:2], float(p[2]), abs(float(p[4])), size_px[1], blur_px)
+def _marker(
+    one: FittedWire, found: Sequence[FittedWire], origin: Array, size: MarkerSize
+) -> RadiographMarker:
+    overlapped = any(other is not one and touch(one, other, size) for other in found)
+    covariance = one.covariance_px2 + FLOOR_PX**2 * np.eye(2)
+    return RadiographMarker(
+        one.pixel + origin,
+        covariance * (OVERLAP_FACTOR**2 if overlapped else 1.0),
+        one.correlation,
+        one.peak / max(one.noise, 1e-12),
+        one.peak,
+        overlapped,
+    )
 
 
-def _add(image: Array, one: _Found, size_px: tuple[float, float], sign: float) -> None:
-    rows, columns = _window(image.shape, one.pixel, 2 * _half(size_px))
-    parameters = np.array([*one.pixel, one.angle_rad, one.log_blur, one.length_px])
-    places = np.stack([columns, rows], axis=1).astype(np.float64)
-    image[rows, columns] += sign * one.height * _of_parameters(places, parameters, size_px)
-
-
-def _accepted(
-    found: list[_Found], declared: DeclaredMarkers, origin: Array, size_px: tuple[float, float]
-) -> tuple[RadiographMarker, ...]:
-    found = sorted(found, key=lambda one: -one.height * one.correlation)
-    if not found:
-        return ()
-    usual = float(np.median([one.height for one in found[: declared.count]]))
-    markers = []
-    for one in found:
-        if one.height < LEAST_HEIGHT_SHARE * usual:
-            continue
-        overlapped = any(other is not one and _touch(one, other, size_px) for other in found)
-        covariance = one.covariance_px2 + FLOOR_PX**2 * np.eye(2)
-        markers.append(
-            RadiographMarker(
-                one.pixel + origin,
-                covariance * (OVERLAP_FACTOR**2 if overlapped else 1.0),
-                one.correlation,
-                one.height / max(one.noise, 1e-12),
-                one.height,
-                overlapped,
-            )
-        )
-    return tuple(markers)
+def _unresolved(blot: FittedWire, origin: Array) -> RadiographMarker:
+    # Each of the markers has its centre within the blot.
+    axis = np.array([np.cos(blot.wire[2]), np.sin(blot.wire[2])])
+    covariance = np.outer(axis, axis) * blot.length_px**2 / 16.0 + np.eye(2)
+    contrast = blot.peak / max(blot.noise, 1e-12)
+    return RadiographMarker(
+        blot.pixel + origin,
+        covariance,
+        blot.correlation,
+        contrast,
+        blot.peak,
+        overlapped=True,
+        is_resolved=False,
+    )

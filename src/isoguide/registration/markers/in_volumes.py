@@ -14,9 +14,10 @@ from scipy import ndimage
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
+from isoguide.registration.markers.balls import BEYOND_MM, fit_ball, is_in_image
 from isoguide.registration.markers.declared import DeclaredMarkers, MarkerKind, MeasuredMarker
 from isoguide.registration.markers.fit import ShapeFit, fit_shapes, polynomial_background
-from isoguide.registration.markers.shapes import blurred_ball, blurred_wire
+from isoguide.registration.markers.shapes import blurred_wire
 
 LEAST_CORRELATION: Final = 0.92
 """Between image and fitted shape: seeds reach 0.97 and more, corners of bone and streaks stay below 0.9."""
@@ -74,11 +75,15 @@ def find_in_volume(volume: Volume, declared: DeclaredMarkers) -> tuple[VolumeMar
         As many as look like it: fewer than declared where one is missing or hidden, more where something else
         looks the same. Which is which is decided by their constellation, not here.
     """
-    # No length is known better than to half a voxel.
-    slack_mm = 0.5 * float(volume.grid.spacing_mm.max())
+    # Each end is known to half a voxel: in thick slices what is clipped looks shorter by up to a slice.
+    slack_mm = float(volume.grid.spacing_mm.max())
     answer = _filter_answer(volume, declared)
-    labels, boxes = _candidates(answer, volume.grid, declared)
-    found = [_fitted(volume, labels, label, box, declared) for label, box in boxes]
+    found: list[VolumeMarker | None]
+    if declared.kind is MarkerKind.SPHERE:
+        found = [_ball(volume, at, declared) for at in _peaks(answer, volume.grid, declared)]
+    else:
+        labels, boxes = _candidates(answer, volume.grid, declared)
+        found = [_fitted(volume, labels, label, box, declared) for label, box in boxes]
     likely = [marker for marker in found if marker is not None and _is_declared(marker, declared, slack_mm)]
     if not likely:
         return ()
@@ -153,25 +158,38 @@ def _fitted(
     )
     offset_mm = local_mm - centre_mm
     kept = values[tuple(kji.T)]
-    fit = _sphere_fit if declared.kind is MarkerKind.SPHERE else _wire_fit
-    return fit(kept, offset_mm, centre_mm, volume.grid, declared)
+    return _wire_fit(kept, offset_mm, centre_mm, volume.grid, declared)
 
 
-def _sphere_fit(
-    values: Array, offset_mm: Array, centre_mm: Array, grid: Grid, declared: DeclaredMarkers
-) -> VolumeMarker:
-    sigma_mm = 0.5 * float(grid.spacing_mm.mean()) + 0.2
-    start = np.array([0.0, 0.0, 0.0, 0.0, declared.diameter_mm])
-    prior = np.array([np.inf, np.inf, np.inf, 0.5, 0.2 * declared.diameter_mm])
+def _peaks(answer: NDArray[np.float32], grid: Grid, declared: DeclaredMarkers) -> list[Array]:
+    # A ball may sit on something: its middle is where the filter answers most, not the middle of a piece.
+    reach = np.maximum(0.5 * declared.diameter_mm / grid.spacing_mm[::-1], 1.0).astype(int)
+    size = tuple(int(n) for n in 2 * reach + 1)
+    spread = 1.4826 * float(np.median(np.abs(answer)))
+    threshold = max(NOISE_FACTOR * spread, PEAK_SHARE * float(answer.max()), 1e-6)
+    peaks = np.argwhere((answer == ndimage.maximum_filter(answer, size=size)) & (answer > threshold))
+    order = np.argsort([-answer[tuple(at)] for at in peaks], kind="stable")
+    return [peaks[n][::-1].astype(np.float64) for n in order[: CANDIDATES_PER_MARKER * declared.count]]
 
-    def shape(p: Array) -> Array:
-        ball = blurred_ball(
-            offset_mm - p[:3], abs(p[4]) / 2.0, sigma_mm * float(np.exp(np.clip(p[3], -3, 3)))
-        )
-        return ball[:, None]
 
-    found = fit_shapes(values, polynomial_background(offset_mm, 1), shape, start, prior)
-    return _marker(found, centre_mm, grid, np.zeros(3), abs(float(found.parameters[4])))
+def _ball(volume: Volume, ijk: Array, declared: DeclaredMarkers) -> VolumeMarker | None:
+    grid = volume.grid
+    # The filter's peak is off by part of the ball where something carries it.
+    reach_mm = 0.7 * declared.diameter_mm + BEYOND_MM
+    low = np.maximum(np.floor(ijk - reach_mm / grid.spacing_mm), 0).astype(int)
+    high = np.minimum(np.ceil(ijk + reach_mm / grid.spacing_mm) + 1, grid.shape[::-1]).astype(int)
+    window = tuple(slice(a, b) for a, b in zip(low[::-1], high[::-1], strict=True))
+    places = np.indices([part.stop - part.start for part in window]).reshape(3, -1).T[:, ::-1] + low
+    values = np.asarray(volume.values[window], dtype=np.float64).ravel()
+    blur_mm = 0.5 * float(grid.spacing_mm.mean()) + 0.2
+    found = fit_ball(values, places * grid.spacing_mm, ijk * grid.spacing_mm, declared.diameter_mm, blur_mm)
+    if not is_in_image(
+        found.centre_mm, found.diameter_mm, (np.array(grid.shape[::-1]) - 1) * grid.spacing_mm
+    ):
+        return None
+    covariance = grid.direction @ found.covariance_mm2 @ grid.direction.T + FLOOR_MM**2 * np.eye(3)
+    measured = MeasuredMarker(grid.xyz(found.centre_mm / grid.spacing_mm), covariance)
+    return VolumeMarker(measured, np.zeros(3), found.diameter_mm, found.height, found.correlation)
 
 
 def _wire_fit(

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.errors import InputError, MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.radiograph import Radiograph
@@ -18,9 +18,10 @@ from isoguide.registration.markers.correspond import (
     candidates_in_pair,
     candidates_in_volume,
 )
-from isoguide.registration.markers.declared import DeclaredMarkers, MeasuredMarker
+from isoguide.registration.markers.declared import DeclaredMarkers
 from isoguide.registration.markers.in_radiographs import find_in_radiograph
 from isoguide.registration.markers.in_volumes import find_in_volume
+from isoguide.registration.markers.interchanged import interchanged_views
 from isoguide.registration.markers.match import MarkerMatch, MarkerMatchSettings, match_markers
 from isoguide.registration.markers.triangulation import calibration_covariance_mm2
 from isoguide.registration.pyramid import crop
@@ -151,6 +152,8 @@ def locate_in_radiographs(
     ------
     InputError
         If there are not two radiographs.
+    MismatchError
+        If the markers fit the views the other way round: the images were taken for each other.
     GeometryError
         If their views lie in other frames, or look along the same line.
     """
@@ -166,6 +169,16 @@ def locate_in_radiographs(
     ]
     candidates = candidates_in_pair(views, (seen[0], seen[1]), calibration_px=prepared.calibration_px)
     common = calibration_covariance_mm2(views, there_mm.mean(axis=0), prepared.calibration_px)
+    swapped = interchanged_views(
+        prepared.planned,
+        views,
+        (seen[0], seen[1]),
+        expected,
+        calibration_px=prepared.calibration_px,
+        reach_mm=prepared.reach_mm,
+    )
+    if swapped is not None:
+        raise MismatchError(swapped)
     return _matched(prepared, candidates, expected, common)
 
 
@@ -199,11 +212,9 @@ def _matched(
     expected: RigidTransform,
     common_mm2: Array | None,
 ) -> MarkerMatch:
-    found = assign_markers(prepared.planned, candidates, expected, reach_mm=prepared.reach_mm)
-    measured: dict[str, MeasuredMarker] = found.measured
     return match_markers(
         prepared.planned,
-        measured,
+        assign_markers(prepared.planned, candidates, expected, reach_mm=prepared.reach_mm),
         expected=expected,
         targets_mm=prepared.target_points_mm,
         settings=prepared.settings,

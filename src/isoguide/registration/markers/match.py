@@ -11,6 +11,7 @@ from isoguide.errors import GeometryError, MissingEvidenceError
 from isoguide.geometry.frames import PLANNING, Array, frozen_array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.plan import Fiducial
+from isoguide.registration.markers.correspond import Correspondence
 from isoguide.registration.markers.declared import MeasuredMarker
 from isoguide.registration.markers.migration import consistent_subsets, excludes_migration
 from isoguide.registration.markers.pose import (
@@ -122,7 +123,7 @@ class MarkerMatch:
 
 def match_markers(
     planned: Sequence[Fiducial],
-    measured: Mapping[str, MeasuredMarker],
+    measured: Mapping[str, MeasuredMarker] | Correspondence,
     *,
     expected: RigidTransform,
     targets_mm: Array,
@@ -136,7 +137,8 @@ def match_markers(
     planned
         All implanted markers, as they lie in the planning CT.
     measured
-        Those that were found, by name, in ``expected.from_frame``.
+        Those that were found, by name, in ``expected.from_frame``; a correspondence also says of which it is
+        not clear where they are, and why.
     expected
         Planning LPS from the image's frame, as the set-up says; its rotation is kept where none is measured.
     targets_mm
@@ -155,8 +157,9 @@ def match_markers(
         If ``expected`` does not lead to planning LPS.
     """
     used_settings = settings or MarkerMatchSettings()
+    told = measured if isinstance(measured, Correspondence) else Correspondence(dict(measured), is_clear=True)
+    measured = told.measured
     _check(planned, measured, expected)
-    names = [marker.name for marker in planned if marker.name in measured]
     markers = _constellation(planned, measured, used_settings)
     subsets = consistent_subsets(
         markers,
@@ -164,16 +167,15 @@ def match_markers(
         limit_mm=used_settings.migration_limit_mm,
         turn_sigma_rad=used_settings.turn_sigma_rad,
     )
-    lost = [marker.name for marker in planned if marker.name not in measured]
     if len(subsets) != 1:
-        return _no_match(planned, names, subsets, used_settings)
+        return _no_match(planned, told, subsets, used_settings)
     chosen = list(subsets[0])
     common = np.zeros((3, 3)) if common_covariance_mm2 is None else np.asarray(common_covariance_mm2)
     pose, free = _pose(markers.of(chosen), expected)
     pose = _with_common_error(pose, common)
-    outcomes = _outcomes(planned, names, markers, chosen, pose, expected, used_settings)
+    outcomes = _outcomes(planned, told, markers, chosen, pose, expected, used_settings)
     uncertainty = _uncertainty(pose, targets_mm)
-    verdict, reasons = _judge(outcomes, lost, free, uncertainty, used_settings)
+    verdict, reasons = _judge(outcomes, told, free, uncertainty, used_settings)
     available = verdict is not Verdict.NOT_AVAILABLE
     transform = RigidTransform.from_parts(PLANNING, expected.from_frame, pose.rotation, pose.translation_mm)
     residuals = [o.residual_mm for o in outcomes if o.state is MarkerState.USED and o.residual_mm is not None]
@@ -246,19 +248,20 @@ def _uncertainty(pose: Pose, targets_mm: Array) -> Uncertainty:
 
 def _outcomes(
     planned: Sequence[Fiducial],
-    names: list[str],
+    told: Correspondence,
     markers: Constellation,
     chosen: list[int],
     pose: Pose,
     expected: RigidTransform,
     settings: MarkerMatchSettings,
 ) -> tuple[MarkerOutcome, ...]:
+    names = [marker.name for marker in planned if marker.name in told.measured]
     residuals = pose.of_points(markers.measured_mm) - markers.planned_mm
     subset = markers.of(chosen)
     outcomes = []
     for marker in planned:
         if marker.name not in names:
-            outcomes.append(MarkerOutcome(marker.name, MarkerState.NOT_FOUND))
+            outcomes.append(MarkerOutcome(marker.name, _absent(marker.name, told)))
             continue
         n = names.index(marker.name)
         if n not in chosen:
@@ -273,14 +276,19 @@ def _outcomes(
     return tuple(outcomes)
 
 
+def _absent(name: str, told: Correspondence) -> MarkerState:
+    return MarkerState.UNCLEAR if name in told.unclear else MarkerState.NOT_FOUND
+
+
 def _no_match(
     planned: Sequence[Fiducial],
-    names: list[str],
+    told: Correspondence,
     subsets: list[tuple[int, ...]],
     settings: MarkerMatchSettings,
 ) -> MarkerMatch:
+    names = [marker.name for marker in planned if marker.name in told.measured]
     if not names:
-        reason = f"none of the {len(planned)} markers was found"
+        reason = told.reason or f"none of the {len(planned)} markers was found{_why(planned, told)}"
     elif subsets:
         suspects = sorted({n for n in range(len(names)) if not all(n in subset for subset in subsets)})
         who = _listed([names[n] for n in suspects])
@@ -291,15 +299,20 @@ def _no_match(
             "check that they are this patient's"
         )
     outcomes = tuple(
-        MarkerOutcome(m.name, MarkerState.UNCLEAR if m.name in names else MarkerState.NOT_FOUND)
+        MarkerOutcome(m.name, MarkerState.UNCLEAR if m.name in names else _absent(m.name, told))
         for m in planned
     )
     return MarkerMatch(Verdict.NOT_AVAILABLE, (reason,), None, 0, None, None, outcomes, settings)
 
 
+def _why(planned: Sequence[Fiducial], told: Correspondence) -> str:
+    unclear = [marker.name for marker in planned if marker.name in told.unclear]
+    return f": {_listed(unclear[:1])} {told.unclear[unclear[0]]}" if unclear else ""
+
+
 def _judge(
     outcomes: tuple[MarkerOutcome, ...],
-    lost: list[str],
+    told: Correspondence,
     free: int,
     uncertainty: Uncertainty,
     settings: MarkerMatchSettings,
@@ -316,7 +329,17 @@ def _judge(
         for o in outcomes
         if o.state is MarkerState.MIGRATED and o.residual_mm is not None
     ]
-    doubts += [f"marker '{name}' was not found: check whether it was lost" for name in lost]
+    doubts += [told.reason] if told.reason else []
+    doubts += [
+        f"marker '{o.name}' {told.unclear[o.name]}: it was left out"
+        for o in outcomes
+        if o.state is MarkerState.UNCLEAR
+    ]
+    doubts += [
+        f"marker '{o.name}' was not found: check whether it was lost"
+        for o in outcomes
+        if o.state is MarkerState.NOT_FOUND
+    ]
     doubts += _not_excluded(outcomes, settings.migration_limit_mm)
     if free == 3:
         doubts.append("rotation was not measured: it takes three markers that agree and are not in a line")

@@ -53,19 +53,53 @@ def triangulate(views: Sequence[XrayView], pixels: Array, covariances_px2: Array
     GeometryError
         If there are fewer than two views, their frames differ, or all look along the same line.
     """
+    pixels = np.asarray(pixels)
+    if len(views) < 2 or pixels.shape != (len(views), 2):
+        msg = f"a point in space takes one pixel in each of two views or more, not {len(views)}; add a view"
+        raise GeometryError(msg)
+    found = triangulate_all(views, pixels[None], np.asarray(covariances_px2)[None])
+    marker = MeasuredMarker(found.position_mm[0], found.covariance_mm2[0])
+    return Triangulation(marker, found.residual_px[0], float(found.chi_square[0]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Triangulations:
+    """Many points, each from its images: as :class:`Triangulation`, with the points first, (n, ...)."""
+
+    position_mm: Array
+    covariance_mm2: Array
+    residual_px: Array
+    chi_square: Array
+
+
+def triangulate_all(views: Sequence[XrayView], pixels: Array, covariances_px2: Array) -> Triangulations:
+    """Return many points at once, each as :func:`triangulate` does.
+
+    Parameters
+    ----------
+    views
+        Two or more, in one frame.
+    pixels, covariances_px2
+        Where each view sees each point (column, row), (n, views, 2), and the covariances, (n, views, 2, 2).
+
+    Raises
+    ------
+    GeometryError
+        If the views' frames differ, or all look along the same line.
+    """
     _check(views, pixels)
     matrices = np.stack([view.pixel_from_xyz for view in views])
-    point = _linear(matrices, pixels, covariances_px2)
+    points = _linear(matrices, pixels, covariances_px2)
     weights = np.linalg.inv(covariances_px2)
     for _ in range(_ITERATIONS):
-        residual, jacobian = _residual(matrices, pixels, point)
-        information = np.einsum("vji,vjk,vkl->il", jacobian, weights, jacobian)
-        gradient = np.einsum("vji,vjk,vk->i", jacobian, weights, residual)
-        point = point + np.linalg.solve(information, gradient)
-    residual, jacobian = _residual(matrices, pixels, point)
-    information = np.einsum("vji,vjk,vkl->il", jacobian, weights, jacobian)
-    chi_square = float(np.einsum("vi,vij,vj->", residual, weights, residual))
-    return Triangulation(MeasuredMarker(point, np.linalg.inv(information)), residual, chi_square)
+        residual, jacobian = _residual(matrices, pixels, points)
+        information = np.einsum("nvji,nvjk,nvkl->nil", jacobian, weights, jacobian)
+        gradient = np.einsum("nvji,nvjk,nvk->ni", jacobian, weights, residual)
+        points = points + np.linalg.solve(information, gradient[..., None])[..., 0]
+    residual, jacobian = _residual(matrices, pixels, points)
+    information = np.einsum("nvji,nvjk,nvkl->nil", jacobian, weights, jacobian)
+    chi_square = np.einsum("nvi,nvij,nvj->n", residual, weights, residual)
+    return Triangulations(points, np.linalg.inv(information), residual, chi_square)
 
 
 def calibration_covariance_mm2(views: Sequence[XrayView], point_mm: Array, sigma_px: float) -> Array:
@@ -79,20 +113,15 @@ def calibration_covariance_mm2(views: Sequence[XrayView], point_mm: Array, sigma
 
 
 def _check(views: Sequence[XrayView], pixels: Array) -> None:
-    if len(views) < 2 or np.asarray(pixels).shape != (len(views), 2):
-        msg = f"a point in space takes one pixel in each of two views or more, not {len(views)}; add a view"
-        raise GeometryError(msg)
     if len({view.frame for view in views}) > 1:
         msg = f"the views lie in different frames ({views[0].frame}, {views[1].frame}); bring them into one"
         raise GeometryError(msg)
-    lines = np.stack(
-        [
-            (at := view.pixel_mm(pixel[None])[0] - view.source_mm) / np.linalg.norm(at)
-            for view, pixel in zip(views, pixels, strict=True)
-        ]
-    )
-    across = np.linalg.norm(np.cross(lines[0], lines[1:]), axis=1)
-    if np.rad2deg(np.arcsin(np.minimum(across.max(), 1.0))) < LEAST_PARALLAX_DEG:
+    if len(pixels) == 0:
+        return
+    rays = np.stack([view.pixel_mm(pixels[:, v]) - view.source_mm for v, view in enumerate(views)], axis=1)
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    across = np.linalg.norm(np.cross(rays[:, :1], rays[:, 1:]), axis=-1).max(axis=1)
+    if np.rad2deg(np.arcsin(np.minimum(across.min(), 1.0))) < LEAST_PARALLAX_DEG:
         msg = (
             f"the views differ by less than {LEAST_PARALLAX_DEG:g}°, so that depth is open; take another view"
         )
@@ -100,16 +129,15 @@ def _check(views: Sequence[XrayView], pixels: Array) -> None:
 
 
 def _linear(matrices: Array, pixels: Array, covariances_px2: Array) -> Array:
-    rows = []
-    for matrix, pixel, covariance in zip(matrices, pixels, covariances_px2, strict=True):
-        sigma = float(np.sqrt(np.trace(covariance) / 2.0))
-        rows += [(pixel[0] * matrix[2] - matrix[0]) / sigma, (pixel[1] * matrix[2] - matrix[1]) / sigma]
-    system = np.stack(rows)
-    return np.asarray(np.linalg.lstsq(system[:, :3], -system[:, 3], rcond=None)[0])
+    sigma = np.sqrt(np.trace(covariances_px2, axis1=-2, axis2=-1) / 2.0)
+    rows = pixels[..., None] * matrices[:, 2:] - matrices[:, :2]
+    rows = (rows / sigma[..., None, None]).reshape(len(pixels), -1, 4)
+    turned = rows[..., :3].transpose(0, 2, 1)
+    return np.asarray(np.linalg.solve(turned @ rows[..., :3], -turned @ rows[..., 3:])[..., 0])
 
 
-def _residual(matrices: Array, pixels: Array, point: Array) -> tuple[Array, Array]:
-    homogeneous = matrices[:, :, :3] @ point + matrices[:, :, 3]
-    seen = homogeneous[:, :2] / homogeneous[:, 2:]
-    jacobian = (matrices[:, :2, :3] - seen[:, :, None] * matrices[:, 2:, :3]) / homogeneous[:, 2, None, None]
-    return pixels - seen, jacobian
+def _residual(matrices: Array, pixels: Array, points: Array) -> tuple[Array, Array]:
+    homogeneous = np.einsum("vij,nj->nvi", matrices[:, :, :3], points) + matrices[:, :, 3]
+    seen = homogeneous[..., :2] / homogeneous[..., 2:]
+    slopes = matrices[:, :2, :3] - seen[..., None] * matrices[:, 2:, :3]
+    return pixels - seen, np.asarray(slopes / homogeneous[..., 2, None, None])
