@@ -7,8 +7,8 @@ docs/benchmarks.md. Everything runs on two threads, volumes in memory:
   views; its gantry turns about IEC y, so volumes lie in IEC axes;
 * ``plastimatch drr`` (Debian) with its default algorithm ("exact", Siddon; "uniform" takes ten times as
   long), no conversion of values: the time it prints, without reading and writing; it turns about patient z;
-* nanodrr (PyTorch, on the processor): the time of ``render`` without gradients, one view after the other, with
-  as many samples along a ray as bring its 95 % error to ours (``SAMPLES``); the table says where it is absent;
+* nanodrr (PyTorch, on the processor): the time of ``render`` without gradients, one view after another, with
+  as many samples along a ray as bring its 95 % error to ours (``SAMPLES``); the table says if it is absent;
 * ours on both: the time of ``project_volume`` with all its preparation of the volume, as it is (air around
   the object is left out) and with that prevented by two voxels of 1e-9 in opposite corners.
 

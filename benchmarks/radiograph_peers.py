@@ -69,6 +69,14 @@ class PowellLevel:
 
 POWELL_LEVELS = (PowellLevel(2.0, 2.4, 4.0, 0.02, 1e-5), PowellLevel(1.0, 2.4, 1.0, 0.005, 1e-6))
 POWELL_ITERATIONS, POWELL_LINE_ITERATIONS = 20, 40
+LOADED = (
+    "Euler3DTransform",
+    "NormalizedCorrelationTwoImageToOneImageMetric",
+    "PowellOptimizer",
+    "SiddonJacobsRayCastInterpolateImageFunction",
+    "TwoProjectionImageRegistrationMethod",
+)
+"""Parts of ITK that would load on first use, within the time of the first match."""
 PER_DEGREE = 180.0 / math.pi
 """Scales of the angles: one degree counts as one millimetre."""
 
@@ -85,6 +93,8 @@ def prepare_itk(task: Plan) -> Engine:
     import itk
 
     itk.set_nthreads(THREADS)
+    for name in LOADED:
+        getattr(itk, name)
     volumes = [powell_volume(task, level) for level in POWELL_LEVELS]
 
     def register(images: Sequence[Radiograph]) -> Answer:
