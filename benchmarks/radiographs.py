@@ -243,11 +243,29 @@ def aims_table(outcomes: Sequence[Outcome]) -> list[Row]:
     rows: list[Row] = [("figure", "aim", "found", "cases")]
     for what, aim, chosen, name, share, unit in figures:
         found = quantile(column(chosen, name), share)
-        rows.append((what, f"at most {aim}", f"{found:.3f} {unit}", str(len(chosen))))
+        space = "" if unit == "°" else " "
+        rows.append((what, f"at most {aim}", f"{found:.3f}{space}{unit}", str(len(chosen))))
     rows.append(("success from ±25 mm ±6°", "at least 98 %", f"{success(far):.1f} %", str(len(far))))
     share_covered = 100.0 * covered / max(answered, 1)
     rows.append(("truth in the stated 95 % ellipsoid", "90 to 98 %", f"{share_covered:.1f} %", str(answered)))
-    return rows
+    return [*rows, *pace(outcomes)]
+
+
+def pace(outcomes: Sequence[Outcome]) -> list[Row]:
+    """Return how many times as long the most accurate peer takes for the straight days that it shares."""
+    straight = [one for one in outcomes if not one.kind.hard]
+    peers = [one for one in straight if one.engine != OURS]
+    if not peers:
+        return []
+    names = {one.engine for one in peers}
+    best = min(names, key=lambda name: np.median([one.error_mm for one in peers if one.engine == name]))
+    shared = {one.case for one in peers if one.engine == best}
+    seconds = [
+        float(np.median([one.seconds for one in straight if one.engine == name and one.case in shared]))
+        for name in (best, OURS)
+    ]
+    what = f"time of the most accurate peer ({best}), ours = 1"
+    return [(what, "at least 100 ×", f"{seconds[0] / seconds[1]:.0f} ×", str(len(shared)))]
 
 
 def markdown(rows: Sequence[Row]) -> str:
