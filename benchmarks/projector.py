@@ -7,6 +7,9 @@ docs/benchmarks.md. Everything runs on two threads, volumes in memory:
   views; its gantry turns about IEC y, so volumes lie in IEC axes;
 * ``plastimatch drr`` (Debian) with its default algorithm ("exact", Siddon; "uniform" takes ten times as
   long), no conversion of values: the time it prints, without reading and writing; it turns about patient z;
+* nanodrr (PyTorch, on the processor): the time of ``render`` without gradients, one view after another, with
+  as many samples along a ray as bring its 95 % error to ours (``SAMPLES``), on the larger volume, at most two
+  repetitions because it takes minutes; the table says if it is absent;
 * ours on both: the time of ``project_volume`` with all its preparation of the volume, as it is (air around
   the object is left out) and with that prevented by two voxels of 1e-9 in opposite corners.
 
@@ -38,10 +41,12 @@ from isoguide.geometry.xray_view import XrayView, gantry_view
 from isoguide.projection.analytic import Solid
 from isoguide.projection.project import project_volume, project_volumes
 from page import put_between_marks
+from radiograph_peers import missing, torch_camera
 
 Float32 = NDArray[np.float32]
 SAD_MM, SID_MM, PIXELS, SPACING_MM = 1000.0, 1500.0, 512, 0.8
 ANGLES_DEG = (0.0, 30.0, 60.0, 90.0)
+SAMPLES = 400
 
 
 UPRIGHT = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
@@ -152,6 +157,38 @@ def rtk(job: Task, repeats: int) -> Answer:
     return Answer(itk.array_from_image(projector.GetOutput())[:, ::-1], seconds)
 
 
+def nanodrr(job: Task, repeats: int) -> Answer:
+    """Trilinear samples along each ray, all of them in memory: so one view after the other."""
+    import torch
+    from nanodrr.data import Subject
+    from nanodrr.drr import render
+    from torchio import ScalarImage
+
+    torch.set_num_threads(2)
+    values = np.ascontiguousarray(job.values.transpose(2, 1, 0))
+    image = ScalarImage(tensor=torch.from_numpy(values)[None], affine=job.grid.xyz_from_index)
+    subject = Subject.from_images(image, convert_to_mu=False)
+    cameras = [torch_camera(view, np.zeros(3), SPACING_MM * SAD_MM / SID_MM) for view in job.views]
+    seconds = []
+    for _ in range(min(repeats, 2)):
+        images = []
+        begin = time.perf_counter()
+        with torch.no_grad():
+            for inverse_intrinsics, world_from_camera, distance_mm, _ in cameras:
+                shown = render(
+                    subject,
+                    torch.tensor(inverse_intrinsics[None], dtype=torch.float32),
+                    torch.tensor(world_from_camera[None], dtype=torch.float32),
+                    torch.tensor([distance_mm]),
+                    PIXELS,
+                    PIXELS,
+                    n_samples=SAMPLES,
+                )
+                images.append(shown[0, 0].numpy())
+        seconds.append(time.perf_counter() - begin)
+    return Answer(np.stack(images), seconds)
+
+
 def plastimatch(job: Task, repeats: int) -> Answer:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -249,6 +286,7 @@ def compare(repeats: int) -> list[tuple[str, ...]]:
             ("isoguide, air included", lambda job, n: ours(job, n, skip_air=False)),
             ("isoguide, two materials at once", ours_two_materials),
             ("plastimatch", plastimatch),
+            *((("nanodrr", nanodrr),) if across == PIXELS else ()),
         )
         rows += table_rows(patient, "about z", engines, repeats)
     return rows
@@ -260,6 +298,9 @@ def table_rows(
     rows = []
     base = np.nan
     for name, run in engines:
+        if name == "nanodrr" and (install := missing(name)):
+            rows.append((f"{job.name}, {axis}", name, f"absent: {install}", *[""] * 4))
+            continue
         answer = run(job, repeats)
         nanoseconds = statistics.median(answer.seconds) / answer.images.size * 1e9
         base = nanoseconds if name == "isoguide" else base
@@ -276,7 +317,8 @@ def table_rows(
 
 
 def versions() -> str:
-    names = ("isoguide", "numpy", "numba", "itk-rtk")
+    names = ["isoguide", "numpy", "numba", "itk-rtk"]
+    names += [] if missing("nanodrr") else ["nanodrr", "torch"]
     found = [f"{name} {importlib.metadata.version(name)}" for name in names]
     found.append(
         subprocess.run(["plastimatch", "--version"], check=True, capture_output=True, text=True).stdout

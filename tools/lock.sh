@@ -13,7 +13,7 @@ for name in dev benchmark; do
   new=$(mktemp "$name.XXXXXX")
   trap 'rm -f "$new"' EXIT
   uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --fork-strategy fewest \
-    --no-emit-index-url --no-emit-find-links --no-header "$name.in" -o "$new"
+    --override benchmark.override --no-emit-index-url --no-emit-find-links --no-header "$name.in" -o "$new"
   # uv may still note where a resolution came from; such a line would tie the lock to one machine.
   sed -i -E '/^(--(extra-)?index-url|--find-links|--trusted-host)/d' "$new"
   if grep -nE '://|file:|(^|[[:space:]])/' "$new"; then
