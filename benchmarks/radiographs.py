@@ -6,7 +6,8 @@ exposure of the room's stereo pair of a virtual patient who lies within ± the c
 * the truth is made by RTK's JosephForwardProjectionImageFilter (no projector of ours takes part), from the
   patient's anatomy without noise on voxels of 1 × 1 × 1.5 mm, in water and bone through a polyenergetic beam
   with scatter, noise and glare;
-* the planning CT is scanned from the same anatomy on voxels of 1.2 × 1.2 × 2.5 mm, with the scanner's noise;
+* the planning CT is that same anatomy averaged over voxels of 1.2 × 1.2 × 2.5 mm, with a scanner's noise
+  and couch (a phantom drawn anew on other voxels has other vessels and another texture: another patient);
 * the time is that of ``register_radiographs`` after one match to warm up; preparing the plan is not in it,
   and tracking starts from the answer.
 
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from isoguide.geometry.frames import DAILY, PLANNING, Array
+from isoguide.geometry.grid import Grid
 from isoguide.geometry.iec61217 import fixed_from_planning
 from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
 from isoguide.geometry.xray_view import XrayView
@@ -47,7 +49,7 @@ from isoguide.projection.rtk import (
 from isoguide.registration import PreparedRadiographs, prepare_radiographs, register_radiographs
 from isoguide.virtual import build_phantom, random_displacement, target_error_mm, target_points
 from isoguide.virtual.kv_pair import KILOVOLTAGE, stereo_views
-from isoguide.virtual.phantom import Site
+from isoguide.virtual.phantom import Phantom, Site
 from isoguide.virtual.room_settings import StereoSettings
 from page import put_between_marks
 
@@ -101,7 +103,30 @@ def patient(site: Site) -> Patient:
     planned = build_phantom(site, 0, PLANNING_MM)
     room = fixed_from_planning("HFS", planned.isocentre_mm)
     views = tuple(view.in_frame(room.inverse()) for view in stereo_views(ROOM))
-    return Patient(site, water_and_bone(anatomy.anatomy), planned.volume, planned.isocentre_mm, room, views)
+    truth = water_and_bone(anatomy.anatomy)
+    return Patient(site, truth, scanned(anatomy, planned), planned.isocentre_mm, room, views)
+
+
+def scanned(drawn: Phantom, planned: Phantom) -> Volume:
+    """Scan a phantom on the voxels of another of the same patient, with noise and couch of that one."""
+    grid, values = planned.volume.grid, drawn.anatomy.values.astype(np.float64)
+    for axis in range(3):
+        values = averaged(values, drawn.anatomy.grid, grid, axis)
+    noise_and_couch = planned.volume.values - planned.anatomy.values
+    stored = np.clip(np.rint(values + noise_and_couch), -1024, 3071).astype(np.int16)
+    return Volume(grid, stored, source=planned.name)
+
+
+def averaged(values: Array, drawn: Grid, grid: Grid, axis: int) -> Array:
+    """Average constant voxels along one axis over those of another axial grid, exactly."""
+    n, count = 2 - axis, values.shape[axis]
+    faces = grid.origin_mm[n] + (np.arange(grid.shape[axis] + 1) - 0.5) * grid.spacing_mm[n]
+    place = np.clip((faces - drawn.origin_mm[n]) / drawn.spacing_mm[n] + 0.5, 0.0, count)
+    first = np.minimum(place.astype(np.int64), count - 1)
+    lines = np.moveaxis(values, axis, -1)
+    sums = np.concatenate([np.zeros((*lines.shape[:-1], 1)), np.cumsum(lines, axis=-1)], axis=-1)
+    integral = sums[..., first] + (place - first) * lines[..., first]
+    return np.moveaxis(np.diff(integral, axis=-1) / np.maximum(np.diff(place), 1e-9), -1, axis)
 
 
 def expose(who: Patient, truth: RigidTransform, rng: np.random.Generator) -> tuple[Radiograph, ...]:
