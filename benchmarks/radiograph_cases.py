@@ -2,8 +2,9 @@
 
 The truth is made by RTK's JosephForwardProjectionImageFilter (no projector of ours takes part), from the
 patient's anatomy without noise on voxels of 1 × 1 × 1.5 mm, in water and bone through a polyenergetic beam
-with scatter, noise and glare. The planning CT is scanned from the same anatomy on voxels of 1.2 × 1.2 × 2.5
-mm, with the scanner's noise and what the patient lies on there.
+with scatter, noise and glare. The planning CT is that same anatomy
+averaged over voxels of 1.2 × 1.2 × 2.5 mm, with a scanner's noise and couch (a phantom drawn anew on other
+voxels has other vessels and another texture: another patient).
 """
 
 from dataclasses import dataclass, replace
@@ -119,7 +120,29 @@ def patient(site: Site) -> Patient:
     anatomy = build_phantom(site, 0, TRUTH_MM)
     planned = build_phantom(site, 0, PLANNING_MM)
     room = fixed_from_planning("HFS", planned.isocentre_mm)
-    return Patient(site, anatomy, planned.volume, planned.isocentre_mm, room)
+    return Patient(site, anatomy, scanned(anatomy, planned), planned.isocentre_mm, room)
+
+
+def scanned(drawn: Phantom, planned: Phantom) -> Volume:
+    """Scan a phantom on the voxels of another of the same patient, with noise and couch of that one."""
+    grid, values = planned.volume.grid, drawn.anatomy.values.astype(np.float64)
+    for axis in range(3):
+        values = averaged(values, drawn.anatomy.grid, grid, axis)
+    noise_and_couch = planned.volume.values - planned.anatomy.values
+    stored = np.clip(np.rint(values + noise_and_couch), -1024, 3071).astype(np.int16)
+    return Volume(grid, stored, source=planned.name)
+
+
+def averaged(values: Array, drawn: Grid, grid: Grid, axis: int) -> Array:
+    """Average constant voxels along one axis over those of another axial grid, exactly."""
+    n, count = 2 - axis, values.shape[axis]
+    faces = grid.origin_mm[n] + (np.arange(grid.shape[axis] + 1) - 0.5) * grid.spacing_mm[n]
+    place = np.clip((faces - drawn.origin_mm[n]) / drawn.spacing_mm[n] + 0.5, 0.0, count)
+    first = np.minimum(place.astype(np.int64), count - 1)
+    lines = np.moveaxis(values, axis, -1)
+    sums = np.concatenate([np.zeros((*lines.shape[:-1], 1)), np.cumsum(lines, axis=-1)], axis=-1)
+    integral = sums[..., first] + (place - first) * lines[..., first]
+    return np.moveaxis(np.diff(integral, axis=-1) / np.maximum(np.diff(place), 1e-9), -1, axis)
 
 
 def nominal_views(site: Site, pair: Pair) -> tuple[XrayView, ...]:

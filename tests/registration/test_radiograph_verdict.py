@@ -62,6 +62,7 @@ def test_numbers_beyond_what_is_possible(figures, words):
         ({"views": (ViewQuality(0.95, 1.0), ViewQuality(0.6, 1.0))}, "only moderately"),
         ({"disagreement": Disagreement(1.4, 0.1)}, "differ by 1.4 mm"),
         ({"view_angle_deg": 20.0}, "only 20° apart"),
+        ({"bend_at_target_mm": 2.3}, "lies 2.3 mm off the match"),
     ],
 )
 def test_what_calls_for_a_second_look(change, words):

@@ -21,7 +21,7 @@ from isoguide.registration.radiographs.exposures import Exposure, prepare_exposu
 from isoguide.registration.radiographs.library import best_starts, coarse_image, counted_rays
 from isoguide.registration.radiographs.planning import PreparedRadiographs
 from isoguide.registration.radiographs.rays import RayLevel, magnification
-from isoguide.registration.radiographs.residuals import part_residuals
+from isoguide.registration.radiographs.residuals import bend_at_target_mm, part_residuals
 from isoguide.registration.radiographs.result import (
     RadiographQuality,
     RadiographRegistration,
@@ -249,6 +249,7 @@ def _quality(prepared: PreparedRadiographs, fit: RayFit, found: _Around) -> Radi
         sure.disagreement(fit, prepared),
         found.alternatives,
         found.residuals,
+        bend_at_target_mm(found.residuals, prepared.centre_mm),
     )
 
 

@@ -54,6 +54,12 @@ def part_residuals(
     return tuple(found)
 
 
+def bend_at_target_mm(residuals: Sequence[RegionResidual], centre_mm: Array) -> float:
+    """Return the largest shift of the parts at the isocentre and next to it; 0 where there is none."""
+    near = [one for one in residuals if abs(one.centre_mm[2] - centre_mm[2]) < 1.5 * PART_MM]
+    return max((float(np.linalg.norm(one.shift_mm)) for one in near), default=0.0)
+
+
 def _only(level: RayLevel, chosen: Sequence[NDArray[np.bool_]]) -> RayLevel:
     views = tuple(
         replace(view, anchors_mm=view.anchors_mm[own], near=view.near[own])

@@ -80,7 +80,9 @@ class RadiographQuality:
         Answers one and two vertebral pitches away, best competitor first; empty when tracking.
     residuals
         How parts of the body, one above the other, would still like to move: a bent spine or neck shows here.
-        Only parts that two views hold.
+        Only parts that two views hold; empty when tracking.
+    bend_at_target_mm
+        Largest of them at the height of the isocentre and next above and below; 0 where there is none.
     """
 
     views: tuple[ViewQuality, ...]
@@ -89,6 +91,7 @@ class RadiographQuality:
     disagreement: Disagreement | None
     alternatives: tuple[Alternative, ...]
     residuals: tuple[RegionResidual, ...] = ()
+    bend_at_target_mm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,8 @@ HIGH_UNCERTAINTY_MM: Final = 1.0
 LARGEST_CONDITION: Final = 5000.0
 SMALL_VIEW_ANGLE_DEG: Final = 30.0
 HIGH_DISAGREEMENT_MM: Final = 1.0
+HIGH_BEND_MM: Final = 1.5
+"""Rigid patients stay below 0.1 mm; one bent by 5 mm beyond 40 mm from the isocentre shows about 1 mm."""
 CLEAR_LOG_ODDS: Final = 20.0
 LARGEST_SHIFT_MM: Final = 62.0
 """±36 mm on each axis: what the search is made for."""
@@ -96,6 +98,11 @@ def _doubts(q: RadiographQuality, uncertain_mm: float, shift_mm: float, angle_de
             apart > HIGH_DISAGREEMENT_MM,
             f"two views taken alone differ by {apart:.1f} mm in what both see: "
             "check the imager's geometry and whether the patient moved between the exposures",
+        ),
+        (
+            q.bend_at_target_mm > HIGH_BEND_MM,
+            f"a part of the body near the target lies {q.bend_at_target_mm:.1f} mm off the match: "
+            "the patient is bent otherwise than planned",
         ),
         (
             len(q.views) > 1 and q.view_angle_deg < SMALL_VIEW_ANGLE_DEG,
