@@ -181,7 +181,7 @@ HEAD = (
     "largest px",
     "missed / unclear / false, marker views",
     "wrong / unclear frames",
-    "pose at the isocentre mm RMS",
+    "pose at the seeds' middle mm RMS",
     "largest mm",
     "no answer",
     "processor ms per view",
@@ -263,9 +263,9 @@ def judge(
     tally.bad_frames += wrong
     tally.unclear_frames += not wrong and MarkerState.UNCLEAR in states
     if match.planning_from_measured is not None:
-        isocentre = truth.inverse().apply(planned.mean(axis=0))
+        middle = truth.inverse().apply(planned.mean(axis=0))
         tally.poses_mm.append(
-            float(np.linalg.norm(match.planning_from_measured.apply(isocentre) - planned.mean(axis=0)))
+            float(np.linalg.norm(match.planning_from_measured.apply(middle) - planned.mean(axis=0)))
         )
 
 
