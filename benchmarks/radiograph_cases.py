@@ -2,9 +2,9 @@
 
 The truth is made by RTK's JosephForwardProjectionImageFilter (no projector of ours takes part), from the
 patient's anatomy without noise on voxels of 1 × 1 × 1.5 mm, in water and bone through a polyenergetic beam
-with scatter, noise and glare. The planning CT is that same anatomy
-averaged over voxels of 1.2 × 1.2 × 2.5 mm, with a scanner's noise and couch (a phantom drawn anew on other
-voxels has other vessels and another texture: another patient).
+with scatter, noise and glare. The planning CT is that same anatomy averaged over voxels of 1.2 × 1.2 × 2.5
+mm, with a scanner's noise and couch (a phantom drawn anew on other voxels has other vessels and another
+texture: another patient).
 """
 
 from dataclasses import dataclass, replace
