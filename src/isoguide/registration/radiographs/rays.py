@@ -25,7 +25,7 @@ CELLS: Final = 5
 CUT_PER_MM: Final = 0.008
 """Attenuation of a quarter of water's is tissue: a face of the CT that shows more has cut the patient."""
 CUT_SHARE: Final = 0.01
-NEAR_MM: Final = 40.0
+NEAR_MM: Final = 50.0
 """Standard deviation of how tissue counts as near the isocentre: beyond it, bodies bend from day to day."""
 LEAST_NEAR: Final = 0.03
 """A patch that shows only what is far keeps this much of its weight."""

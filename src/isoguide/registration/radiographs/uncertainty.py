@@ -15,7 +15,7 @@ from isoguide.registration.refine import weighted_sum
 from isoguide.registration.result import Uncertainty
 from isoguide.registration.templates import LEVER_MM
 
-INFLATION: Final = 4.0
+INFLATION: Final = 6.0
 """Factor on the spread of the patches, from matches with known truth: where a body has bent, neighbouring
 patches err alike and in both views, so that they count as far fewer; rigid patients are stated less sure
 than they are."""
