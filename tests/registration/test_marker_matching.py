@@ -340,6 +340,18 @@ class TestCorrespondence:
         assert "take a pair of images from other angles" in match.reasons[0]
         assert set(states(match).values()) == {MarkerState.UNCLEAR}
 
+    def test_one_clear_marker_beside_two_that_are_not_is_unclear_too(self):
+        # Two of the three may lie in either of two places, shifted along together.
+        places = self.places(PLANNED[:3], AS_PLANNED)
+        across = np.cross(places[1] - places[0], places[2] - places[0])
+        shift = 1.2 * across / np.linalg.norm(across)
+
+        found = self.assigned(PLANNED[:3], [*places, places[0] + shift, places[1] + shift])
+
+        assert found.measured == {}
+        assert set(found.unclear) == {"base", "left", "apex"}
+        assert "only clear one" in found.unclear["apex"]
+
     def test_of_a_marker_with_a_clip_beside_it_only_that_one_is_unclear(self):
         # The clip lies 1.2 mm off across the lines to the others, so that hardly a distance changes.
         places = self.places(PLANNED, AS_PLANNED)

@@ -163,9 +163,9 @@ def assign_markers(
     search = _Search(planned_mm, there_mm, sure, reach_mm)
     best, open_markers = search.run()
     if open_markers and len(best) < min(2, len(planned)):
-        return Correspondence(
-            {}, is_clear=False, unclear=_equally_good(planned, open_markers), reason=TWO_FIT
-        )
+        alone = {planned[m].name: "is the only clear one, which says too little" for m in best}
+        unclear = {**_equally_good(planned, open_markers), **alone}
+        return Correspondence({}, is_clear=False, unclear=unclear, reason=TWO_FIT)
     hidden = [candidate for candidate in candidates if not candidate.is_resolved]
     unclear = _equally_good(planned, open_markers)
     unclear.update(_hidden(planned, best, planned_mm, there_mm, _places(hidden, expected)))
