@@ -21,7 +21,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
 from isoguide.virtual.patient_body import patient_only
-from radiograph_cases import Plan
+from radiograph_days import Plan
 
 THREADS = 2
 Float32 = NDArray[np.float32]

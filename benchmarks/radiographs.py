@@ -2,7 +2,7 @@
 
 Run with ``python benchmarks/radiographs.py [--per-class N] [--peer-cases N] [--site SITE ...] [--seed N]
 [--write]``. Each case is one exposure of a pair of a virtual patient who lies within ± the class's limits per
-axis; how cases are made stands in ``radiograph_cases.py``, how the peers are configured in
+axis; how cases are made stands in ``radiograph_days.py``, how the peers are configured in
 ``radiograph_peers.py``. Every engine starts from the patient as planned.
 
 * Distances are means over points within 60 mm of the isocentre; the angle is that of the whole rotation.
@@ -32,7 +32,7 @@ from isoguide.images.radiograph import Radiograph
 from isoguide.registration import PreparedRadiographs, prepare_radiographs, register_radiographs
 from isoguide.virtual import Site, target_error_mm, target_points
 from page import put_between_marks
-from radiograph_cases import KINDS, SITES, Case, Exposures, Kind, Patient, Plan, patient, plan
+from radiograph_days import KINDS, SITES, Case, Exposures, Kind, Patient, Plan, patient, plan
 from radiograph_peers import PEERS, Answer, Engine, missing, versions
 
 OURS = "isoguide"

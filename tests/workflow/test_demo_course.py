@@ -30,7 +30,7 @@ COARSE = functools.partial(build_phantom, spacing_mm=(3.0, 3.0, 4.0))
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
     folder = tmp_path_factory.mktemp("demo") / "demo"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(simulate, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
+        patched.setattr(virtual_patient, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
         patched.setattr(simulate, "room_settings", coarse_room)
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
         return folder, demonstrate(folder, fractions=2, seed=2)
