@@ -16,7 +16,7 @@ from isoguide.geometry.correction import couch_correction
 from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.virtual import build_phantom
-from isoguide.workflow import demo_course, simulate
+from isoguide.workflow import demo_course, simulate, virtual_patient
 from isoguide.workflow.align import align
 from isoguide.workflow.clinic.department import open_desk
 from isoguide.workflow.course import Course

@@ -21,7 +21,7 @@ from isoguide.registration.radiographs.exposures import Exposure, prepare_exposu
 from isoguide.registration.radiographs.library import best_starts, coarse_image, counted_rays
 from isoguide.registration.radiographs.planning import PreparedRadiographs
 from isoguide.registration.radiographs.rays import RayLevel, magnification
-from isoguide.registration.radiographs.residuals import bend_at_target_mm, part_residuals
+from isoguide.registration.radiographs.residuals import bend_at_target_mm, part_residuals, spread_mm
 from isoguide.registration.radiographs.result import (
     RadiographQuality,
     RadiographRegistration,
@@ -31,12 +31,14 @@ from isoguide.registration.radiographs.result import (
 from isoguide.registration.radiographs.settings import motion_basis
 from isoguide.registration.radiographs.solve import PatchImage, RayFit, evaluate, refine_rays
 from isoguide.registration.radiographs.verdict import judge
-from isoguide.registration.refine import NOISE_FLOOR, displacement_mm
+from isoguide.registration.refine import NOISE_FLOOR, displacement_mm, small_motion
 from isoguide.registration.result import Alternative, RegionResidual, Verdict
 
 ALGORITHM: Final = "patch-NCC rays Gauss-Newton 1"
 STARTS, COARSE_STEPS, MIDDLE_STEPS, FINE_STEPS, TRACKING_STEPS = 5, 8, 6, 4, 2
 COARSE_TOLERANCE_MM, MIDDLE_TOLERANCE_MM, FINE_TOLERANCE_MM = 0.3, 0.1, 0.01
+AROUND_MM, AROUND_STEPS = 1.5, 6
+"""How far to its sides, as the radius of a target moves, an answer is looked for again."""
 KEPT: Final = 2
 """Coarse answers that are refined at the middle resolution."""
 ALTERNATIVE_STEPS: Final = 5
@@ -111,6 +113,7 @@ def register_radiographs(
     full = _refine(
         prepared, prepared.fine, levels.fine, found.daily_from_planning, FINE_STEPS, FINE_TOLERANCE_MM
     )
+    full = _best_around(prepared, levels.fine, full)
     progress(0.8, "looking at neighbouring vertebrae")
     pose = full.daily_from_planning
     residuals = part_residuals(prepared, levels.middle, pose)
@@ -213,6 +216,19 @@ def _find(
     return max(middle, key=lambda fit: fit.merit)
 
 
+def _best_around(prepared: PreparedRadiographs, images: tuple[PatchImage, ...], found: RayFit) -> RayFit:
+    """Start again to both sides of an answer, where the views hold it least; the best of all counts."""
+    _, motions = np.linalg.eigh(found.normal)
+    starts = [
+        found.daily_from_planning @ small_motion(side * AROUND_MM * motions[:, 0], prepared.centre_mm)
+        for side in (-1.0, 1.0)
+    ]
+    others = [
+        _refine(prepared, prepared.fine, images, start, AROUND_STEPS, FINE_TOLERANCE_MM) for start in starts
+    ]
+    return max([found, *others], key=lambda fit: fit.merit)
+
+
 def _alternatives(prepared: PreparedRadiographs, levels: _Images, pose: Array) -> tuple[Alternative, ...]:
     """Start one and two vertebral pitches up and down and compare; best competitor first."""
     centre, level = prepared.centre_mm, prepared.coarse
@@ -264,7 +280,7 @@ def _answer(prepared: PreparedRadiographs, full: RayFit, found: _Around) -> Radi
         reason = f"the views are only {quality.view_angle_deg:.0f}° apart: together they show no depth either"
         return _not_available(prepared, (reason,), quality)
     basis = motion_basis(prepared.settings)
-    spread = sure.uncertainty(full, prepared, basis)
+    spread = sure.uncertainty(full, prepared, basis, spread_mm(found.residuals, prepared.centre_mm))
     verdict, reasons = judge(quality, spread.largest_at_target_mm, *_displacement(prepared, full))
     if verdict is Verdict.NOT_AVAILABLE:
         return _not_available(prepared, reasons, quality)

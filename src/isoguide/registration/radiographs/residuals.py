@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isoguide.geometry.frames import Array
 from isoguide.registration.radiographs.planning import PreparedRadiographs
-from isoguide.registration.radiographs.rays import RayLevel
+from isoguide.registration.radiographs.rays import NEAR_MM, RayLevel
 from isoguide.registration.radiographs.solve import PatchImage, RayFit, evaluate, solve
 from isoguide.registration.refine import small_motion, weighted_sum
 from isoguide.registration.result import RegionResidual
@@ -19,6 +19,7 @@ PART_MM: Final = 30.0
 LEAST_PATCHES: Final = 4
 """A part needs so many patches in each of two views."""
 LEAST_VIEWS: Final = 2
+LEAST_PARTS: Final = 2
 STEPS: Final = 4
 
 
@@ -58,6 +59,19 @@ def bend_at_target_mm(residuals: Sequence[RegionResidual], centre_mm: Array) -> 
     """Return the largest shift of the parts at the isocentre and next to it; 0 where there is none."""
     near = [one for one in residuals if abs(one.centre_mm[2] - centre_mm[2]) < 1.5 * PART_MM]
     return max((float(np.linalg.norm(one.shift_mm)) for one in near), default=0.0)
+
+
+def spread_mm(residuals: Sequence[RegionResidual], centre_mm: Array) -> float | None:
+    """Return how far the parts lie apart, root mean square per axis, those near the isocentre first.
+
+    None where fewer than two parts were shifted by themselves: they then contradict nothing.
+    """
+    if len(residuals) < LEAST_PARTS:
+        return None
+    along_mm = np.array([one.centre_mm[2] for one in residuals]) - centre_mm[2]
+    near = np.exp(-0.5 * (along_mm / NEAR_MM) ** 2)
+    squares = np.array([one.shift_mm @ one.shift_mm for one in residuals]) / 3.0
+    return float(np.sqrt(near @ squares / near.sum()))
 
 
 def _only(level: RayLevel, chosen: Sequence[NDArray[np.bool_]]) -> RayLevel:

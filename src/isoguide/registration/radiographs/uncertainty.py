@@ -15,10 +15,13 @@ from isoguide.registration.refine import weighted_sum
 from isoguide.registration.result import Uncertainty
 from isoguide.registration.templates import LEVER_MM
 
-INFLATION: Final = 6.0
-"""Factor on the spread of the patches, from matches with known truth: where a body has bent, neighbouring
-patches err alike and in both views, so that they count as far fewer; rigid patients are stated less sure
-than they are."""
+INFLATION: Final = 1.5
+PARTS: Final = 0.8
+"""Factors on the spread of the patches, and on how far parts of the body, shifted by themselves, lie apart:
+where a body has bent, neighbouring patches err alike and in both views, which only the parts show. From
+matches with known truth, rigid and bent."""
+INFLATION_ALONE: Final = 6.0
+"""Factor on the spread of the patches where no parts were shifted: one view, and tracking."""
 FLOOR_MM: Final = 0.01
 """What resolution leaves however many patches agree, from matches with known truth."""
 CHI2_95_2: Final = 5.991465
@@ -27,28 +30,36 @@ PARALLEL_DEG: Final = 10.0
 """Views whose axes differ by less show no depth."""
 
 
-def covariance_mm(fit: RayFit, prepared: PreparedRadiographs) -> Array:
-    """Covariance (6, 6) of the motion in mm: sandwich over patches, plus the calibration of each view.
+def covariance_mm(fit: RayFit, prepared: PreparedRadiographs, apart_mm: float | None) -> Array:
+    """Covariance (6, 6) of the motion in mm: sandwich over patches, parts, and calibration of each view.
 
-    Each patch counts as one observation. Source: Cameron & Miller, "A practitioner's guide to cluster-robust
+    Each patch counts as one observation; ``apart_mm`` is how far parts of the body lie apart, per axis, None
+    where that is not known. Source: Cameron & Miller, "A practitioner's guide to cluster-robust
     inference", J. Human Resources 50 (2015) 317.
     """
     used = fit.weight > 0.0
     scores = fit.weight[used, None] * fit.gradient[used]
     bread = np.linalg.pinv(fit.normal)
     count = int(used.sum())
-    meat = INFLATION**2 * count / max(count - 6, 1) * np.einsum("pi,pj->ij", scores, scores)
-    return np.asarray(bread @ (meat + _calibration_meat(fit, prepared)) @ bread + FLOOR_MM**2 * np.eye(6))
+    inflation = INFLATION_ALONE if apart_mm is None else INFLATION
+    meat = inflation**2 * count / max(count - 6, 1) * np.einsum("pi,pj->ij", scores, scores)
+    left = FLOOR_MM**2 + (PARTS * (apart_mm or 0.0)) ** 2
+    return np.asarray(bread @ (meat + _calibration_meat(fit, prepared)) @ bread + left * np.eye(6))
 
 
-def uncertainty(fit: RayFit, prepared: PreparedRadiographs, basis: Array) -> Uncertainty:
+def uncertainty(
+    fit: RayFit, prepared: PreparedRadiographs, basis: Array, apart_mm: float | None
+) -> Uncertainty:
     """Covariance of translation (mm) and rotation (rad) about the isocentre, and its effect at the target.
 
-    ``basis`` (6, n) spans the motions that are corrected; the others have no spread.
+    ``basis`` (6, n) spans the motions that are corrected; the others have no spread. ``apart_mm`` as in
+    :func:`covariance_mm`.
     """
     scale = np.diag([1.0, 1.0, 1.0, 1.0 / LEVER_MM, 1.0 / LEVER_MM, 1.0 / LEVER_MM])
     corrected = scale @ basis @ basis.T
-    answer = Uncertainty(prepared.centre_mm, corrected @ covariance_mm(fit, prepared) @ corrected.T, 0.0)
+    answer = Uncertainty(
+        prepared.centre_mm, corrected @ covariance_mm(fit, prepared, apart_mm) @ corrected.T, 0.0
+    )
     largest = max(
         float(np.linalg.eigvalsh(answer.about(point)[:3, :3])[-1]) for point in prepared.target_points_mm
     )
@@ -102,7 +113,7 @@ def five_parameters(fit: RayFit, prepared: PreparedRadiographs) -> tuple[Array, 
     here = without_depth(prepared.views[0], pose, centre)
     bread = np.linalg.inv(here.T @ fit.normal @ here)
     scores = fit.weight[:, None] * fit.gradient
-    meat = INFLATION**2 * np.einsum("pi,pj->ij", scores, scores) + _calibration_meat(fit, prepared)
+    meat = INFLATION_ALONE**2 * np.einsum("pi,pj->ij", scores, scores) + _calibration_meat(fit, prepared)
     spread = bread @ here.T @ meat @ here @ bread + FLOOR_MM**2 * np.eye(5)
     scale = np.diag([1.0, 1.0, 1.0 / LEVER_MM, 1.0 / LEVER_MM, 1.0 / LEVER_MM])
     rotation = Rotation.from_matrix(pose[:3, :3]).as_matrix()
