@@ -73,7 +73,7 @@ def test_a_blank_pair_is_refused():
         )
         for view in PAIR
     )
-    with pytest.raises(InputError, match="is blank, all its pixels are 0"):
+    with pytest.raises(InputError, match="a blank film is blank, all its pixels are 0"):
         matcher_of(prepared_pair())(blank, UNCORRECTED)
 
 

@@ -32,10 +32,11 @@ PENUMBRA_PX: Final = 4.0
 """Beyond an edge the beam is partly shut out."""
 
 
-def open_beam(image: Radiograph) -> BoolArray:
+def open_beam(image: Radiograph, source: str = "the radiograph") -> BoolArray:
     """Return which pixels ``[row, column]`` no collimator blade shades.
 
     A blade is a border of nearly one value, dark or bright, that ends everywhere along a straight line.
+    ``source`` is what a message calls the image.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def open_beam(image: Radiograph) -> BoolArray:
     """
     values = np.asarray(image.values, dtype=np.float64)
     if values.min() == values.max():
-        msg = f"the radiograph is blank, all its pixels are {values.flat[0]:g}: expose or export it again"
+        msg = f"{source} is blank, all its pixels are {values.flat[0]:g}: expose or export it again"
         raise InputError(msg)
     if image.quantity == "intensity":
         values = -np.log(np.maximum(values, DARKEST))

@@ -75,7 +75,7 @@ def _prepared(number: int, image: Radiograph | RadiographView) -> Exposure:
     else:
         radiograph, known, name = image, np.ones(image.values.shape, dtype=bool), f"radiograph {number}"
     _require_enough(known, name)
-    counts = known & open_beam(radiograph)
+    counts = known & open_beam(radiograph, name)
     _require_enough(counts, name)
     values = line_integrals(radiograph)
     if counts.all():
