@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from fake_room import MORNING, SET_UP_POSE, day_image
 
-from isoguide.errors import GeometryError, InputError
-from isoguide.geometry.frames import PLANNING
+from isoguide.errors import GeometryError, InputError, MismatchError
+from isoguide.geometry.frames import DAILY, FIXED, PLANNING
 from isoguide.geometry.grid import Grid
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.geometry.xray_view import gantry_view
+from isoguide.images.radiograph import Radiograph
+from isoguide.images.radiograph_view import RadiographView
 from isoguide.images.volume import Volume
 from isoguide.treatment.ports import BeamStatus, CouchReading
 
@@ -32,6 +36,26 @@ def test_an_image_in_another_frame_is_refused() -> None:
     volume = Volume(grid, np.zeros((2, 2, 2), dtype=np.int16))
     with pytest.raises(InputError, match="is in the frame 'planning patient LPS'"):
         day_image("1", MORNING, LATER, SET_UP_POSE, content=volume)
+
+
+def films(frame) -> tuple[RadiographView, ...]:
+    view = gantry_view(0.0, sad_mm=1000.0, sid_mm=1500.0, size=(4, 4), pixel_spacing_mm=(1.0, 1.0))
+    there = view.in_frame(RigidTransform.identity(frame, FIXED))
+    return (RadiographView.whole(Radiograph(there, np.ones((4, 4), np.float32), "intensity"), "film"),)
+
+
+def test_radiographs_are_an_image_without_a_volume() -> None:
+    image = day_image("1", MORNING, LATER, SET_UP_POSE, content=films(DAILY))
+    assert image.exposure.uid == "1"
+    with pytest.raises(MismatchError, match=r"holds radiographs \(1\), of which"):
+        _ = image.volume
+
+
+def test_radiographs_in_another_frame_and_none_at_all_are_refused() -> None:
+    with pytest.raises(InputError, match="is in the frame"):
+        day_image("1", MORNING, LATER, SET_UP_POSE, content=films(PLANNING))
+    with pytest.raises(InputError, match="holds no radiograph"):
+        day_image("1", MORNING, LATER, SET_UP_POSE, content=())
 
 
 def test_an_image_with_an_isocentre_that_is_no_point_is_refused() -> None:

@@ -109,7 +109,7 @@ class DayImage:
         """
         if isinstance(self.content, Volume):
             return self.content
-        msg = f"image {self.uid} is {len(self.content)} radiographs, of which there is no volume"
+        msg = f"image {self.uid} holds radiographs ({len(self.content)}), of which there is no volume"
         raise MismatchError(msg)
 
     @property
