@@ -37,7 +37,7 @@ from radiograph_peers import PEERS, Answer, Engine, missing, versions
 
 OURS = "isoguide"
 MATCHED: tuple[Site, ...] = ("pelvis", "thorax", "head-neck")
-"""The virtual abdomen is wider than its planning CT: a match of radiographs refuses it."""
+"""The abdomen of this seed is wider than its planning CT: a match of radiographs refuses it."""
 SUCCESS_MM = 2.0
 CHI2_95_6 = 12.591587
 """95 % quantile of the chi-square distribution with six degrees of freedom."""
