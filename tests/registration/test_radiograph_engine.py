@@ -191,7 +191,7 @@ class TestPixelsThatDoNotCount:
 
     def test_a_blank_image_is_refused(self, prepared, images):
         blank = Radiograph(PAIR[0], np.zeros((128, 128), np.float32), "line integral")
-        with pytest.raises(InputError, match="radiograph is blank"):
+        with pytest.raises(InputError, match="radiograph 1 is blank"):
             register_radiographs(prepared, (blank, images[1]))
 
     def test_one_image_cannot_serve_as_both_views(self, prepared, images):

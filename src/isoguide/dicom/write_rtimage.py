@@ -36,6 +36,8 @@ from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
 from isoguide.plan import PatientPosition
 
+RT_IMAGE: Final = str(RTImageStorage)
+"""SOP class of what is written here."""
 TOP: Final = 65534
 """Largest stored value: both ends of 16 bits mean that a pixel says nothing."""
 ON_AXIS_MM: Final = 1e-6
@@ -161,7 +163,7 @@ def write_rt_image(
         If the patient position is not supported.
     """
     uid = details.sop_instance_uid
-    dataset = new_dataset(str(RTImageStorage), uid, created_at=details.created_at)
+    dataset = new_dataset(RT_IMAGE, uid, created_at=details.created_at)
     add_patient_and_study(dataset, image)
     add_series(
         dataset,
@@ -182,9 +184,7 @@ def write_rt_image(
     if details.belongs_to is not None:
         _add_field(dataset, details.belongs_to)
     save_dataset(path, dataset)
-    return WrittenObject(
-        path, str(RTImageStorage), uid, details.series_instance_uid, image.study_instance_uid
-    )
+    return WrittenObject(path, RT_IMAGE, uid, details.series_instance_uid, image.study_instance_uid)
 
 
 def _add_names(dataset: Dataset, details: RtImageDetails) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from pydicom.uid import RTImageStorage
 
 from isoguide.dicom import (
     CtAcquisition,
@@ -26,7 +25,7 @@ from isoguide.dicom import (
 from isoguide.dicom.identity import StudyContext
 from isoguide.dicom.modules import date_text, time_text
 from isoguide.dicom.part10 import derived_uid
-from isoguide.dicom.write_rtimage import Exposed, PlannedSetup, RtImageDetails, write_rt_image
+from isoguide.dicom.write_rtimage import RT_IMAGE, Exposed, PlannedSetup, RtImageDetails, write_rt_image
 from isoguide.errors import OutputError
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.iec61217 import fixed_from_daily
@@ -247,7 +246,7 @@ def write_daily_radiographs(
         study_instance_uid=uids.study,
         series_instance_uid=uids.series,
         frame_of_reference_uid=uids.frame_of_reference,
-        sop_class_uid=str(RTImageStorage),
+        sop_class_uid=RT_IMAGE,
         instance_uids=(),
         paths=(),
     )
