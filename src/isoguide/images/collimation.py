@@ -26,8 +26,6 @@ LARGEST_SLOPE: Final = 0.2
 """Of an edge against the border: a collimator turned by more than about 11° is not found."""
 OUTER_SHARE: Final = 0.15
 """Lines this close to either end may lie behind another blade: they do not say where an edge is."""
-DARKEST: Final = 1e-6
-"""Share of the open beam below which nothing is told from none."""
 PENUMBRA_PX: Final = 4.0
 """Beyond an edge the beam is partly shut out."""
 
@@ -43,13 +41,12 @@ def open_beam(image: Radiograph, source: str = "the radiograph") -> BoolArray:
     InputError
         If the image has one value everywhere.
     """
-    values = np.asarray(image.values, dtype=np.float64)
+    values = image.values
     if values.min() == values.max():
         msg = f"{source} is blank, all its pixels are {values.flat[0]:g}: expose or export it again"
         raise InputError(msg)
-    if image.quantity == "intensity":
-        values = -np.log(np.maximum(values, DARKEST))
-    smooth = ndimage.gaussian_filter(values, SMOOTH_PX, mode="nearest")
+    attenuation = image.line_integrals.astype(np.float64)
+    smooth = ndimage.gaussian_filter(attenuation, SMOOTH_PX, mode="nearest")
     low, high = np.percentile(smooth, RANGE_PERCENTILES)
     counts = np.ones(values.shape, dtype=bool)
     # Seen from each border in turn, lines run inward along the first axis.

@@ -14,6 +14,8 @@ Quantity = Literal["line integral", "intensity"]
 
 QUANTITIES: Final[tuple[str, ...]] = get_args(Quantity)
 """Attenuation along the ray (bone is bright), or what reaches the detector (bone is dark)."""
+DARKEST: Final = 1e-6
+"""Share of the open beam below which nothing is told from none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,11 @@ class Radiograph:
             values.flags.writeable = False
             object.__setattr__(self, "values", values)
 
+    @property
+    def line_integrals(self) -> NDArray[np.float32]:
+        """Values as attenuation along the rays, float32 [row, column]."""
+        return as_line_integrals(self.values, self.quantity)
+
     def in_frame(self, to_from: RigidTransform) -> "Radiograph":
         """Return the same image with its view in the coordinates of ``to_from.to_frame``.
 
@@ -68,3 +75,10 @@ class Radiograph:
             If ``to_from`` does not start from the frame of the view.
         """
         return Radiograph(self.view.in_frame(to_from), self.values, self.quantity)
+
+
+def as_line_integrals(values: NDArray[np.float32], quantity: Quantity) -> NDArray[np.float32]:
+    """Return pixels of an image, or of a part of it, as attenuation along the rays; their shape is kept."""
+    if quantity == "line integral":
+        return values
+    return np.asarray(-np.log(np.maximum(values, np.float32(DARKEST))), dtype=np.float32)

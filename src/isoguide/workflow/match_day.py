@@ -24,7 +24,12 @@ from isoguide.registration import (
     register_volumes,
 )
 from isoguide.registration.day_match import registration_of_markers, registration_of_radiographs
-from isoguide.registration.markers import MarkerMatch, locate_in_radiographs, locate_in_volume
+from isoguide.registration.markers import (
+    DeclaredMarkers,
+    MarkerMatch,
+    locate_in_radiographs,
+    locate_in_volume,
+)
 from isoguide.workflow.day_kind import Day
 from isoguide.workflow.implanted_markers import MarkerPlan, prepare_markers
 from isoguide.workflow.inputs import DailyInput, PlanningInput, load_daily
@@ -72,7 +77,9 @@ def match_day(
     """
     if day.kind == "volume":
         if request.markers is not None:
-            return _markers_in_volume(request, planning, target, day.contents, progress, seconds)
+            return _markers_in_volume(
+                request, request.markers, planning, target, day.contents, progress, seconds
+            )
         return _volume(request, planning, target, day.contents, progress, seconds)
     if request.region != RegionChoice() or request.content != "auto":
         msg = "radiographs are matched about the isocentre on all they show: leave --roi and --content out"
@@ -82,7 +89,7 @@ def match_day(
         daily = _views(request, planning, day)
     warnings = (*daily.warnings, *check_views(planning, daily))
     if request.markers is not None:
-        return _markers_in_views(request, planning, target, daily, warnings, seconds)
+        return _markers_in_views(request.markers, planning, target, daily, warnings, seconds)
     with timed(seconds, "register"):
         progress(0.45, "Matching the radiographs")
         found = register_views(planning, daily, _target_points_mm(target), part_of(progress, 0.45, 1.0))
@@ -108,7 +115,7 @@ def _target_points_mm(target: Structure | None) -> Array | None:
 
 
 def _markers_in_views(
-    request: AlignRequest,
+    declared: DeclaredMarkers,
     planning: PlanningInput,
     target: Structure | None,
     daily: ViewsInput,
@@ -120,7 +127,7 @@ def _markers_in_views(
         msg = f"markers are located in two radiographs, not in {len(daily.views)} ({names}): give a pair"
         raise InputError(msg)
     with timed(seconds, "prepare_planning"):
-        plan = _marker_plan(request, planning, target)
+        plan = prepare_markers(planning, declared, _target_points_mm(target))
     setup = _setup(planning, daily)
     back = setup.uncorrected.inverse()
     images = [view.radiograph.in_frame(back) for view in daily.views]
@@ -134,6 +141,7 @@ def _markers_in_views(
 
 def _markers_in_volume(
     request: AlignRequest,
+    declared: DeclaredMarkers,
     planning: PlanningInput,
     target: Structure | None,
     contents: FolderContents | None,
@@ -142,7 +150,7 @@ def _markers_in_volume(
 ) -> MatchedDay:
     with timed(seconds, "prepare_planning"):
         progress(0.4, "Finding where the markers were planned")
-        plan = _marker_plan(request, planning, target)
+        plan = prepare_markers(planning, declared, _target_points_mm(target))
     progress(0.5, "Reading the day's image")
     daily = _load_daily(request, contents, seconds)
     warnings = (*daily.warnings, *check_pair(planning, daily), *plan.warnings)
@@ -153,11 +161,6 @@ def _markers_in_volume(
         found = locate_in_volume(plan.prepared, daily.volume, setup.uncorrected)
     registration = registration_of_markers(plan.prepared, found)
     return MatchedDay(daily, registration, warnings, markers=found, marker_plan=plan)
-
-
-def _marker_plan(request: AlignRequest, planning: PlanningInput, target: Structure | None) -> MarkerPlan:
-    assert request.markers is not None  # noqa: S101 - the callers have checked; tells the type checker
-    return prepare_markers(planning, request.markers, _target_points_mm(target))
 
 
 def _setup(planning: PlanningInput, daily: DailyInput | ViewsInput) -> TreatmentSetup:

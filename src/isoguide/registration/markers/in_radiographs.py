@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.xray_view import XrayView
-from isoguide.images.radiograph import Radiograph
+from isoguide.images.radiograph import Radiograph, as_line_integrals
 from isoguide.kernels.wires import best_templates, wire_shapes
 from isoguide.registration.markers.declared import DeclaredMarkers
 from isoguide.registration.markers.projected import (
@@ -63,7 +63,6 @@ SHORTER: Final = (1.0, 0.65, 0.3)
 COARSE_PX: Final = 1.0
 """Diameter above which templates are shared between magnifications."""
 FITS_PER_MARKER: Final = 8
-_LEAST_INTENSITY: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +135,7 @@ def find_in_radiograph(
     if not where.any():
         return ()
     rows, columns = (_with_margin(np.asarray(where.any(axis=axis)), size.half) for axis in (1, 0))
-    image = _line_integral(radiograph, rows, columns)
+    image = as_line_integrals(radiograph.values[rows, columns], radiograph.quantity).astype(np.float64)
     origin = np.array([columns.start, rows.start], dtype=np.float64)
     search = _Search(image, where[rows, columns], declared.count, size)
     search.look()
@@ -148,13 +147,6 @@ def find_in_radiograph(
 def _pixels_per_mm(view: XrayView, points_mm: Array) -> float:
     depth_mm = float(np.mean((points_mm - view.source_mm) @ view.normal))
     return view.source_detector_distance_mm / depth_mm / float(np.mean(view.pixel_spacing_mm))
-
-
-def _line_integral(radiograph: Radiograph, rows: slice, columns: slice) -> Array:
-    values = np.array(radiograph.values[rows, columns], dtype=np.float64)
-    if radiograph.quantity == "line integral":
-        return values
-    return np.asarray(-np.log(np.maximum(values, _LEAST_INTENSITY)))
 
 
 def _where_to_look(view: XrayView, pixels: Array, reach_px: float | None, border: int) -> NDArray[np.bool_]:

@@ -9,17 +9,18 @@ import numpy as np
 from isoguide.errors import InputError, MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
 from isoguide.images.volume import Volume
 from isoguide.plan import Fiducial
 from isoguide.registration.markers.correspond import (
-    MarkerCandidate,
+    Correspondence,
     assign_markers,
     candidates_in_pair,
     candidates_in_volume,
 )
 from isoguide.registration.markers.declared import DeclaredMarkers
-from isoguide.registration.markers.in_radiographs import find_in_radiograph
+from isoguide.registration.markers.in_radiographs import RadiographMarker, find_in_radiograph
 from isoguide.registration.markers.in_volumes import find_in_volume
 from isoguide.registration.markers.interchanged import interchanged_views
 from isoguide.registration.markers.match import MarkerMatch, MarkerMatchSettings, match_markers
@@ -47,7 +48,7 @@ class PreparedMarkers:
     centre_mm
         The plan isocentre, planning LPS, (3,).
     target_points_mm
-        (n, 3), planning LPS: where the uncertainty counts; the isocentre when none is given.
+        (n, 3), planning LPS: where the uncertainty counts; the isocentre when not given.
     settings
         What the match assumes.
     calibration_px
@@ -167,19 +168,32 @@ def locate_in_radiographs(
         find_in_radiograph(image, prepared.declared, there_mm, reach_mm=prepared.reach_mm)
         for image in radiographs
     ]
-    candidates = candidates_in_pair(views, (seen[0], seen[1]), calibration_px=prepared.calibration_px)
+    pairs = (seen[0], seen[1])
+    candidates = candidates_in_pair(views, pairs, calibration_px=prepared.calibration_px)
+    found = assign_markers(prepared.planned, candidates, expected, reach_mm=prepared.reach_mm)
+    if len(found.measured) < len(prepared.planned):
+        _refuse_interchanged(prepared, views, pairs, expected)
     common = calibration_covariance_mm2(views, there_mm.mean(axis=0), prepared.calibration_px)
+    return _matched(prepared, found, expected, common)
+
+
+def _refuse_interchanged(
+    prepared: PreparedMarkers,
+    views: tuple[XrayView, XrayView],
+    seen: tuple[Sequence[RadiographMarker], Sequence[RadiographMarker]],
+    expected: RigidTransform,
+) -> None:
+    """Refuse images that fit better for each other; where every marker is found they cannot."""
     swapped = interchanged_views(
         prepared.planned,
         views,
-        (seen[0], seen[1]),
+        seen,
         expected,
         calibration_px=prepared.calibration_px,
         reach_mm=prepared.reach_mm,
     )
     if swapped is not None:
         raise MismatchError(swapped)
-    return _matched(prepared, candidates, expected, common)
 
 
 def locate_in_volume(prepared: PreparedMarkers, volume: Volume, expected: RigidTransform) -> MarkerMatch:
@@ -196,8 +210,9 @@ def locate_in_volume(prepared: PreparedMarkers, volume: Volume, expected: RigidT
     """
     there_mm = expected.inverse().apply(prepared.planned_mm)
     near = _part_about(volume, there_mm, prepared.reach_mm + BEYOND_REACH_MM)
-    found = [marker.measured for marker in find_in_volume(near, prepared.declared)]
-    return _matched(prepared, candidates_in_volume(found), expected, None)
+    candidates = candidates_in_volume([one.measured for one in find_in_volume(near, prepared.declared)])
+    found = assign_markers(prepared.planned, candidates, expected, reach_mm=prepared.reach_mm)
+    return _matched(prepared, found, expected, None)
 
 
 def _part_about(volume: Volume, points_mm: Array, reach_mm: float) -> Volume:
@@ -208,13 +223,13 @@ def _part_about(volume: Volume, points_mm: Array, reach_mm: float) -> Volume:
 
 def _matched(
     prepared: PreparedMarkers,
-    candidates: Sequence[MarkerCandidate],
+    found: Correspondence,
     expected: RigidTransform,
     common_mm2: Array | None,
 ) -> MarkerMatch:
     return match_markers(
         prepared.planned,
-        assign_markers(prepared.planned, candidates, expected, reach_mm=prepared.reach_mm),
+        found,
         expected=expected,
         targets_mm=prepared.target_points_mm,
         settings=prepared.settings,

@@ -19,8 +19,6 @@ from isoguide.registration.radiographs.solve import PatchImage
 Float32 = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-DARKEST: Final = 1e-6
-"""Share of the open beam below which nothing is told from noise."""
 LEAST_COUNTED: Final = 0.02
 """An image of which less counts shows nobody."""
 BLUR_SIGMAS: Final = 3.0
@@ -77,7 +75,7 @@ def _prepared(number: int, image: Radiograph | RadiographView) -> Exposure:
     _require_enough(known, name)
     counts = known & open_beam(radiograph, name)
     _require_enough(counts, name)
-    values = line_integrals(radiograph)
+    values = radiograph.line_integrals
     if counts.all():
         return Exposure(radiograph.view, values, None)
     nearest = ndimage.distance_transform_edt(~counts, return_distances=False, return_indices=True)
@@ -93,10 +91,3 @@ def _require_enough(counts: BoolArray, name: str) -> None:
             "out: expose it again"
         )
         raise InputError(msg)
-
-
-def line_integrals(image: Radiograph) -> Float32:
-    """Values as attenuation along the rays, float32 [row, column]."""
-    if image.quantity == "line integral":
-        return image.values
-    return np.asarray(-np.log(np.maximum(image.values, np.float32(DARKEST))), dtype=np.float32)

@@ -27,8 +27,6 @@ from isoguide.workflow.pictures import Window
 from isoguide.workflow.planes import Pixels
 from isoguide.workflow.setup_drr import ENERGY_KEV
 
-DARKEST: Final = 1e-6
-"""Share of the open beam below which nothing is told from noise."""
 SLOW_MM: Final = 15.0
 """Standard deviation, at the isocentre, of what counts as slow: wider than a vertebra or a femur."""
 SLOW_LEFT: Final = 0.15
@@ -102,7 +100,7 @@ def reduced(one: RadiographView, widest: int) -> RadiographView:
     )
     blocks = (high, factor, wide, factor)
     counts = one.counts[cut].reshape(blocks)
-    values = _line_integrals(one.radiograph)[cut].reshape(blocks)
+    values = one.radiograph.line_integrals[cut].reshape(blocks)
     share = counts.mean(axis=(1, 3))
     mean = (values * counts).mean(axis=(1, 3)) / np.where(share > 0.0, share, 1.0)
     mean = np.where(share > 0.0, mean, values.mean(axis=(1, 3)))
@@ -114,12 +112,6 @@ def reduced(one: RadiographView, widest: int) -> RadiographView:
 def _counted(share: Array) -> slice:
     counted = np.flatnonzero(share >= COUNTED_SHARE)
     return slice(int(counted[0]), int(counted[-1]) + 1) if len(counted) else slice(0, len(share))
-
-
-def _line_integrals(image: Radiograph) -> NDArray[np.float32]:
-    if image.quantity == "line integral":
-        return image.values
-    return np.asarray(-np.log(np.maximum(image.values, np.float32(DARKEST))), dtype=np.float32)
 
 
 def _cut_view(view: XrayView, cut: tuple[slice, slice], factor: int) -> XrayView:
