@@ -217,7 +217,12 @@ def _find(
 
 
 def _best_around(prepared: PreparedRadiographs, images: tuple[PatchImage, ...], found: RayFit) -> RayFit:
-    """Start again to both sides of an answer, where the views hold it least; the best of all counts."""
+    """Start again to both sides of an answer, where the views hold it least; the best of all counts.
+
+    What one view holds least is the depth, which it does not show: its answer is left as it is.
+    """
+    if len(prepared.views) == 1:
+        return found
     _, motions = np.linalg.eigh(found.normal)
     starts = [
         found.daily_from_planning @ small_motion(side * AROUND_MM * motions[:, 0], prepared.centre_mm)
