@@ -1,0 +1,1 @@
+"""What the service takes in and gives out, as strict JSON documents."""
