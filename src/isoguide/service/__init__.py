@@ -1,1 +1,1 @@
-"""The treatment console's only door: HTTP and WebSocket over the functions that the command line calls too."""
+"""The console's only door: HTTP and WebSocket over the functions that the command line calls too."""
