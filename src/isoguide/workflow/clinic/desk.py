@@ -5,7 +5,7 @@ Every call takes up the fraction from the records, makes one step of it behind a
 what makes the fraction safer (a couch not in place, an image that does not count) is recorded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,10 @@ from isoguide.workflow.clinic.signing import approver_of
 from isoguide.workflow.same_plan import require_same_plan
 
 
+def _never(_course_id: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """The desk of a department.
@@ -49,11 +53,15 @@ class Desk:
         Its records and images.
     clock
         Of the work station.
+    is_watched
+        Says whether the beam of a course is on and watched by a connected room: no step of the desk is
+        possible then.
     """
 
     records: Records
     store: ImageStore
     clock: DeskClock
+    is_watched: Callable[[str], bool] = _never
 
     def begin(
         self,
@@ -388,6 +396,10 @@ class Desk:
         )
 
     def _take_up(self, opened: OpenFraction, told: Told) -> tuple[Fraction, FractionRecorder]:
+        key = opened.stored.line.key
+        if self.is_watched(key.course_id):
+            msg = f"the beam of {key} is on and is being watched: hold it before anything else"
+            raise RefusedError(msg)
         return take_up(self.records, self.clock, opened, told)
 
 
