@@ -1,5 +1,6 @@
 """``room.json``: what a virtual treatment room has to know to play the next fractions of a demonstration."""
 
+import json
 from pathlib import Path
 from typing import Final, Literal
 
@@ -40,8 +41,11 @@ def write_station_file(file: StationFile, folder: Path) -> Path:
         If it cannot be written.
     """
     path = folder / ROOM_FILE
+    # A scenario is what was said: with its defaults written out it would contradict itself.
+    said = {name: getattr(file, name) for name in ("format", "gantry_deg_s", "scan_s")}
+    document = said | file.model_dump(mode="json", exclude_unset=True)
     try:
-        path.write_text(file.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         msg = f"cannot write {path} ({error.strerror}): free some space or choose another folder"
         raise OutputError(msg) from error
