@@ -15,6 +15,7 @@ from isoguide.records.stored import (
     StaffMember,
     StoredCourse,
     StoredFraction,
+    StoredPassword,
     StoredProtocol,
     StoredStep,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "StaffMember",
     "StoredCourse",
     "StoredFraction",
+    "StoredPassword",
     "StoredProtocol",
     "StoredStep",
     "create_records",
