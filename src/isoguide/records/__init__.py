@@ -16,6 +16,7 @@ from isoguide.records.stored import (
     StaffMember,
     StoredCourse,
     StoredFraction,
+    StoredPassword,
     StoredProtocol,
     StoredStep,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "StaffMember",
     "StoredCourse",
     "StoredFraction",
+    "StoredPassword",
     "StoredProtocol",
     "StoredStep",
     "create_records",

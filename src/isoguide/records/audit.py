@@ -2,8 +2,9 @@
 
 Each entry carries the SHA-256 of the one before, so none can be changed, removed, put in or moved without
 every later one giving it away. Its payload holds the rows that were added or changed, so the same is true of
-them (:mod:`isoguide.records.verification`). The ``memory`` of a fraction stands there by its hash only: it is
-long, it changes with each step, and what led to it is in the rows.
+them (:mod:`isoguide.records.verification`). Two things stand there by their hash only: the ``memory`` of a
+fraction, which is long, changes with each step, and follows from the rows; and what a password is compared
+with, so that whoever reads the audit cannot try passwords on it.
 """
 
 import json
@@ -19,8 +20,8 @@ from isoguide.records.plain import Plain, Row, canonical_json, plain_text, sha25
 
 FIRST_PREVIOUS: Final = "0" * 64
 """What the first entry has for the hash of the one before."""
-BY_HASH: Final = "memory"
-"""The column that stands in the audit by its hash."""
+BY_HASH: Final = frozenset({"memory", "password_hash"})
+"""Columns that stand in the audit by their hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,7 @@ class AuditSlice:
 
 def as_audited(row: Row) -> Row:
     """Return the row as it stands in the audit."""
-    if BY_HASH not in row:
-        return row
-    return {**row, BY_HASH: sha256_of(str(row[BY_HASH]))}
+    return {name: sha256_of(str(cell)) if name in BY_HASH else cell for name, cell in row.items()}
 
 
 def hash_of(row: Row) -> str:

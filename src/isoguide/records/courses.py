@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from isoguide.course import Accessory, SimulationRecord
-from isoguide.errors import InputError, MissingEvidenceError, UnreadableError
+from isoguide.errors import InputError, UnknownNameError, UnreadableError
 from isoguide.records import protocols
 from isoguide.records.audit import Write
 from isoguide.records.model import COURSES, FRACTIONS
@@ -201,7 +201,7 @@ def _row(connection: Connection, course_id: str) -> Any:
     row = connection.execute(select(COURSES).where(COURSES.c.course_id == course_id)).mappings().first()
     if row is None:
         msg = f"there is no course '{course_id}' here: look at the list of courses"
-        raise MissingEvidenceError(msg)
+        raise UnknownNameError(msg)
     return row
 
 

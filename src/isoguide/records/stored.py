@@ -37,6 +37,16 @@ class StaffMember:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPassword:
+    """What the password of somebody is compared with, and whether he says who may sign in."""
+
+    name: str
+    password_hash: str = field(repr=False)
+    is_administrator: bool
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StoredProtocol:
     """One version of a protocol without its text."""
 
