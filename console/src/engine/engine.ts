@@ -24,7 +24,7 @@
  *   size follows the grid, so its size on the page must come from CSS.
  * - A canvas belongs to the engine from `addView` on and can be given to one engine once.
  * - Where the wanted image has no value a pixel has the colour {@link NOT_IMAGED_RGB}; where only one of two mixed
- *   images has one, that image is shown as dimmed, hatched grey.
+ *   images has one, that image is shown as dimmed, hatched grey. While there is one image only, choose its own mode.
  * - Loading an image takes the old one of its slot off the screen at once. Slices show up as they arrive.
  * - Isolines arrive a little after the picture. Draw them only while `samePlane(result.plane, plane)` holds, with the
  *   plane and pose of the last frame: lines of another slice must not lie on this one.

@@ -126,9 +126,12 @@ export class FrameDesk {
     return view;
   }
 
+  /** Something that is seen has changed; as long as there is no view, nothing is. */
   changed(nowMs: number): void {
     this.#settled = false;
-    this.#schedule.changed(nowMs);
+    if (this.#views.size > 0) {
+      this.#schedule.changed(nowMs);
+    }
   }
 
   /** The frame to draw now; null if none is due. */
