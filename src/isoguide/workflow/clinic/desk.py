@@ -35,6 +35,7 @@ from isoguide.workflow.clinic.fraction_status import FractionStatus, next_steps
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
 from isoguide.workflow.clinic.open_fraction import OpenFraction, Told, open_fraction, protocol_of, take_up
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
+from isoguide.workflow.clinic.said_file import keep_image
 from isoguide.workflow.clinic.signing import approver_of
 from isoguide.workflow.same_plan import require_same_plan
 
@@ -220,7 +221,7 @@ class Desk:
         progress(0.8, "Matching")
         fraction, recorder = self._take_up(opened, Told(by, couch, taken.image, prepared))
         dose = said.dose
-        recorder.keep_files(taken.image.uid, lambda: StoredImage(self.store.add_all(taken.files), dose))
+        recorder.keep_files(taken.image.uid, lambda: StoredImage(keep_image(self.store, taken, said), dose))
         fraction.image(since=fraction.memory.couch_stopped_at)
         fraction.align()
         progress(1.0, "Done")
