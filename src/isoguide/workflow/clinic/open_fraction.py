@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from isoguide.course import Protocol, SimulationRecord
-from isoguide.errors import MissingEvidenceError
+from isoguide.errors import UnknownNameError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
@@ -103,7 +103,7 @@ def open_fraction(records: Records, course_id: str, number: int | None = None) -
 
     Raises
     ------
-    MissingEvidenceError
+    UnknownNameError
         If there is none.
     UnreadableError
         If it cannot be read.
@@ -111,7 +111,7 @@ def open_fraction(records: Records, course_id: str, number: int | None = None) -
     course = records.course(course_id)
     if not course.fractions:
         msg = f"course {course_id} has no fraction yet: begin one with isoguide fraction start {course_id}"
-        raise MissingEvidenceError(msg)
+        raise UnknownNameError(msg)
     wanted = course.fractions[-1].key.number if number is None else number
     stored = records.fraction(course_id, wanted)
     return OpenFraction(course, protocol_of(course), stored, read_kept(stored.memory, str(stored.line.key)))
