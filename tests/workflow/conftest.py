@@ -1,15 +1,22 @@
 """One small patient, one alignment and one course of treatment for all tests of the workflow."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 from small_course import coarse_room, small_course, small_patient
+from small_department import PROTOCOL, Department, copied, imaged_records, opened, simulation_of
 from small_patient import SmallPatient, write_small_patient
 
+from isoguide.course import SimulationRecord
+from isoguide.records.image_store import ImageStore
 from isoguide.registration.result import Registration, Verdict
 from isoguide.workflow import simulate
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.clinic import desk as desk_module
 from isoguide.workflow.course import Course
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.simulate import VirtualPatient
@@ -70,3 +77,54 @@ def course(virtual: VirtualPatient) -> Course:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(simulate, "room_settings", coarse_room)
         return small_course(virtual, first="fractions = 2\n", report=True)
+
+
+@pytest.fixture(scope="session")
+def prepared_once() -> dict[str, object]:
+    return {}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> None:
+    """The planning image is prepared once for all tests: that takes the time."""
+    for name in ("planning_of", "prepared_for"):
+        slow = getattr(desk_module, name)
+
+        def cached(*arguments: object, slow=slow, name=name) -> object:
+            if name not in prepared_once:
+                prepared_once[name] = slow(*arguments)
+            return prepared_once[name]
+
+        monkeypatch.setattr(desk_module, name, cached)
+
+
+@pytest.fixture(scope="session")
+def simulated(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
+) -> tuple[Path, SimulationRecord]:
+    """An image store with the planning files, and the record that names them."""
+    folder = tmp_path_factory.mktemp("store") / "images"
+    return folder, simulation_of(patient, ImageStore(folder))
+
+
+@pytest.fixture
+def department(tmp_path: Path, patient: SmallPatient, quick: None, simulated: tuple) -> Iterator[Department]:
+    with opened(tmp_path, patient, simulated, PROTOCOL) as department:
+        yield department
+
+
+@pytest.fixture(scope="session")
+def imaged_once(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, simulated: tuple
+) -> tuple[Path, datetime]:
+    """The records of a department whose image was matched, and the time of its clock: to be copied."""
+    return imaged_records(tmp_path_factory.mktemp("imaged"), patient, simulated, PROTOCOL)
+
+
+@pytest.fixture
+def matched(
+    tmp_path: Path, patient: SmallPatient, imaged_once: tuple[Path, datetime]
+) -> Iterator[Department]:
+    """A department in which the engine has matched today's image, and the protocol says "correct"."""
+    with copied(imaged_once, tmp_path, patient) as department:
+        yield department

@@ -240,7 +240,9 @@ class VirtualDepartment:
         simulation = self.desk.records.course(self.course.course_id).simulation
         self.desk.begin(self.course.course_id, by=THERAPIST.name, accessories=simulation.accessories)
         opened = open_fraction(self.desk.records, self.course.course_id, number)
-        kept = replace(opened.kept, set_up_pose=planned.set_up_pose)
+        kept = replace(
+            opened.kept, set_up_pose=planned.set_up_pose, target_points_mm=planned.target_points_mm
+        )
         recorder = FractionRecorder(
             self.desk.records, opened.stored, kept, planned.patient_position, THERAPIST.name
         )
