@@ -43,7 +43,7 @@ class SetClock:
 def furnish_accounts(desk: Desk) -> None:
     """Give a desk its staff, each with his password."""
     accounts = Accounts(desk.records, CHEAP)
-    accounts.make_first_administrator(Person("admin", Role.PHYSICIST), PASSWORDS["admin"])
+    accounts.make_administrator(Person("admin", Role.PHYSICIST), PASSWORDS["admin"])
     for name, role in (("anna", Role.THERAPIST), ("ben", Role.THERAPIST), ("berg", Role.PHYSICIST)):
         accounts.add(Person(name, role), PASSWORDS[name], by="admin")
 
