@@ -33,9 +33,9 @@ from isoguide.workflow.clinic.day_image import ImageSaid, read_taken_image
 from isoguide.workflow.clinic.desk_room import DeskClock
 from isoguide.workflow.clinic.fraction_status import FractionStatus, next_steps
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
+from isoguide.workflow.clinic.kept_image import keep_image
 from isoguide.workflow.clinic.open_fraction import OpenFraction, Told, open_fraction, protocol_of, take_up
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
-from isoguide.workflow.clinic.said_file import keep_image
 from isoguide.workflow.clinic.signing import approver_of
 from isoguide.workflow.same_plan import require_same_plan
 

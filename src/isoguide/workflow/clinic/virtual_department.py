@@ -34,9 +34,11 @@ from isoguide.treatment.protocol_decision import decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.signatures import require_signatures
 from isoguide.virtual.room import VirtualRoom
+from isoguide.workflow.clinic.day_image import ImageSaid, TakenImage
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.fraction_files import export_fraction
+from isoguide.workflow.clinic.kept_image import keep_image
 from isoguide.workflow.clinic.new_course import NewCourse, new_course
 from isoguide.workflow.clinic.open_fraction import open_fraction
 from isoguide.workflow.clinic.recorder import ENDS_BEAM, FractionRecorder, StoredImage
@@ -97,7 +99,10 @@ class _Keep:
         self._count += 1
         name = f"fraction-{self.number}" + (f"-image-{self._count}" if self._count > 1 else "")
         written = self._written(self.folder / name, image)
-        self.recorder.keep_files(image.uid, lambda: StoredImage(self.desk.store.add_all(written.paths)))
+        taken = TakenImage(image, written.paths)
+        self.recorder.keep_files(
+            image.uid, lambda: StoredImage(keep_image(self.desk.store, taken, ImageSaid()))
+        )
 
     def _written(self, folder: Path, image: DayImage) -> WrittenSeries:
         seed = f"{self.patient.patient_id} {image.uid}"
