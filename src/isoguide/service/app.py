@@ -16,6 +16,7 @@ from isoguide.service.routes import ROUTERS
 from isoguide.service.settings import ServiceSettings
 from isoguide.service.state import ServiceState
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.pictures.gallery import Gallery
 
 _DESCRIPTION: Final = (
     "The steps of a fraction and the records behind them, as the command line has them. Not a medical "
@@ -25,6 +26,7 @@ _DESCRIPTION: Final = (
 )
 _TAGS: Final = (
     {"name": "session", "description": "Signing in and out."},
+    {"name": "pictures", "description": "Volumes, radiographs and what is drawn over them, as numbers."},
     {"name": "people", "description": "Who may sign in; for administrators."},
 )
 _COOKIE: Final = APIKeyCookie(
@@ -57,6 +59,7 @@ def create_app(desk: Desk, settings: ServiceSettings | None = None) -> FastAPI:
     app = app_without_records()
     state = ServiceState.of(desk, settings or ServiceSettings())
     app.state.service = state
+    app.state.gallery = Gallery.of(desk)
 
     @app.get("/{path:path}", include_in_schema=False)
     def read_page(path: str) -> Response:

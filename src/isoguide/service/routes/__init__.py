@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from isoguide.service.routes import people, session
+from isoguide.service.routes import images, people, session
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (session.router, people.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (session.router, people.router, images.router)
 """All of them; each is served below /api, behind the sign-in (:data:`isoguide.service.security.OPEN`)."""

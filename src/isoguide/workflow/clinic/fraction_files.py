@@ -35,8 +35,8 @@ from isoguide.treatment.match import BY_HAND
 from isoguide.treatment.summary import standing
 from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, stored_files
 from isoguide.workflow.clinic.kept_fraction import read_kept
+from isoguide.workflow.clinic.kept_image import kept_image
 from isoguide.workflow.clinic.open_fraction import protocol_of
-from isoguide.workflow.clinic.said_file import kept_image
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
 
