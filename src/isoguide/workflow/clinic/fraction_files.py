@@ -31,6 +31,7 @@ from isoguide.records import StoredCourse, StoredFraction
 from isoguide.records.image_store import ImageStore
 from isoguide.registration.result import CHI_95_PER_AXIS
 from isoguide.treatment import Event
+from isoguide.treatment.match import BY_HAND
 from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, stored_files
 from isoguide.workflow.clinic.kept_fraction import read_kept
 from isoguide.workflow.clinic.open_fraction import protocol_of
@@ -65,8 +66,8 @@ def export_fraction(
 ) -> ExportedFraction:
     """Write the DICOM objects of a fraction into a folder, all at once or not at all.
 
-    A registration and a report for each image that was matched, and an RT Beams Treatment Record when
-    something was delivered.
+    A registration and a report for each image that was matched, two where it was matched by hand in the end
+    (the engine's and the last one by hand), and an RT Beams Treatment Record when something was delivered.
 
     Parameters
     ----------
@@ -107,26 +108,27 @@ class _Export:
     plan: Plan
 
     def write(self, folder: Path, progress: Progress) -> ExportedFraction:
-        daily: list[ReferencedSeries] = []
+        daily: dict[str, ReferencedSeries] = {}
         registrations: list[WrittenObject] = []
         files: list[Path] = []
         left_out: list[str] = []
-        for number, match in enumerate(self.stored.matches, start=1):
-            progress(number / (len(self.stored.matches) + 1), f"Writing image {number}")
+        matches = _told(self.stored.matches)
+        for number, match in enumerate(matches, start=1):
+            progress(number / (len(matches) + 1), f"Writing match {number}")
             series = self._series_of(match)
             if series is None:
                 left_out.append(
                     f"image {match.image_uid} was not kept as one DICOM series, so nothing can refer to it"
                 )
                 continue
-            daily.append(series)
+            daily[match.image_uid] = series
             placed = self._write_registration(folder / f"registration-{number}.dcm", match, series)
             if placed is not None:
                 registrations.append(placed)
                 files.append(placed.path)
             report = self._write_report(folder / f"report-{number}.dcm", match, series, placed)
             files += [report] if report is not None else []
-        record = self._write_record(folder / TREATMENT_RECORD, daily, registrations)
+        record = self._write_record(folder / TREATMENT_RECORD, tuple(daily.values()), registrations)
         if record is not None:
             files.append(record)
         else:
@@ -157,7 +159,8 @@ class _Export:
     def _write_report(
         self, path: Path, match: MatchRecord, daily: ReferencedSeries, registration: WrittenObject | None
     ) -> Path | None:
-        if (match.correction is None) != (match.deviation is None):
+        is_by_hand = match.algorithm == BY_HAND
+        if (match.correction is not None and not is_by_hand) != (match.deviation is not None):
             return None
         protocol = protocol_of(self.course)
         report = PositionReport(
@@ -171,6 +174,7 @@ class _Export:
             algorithm_version=match.version,
             settings=(f"settings = {match.settings_sha256}",),
             degrees_of_freedom=protocol.match.degrees_of_freedom,
+            is_by_hand=is_by_hand,
         )
         write_position_report(path, report, planning=self.planning, daily=daily, registration=registration)
         return path
@@ -201,6 +205,16 @@ class _Export:
             registrations=registrations,
         )
         return path
+
+
+def _told(matches: Sequence[MatchRecord]) -> tuple[MatchRecord, ...]:
+    """Return what others are told of: of each image the engine's match, and the one by hand that stands."""
+    last = {match.image_uid: match for match in matches}
+    first = {match.image_uid: match for match in reversed(matches)}
+    told = []
+    for uid, match in first.items():
+        told += [match] if last[uid].algorithm != BY_HAND else [match, last[uid]]
+    return tuple(sorted(told, key=matches.index))
 
 
 def _uncertainty(match: MatchRecord) -> AxisUncertainty | None:

@@ -1,19 +1,22 @@
 """A fraction taken up from the records, in a room that answers what staff said."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
 
 from isoguide.course import Protocol, SimulationRecord
 from isoguide.errors import UnknownNameError
+from isoguide.geometry.correction import CouchCorrection
+from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.records import Records, StoredCourse, StoredFraction
+from isoguide.records import ConflictError, Records, StoredCourse, StoredFraction
 from isoguide.registration import Registration
 from isoguide.registration.day_match import DayContent, Prepared
 from isoguide.treatment import Fraction, PlannedPosition, State
-from isoguide.treatment.ports import DayImage
+from isoguide.treatment.ports import DayImage, Exposure
 from isoguide.treatment.protocol_decision import ProtocolDecision, decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.refusals import RefusedError
@@ -24,6 +27,10 @@ from isoguide.workflow.protocol_file import parse_protocol
 
 _NOWHERE: Final = TableTopPose(0.0, 0.0, 0.0)
 """The set-up pose of a fraction without one: no step that asks for it is possible before it has one."""
+_DELIVERY_WRITTEN_S: Final = 30.0
+"""A delivery is written in two steps within less; a fraction whose beam is "on" for longer was left so by a
+failure."""
+_NO_IMAGE_COUNTS: Final = (State.PREPARED, State.SET_UP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +51,19 @@ class OpenFraction:
     def planned_mu(self) -> float:
         """Meterset of the whole fraction, all treatment beams together."""
         return sum(beam.meterset_mu for beam in self.simulation.beams)
+
+    @property
+    def image(self) -> Exposure | None:
+        """The newest image, None where none counts."""
+        memory = self.kept.memory
+        if memory is None or not memory.images or memory.state in _NO_IMAGE_COUNTS:
+            return None
+        return memory.images[-1]
+
+    @property
+    def corrections(self) -> tuple[CouchCorrection, ...]:
+        """The corrections that the couch was sent to make, in order."""
+        return self.kept.memory.corrections if self.kept.memory is not None else ()
 
     @property
     def decision(self) -> ProtocolDecision | None:
@@ -111,16 +131,19 @@ def take_up(
     ------
     RefusedError
         If it has ended.
+    ConflictError
+        If somebody else is recording a delivery of it.
     """
     line, kept = opened.stored.line, opened.kept
     if line.state.is_final:
         msg = f"{line.key} is {line.state}: begin the next fraction"
         raise RefusedError(msg)
+    _require_no_delivery_under_way(opened.stored, now)
     recorder = FractionRecorder(records, opened.stored, kept, opened.simulation.patient_position, told.by)
     before_mu = opened.stored.summary.delivered_mu
     beam = DeskBeam(now, opened.planned_mu, before_mu, told.delivered_mu)
     room = desk_room(now, told.couch, beam=beam, image=told.image)
-    planned = _planned(opened.simulation, kept.set_up_pose or _NOWHERE, told.prepared)
+    planned = _planned(opened.simulation, kept, told.prepared)
     limits = fraction_limits(opened.protocol)
     known_uids = records.used_image_uids(line.key.course_id)
     fraction = Fraction(
@@ -136,15 +159,29 @@ def take_up(
     return fraction, recorder
 
 
-def _planned(
-    simulation: SimulationRecord, set_up_pose: TableTopPose, prepared: Prepared | None
-) -> PlannedPosition:
+def _require_no_delivery_under_way(stored: StoredFraction, now: DeskClock) -> None:
+    """Keep other steps out of the moment in which a delivery is written: they would hold the beam."""
+    if stored.line.state is not State.BEAM_ON:
+        return
+    last = stored.steps[-1]
+    if now.now() - last.entry.at < timedelta(seconds=_DELIVERY_WRITTEN_S):
+        msg = (
+            f"{last.by} records what was delivered of {stored.line.key} now: look at it again in "
+            f"{_DELIVERY_WRITTEN_S:g} s, nothing was done"
+        )
+        raise ConflictError(msg)
+
+
+def _planned(simulation: SimulationRecord, kept: KeptFraction, prepared: Prepared | None) -> PlannedPosition:
+    set_up_pose = kept.set_up_pose or _NOWHERE
     position, patient_id = simulation.patient_position, simulation.patient.patient_id
     if prepared is not None:
         return PlannedPosition.of(
             prepared, patient_position=position, set_up_pose=set_up_pose, patient_id=patient_id
         )
-    target_points_mm = np.atleast_2d(simulation.isocentre_mm)
+    target_points_mm: Array = np.atleast_2d(simulation.isocentre_mm)
+    if kept.target_points_mm is not None:
+        target_points_mm = kept.target_points_mm
     return PlannedPosition(
         simulation.isocentre_mm, position, set_up_pose, target_points_mm, _no_match, patient_id
     )
