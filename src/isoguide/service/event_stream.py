@@ -5,11 +5,14 @@ more is cut off and begins anew. The stream ends with the session that it belong
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+import anyio
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -77,40 +80,40 @@ class EventStream:
         self._socket, self._texts, self._whose = socket, texts, whose
         self._woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._closing: Closing | None = None
 
     async def run(self, events: RoomEvents) -> None:
         """Send what happens until the console goes away, or is sent away."""
         await self._socket.accept()
         with events.subscribed(self._wake) as subscription:
-            await self._socket.send_text(
-                Hello(at=self._whose.now(), page=self._whose.page).model_dump_json()
-            )
-            tasks = [
-                asyncio.ensure_future(work)
-                for work in (self._send(subscription), self._receive(), self._look_at_session())
-            ]
-            try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-        closings = [closing for closing in map(_closing_of, done) if closing is not None]
-        if closings and self._socket.application_state is WebSocketState.CONNECTED:
-            await self._socket.close(closings[0].code, closings[0].reason)
+            await self._socket.send_text(Hello(at=self._whose.now(), page=self._whose.page).model_dump_json())
+            async with anyio.create_task_group() as group:
+                for work in (partial(self._send, subscription), self._receive, self._look_at_session):
+                    group.start_soon(self._until_closed, work, group.cancel_scope)
+        closing = self._closing
+        if closing is not None and self._socket.application_state is WebSocketState.CONNECTED:
+            await self._socket.close(closing.code, closing.reason)
+
+    async def _until_closed(
+        self, work: Callable[[], Awaitable[Closing | None]], stream: anyio.CancelScope
+    ) -> None:
+        """Do one part of the work; when it ends, the stream does."""
+        with suppress(WebSocketDisconnect):
+            self._closing = await work() or self._closing
+        stream.cancel()
 
     def _wake(self) -> None:
         self._loop.call_soon_threadsafe(self._woken.set)
 
     async def _send(self, subscription: Subscription) -> Closing | None:
         while True:
-            try:
-                await asyncio.wait_for(self._woken.wait(), QUIET_S)
-            except TimeoutError:
+            with anyio.move_on_after(QUIET_S) as quiet:
+                await self._woken.wait()
+            if quiet.cancelled_caught:
                 await self._socket.send_text(Ping(at=self._whose.now()).model_dump_json())
             self._woken.clear()
             is_open = subscription.is_open
-            for event in iter(lambda: subscription.get(0.0), None):
+            while (event := subscription.get(0.0)) is not None:
                 # What asks the records is kept out of the loop, in which all consoles wait.
                 slow = isinstance(event, JobChanged | SecondLookAsked)
                 text = await run_in_threadpool(self._texts.text, event) if slow else self._texts.text(event)
@@ -137,12 +140,5 @@ class EventStream:
 
     async def _look_at_session(self) -> Closing | None:
         while await run_in_threadpool(self._whose.is_signed_in):
-            await asyncio.sleep(LOOK_S)
+            await anyio.sleep(LOOK_S)
         return Closing(SESSION_ENDED, "nobody is signed in, or the session has ended: sign in")
-
-
-def _closing_of(task: "asyncio.Task[Closing | None]") -> Closing | None:
-    error = task.exception()
-    if error is not None and not isinstance(error, WebSocketDisconnect):
-        raise error
-    return task.result() if error is None else None

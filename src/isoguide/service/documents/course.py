@@ -10,6 +10,7 @@ from isoguide.course import Accessory, SimulationRecord
 from isoguide.plan import Fiducial, SkinMark
 from isoguide.records import CourseLine, FractionLine, StoredCourse
 from isoguide.service.documents.base import CouchPose, Document, Three, three
+from isoguide.workflow.clinic.asked import RoomSummary
 from isoguide.workflow.clinic.course_facts import CourseFacts
 from isoguide.workflow.clinic.second_look import PendingSignature
 from isoguide.workflow.clinic.worklist import WorklistLine
@@ -131,6 +132,11 @@ class RoomLine(Document):
     is_ready: bool
     words: str = Field(description="What it does, or why it is not ready.")
     course_id: str | None
+
+    @classmethod
+    def of(cls, room: RoomSummary) -> Self:
+        """Return a room as a document."""
+        return cls(name=room.name, is_ready=room.is_ready, words=room.words, course_id=room.course_id)
 
 
 class Worklist(Document):

@@ -14,7 +14,7 @@ _MOST = 500
 
 
 @router.get("", summary="Entries of the audit, the newest first")
-def read_audit(  # noqa: PLR0913 - each is a parameter of the address
+def read_audit(
     clinic: ClinicDep,
     user: UserDep,
     before: Annotated[int | None, Query(ge=1, description="Only entries before this one.")] = None,
@@ -30,5 +30,5 @@ def read_audit(  # noqa: PLR0913 - each is a parameter of the address
 
 @router.post("/verify", summary="Verify the audit", status_code=status.HTTP_202_ACCEPTED)
 def verify(clinic: ClinicDep, user: UserDep) -> JobDocument:
-    """Follow the chain and compare every row and every image with it: the job's result says what was found."""
+    """Follow the chain and compare every row and image with it: the job's result says what was found."""
     return JobDocument.of(verify_audit(clinic, by=user.name))

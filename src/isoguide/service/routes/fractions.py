@@ -42,9 +42,7 @@ _STEP: Final = "/{number}"
 
 
 @router.post("", summary="Begin a fraction", status_code=status.HTTP_201_CREATED)
-def begin_fraction(
-    course_id: str, body: BeginRequest, clinic: ClinicDep, user: UserDep
-) -> FractionDocument:
+def begin_fraction(course_id: str, body: BeginRequest, clinic: ClinicDep, user: UserDep) -> FractionDocument:
     """Begin the next fraction: the accessories are compared with the simulation, the schedule is asked."""
     key = FractionKey(course_id, body.number)
     accessories = [one.accessory() for one in body.accessories]
@@ -83,11 +81,9 @@ def set_up(
     return fraction_document(clinic.console.set_up(_asked(course_id, number, body, user), on_marks))
 
 
-@router.post(
-    _STEP + "/image", summary="Take and match an image", status_code=status.HTTP_202_ACCEPTED
-)
+@router.post(_STEP + "/image", summary="Take and match an image", status_code=status.HTTP_202_ACCEPTED)
 def image(course_id: str, number: int, body: ImageRequest, clinic: ClinicDep, user: UserDep) -> JobDocument:
-    """Match the image that was exported, or let the connected room take one; the job's result names the fraction."""
+    """Match the image that was exported, or let the connected room take one: the result is a fraction."""
     source = ImageSource(body.upload_id, body.inbox_name)
     job = take_image(clinic, _asked(course_id, number, body, user), source, _said(body))
     return JobDocument.of(job)

@@ -22,7 +22,7 @@ def review_course(course_id: str, clinic: ClinicDep, user: UserDep) -> PatientRe
 
 
 @router.get("/review/population", summary="Review courses together", response_model=PopulationReviewRecord)
-def review_population(  # noqa: PLR0913 - each is a parameter of the address
+def review_population(
     clinic: ClinicDep,
     user: UserDep,
     site: str | None = None,

@@ -35,9 +35,7 @@ _FILES: Final[dict[str, Any]] = {
 """FastAPI would read the whole form into memory and temporary files before anybody could refuse it."""
 
 
-@router.post(
-    "/uploads", summary="Send a folder", status_code=status.HTTP_201_CREATED, openapi_extra=_FILES
-)
+@router.post("/uploads", summary="Send a folder", status_code=status.HTTP_201_CREATED, openapi_extra=_FILES)
 async def upload(request: Request, clinic: ClinicDep, user: UserDep) -> UploadDocument:
     """Keep the files of a folder for an hour, for the one who sent them, and say what they hold.
 

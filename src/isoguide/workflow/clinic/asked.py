@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from isoguide.course import DeliveryRecord, PlannedBeam, ProtocolAction
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.records import ConflictError, FractionKey
 from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.second_look import PendingSignature
 from isoguide.workflow.clinic.seen import Seen
 
@@ -53,7 +55,7 @@ class Asked:
             If they did not say.
         """
         if self.couch is None:
-            msg = "where the couch is was not said, and no room is connected that says it: read it at the machine"
+            msg = "where the couch is was not said, and no connected room says it: read it at the machine"
             raise MissingEvidenceError(msg)
         return self.couch
 
@@ -110,12 +112,32 @@ class Given:
         """
         for beam in beams:
             if beam.number == self.beam_number:
-                return DeliveryRecord(
-                    beam.number, beam.name, beam.meterset_mu, self.delivered_mu, self.ended
-                )
+                return DeliveryRecord(beam.number, beam.name, beam.meterset_mu, self.delivered_mu, self.ended)
         known = ", ".join(f"{one.number} ({one.name})" for one in beams)
         msg = f"the plan has no treatment beam {self.beam_number}; it has {known}"
         raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSummary:
+    """A connected room in a line: whether it can be used, and what it does or why not, in words."""
+
+    name: str
+    is_ready: bool
+    words: str
+    course_id: str
+
+    @classmethod
+    def of(cls, drive: RoomDrive) -> Self:
+        """Return the line of a room."""
+        preparation = drive.room.preparation
+        words = preparation.words
+        if preparation.is_ready:
+            shown = drive.state()
+            words = shown.state or "ready"
+            if shown.beam in ("on", "unknown"):
+                words = "the beam is on" if shown.beam == "on" else "the machine does not answer"
+        return cls(drive.room.name, preparation.is_ready, words, drive.course_id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

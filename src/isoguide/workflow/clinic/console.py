@@ -17,7 +17,14 @@ from isoguide.records import ConflictError, FractionKey, FractionLine
 from isoguide.treatment.marks import MarksSetUp
 from isoguide.treatment.refusals import RefusedError
 from isoguide.treatment.states import Event, state_after
-from isoguide.workflow.clinic.asked import Asked, FractionNow, Given, Signed, require_newest_image
+from isoguide.workflow.clinic.asked import (
+    Asked,
+    FractionNow,
+    Given,
+    RoomSummary,
+    Signed,
+    require_newest_image,
+)
 from isoguide.workflow.clinic.day_image import ImageSaid
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.fraction_status import FractionStatus
@@ -50,6 +57,10 @@ class Console:
     def drives(self) -> tuple[RoomDrive, ...]:
         """The connected rooms."""
         return tuple(self._drives.values())
+
+    def rooms(self) -> tuple[RoomSummary, ...]:
+        """Return the connected rooms in a line each."""
+        return tuple(map(RoomSummary.of, self.drives))
 
     def waiting(self) -> Mapping[FractionKey, PendingSignature]:
         """Return the first signatures that wait for a second person."""
@@ -231,7 +242,9 @@ class Console:
                 reason=signed.reason,
                 seen_version=asked.seen,
             )
-        self._events.publish(SecondLookAsked(pending.key.course_id, pending.key.number, pending.asked_by.name))
+        self._events.publish(
+            SecondLookAsked(pending.key.course_id, pending.key.number, pending.asked_by.name)
+        )
         return self.fraction(asked.key)
 
     def answer_second(self, asked: Asked, by: str, *, agrees: bool, reason: str = "") -> FractionNow:
@@ -252,9 +265,7 @@ class Console:
                 status = self._signatures.answer(desk, pending.token, by=by, couch=couch)
             else:
                 status = self._disagree(asked, pending, by, reason)
-        self._events.publish(
-            SecondLookAsked(pending.key.course_id, pending.key.number, by, is_waiting=False)
-        )
+        self._events.publish(SecondLookAsked(pending.key.course_id, pending.key.number, by, is_waiting=False))
         return self._now(status)
 
     def _disagree(self, asked: Asked, pending: PendingSignature, by: str, reason: str) -> FractionStatus:
@@ -330,7 +341,7 @@ class Console:
             If this is not the newest fraction, and no beam is on.
         """
         drive = self._drives.get(key.course_id)
-        if drive is None or not drive.is_beam_watched:
+        if drive is None or not drive.is_watched(key.course_id):
             self._require_newest(key)
         with self._told(key.course_id, by):
             if drive is not None:
@@ -389,10 +400,13 @@ class Console:
                 self._tell(before, course_id, by)
 
     def _tell(self, before: FractionLine | None, course_id: str, by: str) -> None:
-        drive, after = self._drives.get(course_id), self._newest(course_id)
-        if after is None or after == before:
-            return
+        drive = self._drives.get(course_id)
         if drive is not None:
-            drive.refresh()
-        key = after.key
-        self._events.publish(FractionChanged(key.course_id, key.number, after.version, str(after.state), by))
+            drive.refresh()  # which tells of it where it is new
+            return
+        after = self._newest(course_id)
+        if after is not None and after != before:
+            key = after.key
+            self._events.publish(
+                FractionChanged(key.course_id, key.number, after.version, str(after.state), by)
+            )

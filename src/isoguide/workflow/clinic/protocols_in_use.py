@@ -31,9 +31,7 @@ def protocols_in_use(records: Records) -> tuple[ProtocolInUse, ...]:
     treated = Counter(line.protocol for line in records.courses())
     found = sorted(records.protocols(), key=lambda one: (one.name, -one.version))
     newest = {one.name: one.version for one in reversed(found)}
-    return tuple(
-        _in_use(records, one, treated, is_newest=newest[one.name] == one.version) for one in found
-    )
+    return tuple(_in_use(records, one, treated, is_newest=newest[one.name] == one.version) for one in found)
 
 
 def protocol_in_use(records: Records, name: str, version: int) -> ProtocolInUse:
