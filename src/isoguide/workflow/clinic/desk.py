@@ -9,7 +9,7 @@ changed the fraction since, it raises :class:`~isoguide.records.ConflictError` a
 steps at the same moment the records take one, and the other raises it too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,10 @@ _STOPS_TRIED: Final = 5
 """So often a stop is tried while others go on with the fraction: each other step takes longer than a try."""
 
 
+def _never(_course_id: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """The desk of a department.
@@ -65,11 +69,15 @@ class Desk:
         Its records and images.
     clock
         Of the work station.
+    is_watched
+        Says whether the beam of a course is on and watched by a connected room: no step of the desk is
+        possible then.
     """
 
     records: Records
     store: ImageStore
     clock: DeskClock
+    is_watched: Callable[[str], bool] = _never
 
     def begin(
         self,
@@ -500,6 +508,10 @@ class Desk:
         return opened
 
     def _take_up(self, opened: OpenFraction, told: Told) -> tuple[Fraction, FractionRecorder]:
+        key = opened.stored.line.key
+        if self.is_watched(key.course_id):
+            msg = f"the beam of {key} is on and is being watched: hold it before anything else"
+            raise RefusedError(msg)
         return take_up(self.records, self.clock, opened, told)
 
 

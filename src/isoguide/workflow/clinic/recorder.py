@@ -82,6 +82,11 @@ class FractionRecorder:
         self._given = self.stored.deliveries
         self._doses = [image.dose for image in self.stored.images if image.dose is not None]
 
+    @property
+    def version(self) -> int:
+        """Version of the fraction in the records after the newest step that was written here."""
+        return self._version
+
     def keep_files(self, image_uid: str, keep: Callable[[], StoredImage]) -> None:
         """Say how the files of an image are kept; done when the image counts, before that is recorded."""
         self._keep[image_uid] = keep
