@@ -41,6 +41,7 @@ from isoguide.workflow.clinic.hand_match import Movement, hand_match
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
 from isoguide.workflow.clinic.open_fraction import OpenFraction, Told, open_fraction, protocol_of, take_up
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
+from isoguide.workflow.clinic.said_file import keep_image
 from isoguide.workflow.clinic.seen import (
     Seen,
     SeenVersion,
@@ -269,7 +270,7 @@ class Desk:
         opened = replace(opened, kept=kept)
         fraction, recorder = self._take_up(opened, Told(by, couch, taken.image, prepared))
         dose = said.dose
-        recorder.keep_files(taken.image.uid, lambda: StoredImage(self.store.add_all(taken.files), dose))
+        recorder.keep_files(taken.image.uid, lambda: StoredImage(keep_image(self.store, taken, said), dose))
         fraction.image(since=fraction.memory.couch_stopped_at)
         fraction.align()
         progress(1.0, "Done")

@@ -35,6 +35,7 @@ from isoguide.treatment.match import BY_HAND
 from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, stored_files
 from isoguide.workflow.clinic.kept_fraction import read_kept
 from isoguide.workflow.clinic.open_fraction import protocol_of
+from isoguide.workflow.clinic.said_file import kept_image
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
 
@@ -142,7 +143,7 @@ class _Export:
         image = next(one for one in self.stored.images if one.uid == match.image_uid)
         if not image.sha256:
             return None
-        with stored_files(self.store, image.sha256) as folder:
+        with stored_files(self.store, kept_image(self.store, image.sha256).files) as folder:
             contents = scan_folder(folder)
             if contents.radiographs:
                 return referenced_radiographs([radiograph_header(file) for file in contents.radiographs])
