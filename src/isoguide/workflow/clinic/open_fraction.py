@@ -16,12 +16,8 @@ from isoguide.records import ConflictError, Records, StoredCourse, StoredFractio
 from isoguide.registration import Registration
 from isoguide.registration.day_match import DayContent, Prepared
 from isoguide.treatment import Fraction, PlannedPosition, State
-<<<<<<< HEAD
-from isoguide.treatment.ports import DayImage, Exposure
-=======
 from isoguide.treatment.memory import Sink
-from isoguide.treatment.ports import DayImage, Room
->>>>>>> w-room
+from isoguide.treatment.ports import DayImage, Exposure, Room
 from isoguide.treatment.protocol_decision import ProtocolDecision, decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.refusals import RefusedError
@@ -139,21 +135,8 @@ def take_up(
     ConflictError
         If somebody else is recording a delivery of it.
     """
-<<<<<<< HEAD
-    line, kept = opened.stored.line, opened.kept
-    if line.state.is_final:
-        msg = f"{line.key} is {line.state}: begin the next fraction"
-        raise RefusedError(msg)
-    _require_no_delivery_under_way(opened.stored, now)
-    recorder = FractionRecorder(records, opened.stored, kept, opened.simulation.patient_position, told.by)
-    before_mu = opened.stored.summary.delivered_mu
-    beam = DeskBeam(now, opened.planned_mu, before_mu, told.delivered_mu)
-    room = desk_room(now, told.couch, beam=beam, image=told.image)
-    planned = _planned(opened.simulation, kept, told.prepared)
-    limits = fraction_limits(opened.protocol)
-    known_uids = records.used_image_uids(line.key.course_id)
-=======
     recorder = recorder_of(records, opened, told.by)
+    _require_no_delivery_under_way(opened.stored, now)
     before_mu = opened.stored.summary.delivered_mu
     beam = DeskBeam(now, opened.planned_mu, before_mu, told.delivered_mu)
     room = desk_room(now, told.couch, beam=beam, image=told.image)
@@ -192,9 +175,8 @@ def fraction_in_room(
         What an image is matched to, where one will be.
     """
     kept = opened.kept
->>>>>>> w-room
     fraction = Fraction(
-        _planned(opened.simulation, kept.set_up_pose or _NOWHERE, prepared),
+        _planned(opened.simulation, kept, prepared),
         room,
         fraction_limits(opened.protocol),
         sink=sink,
