@@ -35,6 +35,7 @@ from isoguide.workflow.clinic.fraction_status import FractionStatus
 from isoguide.workflow.clinic.open_fraction import OpenFraction, fraction_in_room, open_fraction, recorder_of
 from isoguide.workflow.clinic.room_events import RoomEvents
 from isoguide.workflow.clinic.room_state import RoomState
+from isoguide.workflow.clinic.seen import SeenVersion, require_seen
 
 SETTLES_S: Final = 10.0
 """A hold is confirmed, or left to the machine, within this: three attempts and its heartbeat."""
@@ -113,6 +114,10 @@ class RoomDrive:
         is_behind = newest is not None and bool(newest.sink.waiting)
         return self._display.state(newest.fraction if newest is not None and is_behind else None, "")
 
+    def refresh(self) -> None:
+        """Show the fraction as the records have it, after a step that was made by way of :attr:`desk`."""
+        self._display.refresh()
+
     def take_over(self) -> FractionStatus | None:
         """Go on after a restart: the patient is placed as he was, and a beam that may be on is held.
 
@@ -134,7 +139,7 @@ class RoomDrive:
                 self._take_up(opened.stored.steps[-1].by)  # which holds it
             return self._status()
 
-    def set_up(self, *, by: str) -> FractionStatus:
+    def set_up(self, *, by: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Lay the patient on his marks, drive today's systematic correction, and record the position.
 
         Raises
@@ -144,7 +149,7 @@ class RoomDrive:
         DeviceError
             If the room does not answer.
         """
-        with self._one_step(by):
+        with self._one_step(by, seen_version):
             opened = open_fraction(self.desk.records, self.course_id)
             state_after(opened.stored.line.state, Event.SET_UP)
             self.room.place_patient(self.course_id, opened.stored.line.key.number)
@@ -152,10 +157,13 @@ class RoomDrive:
             if offline is not None:
                 axis = fraction_limits(opened.protocol).couch.yaw_axis
                 self.room.drive_couch(corrected_pose(on_marks, offline, yaw_axis=axis))
-            self.desk.set_up(self.course_id, by=by, couch=self.room.couch().pose, on_marks=on_marks)
+            couch = self.room.couch().pose
+            self.desk.set_up(self.course_id, by=by, couch=couch, on_marks=on_marks, seen_version=seen_version)
             return self._status()
 
-    def image(self, *, by: str, progress: Progress = silent) -> FractionStatus:
+    def image(
+        self, *, by: str, progress: Progress = silent, seen_version: SeenVersion = None
+    ) -> FractionStatus:
         """Take an image, keep it, match it, and ask the protocol.
 
         An exposure of which nothing came that can be used counts as one, and is recorded.
@@ -169,7 +177,10 @@ class RoomDrive:
         InputError
             If the image cannot be used.
         """
-        with self._one_step(by), tempfile.TemporaryDirectory(prefix="isoguide-image-") as folder:
+        with (
+            self._one_step(by, seen_version),
+            tempfile.TemporaryDirectory(prefix="isoguide-image-") as folder,
+        ):
             status = self.desk.status(self.course_id)
             state_after(status.state, Event.IMAGE)
             if status.images_left <= 0:
@@ -184,6 +195,7 @@ class RoomDrive:
                     by=by,
                     couch=self.room.couch().pose,
                     said=self.room.image_said,
+                    seen_version=seen_version,
                     progress=part_of(progress, 0.3, 1.0),
                 )
             except BaseException as error:
@@ -202,7 +214,12 @@ class RoomDrive:
         self._status()
 
     def approve(
-        self, *, by: Sequence[str], action: ProtocolAction | None = None, reason: str = ""
+        self,
+        *,
+        by: Sequence[str],
+        action: ProtocolAction | None = None,
+        reason: str = "",
+        seen_version: SeenVersion = None,
     ) -> FractionStatus:
         """Sign what is done about the newest match, as :meth:`isoguide.workflow.clinic.desk.Desk.approve`.
 
@@ -213,12 +230,14 @@ class RoomDrive:
         LinkLostError
             If the couch does not answer.
         """
-        with self._one_step():
+        with self._one_step(seen=seen_version):
             couch = self.room.couch().pose
-            self.desk.approve(self.course_id, by=by, couch=couch, action=action, reason=reason)
+            self.desk.approve(
+                self.course_id, by=by, couch=couch, action=action, reason=reason, seen_version=seen_version
+            )
             return self._status()
 
-    def carry_out(self, *, by: str) -> FractionStatus:
+    def carry_out(self, *, by: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Drive the couch by the valid order and read it back.
 
         The order is used up before the couch moves, so it is never carried out twice.
@@ -230,15 +249,15 @@ class RoomDrive:
         DeviceError
             If the couch does not answer.
         """
-        with self._one_step(by):
-            fraction = self._take_up(by).fraction
+        with self._one_step(by, seen_version):
+            fraction = self._take_up(by, seen=seen_version).fraction
             if fraction.state is not State.COUCH_MOVED:
                 order = fraction.order
                 fraction.move_couch(order.token if order is not None else "")
             fraction.verify()
             return self._status()
 
-    def beam_on(self, *, by: str, session: str) -> FractionStatus:
+    def beam_on(self, *, by: str, session: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Turn the beam on and watch it; returns when it is on. ``session`` is the console that watches.
 
         Raises
@@ -254,9 +273,9 @@ class RoomDrive:
                 fraction.treat_without_image()
             return fraction.turn_beam_on()
 
-        return self._begin_beam(BeamOrder(by, session), turn_on)
+        return self._begin_beam(BeamOrder(by, session), turn_on, seen_version)
 
-    def resume(self, *, by: str, session: str) -> FractionStatus:
+    def resume(self, *, by: str, session: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Turn the beam on again after a short hold that was asked for.
 
         Raises
@@ -266,11 +285,13 @@ class RoomDrive:
         DeviceError
             If couch or machine do not answer.
         """
-        return self._begin_beam(BeamOrder(by, session), Fraction.resume)
+        return self._begin_beam(BeamOrder(by, session), Fraction.resume, seen_version)
 
-    def _begin_beam(self, order: BeamOrder, turn_on: Callable[[Fraction], State]) -> FractionStatus:
-        with self._one_step(order.by):
-            taken_up = self._take_up(order.by)
+    def _begin_beam(
+        self, order: BeamOrder, turn_on: Callable[[Fraction], State], seen: SeenVersion
+    ) -> FractionStatus:
+        with self._one_step(order.by, seen):
+            taken_up = self._take_up(order.by, seen=seen)
             fraction, delivered = taken_up.fraction, taken_up.delivered
             asked = taken_up.opened.protocol.intrafraction
             monitors = (
@@ -361,8 +382,11 @@ class RoomDrive:
         return watch if watch is not None and watch.is_running else None
 
     @contextmanager
-    def _one_step(self, by: str | None = None) -> Iterator[None]:
-        """Make one step, unless another is being made, by somebody on the staff where ``by`` is said."""
+    def _one_step(self, by: str | None = None, seen: SeenVersion = None) -> Iterator[None]:
+        """Make one step on what its user saw, unless another is being made.
+
+        ``by`` is on the staff, where it is said.
+        """
         if not self._step.acquire(blocking=False):
             msg = "another step of this fraction is being made: wait until it is done"
             raise RefusedError(msg)
@@ -376,6 +400,8 @@ class RoomDrive:
             if by is not None:
                 self.desk.records.person(by)
             self._write_waiting()
+            if seen is not None:
+                require_seen(open_fraction(self.desk.records, self.course_id).stored, seen)
             yield
         finally:
             self._step.release()
@@ -397,9 +423,10 @@ class RoomDrive:
             raise RefusedError(msg) from error
         self._display.refresh()
 
-    def _take_up(self, by: str, imager: NoImage | None = None) -> _TakenUp:
+    def _take_up(self, by: str, imager: NoImage | None = None, seen: SeenVersion = None) -> _TakenUp:
         self._write_waiting()
         opened = open_fraction(self.desk.records, self.course_id)
+        require_seen(opened.stored, seen)
         recorder = recorder_of(self.desk.records, opened, by)
         delivered = DeliverySink(recorder, opened.simulation.beams, opened.stored.summary.delivered_mu)
         sink = PatientSink(self._display.telling(delivered))

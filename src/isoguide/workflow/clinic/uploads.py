@@ -328,9 +328,9 @@ def spoken_of(upload: Upload) -> Iterator[Path]:
 def _looked_into(received: Receiver) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found = inspect_path(received.folder) if received.names else None
     if found is None or not found.items:
-        count = f"{len(received.names)} files" if received.names else "no file"
         msg = (
-            f"the upload has {count} and no image, plan or other object of DICOM: choose the exported folder"
+            f"among the files of the upload ({len(received.names)}) is nothing of DICOM, such as an image or "
+            "a plan: choose the exported folder"
         )
         raise MissingEvidenceError(msg)
     items = [f"{item.kind}: {item.text}" for item in found.items]
