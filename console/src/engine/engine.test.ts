@@ -275,6 +275,16 @@ test("a thread that fails is told, and nothing is settled any more", async () =>
   expect(engine.settled).toBe(false);
 });
 
+test("a canvas that cannot be drawn into is an error, not a frame", async () => {
+  await engine.load("planning", source("P"));
+  const canvas = new FakeCanvas();
+  canvas.getContext = () => null as never;
+  engine.addView("axial", canvas as unknown as HTMLCanvasElement, PLANE);
+  await vi.waitFor(() => expect(errors).toHaveLength(1));
+  expect(errors[0]!.message).toContain("cannot draw into a canvas");
+  expect(reports).toEqual([]);
+});
+
 test("a browser without OffscreenCanvas gets the pictures in the page", async () => {
   const canvas = new FakeCanvas();
   const old = { getContext: () => canvas.getContext(), width: 0, height: 0 };
@@ -297,6 +307,7 @@ test.each([
     "positive width",
   ],
   ["squares without size", () => engine.setLook({ squareMm: 0 }), "positive size"],
+  ["lines on an unknown view", () => engine.setIsolines("sagittal", []), "no view 'sagittal'"],
   ["an unknown view", () => engine.setPlane("sagittal", PLANE), "no view 'sagittal'"],
   ["a view without pixels", () => addView("x", { ...PLANE, widthPx: 0 }), "whole, positive sizes"],
   ["a plane that is nowhere", () => addView("x", { ...PLANE, centreMm: [Number.NaN, 0, 0] }), "not finite"],
