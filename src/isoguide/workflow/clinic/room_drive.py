@@ -17,6 +17,7 @@ from typing import Final, Self
 from isoguide.course import ProtocolAction
 from isoguide.errors import DeviceError, InputError, MismatchError
 from isoguide.geometry.couch import corrected_pose
+from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError
 from isoguide.treatment import Fraction, State
@@ -39,6 +40,8 @@ from isoguide.workflow.clinic.seen import SeenVersion, require_seen
 
 SETTLES_S: Final = 10.0
 """A hold is confirmed, or left to the machine, within this: three attempts and its heartbeat."""
+STOPS_TRIED: Final = 5
+"""So often a stop is tried while others go on with the fraction."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,10 +117,6 @@ class RoomDrive:
         is_behind = newest is not None and bool(newest.sink.waiting)
         return self._display.state(newest.fraction if newest is not None and is_behind else None, "")
 
-    def refresh(self) -> None:
-        """Show the fraction as the records have it, after a step that was made by way of :attr:`desk`."""
-        self._display.refresh()
-
     def take_over(self) -> FractionStatus | None:
         """Go on after a restart: the patient is placed as he was, and a beam that may be on is held.
 
@@ -139,6 +138,29 @@ class RoomDrive:
                 self._take_up(opened.stored.steps[-1].by)  # which holds it
             return self._status()
 
+    def make(
+        self, step: Callable[[Desk, TableTopPose], FractionStatus], *, seen_version: SeenVersion = None
+    ) -> FractionStatus:
+        """Make a step of the desk with the couch as the room reads it now: a match by hand, a signature.
+
+        Parameters
+        ----------
+        step
+            Is given :attr:`desk` and the reading.
+        seen_version
+            What the user saw.
+
+        Raises
+        ------
+        RefusedError, InputError, ConflictError
+            As the step.
+        LinkLostError
+            If the couch does not answer.
+        """
+        with self._one_step(seen=seen_version):
+            step(self.desk, self.room.couch().pose)
+            return self._status()
+
     def set_up(self, *, by: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Lay the patient on his marks, drive today's systematic correction, and record the position.
 
@@ -157,8 +179,13 @@ class RoomDrive:
             if offline is not None:
                 axis = fraction_limits(opened.protocol).couch.yaw_axis
                 self.room.drive_couch(corrected_pose(on_marks, offline, yaw_axis=axis))
-            couch = self.room.couch().pose
-            self.desk.set_up(self.course_id, by=by, couch=couch, on_marks=on_marks, seen_version=seen_version)
+            self.desk.set_up(
+                self.course_id,
+                by=by,
+                couch=self.room.couch().pose,
+                on_marks=on_marks,
+                seen_version=seen_version,
+            )
             return self._status()
 
     def image(
@@ -230,12 +257,11 @@ class RoomDrive:
         LinkLostError
             If the couch does not answer.
         """
-        with self._one_step(seen=seen_version):
-            couch = self.room.couch().pose
-            self.desk.approve(
-                self.course_id, by=by, couch=couch, action=action, reason=reason, seen_version=seen_version
-            )
-            return self._status()
+
+        def sign(desk: Desk, couch: TableTopPose) -> FractionStatus:
+            return desk.approve(self.course_id, by=by, couch=couch, action=action, reason=reason)
+
+        return self.make(sign, seen_version=seen_version)
 
     def carry_out(self, *, by: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Drive the couch by the valid order and read it back.
@@ -250,7 +276,7 @@ class RoomDrive:
             If the couch does not answer.
         """
         with self._one_step(by, seen_version):
-            fraction = self._take_up(by, seen=seen_version).fraction
+            fraction = self._take_up(by).fraction
             if fraction.state is not State.COUCH_MOVED:
                 order = fraction.order
                 fraction.move_couch(order.token if order is not None else "")
@@ -291,7 +317,7 @@ class RoomDrive:
         self, order: BeamOrder, turn_on: Callable[[Fraction], State], seen: SeenVersion
     ) -> FractionStatus:
         with self._one_step(order.by, seen):
-            taken_up = self._take_up(order.by, seen=seen)
+            taken_up = self._take_up(order.by)
             fraction, delivered = taken_up.fraction, taken_up.delivered
             asked = taken_up.opened.protocol.intrafraction
             monitors = (
@@ -319,6 +345,8 @@ class RoomDrive:
             If no beam is on. The machine was told to turn it off all the same.
         LinkLostError
             If no beam is watched, and the machine does not answer.
+        OutputError
+            If the beam is off and that could not be recorded yet.
         """
         watch = self._running()
         if watch is None:
@@ -327,6 +355,7 @@ class RoomDrive:
             raise OutOfOrderError(msg)
         watch.ask_hold(reason, by)
         watch.wait_ended(SETTLES_S)
+        self._write_waiting()
         return self._status()
 
     def stop(self, *, reason: str, by: str) -> FractionStatus:
@@ -343,18 +372,26 @@ class RoomDrive:
         if watch is not None:
             watch.ask_stop(reason, by)
             watch.wait_ended(SETTLES_S)
+            self._write_waiting()
             status = self._status()
             if status.state.is_final:
                 return status
         else:
             with suppress(DeviceError):  # what the fraction knows decides below; this is only quicker
                 self.room.beam.hold(reason)
-        taken_up = self._take_up(by)
-        fraction, taken_up.delivered.ended_by = taken_up.fraction, "OPERATOR"
-        if fraction.memory.beam.was_used and not fraction.state.is_final:
-            with suppress(Exception):  # a machine that does not answer must not keep a fraction from ending
-                fraction.ask_beam()
-        fraction.stop(reason)
+        for tries_left in reversed(range(STOPS_TRIED)):
+            taken_up = self._take_up(by)
+            fraction, taken_up.delivered.ended_by = taken_up.fraction, "OPERATOR"
+            if fraction.memory.beam.was_used and not fraction.state.is_final:
+                with suppress(Exception):  # a machine that does not answer keeps no fraction from ending
+                    fraction.ask_beam()
+            fraction.stop(reason)
+            try:
+                self._write_waiting()
+                break
+            except RefusedError:  # somebody else made a step at this moment
+                if tries_left == 0:
+                    raise
         return self._status()
 
     def finish(self, *, by: str) -> FractionStatus:
@@ -383,10 +420,7 @@ class RoomDrive:
 
     @contextmanager
     def _one_step(self, by: str | None = None, seen: SeenVersion = None) -> Iterator[None]:
-        """Make one step on what its user saw, unless another is being made.
-
-        ``by`` is on the staff, where it is said.
-        """
+        """Make one step, unless another is being made, by somebody on the staff, on what he saw."""
         if not self._step.acquire(blocking=False):
             msg = "another step of this fraction is being made: wait until it is done"
             raise RefusedError(msg)
@@ -423,10 +457,9 @@ class RoomDrive:
             raise RefusedError(msg) from error
         self._display.refresh()
 
-    def _take_up(self, by: str, imager: NoImage | None = None, seen: SeenVersion = None) -> _TakenUp:
+    def _take_up(self, by: str, imager: NoImage | None = None) -> _TakenUp:
         self._write_waiting()
         opened = open_fraction(self.desk.records, self.course_id)
-        require_seen(opened.stored, seen)
         recorder = recorder_of(self.desk.records, opened, by)
         delivered = DeliverySink(recorder, opened.simulation.beams, opened.stored.summary.delivered_mu)
         sink = PatientSink(self._display.telling(delivered))
