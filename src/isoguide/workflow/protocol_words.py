@@ -48,7 +48,7 @@ def protocol_words(protocol: Protocol) -> tuple[str, ...]:
 
 
 def limit_words(protocol: Protocol) -> tuple[str, ...]:
-    """Return the sentences about sizes and times: what is done beyond which value, how old an image may be."""
+    """Return the sentences about sizes and times: what is done beyond which, how old an image may be."""
     return (*_sizes(protocol), *_during_the_fraction(protocol))
 
 
