@@ -143,7 +143,7 @@ def furnish(
     (folder / "inbox").mkdir()
     with open_department(folder, patient, simulated[1], protocol) as department:
         accounts = Accounts(department.desk.records, CHEAP)
-        accounts.make_first_administrator(Person("admin", Role.PHYSICIST), PASSWORDS["admin"])
+        accounts.make_administrator(Person("admin", Role.PHYSICIST), PASSWORDS["admin"])
         for name in ("anna", "ben", "berg"):
             accounts.set_password(name, PASSWORDS[name], by="admin")
 

@@ -2,8 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "workflow"))
 
 from clinic_service import ClinicService, clinic_service_in, furnish
-from signed_in_client import Service, service_in
+from signed_in_client import Service, make_staffed, service_on
 from small_department import ACCESSORIES, PROTOCOL, SET_UP, simulation_of
 from small_patient import SmallPatient, write_small_patient
 
@@ -20,11 +20,30 @@ from isoguide.records.image_store import ImageStore
 from isoguide.workflow.clinic import desk as desk_module
 
 
+@pytest.fixture(scope="session")
+def staffed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records in which the staff has its passwords."""
+    folder = tmp_path_factory.mktemp("staffed") / "records"
+    make_staffed(folder)
+    return folder
+
+
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def open_service(staffed: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Open a service with these settings."""
+    with ExitStack() as opened:
+
+        def service(**settings: object) -> Service:
+            shutil.copytree(staffed, tmp_path / "records")
+            return opened.enter_context(service_on(tmp_path / "records", **settings))
+
+        yield service
+
+
+@pytest.fixture
+def service(open_service: Callable[..., Service]) -> Service:
     """A service without a page, its staff with their passwords, and a clock that tests set."""
-    with service_in(tmp_path) as opened:
-        yield opened
+    return open_service()
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ from isoguide.service.routes import events as stream
 from isoguide.service.settings import ServiceSettings
 from isoguide.service.state import ServiceState
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.room_events import RoomEvents
 
@@ -42,6 +43,7 @@ _DESCRIPTION: Final = (
 )
 _TAGS: Final = (
     {"name": "session", "description": "Signing in and out."},
+    {"name": "pictures", "description": "Volumes, radiographs and what is drawn over them, as numbers."},
     {"name": "people", "description": "Who may sign in; for administrators."},
     {"name": "worklist", "description": "Who is treated, and what can be done now."},
     {"name": "courses", "description": "Courses of treatment."},
@@ -91,6 +93,7 @@ def create_app(
     app = app_without_records()
     state = ServiceState.of(desk, settings or ServiceSettings())
     app.state.service = state
+    app.state.gallery = Gallery.of(desk)
     app.state.clinic = Clinic.of(desk, state.settings, events or RoomEvents(), drives)
     app.state.event_texts = EventTexts(app.state.clinic)
 

@@ -275,6 +275,12 @@ class SimilarityAnswer(Document):
     correction: Six = Field(description="For this couch, as it would be proposed.")
     pose: CouchPose
     residual_mm: float
+    needs_person: tuple[str, ...] = Field(
+        default=(), description="Why nobody but a person may act on it, a sentence each."
+    )
+    out_of_reach: tuple[str, ...] = Field(
+        default=(), description="Why the couch cannot do it, a sentence each."
+    )
     similarity: float | None = Field(description="Of the match region, -1 to 1; null for radiographs.")
     from_engine_mm: float | None = Field(
         description="Largest distance at the target from the engine's answer."
