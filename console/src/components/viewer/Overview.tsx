@@ -3,7 +3,7 @@ import type { Probe } from "../../engine/engine";
 import { couchCorrection } from "../../geometry/correction";
 import { planeThrough } from "../../geometry/planes";
 import { isocentreEllipse } from "../../overlay/uncertainty";
-import { AXES, correctionOf, directionWords, type SixDocument, signed } from "../../state/poseNumbers";
+import { AXES, correctionOf, type SixDocument, shortDirection, signed } from "../../state/poseNumbers";
 import type { AlignSession } from "../../views/align/alignSession";
 import type { Pictures } from "../../views/align/pictures";
 import { ORIENTATIONS } from "../../views/align/planeState";
@@ -41,7 +41,7 @@ export function Overview(props: OverviewProps) {
 
 function Number3({ session, words }: { session: AlignSession; words: (typeof AXES)[number] }) {
   const value = useComputed(() => signed(session.hand.correction.value[words.axis], words.unit));
-  const direction = useComputed(() => directionWords(words, session.hand.correction.value[words.axis]));
+  const direction = useComputed(() => shortDirection(words, session.hand.correction.value[words.axis]));
   return (
     <div>
       <dt>{words.short}</dt>

@@ -31,8 +31,7 @@ export function IsocentreMark({ session, drawn }: MarksProps) {
   });
   return (
     <g class="isocentre" transform={transform}>
-      <circle r="6" />
-      <path d="M-9 0H9M0 -9V9" />
+      <path d="M-12 0H-5M5 0H12M0 -12V-5M0 5V12" />
     </g>
   );
 }

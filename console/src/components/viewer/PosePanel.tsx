@@ -6,7 +6,7 @@ import type { AlignSession } from "../../views/align/alignSession";
 import type { Pictures } from "../../views/align/pictures";
 import { SIX_AXES } from "../axes";
 import { Button } from "../Button";
-import { axisValue, lengthMm, plain, sizeDeg } from "../format";
+import { axisValue, counted, lengthMm, plain, sizeDeg } from "../format";
 import { Panel } from "../Panel";
 import { SixInputs } from "./SixInputs";
 
@@ -95,14 +95,18 @@ function HandTools({ session }: { session: AlignSession }) {
           label="Go to the automatic result (Home)"
           onClick={() => session.goAutomatic()}
         >
-          Automatic result
+          Automatic
         </Button>
-        <Button isDisabled={isSamePose(session.uncorrected, pose)} onClick={() => session.goUncorrected()}>
-          Set-up position
+        <Button
+          isDisabled={isSamePose(session.uncorrected, pose)}
+          label="Go to the set-up position: no correction"
+          onClick={() => session.goUncorrected()}
+        >
+          Set-up
         </Button>
       </div>
       <p class="small dim">
-        {history.movements.length} movements recorded
+        {counted(history.movements.length, "movement")} recorded
         {left < 100
           ? `; ${left} more can be: use this position, or begin again from the automatic result`
           : ""}
@@ -155,14 +159,14 @@ function Likeness({ session, pictures }: PosePanelProps) {
         : "checking…";
   });
   return (
-    <dl class="facts likeness">
+    <dl class="likeness">
       <dt>Alike, on the screen</dt>
       <dd>{atOnce}</dd>
       <dt>Alike, match region</dt>
       <dd>{service}</dd>
       <dt>From the automatic result</dt>
       <dd>{fromEngine}</dd>
-      <dt>Left at the target after the couch</dt>
+      <dt>Left after the couch</dt>
       <dd>{residual}</dd>
     </dl>
   );

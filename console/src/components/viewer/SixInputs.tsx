@@ -4,8 +4,8 @@ import { couchCorrection } from "../../geometry/correction";
 import {
   AXES,
   type AxisWords,
-  directionWords,
   readTyped,
+  shortDirection,
   signed,
   spoken,
   toleranceWord,
@@ -29,12 +29,14 @@ export function SixInputs({ session, toleranceMm, toleranceDeg }: SixInputsProps
       </caption>
       <thead>
         <tr>
-          <th scope="col">Couch moves</th>
-          <th scope="col">Number</th>
-          <th scope="col">Which way</th>
           <th scope="col">
-            ±{toleranceMm} mm, ±{toleranceDeg}°
+            <span class="visually-hidden">Axis</span>
           </th>
+          <th scope="col">Couch moves</th>
+          <th scope="col">
+            <span class="visually-hidden">Direction</span>
+          </th>
+          <th scope="col">Tolerance</th>
         </tr>
       </thead>
       <tbody>
@@ -59,7 +61,7 @@ interface AxisRowProps {
 
 function AxisRow({ session, words, tolerance }: AxisRowProps) {
   const value = useComputed(() => session.hand.correction.value[words.axis]);
-  const direction = useComputed(() => directionWords(words, value.value));
+  const direction = useComputed(() => shortDirection(words, value.value));
   const inside = useComputed(() => toleranceWord(value.value, tolerance));
   const sign = useComputed(() => inside.value.sign);
   const word = useComputed(() => inside.value.word);
@@ -74,7 +76,11 @@ function AxisRow({ session, words, tolerance }: AxisRowProps) {
       </td>
       <td class="direction">{direction}</td>
       <td class={tone}>
-        <span aria-hidden="true">{sign}</span> {word}
+        <span aria-hidden="true">{sign}</span> {word}{" "}
+        <span class="nowrap">
+          ±{tolerance}
+          {words.unit === "mm" ? "" : "°"}
+        </span>
       </td>
     </tr>
   );

@@ -104,8 +104,8 @@ export function ViewCorners(props: {
       <div class="corner top-left">
         <b>{labels.patient}</b>
         <span>{NAMES[orientation]}</span>
-        <span>{position}</span>
       </div>
+      <p class="corner position">{position}</p>
       <div class={swatches}>
         <span class="swatch-planning">{labels.planning}</span>
         <span class="swatch-daily">{labels.daily}</span>

@@ -1,13 +1,13 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import type { Fraction } from "../../api/documents";
+import type { Action, Fraction } from "../../api/documents";
 import { Button } from "../../components/Button";
 import { ApproveDialog, VerdictPanel } from "../../components/decision";
-import { treatsOnMatch } from "../../components/decision/signing";
 import { Notice } from "../../components/Notice";
 import { KeyHelp } from "../../components/viewer/KeyHelp";
 import { PosePanel } from "../../components/viewer/PosePanel";
 import { isUnderWay } from "../../state/actions";
+import { StopButton } from "../treat/StopButton";
 import { MODE_WORDS } from "./look";
 import type { Pictures } from "./pictures";
 import { ORIENTATIONS } from "./planeState";
@@ -22,7 +22,9 @@ export interface DeskFrameProps extends DeskProps {
   readonly children: ComponentChildren;
 }
 
-type Open = "none" | "use" | "decide" | "other";
+/** What is signed in the dialog: anything, or only what the button that opened it says. */
+type Decide = "anything" | "second look" | "again";
+type Open = "none" | "use" | Decide;
 
 /** Tools on the left, views in the middle, position and decision on the right. */
 export function DeskFrame(props: DeskFrameProps) {
@@ -36,15 +38,20 @@ export function DeskFrame(props: DeskFrameProps) {
       <DeskBanners {...props} />
       <div class="desk">
         <aside class="desk-tools" aria-label="Images">
+          <div class="buttons">
+            <Button label="Reset views (R)" onClick={() => session.resetViews()}>
+              Reset views
+            </Button>
+            <Button
+              label="Keys and mouse (?)"
+              onClick={() => {
+                session.isHelpOpen.value = true;
+              }}
+            >
+              Keys ?
+            </Button>
+          </div>
           {tools}
-          <Button onClick={() => session.resetViews()}>Reset views (R)</Button>
-          <Button
-            onClick={() => {
-              session.isHelpOpen.value = true;
-            }}
-          >
-            Keys and mouse (?)
-          </Button>
         </aside>
         <div class={`desk-views${isMatching ? " matching" : ""}${maximised === null ? "" : " maximised"}`}>
           {children}
@@ -62,7 +69,13 @@ export function DeskFrame(props: DeskFrameProps) {
             }}
           />
           <VerdictPanel fraction={fraction} match={match} hasNumbers={false} />
-          <DecideButtons standing={standing} open={(what) => (open.value = what)} />
+          <DecideButtons
+            fraction={fraction}
+            standing={standing}
+            open={(what) => {
+              open.value = what;
+            }}
+          />
         </aside>
       </div>
       {session.isHelpOpen.value ? (
@@ -80,22 +93,31 @@ export function DeskFrame(props: DeskFrameProps) {
           onClose={() => (open.value = "none")}
         />
       ) : null}
-      {match !== null && (open.value === "decide" || open.value === "other") ? (
+      {match !== null && open.value !== "none" && open.value !== "use" ? (
         <ApproveDialog
-          fraction={open.value === "decide" ? fraction : withoutTreating(fraction)}
+          fraction={onlyFor(fraction, open.value)}
           match={match}
           matchIndex={fraction.matches.indexOf(match)}
           seen={seenOf(props)}
-          onClose={() => (open.value = "none")}
+          onClose={() => {
+            open.value = "none";
+          }}
         />
       ) : null}
     </>
   );
 }
 
-/** What may be decided although the match on the screen must not be treated on. */
-function withoutTreating(fraction: Fraction): Fraction {
-  return { ...fraction, signing: fraction.signing.filter(({ action }) => !treatsOnMatch(action)) };
+const ACTIONS: Readonly<Record<Exclude<Decide, "anything">, readonly Action[]>> = {
+  "second look": ["second look"],
+  again: ["image again", "set up again"],
+};
+
+/** The fraction with no more to choose from than what a button says. */
+function onlyFor(fraction: Fraction, decide: Decide): Fraction {
+  return decide === "anything"
+    ? fraction
+    : { ...fraction, signing: fraction.signing.filter(({ action }) => ACTIONS[decide].includes(action)) };
 }
 
 function DeskBanners({ session, standing }: DeskFrameProps) {
@@ -124,14 +146,20 @@ function DeskBanners({ session, standing }: DeskFrameProps) {
   );
 }
 
-function DecideButtons(props: { standing: StandingState; open: (what: Open) => void }) {
-  const { standing, open } = props;
+function DecideButtons(props: {
+  readonly fraction: Fraction;
+  readonly standing: StandingState;
+  readonly open: (what: Decide) => void;
+}) {
+  const { fraction, standing, open } = props;
   const reasons = standing.whyNotApprove.value;
   const hasMatch = standing.match.value !== null;
+  const isThere = (decide: Exclude<Decide, "anything">) =>
+    hasMatch && onlyFor(fraction, decide).signing.some(({ barred_because }) => barred_because === "");
   return (
     <div class="decide">
       {reasons.length === 0 ? null : (
-        <ul class="list why-not" role="status">
+        <ul class="list why-not" role="status" aria-label="Why it cannot be approved">
           {reasons.map((reason) => (
             <li key={reason}>{reason}</li>
           ))}
@@ -143,13 +171,17 @@ function DecideButtons(props: { standing: StandingState; open: (what: Open) => v
         isDeliberate
         isDisabled={reasons.length > 0}
         why={reasons.join(" ")}
-        onClick={() => open("decide")}
+        onClick={() => open("anything")}
       >
-        Approve, or ask for a second look…
+        Approve…
       </Button>
-      <Button isLarge isDeliberate isDisabled={!hasMatch} onClick={() => open("other")}>
-        Image again, set up again, stop…
+      <Button isLarge isDeliberate isDisabled={!isThere("second look")} onClick={() => open("second look")}>
+        Second look…
       </Button>
+      <Button isLarge isDeliberate isDisabled={!isThere("again")} onClick={() => open("again")}>
+        Image again…
+      </Button>
+      <StopButton fraction={fraction} />
     </div>
   );
 }

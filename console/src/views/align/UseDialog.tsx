@@ -4,6 +4,7 @@ import type { Problem } from "../../api/problem";
 import { Button } from "../../components/Button";
 import { Dialog } from "../../components/Dialog";
 import { PatientLine } from "../../components/decision";
+import { counted } from "../../components/format";
 import { ProblemNotice } from "../../components/Notice";
 import { PoseFields, typedCouch, usePoseFields } from "../../components/PoseFields";
 import { SixTable } from "../../components/SixTable";
@@ -77,8 +78,8 @@ export function UseDialog({ session, fraction, standing, onClose }: UseDialogPro
         label="Correction that this position calls for"
       />
       <p>
-        {history.movements.length} movements go into the record with it. It is not approved by this; that is
-        another step.
+        Into the record with it: {counted(history.movements.length, "movement")}. It is not approved by this;
+        that is another step.
       </p>
       {isRead ? null : <PoseFields typed={typed} legend="The couch now" fraction={fraction} />}
     </Dialog>

@@ -14,8 +14,8 @@ export const MIXES = ["blend", "greenMagenta", "grey"] as const satisfies readon
 
 /** How the modes are called. */
 export const MODE_WORDS: Readonly<Record<FusionMode, string>> = {
-  blend: "Blend orange + blue",
-  greenMagenta: "Blend green + magenta",
+  blend: "Orange + blue",
+  greenMagenta: "Green + magenta",
   grey: "Grey overlay",
   checkerboard: "Checkerboard",
   split: "Split",

@@ -35,6 +35,8 @@ export class Pictures {
   readonly #session: AlignSession;
   readonly #engine: SliceEngine;
   readonly #stops: Unsubscribe[];
+  /** Views that the engine draws. */
+  readonly #views: Signal<ReadonlySet<Orientation>> = signal(new Set());
   #isGone = false;
 
   constructor(session: AlignSession) {
@@ -130,10 +132,12 @@ export class Pictures {
   /** Draw a view into a canvas from now on. */
   addView(orientation: Orientation, canvas: HTMLCanvasElement, plane: Plane): void {
     this.#engine.addView(orientation, canvas, plane);
+    this.#views.value = new Set(this.#views.peek()).add(orientation);
   }
 
   removeView(orientation: Orientation): void {
-    if (!this.#isGone) {
+    if (!this.#isGone && this.#views.peek().has(orientation)) {
+      this.#views.value = new Set([...this.#views.peek()].filter((one) => one !== orientation));
       this.#engine.removeView(orientation);
     }
   }
@@ -166,7 +170,7 @@ export class Pictures {
   /** Ask for the lines that are drawn; read inside an effect, it follows. */
   followLines(): void {
     const requests = this.#wantedLines();
-    for (const orientation of ORIENTATIONS) {
+    for (const orientation of this.#views.value) {
       this.#engine.setIsolines(orientation, requests);
     }
     const wanted = new Set(requests.map(({ scalarId }) => scalarId));

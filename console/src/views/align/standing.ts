@@ -123,7 +123,7 @@ function wordsOf(match: Match | null, isDraft: boolean): string {
         ? "a match by hand"
         : "the automatic match";
   if (isDraft) {
-    return `DRAFT by hand, not used; the service has ${had}`;
+    return `DRAFT by hand, not used (the service has ${had})`;
   }
   if (match.planning_from_daily === null) {
     return "Set-up position; the engine gave no position";
