@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from connected_department import ConnectedDepartment, OpenRoom, cached, connected_department, station_file
 from small_course import coarse_room, small_course, small_patient
-from small_department import simulation_of
+from small_department import PROTOCOL, Department, copied, imaged_records, opened, simulation_of
 from small_patient import SmallPatient, write_small_patient
 
 from isoguide.course import SimulationRecord
@@ -17,7 +18,8 @@ from isoguide.registration.result import Registration, Verdict
 from isoguide.workflow import simulate
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
-from isoguide.workflow.clinic import desk, virtual_station
+from isoguide.workflow.clinic import desk as desk_module
+from isoguide.workflow.clinic import virtual_station
 from isoguide.workflow.course import Course
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.simulate import VirtualPatient
@@ -82,12 +84,54 @@ def course(virtual: VirtualPatient) -> Course:
 
 
 @pytest.fixture(scope="session")
-def course_in_room(
+def prepared_once() -> dict[str, object]:
+    return {}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> None:
+    """The planning image is prepared once for all tests: that takes the time."""
+    for name in ("planning_of", "prepared_for"):
+        slow = getattr(desk_module, name)
+
+        def cached(*arguments: object, slow=slow, name=name) -> object:
+            if name not in prepared_once:
+                prepared_once[name] = slow(*arguments)
+            return prepared_once[name]
+
+        monkeypatch.setattr(desk_module, name, cached)
+
+
+@pytest.fixture(scope="session")
+def simulated(
     tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
 ) -> tuple[Path, SimulationRecord]:
-    """An image store with the planning files of the small patient, and the record that names them."""
+    """An image store with the planning files, and the record that names them."""
     folder = tmp_path_factory.mktemp("store") / "images"
     return folder, simulation_of(patient, ImageStore(folder))
+
+
+@pytest.fixture
+def department(tmp_path: Path, patient: SmallPatient, quick: None, simulated: tuple) -> Iterator[Department]:
+    with opened(tmp_path, patient, simulated, PROTOCOL) as department:
+        yield department
+
+
+@pytest.fixture(scope="session")
+def imaged_once(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, simulated: tuple
+) -> tuple[Path, datetime]:
+    """The records of a department whose image was matched, and the time of its clock: to be copied."""
+    return imaged_records(tmp_path_factory.mktemp("imaged"), patient, simulated, PROTOCOL)
+
+
+@pytest.fixture
+def matched(
+    tmp_path: Path, patient: SmallPatient, imaged_once: tuple[Path, datetime]
+) -> Iterator[Department]:
+    """A department in which the engine has matched today's image, and the protocol says "correct"."""
+    with copied(imaged_once, tmp_path, patient) as department:
+        yield department
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +147,7 @@ def prepared_in_room() -> dict[str, object]:
 @pytest.fixture
 def open_room(
     tmp_path: Path,
-    course_in_room: tuple[Path, SimulationRecord],
+    simulated: tuple[Path, SimulationRecord],
     patient_in_room: VirtualPatient,
     prepared_in_room: dict[str, object],
     monkeypatch: pytest.MonkeyPatch,
@@ -112,11 +156,11 @@ def open_room(
     monkeypatch.setattr(virtual_station, "virtual_patient", lambda *_: patient_in_room)
     monkeypatch.setattr(virtual_station, "room_settings", coarse_room)
     for name in ("planning_of", "prepared_for"):
-        monkeypatch.setattr(desk, name, cached(prepared_in_room, name, getattr(desk, name)))
+        monkeypatch.setattr(desk_module, name, cached(prepared_in_room, name, getattr(desk_module, name)))
 
     @contextmanager
     def opened(**said: object) -> Iterator[ConnectedDepartment]:
-        with connected_department(tmp_path, course_in_room, **said) as department:
+        with connected_department(tmp_path, simulated, **said) as department:
             yield department
 
     return opened

@@ -73,8 +73,13 @@ function rangeOf(id: string, values: GreyImage["values"]): readonly [number, num
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const value of values) {
-    low = value < low ? value : low;
-    high = value > high ? value : high;
+    // Unlike Math.min, comparisons pass over NaN.
+    if (value < low) {
+      low = value;
+    }
+    if (value > high) {
+      high = value;
+    }
   }
   if (!Number.isFinite(low) || !Number.isFinite(high)) {
     throw new EngineError(`the image '${id}' holds no finite grey value; take another one`);

@@ -26,9 +26,8 @@ export const WHITE: Rgb = [255, 255, 255];
 export function greyTable(window: GreyWindow): GreyTable {
   const table = new Uint8Array(65536);
   const low = window.centreHu - window.widthHu / 2;
-  const perHu = 255 / window.widthHu;
   for (let value = -32768; value < 32768; value += 1) {
-    const grey = (value - low) * perHu;
+    const grey = ((value - low) * 255) / window.widthHu;
     table[value & 0xffff] = grey <= 0 ? 0 : grey >= 255 ? 255 : grey + 0.5;
   }
   return table;

@@ -152,8 +152,10 @@ def demonstrate(
         If the folder cannot be written, or holds results and ``overwrite`` is not set.
     """
     if fractions >= MOST_FRACTIONS:
-        most = MOST_FRACTIONS - 1
-        msg = f"a demonstration of {fractions} fractions leaves none to wait: ask for {most} or fewer"
+        msg = (
+            f"a demonstration of {fractions} fractions leaves none to wait: ask for {MOST_FRACTIONS - 1} or "
+            "fewer"
+        )
         raise InputError(msg)
     with published_folder(target, DEMO_NAMES, overwrite=overwrite) as folder:
         progress(0.0, "Loading the reconstruction")

@@ -28,9 +28,9 @@ from isoguide.workflow.protocol_file import parse_protocol
 
 _NOWHERE: Final = TableTopPose(0.0, 0.0, 0.0)
 """The set-up pose of a fraction without one: no step that asks for it is possible before it has one."""
-_DELIVERY_WRITTEN_S: Final = 30.0
+DELIVERY_WRITTEN: Final = timedelta(seconds=2.0)
 """A delivery is written in two steps within less; a fraction whose beam is "on" for longer was left so by a
-failure."""
+failure, or is watched by somebody else."""
 _NO_IMAGE_COUNTS: Final = (State.PREPARED, State.SET_UP)
 
 
@@ -132,11 +132,8 @@ def take_up(
     ------
     RefusedError
         If it has ended.
-    ConflictError
-        If somebody else is recording a delivery of it.
     """
     recorder = recorder_of(records, opened, told.by)
-    _require_no_delivery_under_way(opened.stored, now)
     before_mu = opened.stored.summary.delivered_mu
     beam = DeskBeam(now, opened.planned_mu, before_mu, told.delivered_mu)
     room = desk_room(now, told.couch, beam=beam, image=told.image)
@@ -188,15 +185,21 @@ def fraction_in_room(
     return fraction
 
 
-def _require_no_delivery_under_way(stored: StoredFraction, now: DeskClock) -> None:
-    """Keep other steps out of the moment in which a delivery is written: they would hold the beam."""
+def require_no_delivery_under_way(stored: StoredFraction, now: DeskClock) -> None:
+    """Keep other steps out of the moment in which a delivery is written: they would hold the beam.
+
+    Raises
+    ------
+    ConflictError
+        If somebody else is recording a delivery of it.
+    """
     if stored.line.state is not State.BEAM_ON:
         return
     last = stored.steps[-1]
-    if now.now() - last.entry.at < timedelta(seconds=_DELIVERY_WRITTEN_S):
+    if now.now() - last.entry.at < DELIVERY_WRITTEN:
         msg = (
-            f"{last.by} records what was delivered of {stored.line.key} now: look at it again in "
-            f"{_DELIVERY_WRITTEN_S:g} s, nothing was done"
+            f"{last.by} records what was delivered of {stored.line.key} now: look at it again in a moment, "
+            "nothing was done"
         )
         raise ConflictError(msg)
 

@@ -31,10 +31,12 @@ from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.signatures import require_signatures
 from isoguide.virtual.room import VirtualRoom
 from isoguide.workflow.clinic.day_export import write_day_image
+from isoguide.workflow.clinic.day_image import ImageSaid, TakenImage
 from isoguide.workflow.clinic.delivery_sink import DeliverySink
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.fraction_files import export_fraction
+from isoguide.workflow.clinic.kept_image import keep_image
 from isoguide.workflow.clinic.new_course import NewCourse, new_course
 from isoguide.workflow.clinic.open_fraction import open_fraction
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
@@ -99,7 +101,10 @@ class _Keep:
             fraction=self.number,
             taken_at=image.acquired_at,
         )
-        self.recorder.keep_files(image.uid, lambda: StoredImage(self.desk.store.add_all(written.paths)))
+        taken = TakenImage(image, written.paths)
+        self.recorder.keep_files(
+            image.uid, lambda: StoredImage(keep_image(self.desk.store, taken, ImageSaid()))
+        )
 
 
 @contextmanager
@@ -178,7 +183,9 @@ class VirtualDepartment:
         simulation = self.desk.records.course(self.course.course_id).simulation
         self.desk.begin(self.course.course_id, by=THERAPIST.name, accessories=simulation.accessories)
         opened = open_fraction(self.desk.records, self.course.course_id, number)
-        kept = replace(opened.kept, set_up_pose=planned.set_up_pose)
+        kept = replace(
+            opened.kept, set_up_pose=planned.set_up_pose, target_points_mm=planned.target_points_mm
+        )
         recorder = FractionRecorder(
             self.desk.records, opened.stored, kept, planned.patient_position, THERAPIST.name
         )
