@@ -103,20 +103,19 @@ def refused(ending) -> str:
     return ending.err
 
 
-def answer_when_there(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict]:
-    """Ask a service that may just be beginning: read a path, or post to it where headers are given."""
-    method = "GET" if headers is None else "POST"
+def answer_when_there(method: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, dict]:
+    """Ask a service that may just be beginning."""
     for _ in range(600):
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         try:
-            connection.request(method, path, headers=headers or {})
+            connection.request(method, path, headers=headers)
             answer = connection.getresponse()
             return answer.status, json.load(answer)
         except ConnectionError:
             time.sleep(0.05)
         finally:
             connection.close()
-    return 0, {}
+    return 0, {"status": 0}
 
 
 class TestTheFirstAdministrator:
@@ -199,30 +198,47 @@ class TestAPassword:
 
 
 class TestServe:
-    @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-    def test_opens_the_console_until_it_is_asked_to_stop(self, administered, isoguide, ending):
+    def served(self, isoguide, ending: signal.Signals, *options: str, **said: str) -> tuple[str, dict]:
+        """Serve, post a sign-in without a body and with these headers, and stop; return what was answered."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         answers = []
 
         def look_and_stop() -> None:
-            answers.append(answer_when_there(port, "/api/version"))
-            # What only a proxy may say is believed of nobody here: the scheme of the page is still http.
-            said = {"X-Forwarded-Proto": "https", "Origin": f"https://127.0.0.1:{port}"}
-            answers.append(answer_when_there(port, "/api/session", said))
+            headers = {name.replace("_", "-"): value.format(port=port) for name, value in said.items()}
+            host = {"Host": headers["Host"]}
+            answers.append(answer_when_there("GET", port, "/api/version", host))
+            answers.append(answer_when_there("POST", port, "/api/session", headers))
             os.kill(os.getpid(), ending)
 
         looking = threading.Thread(target=look_and_stop)
         looking.start()
-        done = isoguide("serve", "--port", port)
+        done = isoguide("serve", "--port", port, *options)
         looking.join()
         assert (done.code, done.err) == (0, "")
-        assert done.out == (
-            f"the console is at http://127.0.0.1:{port}/; Ctrl+C ends it\nthe console has ended\n"
-        )
-        assert [answer[0] for answer in answers] == [200, 403]
-        assert answers[1][1]["kind"] == "foreign request"
+        assert [answer[0] for answer in answers] == [200, answers[1][1]["status"]]
+        return done.out.replace(str(port), "PORT"), answers[1][1]
+
+    def test_opens_the_console_until_ctrl_c(self, administered, isoguide):
+        # What only a proxy may say is believed of nobody here: the scheme of the page is still http.
+        said = {
+            "X_Forwarded_Proto": "https",
+            "Origin": "https://localhost:{port}",
+            "Host": "localhost:{port}",
+        }
+        out, problem = self.served(isoguide, signal.SIGINT, **said)
+        assert out == "the console is at http://127.0.0.1:PORT/; Ctrl+C ends it\nthe console has ended\n"
+        assert problem["kind"] == "foreign request"
+
+    def test_opens_the_console_behind_a_proxy_until_it_is_terminated(self, administered, isoguide):
+        public = "console.clinic.example"
+        said = {"X_Forwarded_Proto": "https", "Origin": f"https://{public}", "Host": public}
+        options = ("--behind-proxy", "--public-name", public)
+        out, problem = self.served(isoguide, signal.SIGTERM, *options, **said)
+        assert out.startswith(f"the console is at https://{public}/ (the proxy forwards to 127.0.0.1:PORT);")
+        assert out.endswith("the console has ended\n")
+        assert problem["kind"] == "bad input"  # it came through to the sign-in, which misses its body
 
     def test_nobody_can_sign_in_yet(self, place, isoguide):
         sentence = refused(isoguide("serve"))

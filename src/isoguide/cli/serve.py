@@ -49,6 +49,8 @@ def serve_command(
     with one_sentence_endings():
         from datetime import timedelta
 
+        from rich.text import Text
+
         from isoguide.cli.terminal import console
         from isoguide.service.server import Listening, serve
         from isoguide.service.settings import ServiceSettings
@@ -67,11 +69,10 @@ def serve_command(
             session_idle=timedelta(minutes=session_minutes),
         )
         out = console()
+
+        def announce(address: str) -> None:
+            out.print(Text(f"the console is at {address}; Ctrl+C ends it"), soft_wrap=True)
+
         with open_desk(records) as desk:
-            serve(
-                desk,
-                listening,
-                settings,
-                announce=lambda address: out.print(f"the console is at {address}; Ctrl+C ends it"),
-            )
+            serve(desk, listening, settings, announce=announce)
         out.print("the console has ended")
