@@ -5,13 +5,14 @@ STAMP := .venv/.installed
 PEERS := .venv/.peers
 DEMO_DIR ?= demo
 
-.PHONY: help demo test check format benchmark lock clean
+.PHONY: help demo test check format page benchmark lock clean
 
 help:
 	@echo "make demo       set up, then treat a virtual patient beside the truth (files in $(DEMO_DIR)/)"
 	@echo "make test       set up, then run all tests"
-	@echo "make check      set up, then run every gate: format, lint, types, layers, budgets, docs, tests, coverage"
+	@echo "make check      set up, then run every gate: format, lint, types, layers, budgets, docs, tests, coverage, console"
 	@echo "make format     set up, then lay out the code and mend what the linter can mend"
+	@echo "make page       set up, then build the console's page from console/ (needs Node)"
 	@echo "make benchmark  set up the peers, then compare with them side by side"
 	@echo "make lock       resolve the pinned, hashed requirements anew (needs uv)"
 	@echo "make clean      remove the environment and everything that was made"
@@ -37,6 +38,9 @@ format: $(STAMP)
 	@$(BIN)/python -m ruff format .
 	@$(BIN)/python -m ruff check --fix .
 
+page: $(STAMP)
+	@$(BIN)/python tools/console.py build
+
 benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/rigid.py
 	@$(BIN)/python benchmarks/projector.py
@@ -52,4 +56,4 @@ lock:
 	@tools/lock.sh
 
 clean:
-	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist
+	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist console/node_modules

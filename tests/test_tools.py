@@ -39,6 +39,21 @@ def test_a_file_over_the_limit_is_named() -> None:
     assert "601 lines" in message
 
 
+def test_a_typescript_file_over_its_own_limit_is_named() -> None:
+    assert messages("x;\n" * budgets.LARGEST_SCRIPT_LINES, "console/src/x.ts") == []
+    (message,) = messages("x;\n" * (budgets.LARGEST_SCRIPT_LINES + 1), "console/src/x.tsx")
+    assert message == "the file has 401 lines (limit 400); split it"
+
+
+def test_a_typescript_module_name_without_an_idea_is_found() -> None:
+    (message,) = messages("x;\n", "console/src/helpers.ts")
+    assert "'helpers'" in message
+
+
+def test_what_a_program_made_has_no_budget() -> None:
+    assert messages("TO" + "DO\n", "src/isoguide/service/page/assets/index-x.js") == []
+
+
 @pytest.mark.parametrize(
     "line",
     [

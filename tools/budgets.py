@@ -20,6 +20,8 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 LARGEST_FUNCTION_LINES: Final = 60
 LARGEST_FILE_LINES: Final = 600
+LARGEST_SCRIPT_LINES: Final = 400
+"""The same for TypeScript, whose functions Biome measures."""
 NAMES_WITHOUT_AN_IDEA: Final = frozenset(
     {"utils", "util", "helpers", "helper", "manager", "core", "common", "misc"}
 )
@@ -69,6 +71,15 @@ class Finding:
         return f"{self.path}:{self.line}: {self.message}"
 
 
+MADE_BY_PROGRAMS: Final = (
+    "src/isoguide/service/page/",
+    "console/package-lock.json",
+    "console/openapi.json",
+    "console/src/api/schema.d.ts",
+)
+"""What nobody writes by hand has no budget: files, and folders that end in a slash."""
+
+
 def project_files(root: Path) -> list[Path]:
     """List the files that git tracks or would offer to add, relative to ``root``."""
     listed = subprocess.run(
@@ -82,13 +93,15 @@ def project_files(root: Path) -> list[Path]:
 
 
 def findings_in(path: Path, content: bytes) -> list[Finding]:
-    """Check one file; a file that is not text has no budget."""
-    if b"\0" in content:
+    """Check one file; a file that is not text or that a program made has no budget."""
+    if b"\0" in content or path.as_posix().startswith(MADE_BY_PROGRAMS):
         return []
     text = content.decode("utf-8", errors="replace")
     found = list(_text_findings(path, text))
     if path.suffix == ".py":
         found += _python_findings(path, text)
+    if path.suffix in (".ts", ".tsx"):
+        found += _shape_findings(path, text, LARGEST_SCRIPT_LINES)
     return sorted(found, key=lambda finding: finding.line)
 
 
@@ -100,15 +113,17 @@ def _text_findings(path: Path, text: str) -> Iterator[Finding]:
                 yield Finding(path, number, f"'{match.group().strip()}' is {message}")
 
 
-def _python_findings(path: Path, text: str) -> Iterator[Finding]:
+def _shape_findings(path: Path, text: str, largest_lines: int) -> Iterator[Finding]:
     lines = text.count("\n")
-    if lines > LARGEST_FILE_LINES:
-        yield Finding(
-            path, LARGEST_FILE_LINES, f"the file has {lines} lines (limit {LARGEST_FILE_LINES}); split it"
-        )
-    nameless = NAMES_WITHOUT_AN_IDEA.intersection(part.removesuffix(".py") for part in path.parts)
+    if lines > largest_lines:
+        yield Finding(path, largest_lines, f"the file has {lines} lines (limit {largest_lines}); split it")
+    nameless = NAMES_WITHOUT_AN_IDEA.intersection(part.removesuffix(path.suffix) for part in path.parts)
     for name in sorted(nameless):
         yield Finding(path, 1, f"'{name}' does not say what is inside; name the idea")
+
+
+def _python_findings(path: Path, text: str) -> Iterator[Finding]:
+    yield from _shape_findings(path, text, LARGEST_FILE_LINES)
     for function in ast.walk(ast.parse(text)):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             length = body_lines(function)

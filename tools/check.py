@@ -54,6 +54,15 @@ GATES: Final = (
         (PYTHON, "-m", "pytest", "tests", "-n", WORKERS, "--cov", "--cov-report="),
     ),
     Gate("coverage", "each package reaches its share of lines", (PYTHON, "tools/coverage_by_package.py")),
+    Gate("console-lint", "Biome finds nothing in the page's sources", (PYTHON, "tools/console.py", "lint")),
+    Gate("console-types", "tsc finds nothing in the page's sources", (PYTHON, "tools/console.py", "types")),
+    Gate("console-tests", "the tests of the page's sources pass", (PYTHON, "tools/console.py", "tests")),
+    Gate(
+        "console-api",
+        "the page speaks the service's interface",
+        (PYTHON, "tools/console.py", "api", "--check"),
+    ),
+    Gate("console-page", "the committed page is the built one", (PYTHON, "tools/console.py", "page")),
 )
 
 
@@ -82,14 +91,14 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {gate.name:<10}{gate.what}" for gate in GATES),
+        epilog="\n".join(f"  {gate.name:<14}{gate.what}" for gate in GATES),
     )
     parser.add_argument("gate", nargs="*", choices=[[], *(gate.name for gate in GATES)], metavar="GATE")
     failed = []
     for gate in chosen(parser.parse_args(arguments).gate):
         outcome = run(gate)
         mark = "ok    " if outcome.passed else "FAILED"
-        print(f"{mark} {gate.name:<9}{outcome.duration_s:7.1f} s  {outcome.closing_line}", flush=True)
+        print(f"{mark} {gate.name:<13}{outcome.duration_s:7.1f} s  {outcome.closing_line}", flush=True)
         if not outcome.passed:
             failed.append(gate.name)
             print(outcome.output, flush=True)

@@ -452,7 +452,7 @@ def demo_command(
     site: Annotated[
         str, typer.Option(metavar="SITE", help="prostate, lung, head-neck or liver.")
     ] = "prostate",
-    fractions: Annotated[int, typer.Option(min=1, max=50, help="How many days are treated.")] = 5,
+    fractions: Annotated[int, typer.Option(min=1, max=49, help="How many days are treated.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Another number makes another patient and course.")] = 0,
     imaging: Annotated[
         str,

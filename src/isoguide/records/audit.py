@@ -50,6 +50,23 @@ class AuditEntry:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are meant: those with these words in their subject and actor; empty for any."""
+
+    subject: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSlice:
+    """Some entries, the newest first; the head of the whole chain; and whether there are older ones."""
+
+    entries: tuple[AuditEntry, ...]
+    head: AuditHead
+    has_older: bool
+
+
 def as_audited(row: Row) -> Row:
     """Return the row as it stands in the audit."""
     return {name: sha256_of(str(cell)) if name in BY_HASH else cell for name, cell in row.items()}
@@ -78,6 +95,18 @@ def entries_after(connection: Connection, seq: int) -> tuple[AuditEntry, ...]:
     """Return the entries behind this one, in order."""
     query = select(AUDIT).where(AUDIT.c.seq > seq).order_by(AUDIT.c.seq)
     return tuple(to_entry(dict(row)) for row in connection.execute(query).mappings())
+
+
+def entries_before(connection: Connection, seq: int | None, most: int, about: AuditFilter) -> AuditSlice:
+    """Return the newest entries, or the newest before this one, without reading the chain."""
+    query = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(most + 1)
+    if seq is not None:
+        query = query.where(AUDIT.c.seq < seq)
+    for column, words in ((AUDIT.c.subject, about.subject), (AUDIT.c.actor, about.actor)):
+        if words:
+            query = query.where(column.icontains(words, autoescape=True))
+    found = [to_entry(dict(row)) for row in connection.execute(query).mappings()]
+    return AuditSlice(tuple(found[:most]), newest(connection)[0], len(found) > most)
 
 
 def to_entry(row: dict[str, Any]) -> AuditEntry:

@@ -19,12 +19,13 @@ from isoguide.records import (
     staff,
     verification,
 )
-from isoguide.records.audit import AuditEntry, AuditHead
+from isoguide.records.audit import AuditEntry, AuditFilter, AuditHead, AuditSlice
 from isoguide.records.connection import PATIENCE_S, Clock, Database
 from isoguide.records.place import Place
 from isoguide.records.plain import Plain
 from isoguide.records.stored import (
     CourseLine,
+    CourseStanding,
     CourseStatus,
     FractionKey,
     FractionLine,
@@ -221,6 +222,11 @@ class Records:
         with self._database.reading() as connection:
             return courses.course(connection, course_id)
 
+    def course_standings(self) -> tuple[CourseStanding, ...]:
+        """Return every course that goes on, with where its fractions are, by name."""
+        with self._database.reading() as connection:
+            return courses.standings(connection)
+
     def finish_course(self, course_id: str, status: CourseStatus, *, by: str, reason: str = "") -> None:
         """End a course.
 
@@ -293,6 +299,17 @@ class Records:
         with self._database.reading() as connection:
             return fractions.fraction(connection, FractionKey(course_id, number))
 
+    def newest_fraction(self, course_id: str) -> FractionLine | None:
+        """Return the newest fraction of a course, None before the first.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such course.
+        """
+        with self._database.reading() as connection:
+            return courses.newest_fraction(connection, course_id)
+
     def unfinished_fractions(self) -> tuple[FractionLine, ...]:
         """Return the fractions of all courses that go on, or were left behind by a failure."""
         with self._database.reading() as connection:
@@ -346,6 +363,31 @@ class Records:
         """Return the entries of the audit behind this one, in order."""
         with self._database.reading() as connection:
             return audit.entries_after(connection, since)
+
+    def audit_slice(
+        self, before: int | None = None, *, most: int, about: AuditFilter | None = None
+    ) -> AuditSlice:
+        """Return the newest entries of the audit, newest first.
+
+        Parameters
+        ----------
+        before
+            Only entries before this one; None for the newest of all.
+        most
+            How many.
+        about
+            Which entries are meant; all when None.
+
+        Raises
+        ------
+        InputError
+            If none is wanted.
+        """
+        if most < 1:
+            msg = f"a page of the audit has at least one entry, not {most}: ask for some"
+            raise InputError(msg)
+        with self._database.reading() as connection:
+            return audit.entries_before(connection, before, most, about or AuditFilter())
 
     def audit_head(self) -> AuditHead:
         """Return the newest entry: what to keep elsewhere to see later that nothing is missing."""

@@ -103,6 +103,20 @@ class FractionLine:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class CourseStanding:
+    """How far a course has come.
+
+    ``newest`` is its newest fraction, None before the first. ``treated`` counts the fractions that were
+    delivered in full, ``last_treated_at`` is when the newest one began in which anything was delivered.
+    """
+
+    line: CourseLine
+    newest: FractionLine | None
+    treated: int
+    last_treated_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredCourse:
     """A course with the simulation and the text of the protocol that it is treated by."""

@@ -1,0 +1,157 @@
+"""Pictures as numbers: volumes, structures, dose, radiographs and what is drawn over them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from isoguide.service.documents.base import Document, Sixteen, Three
+
+
+class VolumeHeader(Document):
+    """Where voxels are; the voxels follow as little-endian int16, i fastest, then j, then k."""
+
+    size: tuple[int, int, int] = Field(description="Voxels along i, j, k.")
+    spacing_mm: Three
+    origin_mm: Three = Field(description="Centre of voxel (0, 0, 0), LPS.")
+    direction: tuple[float, ...] = Field(
+        min_length=9, max_length=9, description="3×3 by rows: columns are the directions of i, j, k."
+    )
+    bytes: int
+    address: str = Field(
+        description="Where the voxels are fetched; what lies there never changes, so that it may be kept."
+    )
+    sha256: str = Field(description="Of the bytes.")
+
+
+class StructureDocument(Document):
+    """A structure of the plan as a signed distance (1/32 mm, negative inside) on a grid around it."""
+
+    number: int
+    name: str
+    color: tuple[int, int, int] = Field(description="ROIDisplayColor.")
+    kind: Literal["target", "organ", "external", "other"]
+    interpreted_type: str = Field(description="RTROIInterpretedType, such as PTV.")
+    distance: VolumeHeader
+
+
+class DoseDocument(Document):
+    """The planned dose in cGy on its own grid, in the frame of reference of the planning CT."""
+
+    volume: VolumeHeader
+    largest_gy: float
+    prescription_gy: float | None
+
+
+class WindowPreset(Document):
+    """Window centre and width in HU."""
+
+    name: str
+    centre_hu: float
+    width_hu: float
+
+
+class PlanningPictures(Document):
+    """Everything of the plan that is drawn."""
+
+    volume: VolumeHeader
+    taken_at: str
+    patient_position: str
+    frame_of_reference_uid: str
+    isocentre_mm: Three
+    structures: tuple[StructureDocument, ...]
+    not_drawn: tuple[str, ...] = Field(
+        (), description="Why further structures are not drawn, a sentence each."
+    )
+    dose: DoseDocument | None
+    no_dose_because: str = Field(description="Why there are no isodoses; empty where there are.")
+    windows: tuple[WindowPreset, ...]
+
+
+class ViewDocument(Document):
+    """A radiograph: grey values for display as uint8, row by row, and its geometry.
+
+    Positions in a view are (column, row); whole numbers are the middles of pixels.
+    """
+
+    index: int
+    name: str
+    columns: int
+    rows: int
+    pixel_mm: float = Field(description="Size of a pixel at the isocentre.")
+    address: str
+    sha256: str = Field(description="Of the grey values.")
+    isocentre: tuple[float, float] = Field(description="Where the machine isocentre is in the view.")
+    left: str = Field(description="Letters of the patient's side at the left edge; two where oblique.")
+    right: str
+    top: str
+    bottom: str
+
+
+class DailyPictures(Document):
+    """The day's image."""
+
+    uid: str
+    kind: Literal["volume", "radiographs"]
+    acquired_at: str
+    volume: VolumeHeader | None
+    views: tuple[ViewDocument, ...]
+    is_hounsfield: bool = Field(description="False for grey values that are no Hounsfield units.")
+    machine_isocentre_mm: Three = Field(description="Daily LPS.")
+    uncorrected: Sixteen = Field(description="planning_from_daily of a patient who needs no correction.")
+    windows: tuple[WindowPreset, ...]
+
+
+class ShadowRequest(Document):
+    """Where the patient is taken to lie."""
+
+    planning_from_daily: Sixteen
+
+
+class OutlineDocument(Document):
+    """A structure in projection, in pixels (column, row) of the view."""
+
+    name: str
+    color: tuple[int, int, int]
+    lines: tuple[tuple[tuple[float, float], ...], ...]
+
+
+class MarkerPlace(Document):
+    """An implanted marker in a view, in pixels (column, row)."""
+
+    name: str
+    expected: tuple[float, float]
+    found: tuple[float, float] | None
+    tolerance_px: float
+
+
+class ShadowOverlays(Document):
+    """What lies over a radiograph for a pose."""
+
+    isocentre: tuple[float, float] = Field(description="Of the plan, in this pose.")
+    outlines: tuple[OutlineDocument, ...]
+    markers: tuple[MarkerPlace, ...]
+
+
+class RegionResidualDocument(Document):
+    """How one region would still like to move after the match."""
+
+    centre_mm: Three = Field(description="Planning LPS.")
+    shift_mm: Three
+    similarity: float | None
+
+
+class MatchFigures(Document):
+    """Why to believe the engine's match; the figures are null where there are none."""
+
+    image_uid: str
+    not_available_because: str = Field(default="", description="One sentence; empty where the figures hold.")
+    similarity: float | None
+    overlap_fraction: float | None
+    starts_agreeing: tuple[int, int] = Field(
+        description="Starts that ended at the answer, of how many; (0, 0) where there are no starts."
+    )
+    largest_at_target_mm: float | None = Field(description="95 % of the error at the target.")
+    weakest_direction: str
+    residuals: tuple[RegionResidualDocument, ...]
+    region_centre_mm: Three | None
+    region_size_mm: Three | None
