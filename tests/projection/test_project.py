@@ -187,3 +187,17 @@ def test_a_volume_too_large_for_the_kernel_is_refused_instead_of_wrapping_around
     huge = np.broadcast_to(np.float32(0.0), grid.shape)
     with pytest.raises(GeometryError, match="too large to project"):
         project_volume(huge, grid, [cone(0.0)])
+
+
+def test_a_volume_that_is_cast_again_and_again_gives_what_one_projection_gives():
+    rng = np.random.default_rng(2)
+    grid = Grid.axial(PLANNING, (9, 8, 7), (2.0, 2.0, 3.0), (-7.0, -7.0, -12.0))
+    values = rng.uniform(0.0, 1.0, grid.shape).astype(np.float32)
+    values[:3] = 0.0
+    view = gantry_view(30.0, sad_mm=1000.0, sid_mm=1500.0, size=(12, 11), pixel_spacing_mm=(3.0, 3.0))
+    view = view.in_frame(RigidTransform.identity(PLANNING, view.frame))
+    cast = CastVolume.of(values, grid)
+    np.testing.assert_array_equal(cast.project([view]), project_volume(values, grid, [view]))
+    assert cast.project([]).shape == (0, 0, 0)
+    with pytest.raises(GeometryError, match="cannot look at"):
+        cast.project([view.in_frame(RigidTransform.identity(DAILY, PLANNING))])

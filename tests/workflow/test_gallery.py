@@ -179,8 +179,8 @@ class TestTheMatch:
         trial = image.try_pose(pose)
         assert trial.from_engine_mm == pytest.approx(5.0)
         assert trial.from_engine_deg == pytest.approx(0.0, abs=1e-6)
-        # What is seen is taken for tissue 3 mm further to the back in the plan: he has to move there, which is
-        # down for a supine patient.
+        # What is seen is taken for tissue 3 mm further to the back in the plan: a supine patient has to go
+        # down by that.
         assert trial.correction.vertical_mm - image.engine.correction.vertical_mm == pytest.approx(
             -3.0, abs=0.2
         )
