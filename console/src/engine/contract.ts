@@ -3,6 +3,8 @@
 import type { Plane } from "../geometry/planes";
 import type { Matrix4 } from "../geometry/rigid";
 import type { Vec3 } from "../geometry/vector";
+import type { EngineError } from "./errors";
+import type { Look } from "./look";
 import type { VolumeHeader } from "./volume";
 
 /** The two images that are compared. */
@@ -95,4 +97,42 @@ export interface FrameReport {
 export interface Probe {
   readonly planningHu: number | null;
   readonly dailyHu: number | null;
+}
+
+/** Stops a subscription. */
+export type Unsubscribe = () => void;
+
+/** What a {@link SliceEngine} can do; see the top of its file for the rules. */
+export interface SliceEngineApi {
+  /** Load an image; resolves when all of it is there, rejects with {@link EngineError} if it is not usable. */
+  load(slot: ImageSlot, source: VolumeSource): Promise<void>;
+  /** Take an image off the screen. */
+  unload(slot: ImageSlot): void;
+  /** Load a volume for isolines; it lies in the coordinates of the planning or of the daily image. */
+  loadScalar(source: VolumeSource, frame: ImageSlot): Promise<void>;
+  unloadScalar(scalarId: string): void;
+
+  /** Draw a plane into a canvas from now on. */
+  addView(viewId: string, canvas: HTMLCanvasElement, plane: Plane): void;
+  removeView(viewId: string): void;
+  /** Move, zoom or resize a view. */
+  setPlane(viewId: string, plane: Plane): void;
+  /** Place the daily image; null takes it off the screen. */
+  setPose(planningFromDaily: Matrix4 | null): void;
+  /** Change the look of all views, or of one whose settings then win over the common ones. */
+  setLook(change: Partial<Look>, viewId?: string): void;
+  /** Measure the similarity in a box only; null measures all that is shown. */
+  setRegion(box: RegionBox | null): void;
+  /** The isolines of a view from now on; they follow plane and pose. */
+  setIsolines(viewId: string, requests: readonly IsolineRequest[]): void;
+  /** Values at a position in planning LPS. */
+  probe(xyzMm: Vec3): Promise<Probe>;
+
+  /** True if the screen shows the newest state of everything on the full grid and all images are complete. */
+  readonly settled: boolean;
+  onFrame(listener: (report: FrameReport) => void): Unsubscribe;
+  onIsolines(listener: (result: PlaneIsolines) => void): Unsubscribe;
+  onError(listener: (error: EngineError) => void): Unsubscribe;
+  /** End the workers and give the memory back. */
+  dispose(): void;
 }

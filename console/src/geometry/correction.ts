@@ -94,8 +94,13 @@ function degrees(angleRad: number): number {
   return (angleRad * 180) / Math.PI + 0;
 }
 
-/** Build from the rotation `Rc` and the shift `d` in mm that is made before it. */
+/**
+ * Build from the rotation `Rc` and the shift `d` in mm that is made before it.
+ *
+ * @throws {@link GeometryError} if a number is not finite or the pitch is ±90°.
+ */
 export function correctionFromParts(rotation: Matrix3, shiftMm: Vec3): CouchCorrection {
+  refuseUnlessFinite([...rotation, ...shiftMm]);
   const [lateralMm, longitudinalMm, verticalMm] = shiftMm;
   const angles = anglesIec(rotation);
   return {
@@ -106,6 +111,12 @@ export function correctionFromParts(rotation: Matrix3, shiftMm: Vec3): CouchCorr
   };
 }
 
+function refuseUnlessFinite(values: readonly number[]): void {
+  if (!values.every(Number.isFinite)) {
+    throw new GeometryError("the couch correction holds a value that is not a finite number; register again");
+  }
+}
+
 /** The shift `d` = (lateral, longitudinal, vertical) in mm along IEC fixed X, Y, Z. */
 export function shiftMmOf(correction: CouchCorrection): Vec3 {
   return [correction.lateralMm, correction.longitudinalMm, correction.verticalMm];
@@ -113,6 +124,7 @@ export function shiftMmOf(correction: CouchCorrection): Vec3 {
 
 /** The motion of the patient in the room, `C = [Rc | Rc d]`: from where he is to where he will be. */
 export function fixedFromFixed(correction: CouchCorrection): Matrix4 {
+  refuseUnlessFinite(Object.values(correction));
   const rotation = rotationIec(correction.yawDeg, correction.pitchDeg, correction.rollDeg);
   return fromParts(rotation, rotate(rotation, shiftMmOf(correction)));
 }

@@ -134,3 +134,18 @@ export function zoomed(plane: Plane, factor: number, point: ScreenPoint): Plane 
 export function scrolled(plane: Plane, intoMm: number): Plane {
   return { ...plane, centreMm: add(plane.centreMm, scale(intoScreen(plane), intoMm)) };
 }
+
+/** True if two planes show the same picture area with the same pixels, so that what was cut for one fits the other. */
+export function samePlane(a: Plane, b: Plane): boolean {
+  return (
+    a.mmPerPx === b.mmPerPx &&
+    a.widthPx === b.widthPx &&
+    a.heightPx === b.heightPx &&
+    [0, 1, 2].every(
+      (axis) =>
+        a.centreMm[axis] === b.centreMm[axis] &&
+        a.right[axis] === b.right[axis] &&
+        a.down[axis] === b.down[axis],
+    )
+  );
+}
