@@ -134,7 +134,6 @@ def take_up(
         If it has ended.
     """
     recorder = recorder_of(records, opened, told.by)
-    _require_no_delivery_under_way(opened.stored, now)
     before_mu = opened.stored.summary.delivered_mu
     beam = DeskBeam(now, opened.planned_mu, before_mu, told.delivered_mu)
     room = desk_room(now, told.couch, beam=beam, image=told.image)
