@@ -8,10 +8,11 @@ from signed_in_client import ADDRESS, PASSWORDS, Service
 
 from isoguide import __version__
 from isoguide.course import Person, Role
-from isoguide.errors import OutputError
+from isoguide.errors import InputError, OutputError
 from isoguide.records import AuditEntry
 from isoguide.service.dependencies import verify_signature
 from isoguide.service.refusals import TooManyError
+from isoguide.service.settings import ServiceSettings
 from isoguide.service.signed_in import SignedIn
 from isoguide.workflow.clinic.accounts import Accounts, HashingCost, SignInError
 
@@ -324,6 +325,14 @@ def test_a_session_lasts_as_long_as_the_settings_say(open_service) -> None:
     client = service.signed_in("anna")
     service.clock.wait(minutes=3)
     assert client.get("/api/session").status_code == 401
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(0, "0"), (-1, "-1"), (721, "721")])
+def test_a_session_that_would_end_before_it_begins_or_never_is_refused(minutes: int, said: str) -> None:
+    with pytest.raises(
+        InputError, match=f"cannot end after {said} minutes: give more than 0 and at most 720"
+    ):
+        ServiceSettings(session_idle=timedelta(minutes=minutes))
 
 
 def test_the_version_is_told_to_everybody(service: Service) -> None:

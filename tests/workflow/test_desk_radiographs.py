@@ -74,7 +74,7 @@ def test_a_pair_of_radiographs_is_kept_matched_and_brings_the_couch_to_where_the
     for name in ("lateral_mm", "longitudinal_mm", "vertical_mm", "pitch_deg", "roll_deg", "yaw_deg"):
         assert getattr(match.correction, name) == pytest.approx(getattr(needed, name), abs=0.4), name
     (image,) = fraction.images
-    assert len(image.sha256) == 3  # two radiographs, and what was said of them
+    assert len(image.sha256) == 3  # and how they were read
     written = export_fraction(d.desk.records.course(d.course), fraction, d.desk.store, d.folder / "out")
     assert [path.name for path in written.files] == ["registration-1.dcm", "report-1.dcm"]
     assert written.left_out == ("nothing was delivered, so there is no treatment record",)

@@ -27,7 +27,7 @@ from isoguide.errors import (
 from isoguide.records import Records
 from isoguide.treatment import State
 from isoguide.treatment.refusals import OutOfOrderError, RefusedError
-from isoguide.workflow.clinic import beam_watch
+from isoguide.workflow.clinic import beam_watch, open_fraction
 from isoguide.workflow.clinic.beam_watch import CONSOLE_SILENT, SHUT_DOWN, BeamWatch
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.station_file import StationFile
@@ -307,7 +307,8 @@ class TestRecords:
         d.irradiate(2.0)
         with pytest.MonkeyPatch.context() as broken:
             unwritable(broken)
-            d.meanwhile(lambda: d.drive.hold(reason="the patient coughs", by="ben"))
+            with pytest.raises(OutputError, match="the disk is full"):
+                d.meanwhile(lambda: d.drive.hold(reason="the patient coughs", by="ben"))
             assert d.is_off
             shown = d.drive.state()
             assert shown.state == "held"
@@ -331,8 +332,11 @@ class TestRecords:
         assert d.drive.finish(by="anna").state is State.CLOSED
         assert recorded_mu(d) == pytest.approx(750.0, abs=0.5)
 
-    def test_that_somebody_else_writes_hold_the_beam(self, d: ConnectedDepartment) -> None:
+    def test_that_somebody_else_writes_hold_the_beam(
+        self, d: ConnectedDepartment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Another process stops the fraction at its desk, which does not know of the room."""
+        monkeypatch.setattr(open_fraction, "_DELIVERY_WRITTEN_S", 0.0)  # as if the beam took half a minute
         d.irradiate(2.0)
         d.desk.stop(COURSE, by="berg", reason="the wrong patient")
         d.run(3.0)

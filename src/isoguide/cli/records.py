@@ -113,13 +113,13 @@ def audit_verify_command(
     with one_sentence_endings():
         from isoguide.cli.department import audit_head
         from isoguide.cli.records_views import show_audit
+        from isoguide.workflow.clinic.audit_check import check_audit
         from isoguide.workflow.clinic.department import open_desk
 
         with open_desk(records) as desk:
-            report = desk.records.verify_audit(audit_head(expect))
-            damaged = desk.store.verify(desk.records.image_hashes())
-        show_audit(report, damaged, as_json=json)
-    raise typer.Exit(ACCEPTED if report.is_intact and not damaged else LOOK)
+            found = check_audit(desk, audit_head(expect))
+        show_audit(found, as_json=json)
+    raise typer.Exit(LOOK if found.findings else ACCEPTED)
 
 
 @audit_app.command(name="list")

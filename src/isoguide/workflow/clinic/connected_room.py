@@ -65,6 +65,16 @@ class RoomLook:
     target: TargetSample | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How far the room is: ``share`` from 0 to 1, and what it does, or why it cannot be used."""
+
+    share: float
+    words: str
+    is_ready: bool = False
+    has_failed: bool = False
+
+
 class ConnectedRoom(Protocol):
     """A treatment room behind the ports of :mod:`isoguide.treatment.ports`, and what a console needs besides.
 
@@ -74,6 +84,11 @@ class ConnectedRoom(Protocol):
     @property
     def name(self) -> str:
         """What the department calls it."""
+        ...
+
+    @property
+    def preparation(self) -> Preparation:
+        """How far it is with what it needs before it can be used."""
         ...
 
     @property

@@ -207,7 +207,7 @@ class Desk:
         self.records.person(by)
         opened = self._open(course_id, seen_version)
         require_offline_made(opened, couch, on_marks)
-        first = self._first_set_up(course_id) or opened.simulation.planned_couch
+        first = self.first_set_up(course_id) or opened.simulation.planned_couch
         if first is not None:
             require_couch_index(first, couch)
         kept = replace(opened.kept, set_up_pose=couch)
@@ -215,7 +215,8 @@ class Desk:
         fraction.set_up()
         return self.status(course_id)
 
-    def _first_set_up(self, course_id: str) -> TableTopPose | None:
+    def first_set_up(self, course_id: str) -> TableTopPose | None:
+        """Return where the couch stood at the first set-up of a course, None before that has ended."""
         for line in self.records.course(course_id).fractions:
             stored = self.records.fraction(course_id, line.key.number)
             kept = read_kept(stored.memory, str(line.key))

@@ -17,6 +17,7 @@ from typing import Final, Self
 from isoguide.course import ProtocolAction
 from isoguide.errors import DeviceError, InputError, MismatchError
 from isoguide.geometry.couch import corrected_pose
+from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError
 from isoguide.treatment import Fraction, State
@@ -35,9 +36,12 @@ from isoguide.workflow.clinic.fraction_status import FractionStatus
 from isoguide.workflow.clinic.open_fraction import OpenFraction, fraction_in_room, open_fraction, recorder_of
 from isoguide.workflow.clinic.room_events import RoomEvents
 from isoguide.workflow.clinic.room_state import RoomState
+from isoguide.workflow.clinic.seen import SeenVersion, require_seen
 
 SETTLES_S: Final = 10.0
 """A hold is confirmed, or left to the machine, within this: three attempts and its heartbeat."""
+STOPS_TRIED: Final = 5
+"""So often a stop is tried while others go on with the fraction."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +117,10 @@ class RoomDrive:
         is_behind = newest is not None and bool(newest.sink.waiting)
         return self._display.state(newest.fraction if newest is not None and is_behind else None, "")
 
+    def refresh(self) -> None:
+        """Show the fraction as the records have it, after a step that was made by way of :attr:`desk`."""
+        self._display.refresh()
+
     def take_over(self) -> FractionStatus | None:
         """Go on after a restart: the patient is placed as he was, and a beam that may be on is held.
 
@@ -134,7 +142,30 @@ class RoomDrive:
                 self._take_up(opened.stored.steps[-1].by)  # which holds it
             return self._status()
 
-    def set_up(self, *, by: str) -> FractionStatus:
+    def make(
+        self, step: Callable[[Desk, TableTopPose], FractionStatus], *, seen_version: SeenVersion = None
+    ) -> FractionStatus:
+        """Make a step of the desk with the couch as the room reads it now: a match by hand, a signature.
+
+        Parameters
+        ----------
+        step
+            Is given :attr:`desk` and the reading.
+        seen_version
+            What the user saw.
+
+        Raises
+        ------
+        RefusedError, InputError, ConflictError
+            As the step.
+        LinkLostError
+            If the couch does not answer.
+        """
+        with self._one_step(seen=seen_version):
+            step(self.desk, self.room.couch().pose)
+            return self._status()
+
+    def set_up(self, *, by: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Lay the patient on his marks, drive today's systematic correction, and record the position.
 
         Raises
@@ -144,7 +175,7 @@ class RoomDrive:
         DeviceError
             If the room does not answer.
         """
-        with self._one_step(by):
+        with self._one_step(by, seen_version):
             opened = open_fraction(self.desk.records, self.course_id)
             state_after(opened.stored.line.state, Event.SET_UP)
             self.room.place_patient(self.course_id, opened.stored.line.key.number)
@@ -152,10 +183,18 @@ class RoomDrive:
             if offline is not None:
                 axis = fraction_limits(opened.protocol).couch.yaw_axis
                 self.room.drive_couch(corrected_pose(on_marks, offline, yaw_axis=axis))
-            self.desk.set_up(self.course_id, by=by, couch=self.room.couch().pose, on_marks=on_marks)
+            self.desk.set_up(
+                self.course_id,
+                by=by,
+                couch=self.room.couch().pose,
+                on_marks=on_marks,
+                seen_version=seen_version,
+            )
             return self._status()
 
-    def image(self, *, by: str, progress: Progress = silent) -> FractionStatus:
+    def image(
+        self, *, by: str, progress: Progress = silent, seen_version: SeenVersion = None
+    ) -> FractionStatus:
         """Take an image, keep it, match it, and ask the protocol.
 
         An exposure of which nothing came that can be used counts as one, and is recorded.
@@ -169,7 +208,10 @@ class RoomDrive:
         InputError
             If the image cannot be used.
         """
-        with self._one_step(by), tempfile.TemporaryDirectory(prefix="isoguide-image-") as folder:
+        with (
+            self._one_step(by, seen_version),
+            tempfile.TemporaryDirectory(prefix="isoguide-image-") as folder,
+        ):
             status = self.desk.status(self.course_id)
             state_after(status.state, Event.IMAGE)
             if status.images_left <= 0:
@@ -184,6 +226,7 @@ class RoomDrive:
                     by=by,
                     couch=self.room.couch().pose,
                     said=self.room.image_said,
+                    seen_version=seen_version,
                     progress=part_of(progress, 0.3, 1.0),
                 )
             except BaseException as error:
@@ -202,7 +245,12 @@ class RoomDrive:
         self._status()
 
     def approve(
-        self, *, by: Sequence[str], action: ProtocolAction | None = None, reason: str = ""
+        self,
+        *,
+        by: Sequence[str],
+        action: ProtocolAction | None = None,
+        reason: str = "",
+        seen_version: SeenVersion = None,
     ) -> FractionStatus:
         """Sign what is done about the newest match, as :meth:`isoguide.workflow.clinic.desk.Desk.approve`.
 
@@ -213,12 +261,13 @@ class RoomDrive:
         LinkLostError
             If the couch does not answer.
         """
-        with self._one_step():
-            couch = self.room.couch().pose
-            self.desk.approve(self.course_id, by=by, couch=couch, action=action, reason=reason)
-            return self._status()
 
-    def carry_out(self, *, by: str) -> FractionStatus:
+        def sign(desk: Desk, couch: TableTopPose) -> FractionStatus:
+            return desk.approve(self.course_id, by=by, couch=couch, action=action, reason=reason)
+
+        return self.make(sign, seen_version=seen_version)
+
+    def carry_out(self, *, by: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Drive the couch by the valid order and read it back.
 
         The order is used up before the couch moves, so it is never carried out twice.
@@ -230,7 +279,7 @@ class RoomDrive:
         DeviceError
             If the couch does not answer.
         """
-        with self._one_step(by):
+        with self._one_step(by, seen_version):
             fraction = self._take_up(by).fraction
             if fraction.state is not State.COUCH_MOVED:
                 order = fraction.order
@@ -238,7 +287,7 @@ class RoomDrive:
             fraction.verify()
             return self._status()
 
-    def beam_on(self, *, by: str, session: str) -> FractionStatus:
+    def beam_on(self, *, by: str, session: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Turn the beam on and watch it; returns when it is on. ``session`` is the console that watches.
 
         Raises
@@ -254,9 +303,9 @@ class RoomDrive:
                 fraction.treat_without_image()
             return fraction.turn_beam_on()
 
-        return self._begin_beam(BeamOrder(by, session), turn_on)
+        return self._begin_beam(BeamOrder(by, session), turn_on, seen_version)
 
-    def resume(self, *, by: str, session: str) -> FractionStatus:
+    def resume(self, *, by: str, session: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Turn the beam on again after a short hold that was asked for.
 
         Raises
@@ -266,10 +315,12 @@ class RoomDrive:
         DeviceError
             If couch or machine do not answer.
         """
-        return self._begin_beam(BeamOrder(by, session), Fraction.resume)
+        return self._begin_beam(BeamOrder(by, session), Fraction.resume, seen_version)
 
-    def _begin_beam(self, order: BeamOrder, turn_on: Callable[[Fraction], State]) -> FractionStatus:
-        with self._one_step(order.by):
+    def _begin_beam(
+        self, order: BeamOrder, turn_on: Callable[[Fraction], State], seen: SeenVersion
+    ) -> FractionStatus:
+        with self._one_step(order.by, seen):
             taken_up = self._take_up(order.by)
             fraction, delivered = taken_up.fraction, taken_up.delivered
             asked = taken_up.opened.protocol.intrafraction
@@ -298,6 +349,8 @@ class RoomDrive:
             If no beam is on. The machine was told to turn it off all the same.
         LinkLostError
             If no beam is watched, and the machine does not answer.
+        OutputError
+            If the beam is off and that could not be recorded yet.
         """
         watch = self._running()
         if watch is None:
@@ -306,6 +359,7 @@ class RoomDrive:
             raise OutOfOrderError(msg)
         watch.ask_hold(reason, by)
         watch.wait_ended(SETTLES_S)
+        self._write_waiting()
         return self._status()
 
     def stop(self, *, reason: str, by: str) -> FractionStatus:
@@ -322,18 +376,26 @@ class RoomDrive:
         if watch is not None:
             watch.ask_stop(reason, by)
             watch.wait_ended(SETTLES_S)
+            self._write_waiting()
             status = self._status()
             if status.state.is_final:
                 return status
         else:
             with suppress(DeviceError):  # what the fraction knows decides below; this is only quicker
                 self.room.beam.hold(reason)
-        taken_up = self._take_up(by)
-        fraction, taken_up.delivered.ended_by = taken_up.fraction, "OPERATOR"
-        if fraction.memory.beam.was_used and not fraction.state.is_final:
-            with suppress(Exception):  # a machine that does not answer must not keep a fraction from ending
-                fraction.ask_beam()
-        fraction.stop(reason)
+        for tries_left in reversed(range(STOPS_TRIED)):
+            taken_up = self._take_up(by)
+            fraction, taken_up.delivered.ended_by = taken_up.fraction, "OPERATOR"
+            if fraction.memory.beam.was_used and not fraction.state.is_final:
+                with suppress(Exception):  # a machine that does not answer keeps no fraction from ending
+                    fraction.ask_beam()
+            fraction.stop(reason)
+            try:
+                self._write_waiting()
+                break
+            except RefusedError:  # somebody else made a step at this moment
+                if tries_left == 0:
+                    raise
         return self._status()
 
     def finish(self, *, by: str) -> FractionStatus:
@@ -361,8 +423,8 @@ class RoomDrive:
         return watch if watch is not None and watch.is_running else None
 
     @contextmanager
-    def _one_step(self, by: str | None = None) -> Iterator[None]:
-        """Make one step, unless another is being made, by somebody on the staff where ``by`` is said."""
+    def _one_step(self, by: str | None = None, seen: SeenVersion = None) -> Iterator[None]:
+        """Make one step, unless another is being made, by somebody on the staff, on what he saw."""
         if not self._step.acquire(blocking=False):
             msg = "another step of this fraction is being made: wait until it is done"
             raise RefusedError(msg)
@@ -376,6 +438,8 @@ class RoomDrive:
             if by is not None:
                 self.desk.records.person(by)
             self._write_waiting()
+            if seen is not None:
+                require_seen(open_fraction(self.desk.records, self.course_id).stored, seen)
             yield
         finally:
             self._step.release()

@@ -21,7 +21,7 @@ from isoguide.virtual.clock import DayClock, VirtualClock
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import RoomSettings
-from isoguide.workflow.clinic.connected_room import RoomLook, TargetSample
+from isoguide.workflow.clinic.connected_room import Preparation, RoomLook, TargetSample
 from isoguide.workflow.clinic.day_export import write_day_image
 from isoguide.workflow.clinic.day_image import ImageSaid
 from isoguide.workflow.clinic.desk import Desk
@@ -47,16 +47,6 @@ class _Prepared:
     patient: VirtualPatient
     days: tuple[PatientDay, ...]
     identity: PatientIdentity
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """How far the room is: ``share`` from 0 to 1, and what it does, or why it cannot be used."""
-
-    share: float
-    words: str
-    is_ready: bool = False
-    has_failed: bool = False
 
 
 class VirtualStation:
