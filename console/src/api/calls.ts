@@ -33,7 +33,7 @@ export const signIn = (name: string, password: string): Promise<Session> =>
   answered(client.POST("/api/session", { body: { name, password } }));
 export const signOut = (): Promise<unknown> => answered(client.DELETE("/api/session"));
 export const changePassword = (old: string, next: string): Promise<unknown> =>
-  answered(client.POST("/api/session/password", { body: { old, new: next } }));
+  answered(client.POST("/api/session/password", { body: { password: old, new_password: next } }));
 
 /** Courses. */
 export const readWorklist = (): Promise<Worklist> => answered(client.GET("/api/worklist"));

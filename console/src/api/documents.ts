@@ -48,6 +48,6 @@ export type WorklistEntry = Schemas["WorklistEntry"];
 
 /** Everything that comes over the event stream; a page's own heartbeat goes the other way. */
 export type StreamMessage = Exclude<
-  operations["eventsevents_post"]["requestBody"]["content"]["application/json"],
+  operations["_messagesevents_post"]["requestBody"]["content"]["application/json"],
   Schemas["Heartbeat"]
 >;

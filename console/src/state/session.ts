@@ -13,8 +13,8 @@ export const isInterrupted = signal(false);
 
 function begin(found: Session): void {
   setCsrfToken(found.csrf_token);
-  rememberPage(found.page);
-  isStalePage.value = found.page !== thisPage();
+  rememberPage(found.page_build);
+  isStalePage.value = found.page_build !== thisPage();
   session.value = found;
   isInterrupted.value = false;
 }
@@ -22,7 +22,7 @@ function begin(found: Session): void {
 /** Ask who is signed in. */
 export async function resumeSession(): Promise<void> {
   try {
-    rememberPage((await readVersion()).page);
+    rememberPage((await readVersion()).page_build);
     begin(await readSession());
   } catch (thrown) {
     const problem = asProblem(thrown);
