@@ -66,12 +66,12 @@ function SignedIn() {
       </a>
       <TopStrip />
       <Nav />
-      <Banners />
       <main ref={main} class={`view${isFull ? " full" : ""}`} tabIndex={-1}>
         <ErrorBoundary name={address}>
           <View at={at} />
         </ErrorBoundary>
       </main>
+      <Banners />
       {isInterrupted.value ? <SignInAgain /> : null}
     </div>
   );

@@ -3,7 +3,7 @@ import { Mark } from "../components/Mark";
 import { link } from "../state/link";
 import { isStalePage, isWithoutAnswer, notices, putAway } from "../state/notices";
 
-/** What has to be known whatever one does. */
+/** What has to be known whatever one does; below the view, so that no button moves under a finger. */
 export function Banners() {
   const isLost = link.value === "lost";
   return (

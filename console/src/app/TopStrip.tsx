@@ -4,7 +4,7 @@ import { Button } from "../components/Button";
 import { birthDate, ofTotal, personName, seconds } from "../components/format";
 import { ageS } from "../components/Live";
 import { Silhouette } from "../components/Silhouette";
-import { stateWords } from "../components/words";
+import { capital, stateWords } from "../components/words";
 import { isUnderWay, once } from "../state/actions";
 import { tickMs } from "../state/clock";
 import { course, fraction } from "../state/fraction";
@@ -44,7 +44,7 @@ function CoursePart({ shown }: { shown: Course }) {
   return (
     <div class="strip-course">
       <p class="strip-line">
-        <b>{shown.site}</b>
+        <b>{capital(shown.site)}</b>
         <span>
           <span class="dim">plan</span> <b>{shown.plan_label}</b>
         </span>
@@ -73,6 +73,8 @@ function roomToShow(): HeardRoom | undefined {
   return own ?? [...rooms.value.values()].find(({ state }) => state.beam !== "off");
 }
 
+const isBeamOn = (): boolean => roomToShow()?.state.beam === "on";
+
 /** The beam, wherever the page is; a state that is not fresh is not shown as one. */
 export function BeamState() {
   const room = roomToShow();
@@ -93,7 +95,7 @@ export function BeamState() {
     <div>
       {isElsewhere ? <p class="small">{room.state.room}:</p> : null}
       {isStale ? (
-        <BeamSign beam="unknown" words={`Beam state not known for ${seconds(age)}`} />
+        <BeamSign beam="unknown" words={`Beam not known, ${seconds(age)}`} />
       ) : (
         <BeamSign beam={room.state.beam} />
       )}
@@ -131,7 +133,7 @@ function UserPart() {
 export function TopStrip() {
   const shown = course.value;
   return (
-    <header class="strip">
+    <header class={`strip${isBeamOn() ? " beam-on" : ""}`}>
       {shown === null ? (
         <div class="strip-course">
           <p class="strip-name">isoguide</p>

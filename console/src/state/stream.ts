@@ -5,7 +5,7 @@ import { EventStream, streamAddress } from "../api/socket";
 import { noteFractionChanged, noteSecondLook, reloadFraction } from "./fraction";
 import { reloadJobs, takeJob } from "./jobs";
 import { noteConnected, noteMessage } from "./link";
-import { isStalePage } from "./notices";
+import { isStalePage, isWithoutAnswer } from "./notices";
 import { forgetLags, takeRoom } from "./rooms";
 
 /** Grows whenever something of the department changed that the worklist shows. */
@@ -17,6 +17,7 @@ export function takeMessage(message: StreamMessage): void {
   switch (message.type) {
     case "hello":
       isStalePage.value = message.page !== thisPage();
+      isWithoutAnswer.value = false;
       catchUp();
       break;
     case "room":

@@ -64,15 +64,12 @@ function TypedCouch(props: {
       {hasCorrection ? (
         <PoseFields typed={onMarks} fraction={fraction} legend="1. Couch with the patient on the marks" />
       ) : null}
-      <PoseFields
-        typed={typed}
-        fraction={fraction}
-        legend={hasCorrection ? "2. Couch after the systematic correction" : "Couch as it reads now"}
-      />
+      {hasCorrection ? <h3>2. Couch after the systematic correction</h3> : null}
       <CouchTable
-        label="Couch expected and typed"
+        label="Couch expected and as it reads now"
         expectedWords={words}
-        readWords="Typed"
+        readWords="Reads now"
+        typed={typed}
         differences={couchDifferences(pose, typedSoFar(typed.value), toleranceOf(fraction))}
       />
     </>

@@ -9,7 +9,7 @@ import { CouchTable } from "../../components/CouchTable";
 import { Live } from "../../components/Live";
 import { ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
-import { PoseFields, typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
+import { typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
 import { roomOf } from "../../state/rooms";
@@ -78,13 +78,11 @@ function StaffCouch({ fraction }: { fraction: Fraction }) {
   };
   return (
     <>
-      {isPossible ? (
-        <PoseFields typed={typed} fraction={fraction} legend="Couch as it reads after it was driven" />
-      ) : null}
       <CouchTable
-        label="Couch expected and typed"
+        label="Couch expected and as it reads after it was driven"
         expectedWords={heading(fraction)}
-        readWords="Typed"
+        readWords="Reads now"
+        {...(isPossible ? { typed } : {})}
         differences={compare(fraction, isPossible ? typedSoFar(typed.value) : null)}
       />
       {problem.value === null ? null : <ProblemNotice problem={problem.value} />}

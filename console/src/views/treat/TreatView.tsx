@@ -60,8 +60,8 @@ export function TreatView({ fraction }: { course: Course; fraction: Fraction }) 
           {isConnected ? null : <DeliverPanel fraction={fraction} />}
         </div>
         <div class="stack">
-          <OrderPanel fraction={fraction} />
           <CouchPanel fraction={fraction} />
+          <OrderPanel fraction={fraction} />
         </div>
       </div>
       {isOver ? <FractionRecord fraction={fraction} /> : null}

@@ -26,7 +26,9 @@ function WhoIsNeeded({ entry }: { entry: WorklistEntry }) {
             Second look asked by {waiting.by} ({waiting.role})
           </b>
           <br />
-          {either(waiting.roles)} may answer until {timeOfDay(waiting.expires_at)}
+          <span class="small">
+            {either(waiting.roles)} may answer until {timeOfDay(waiting.expires_at)}
+          </span>
         </span>
       </p>
     );
@@ -90,7 +92,7 @@ function EntryRow({ entry, onBegin }: { entry: WorklistEntry; onBegin: () => voi
         <PatientCell entry={entry} />
       </th>
       <td>
-        <b>{entry.site}</b>
+        <b>{capital(entry.site)}</b>
         <br />
         <span class="small">{entry.plan_label}</span>
       </td>
