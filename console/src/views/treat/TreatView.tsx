@@ -53,18 +53,25 @@ export function TreatView({ fraction }: { course: Course; fraction: Fraction }) 
       <FractionHead fraction={fraction} title="Treat">
         <StopButton fraction={fraction} />
       </FractionHead>
-      <div class="treat-grid">
-        <div class="stack">
-          {isConnected ? <BeamPanel fraction={fraction} /> : null}
-          {isConnected ? <MotionPanel fraction={fraction} /> : null}
-          {isConnected ? null : <DeliverPanel fraction={fraction} />}
-        </div>
-        <div class="stack">
-          <CouchPanel fraction={fraction} />
-          <OrderPanel fraction={fraction} />
-        </div>
-      </div>
-      {isOver ? <FractionRecord fraction={fraction} /> : null}
+      {isOver ? <FractionRecord fraction={fraction} /> : <Treating fraction={fraction} />}
     </>
+  );
+}
+
+/** What is needed while the fraction goes on. */
+function Treating({ fraction }: { fraction: Fraction }) {
+  const isConnected = fraction.room !== null;
+  return (
+    <div class="treat-grid">
+      <div class="stack">
+        {isConnected ? <BeamPanel fraction={fraction} /> : null}
+        {isConnected ? <MotionPanel fraction={fraction} /> : null}
+        {isConnected ? null : <DeliverPanel fraction={fraction} />}
+      </div>
+      <div class="stack">
+        <CouchPanel fraction={fraction} />
+        <OrderPanel fraction={fraction} />
+      </div>
+    </div>
   );
 }
