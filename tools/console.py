@@ -7,6 +7,8 @@ Usage: python tools/console.py lint|types|tests     what the gates of the same n
 """
 
 import argparse
+import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -68,7 +70,13 @@ def run(command: list[str], *, folder: Path = ROOT) -> str:
         If it fails; what it wrote follows on the next lines.
     """
     done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env={**os.environ, "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         msg = f"'{' '.join(command)}' failed:\n{done.stdout}{done.stderr}"
@@ -77,11 +85,13 @@ def run(command: list[str], *, folder: Path = ROOT) -> str:
 
 
 def install(console: Path = CONSOLE) -> None:
-    """Install what the lock names, unless that was done since the lock changed."""
+    """Install what the lock names, unless that was done since the lock changed; one process at a time."""
     installed, lock = console / INSTALLED, console / "package-lock.json"
-    if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
-        run(["npm", "ci", "--no-fund", "--no-audit"], folder=console)
-        installed.touch()
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
+            run(["npm", "ci", "--no-fund", "--no-audit"], folder=console)
+            installed.touch()
 
 
 def script(name: str, *arguments: str) -> str:

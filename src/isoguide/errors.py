@@ -9,6 +9,7 @@
     │   ├── MismatchError       inputs belong to different patients, frames or positions
     │   ├── AmbiguityError      several candidates: the user has to choose by name or UID
     │   └── MissingEvidenceError   something needed was not given and must not be guessed
+    │       └── UnknownNameError      nothing has the name or number that was given
     ├── OutputError             the result could not be written; nothing half written remains (exit code 2)
     ├── DeviceError             a device of the room did not do what it was asked
     │   ├── ImageLostError      an exposure was made and no image came of it
@@ -46,6 +47,10 @@ class AmbiguityError(InputError):
 
 class MissingEvidenceError(InputError):
     """Something that is needed was not given and must not be guessed."""
+
+
+class UnknownNameError(MissingEvidenceError):
+    """Nothing here has the name or number that was given."""
 
 
 class OutputError(IsoguideError):

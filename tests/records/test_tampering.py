@@ -29,6 +29,7 @@ def filled(records: Records) -> None:
     """Put at least two rows into every table."""
     for name, role in (("anna", Role.THERAPIST), ("otto", Role.PHYSICIST)):
         records.add_person(Person(name, role), by="admin")
+        records.set_password(name, f"$argon2id${name}", by="admin", is_administrator=name == "otto")
     course_id = with_course(records)
     records.add_protocol(replace(PROTOCOL, version=3), "version = 3", by="otto")
     treat(records, course_id)

@@ -10,6 +10,7 @@ from isoguide.geometry.correction import CouchCorrection, planning_from_daily_of
 from isoguide.geometry.frames import DAILY
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.iec61217 import TableTopPose, fixed_from_table_top
+from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
 from isoguide.registration import Registration, Verdict
@@ -180,17 +181,26 @@ class FakeRoom:
         moved = fixed_from_table_top(pose) @ fixed_from_table_top(SET_UP_POSE).inverse()
         return CouchCorrection.from_transform(self.needed.fixed_from_fixed @ moved.inverse())
 
+    def truth_of(self, image: DayImage, off_mm: float = 0.0) -> RigidTransform:
+        """The match of an image that a person finds who sees the truth, or is off by so much laterally."""
+        needed = self.needed_at(image.couch)
+        return found(replace(needed, lateral_mm=needed.lateral_mm + off_mm))
+
     def match(self, volume: Volume, _initial: object) -> Registration:
         verdict = self.verdicts.pop(0) if self.verdicts else Verdict.ACCEPT
         then = self.needed_at(self.imager.exposed_at[volume.source])
         seen = CouchCorrection(*(self.sign * getattr(then, name) for name in then.__slots__))
-        found = planning_from_daily_of(
-            seen, plan_isocentre_mm=ISOCENTRE_MM, machine_isocentre_mm=MACHINE_MM, patient_position="HFS"
-        )
-        return registration(verdict, None if verdict is Verdict.NOT_AVAILABLE else found)
+        return registration(verdict, None if verdict is Verdict.NOT_AVAILABLE else found(seen))
 
     def fraction(self, limits: FractionLimits | None = None, **more: object) -> Fraction:
         return Fraction(self.planned, self.room, limits, **more)
+
+
+def found(correction: CouchCorrection) -> RigidTransform:
+    """The match that calls for a correction."""
+    return planning_from_daily_of(
+        correction, plan_isocentre_mm=ISOCENTRE_MM, machine_isocentre_mm=MACHINE_MM, patient_position="HFS"
+    )
 
 
 def registration(verdict: Verdict, planning_from_daily: object) -> Registration:

@@ -1,6 +1,14 @@
 """Protocols, matches and people that tests of decisions begin from."""
 
-from fake_room import ISOCENTRE_MM, MACHINE_MM, SET_UP_POSE, registration
+from fake_room import (
+    ISOCENTRE_MM,
+    MORNING,
+    SET_UP_POSE,
+    TARGET_MM,
+    day_image,
+    found,
+    registration,
+)
 
 from isoguide.course import (
     ActionLevel,
@@ -14,11 +22,12 @@ from isoguide.course import (
     Schedule,
     Tolerance,
 )
-from isoguide.geometry.correction import CouchCorrection, planning_from_daily_of
+from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.couch import corrected_pose
 from isoguide.registration import Verdict
-from isoguide.treatment import Match
-from isoguide.treatment.match import Proposal
+from isoguide.treatment import CouchLimits, Match, PlannedPosition
+from isoguide.treatment.match import Proposal, match_by_hand
+from isoguide.treatment.protocol_limits import fraction_limits
 
 CORRECT, NO_CORRECTION = ProtocolAction.CORRECT, ProtocolAction.NO_CORRECTION
 SECOND_LOOK, REIMAGE = ProtocolAction.SECOND_LOOK, ProtocolAction.REIMAGE
@@ -58,17 +67,26 @@ def match_of(
     **more: object,
 ) -> Match:
     """Build a match that proposes a correction; ``patient`` is what he needs where that is not the same."""
-    found = planning_from_daily_of(
-        patient or correction,
-        plan_isocentre_mm=ISOCENTRE_MM,
-        machine_isocentre_mm=MACHINE_MM,
-        patient_position="HFS",
-    )
     if verdict is Verdict.NOT_AVAILABLE:
         return Match("image-1", SET_UP_POSE, registration(verdict, None))
     pose = corrected_pose(SET_UP_POSE, correction, yaw_axis="support")
     proposal = Proposal(correction, pose, residual_mm, **more)
-    return Match("image-1", SET_UP_POSE, registration(verdict, found), proposal)
+    return Match("image-1", SET_UP_POSE, registration(verdict, found(patient or correction)), proposal)
+
+
+def by_hand(
+    correction: CouchCorrection,
+    engine: Match,
+    *,
+    written: Protocol | None = None,
+    by: str = "tess",
+    **limits: object,
+) -> Match:
+    """Build the match that a person found where the engine had found another one."""
+    exposure = day_image("image-1", MORNING, MORNING, SET_UP_POSE).exposure
+    planned = PlannedPosition(ISOCENTRE_MM, "HFS", SET_UP_POSE, TARGET_MM, lambda *_: engine.registration)
+    allowed = fraction_limits(written or protocol(), CouchLimits(**limits))
+    return match_by_hand(planned, exposure, engine, found(correction), by, allowed)
 
 
 def shifted(shift_mm: float, **more: object) -> Match:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_room import FakeRoom
+from fake_room import TARGET_MM, FakeRoom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from protocol_cases import (
@@ -14,6 +14,7 @@ from protocol_cases import (
     REPOSITION,
     SECOND_LOOK,
     STOP,
+    by_hand,
     match_of,
     protocol,
     shifted,
@@ -168,6 +169,72 @@ class TestDoubt:
             decide(shifted(1.0), left=-1)
 
 
+class TestAMatchByHand:
+    """The engine found 5 mm; the tolerance of the protocol is 2 mm and 1°."""
+
+    ENGINE = shifted(5.0)
+
+    @pytest.mark.parametrize("left", [0, 2])
+    def test_far_from_the_engine_is_looked_at_twice_instead_of_imaged_again(self, left) -> None:
+        decision = decide(by_hand(CouchCorrection(8.0, 0.0, 0.0), self.ENGINE), left=left)
+        assert decision.action is SECOND_LOOK
+        assert decision.agreed is CORRECT
+        assert decision.rule == (
+            "a person has to look (matched by hand by tess: 3.0 mm and 0.0° from the engine's answer): "
+            "second look"
+        )
+        assert decision.matched_by == "tess"
+
+    @pytest.mark.parametrize(
+        ("verdict", "words"),
+        [
+            (Verdict.NOT_AVAILABLE, "the engine had no answer; the engine: the images look like 'not"),
+            (
+                Verdict.REVIEW,
+                "3.0 mm and 0.0° from the engine's answer; the engine: the images look like 'rev",
+            ),
+        ],
+    )
+    def test_where_the_engine_doubts_is_looked_at_twice(self, verdict, words) -> None:
+        decision = decide(by_hand(CouchCorrection(8.0, 0.0, 0.0), shifted(5.0, verdict=verdict)))
+        assert (decision.action, decision.agreed) == (SECOND_LOOK, CORRECT)
+        assert f"matched by hand by tess: {words}" in decision.rule
+        assert decision.barred == {}
+
+    def test_within_its_tolerance_and_within_the_tolerance_of_the_protocol_nothing_is_corrected(self) -> None:
+        decision = decide(by_hand(CouchCorrection(1.0, 0.0, 0.0), shifted(0.5)))
+        assert decision.action is NO_CORRECTION
+
+    def test_far_off_and_small_is_looked_at_twice_before_nothing_is_corrected(self) -> None:
+        decision = decide(by_hand(CouchCorrection(1.0, 0.0, 0.0), self.ENGINE))
+        assert (decision.action, decision.agreed) == (SECOND_LOOK, NO_CORRECTION)
+
+    @pytest.mark.parametrize(
+        ("hand", "action"),
+        [
+            (CouchCorrection(7.0, 0.0, 0.0), CORRECT),
+            (CouchCorrection(7.01, 0.0, 0.0), SECOND_LOOK),
+            (CouchCorrection(5.0, 0.0, 0.0, 0.99), CORRECT),
+            (CouchCorrection(5.0, 0.0, 0.0, 1.01), SECOND_LOOK),
+        ],
+    )
+    def test_that_confirms_what_the_engine_accepts_is_routine(self, hand, action) -> None:
+        assert decide(by_hand(hand, self.ENGINE)).action is action
+
+    def test_that_repeats_what_the_engine_doubts_is_not_routine(self) -> None:
+        doubtful = shifted(5.0, verdict=Verdict.REVIEW)
+        assert decide(by_hand(CouchCorrection(5.0, 0.0, 0.0), doubtful)).action is SECOND_LOOK
+
+    def test_is_under_the_action_levels_like_any_other(self) -> None:
+        assert decide(by_hand(CouchCorrection(21.0, 0.0, 0.0), self.ENGINE)).action is REPOSITION
+        assert decide(by_hand(CouchCorrection(12.0, 0.0, 0.0), shifted(12.0))).action is SECOND_LOOK
+
+    def test_beyond_the_couch_is_barred_like_any_other(self) -> None:
+        decision = decide(by_hand(CouchCorrection(0.0, 0.0, 0.0, 3.5), self.ENGINE))
+        assert decision.action is REPOSITION
+        assert CORRECT in decision.barred
+
+
 class TestAnotherImage:
     IMAGE_ABOVE_5 = protocol(
         action_levels=(ActionLevel(REIMAGE, shift_mm=5.0), ActionLevel(REPOSITION, shift_mm=9.0))
@@ -264,6 +331,34 @@ def test_a_larger_shift_is_never_taken_more_lightly(
         if decision.action is REIMAGE:
             assert left > 0
         assert (CORRECT in decision.barred) == bool(out_of_reach)
+
+
+SIX = st.tuples(*[st.floats(-8.0, 8.0)] * 3, *[st.floats(-2.5, 2.5)] * 3)
+
+
+@given(
+    hand=SIX,
+    engine=SIX,
+    verdict=st.sampled_from(list(Verdict)),
+    left=st.integers(0, 2),
+    freedom=st.sampled_from([3, 4, 6]),
+)
+@settings(max_examples=200)
+def test_a_hand_alone_decides_only_where_the_engine_accepts_the_same(
+    hand, engine, verdict, left, freedom
+) -> None:
+    said = match_of(CouchCorrection(*engine), verdict=verdict)
+    match = by_hand(CouchCorrection(*hand), said, degrees_of_freedom=freedom)
+    decision = decide(match, left=left)
+    assert decision.action is not REIMAGE
+    assert decision.agreed is not None
+    assert match.registration.verdict is Verdict.REVIEW
+    if decision.action in (CORRECT, NO_CORRECTION):
+        assert verdict is Verdict.ACCEPT
+        apart = match.registration.planning_from_daily @ said.registration.planning_from_daily.inverse()
+        moved_mm = np.linalg.norm(apart.apply(TARGET_MM) - TARGET_MM, axis=1)
+        assert moved_mm.max() <= WRITTEN.tolerance.shift_mm + 1e-9
+        assert apart.angle_deg <= WRITTEN.tolerance.rotation_deg + 1e-9
 
 
 def test_in_a_fraction_the_protocol_decides_by_its_own_limits() -> None:

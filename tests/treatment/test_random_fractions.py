@@ -8,6 +8,7 @@ from fake_room import HEARTBEAT_S, FakeBeam, FakeRoom
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+from protocol_cases import THERAPIST
 
 from isoguide.errors import ImageLostError, IsoguideError, LinkLostError
 from isoguide.geometry.correction import CouchCorrection
@@ -94,6 +95,32 @@ class RandomFraction(RuleBasedStateMachine):
     def approve(self, by: Approver) -> str:
         order = self.attempt(self.fraction.approve, by)
         return order.token if order else "no such token"
+
+    @rule(off_mm=st.floats(-0.4, 0.4))
+    def match_by_hand(self, off_mm: float) -> None:
+        """A person sees where the patient lies, about as well as the couch is read."""
+        if self.fraction.images:
+            truth = self.room.truth_of(self.fraction.images[-1], off_mm)
+            self.attempt(self.fraction.match_by_hand, truth, THERAPIST)
+
+    @rule(mm=st.floats(6.0, 60.0))
+    def match_by_hand_without_looking(self, mm: float) -> None:
+        """What is far from the engine's answer is acted on by nobody without a reason."""
+        fraction = self.fraction
+        if not fraction.images:
+            return
+        wrong = self.room.truth_of(fraction.images[-1], mm)
+        if self.attempt(fraction.match_by_hand, wrong, THERAPIST):
+            assert self.attempt(fraction.approve, AUTOMATIC) is None
+            assert self.attempt(fraction.confirm, AUTOMATIC) is None
+            assert fraction.state in (State.ALIGNED, State.STOPPED)
+            self.attempt(fraction.match_by_engine, THERAPIST)
+            if fraction.matches[-1].by_hand is not None:
+                fraction.stop("a wrong match stands, and nobody could go back")
+
+    @rule()
+    def match_by_engine(self) -> None:
+        self.attempt(self.fraction.match_by_engine, THERAPIST)
 
     @rule(by=st.sampled_from([AUTOMATIC, PERSON]))
     def confirm(self, by: Approver) -> None:
@@ -227,6 +254,18 @@ class RandomFraction(RuleBasedStateMachine):
             state = TABLE[state, entry.event]
             assert entry.state_after is state
         assert state is self.fraction.state
+
+    @invariant()
+    def a_hand_is_never_accepted_by_itself(self) -> None:
+        for match in self.fraction.matches:
+            assert match.by_hand is None or match.registration.verdict is Verdict.REVIEW
+
+    @invariant()
+    def every_image_has_one_match_of_the_engine_before_any_by_hand(self) -> None:
+        seen: set[str] = set()
+        for match in self.fraction.matches:
+            assert match.by_hand is None or match.image_uid in seen
+            seen.add(match.image_uid)
 
     @invariant()
     def times_only_go_forwards(self) -> None:

@@ -15,15 +15,23 @@ from protocol_cases import (
     SECOND_LOOK,
     STOP,
     THERAPIST,
+    by_hand,
     protocol,
     shifted,
 )
 
 from isoguide.course import Approval, CouchLimit, Person, ProtocolAction, Role
+from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration import Verdict
 from isoguide.treatment.protocol_decision import decide_by_protocol
 from isoguide.treatment.refusals import NotAllowedError, PersonNeededError, RefusedError
-from isoguide.treatment.signatures import TOWARDS_SAFETY, require_signatures
+from isoguide.treatment.signatures import (
+    TOWARDS_SAFETY,
+    Demand,
+    demand_of,
+    require_first_signature,
+    require_signatures,
+)
 
 PROTOCOL = protocol()
 REASON = "compared with the full planning CT"
@@ -38,6 +46,8 @@ ROUTINE = decision(shifted(5.0))
 LARGE = decision(shifted(12.0))
 GROSS = decision(shifted(25.0))
 DOUBTFUL = decision(shifted(5.0, verdict=Verdict.REVIEW))
+FAR_HAND = decision(by_hand(CouchCorrection(8.0, 0.0, 0.0), shifted(5.0)))
+SECOND_ROLES = (Role.PHYSICIST, Role.ONCOLOGIST)
 UNANSWERED = decision(shifted(5.0, verdict=Verdict.NOT_AVAILABLE))
 UNREACHABLE = decision(shifted(5.0, out_of_reach=("pitch would have to be 3.4°",)))
 
@@ -106,6 +116,59 @@ class TestSecondLook:
     def test_a_doubt_within_the_tolerance_is_confirmed_by_two(self) -> None:
         doubtful = decision(shifted(1.0, needs_person=("a doubt",)))
         assert not sign(doubtful, NO_CORRECTION, THERAPIST, ONCOLOGIST).is_override
+
+
+class TestAMatchByHand:
+    def test_is_signed_by_the_person_and_another_one(self) -> None:
+        record = sign(FAR_HAND, CORRECT, THERAPIST, PHYSICIST)
+        assert (record.by, record.second, record.proposed) == ("tess", "phil", "second look")
+
+    def test_is_not_signed_by_its_person_alone(self) -> None:
+        with pytest.raises(PersonNeededError) as caught:
+            sign(FAR_HAND, CORRECT, THERAPIST)
+        assert str(caught.value) == (
+            "'correct' needs the signature of a person who is therapist or physicist or oncologist, and of a "
+            "second person who is physicist or oncologist, other than tess, who matched by hand, and it is "
+            "signed by tess (therapist)"
+        )
+
+    def test_of_a_physicist_is_not_looked_at_by_himself(self) -> None:
+        own = decision(by_hand(CouchCorrection(8.0, 0.0, 0.0), shifted(5.0), by="Phil"))
+        with pytest.raises(PersonNeededError, match="other than Phil, who matched by hand"):
+            sign(own, CORRECT, THERAPIST, PHYSICIST)
+        assert sign(own, CORRECT, PHYSICIST, ONCOLOGIST).second == "olga"
+
+    def test_that_confirms_the_engine_needs_one_signature(self) -> None:
+        confirmed = decision(by_hand(CouchCorrection(6.0, 0.0, 0.0), shifted(5.0)))
+        assert sign(confirmed, CORRECT, THERAPIST).second == ""
+
+    def test_otherwise_than_the_protocol_needs_the_other_person_too(self) -> None:
+        with pytest.raises(PersonNeededError, match="second person"):
+            sign(FAR_HAND, NO_CORRECTION, PHYSICIST, reason=REASON)
+        assert sign(FAR_HAND, NO_CORRECTION, PHYSICIST, ONCOLOGIST, reason=REASON).is_override
+
+
+class TestTheFirstSignature:
+    def test_says_who_has_to_be_the_second(self) -> None:
+        demand = require_first_signature(PROTOCOL, LARGE, CORRECT, THERAPIST)
+        assert demand == Demand((Role.THERAPIST, Role.PHYSICIST, Role.ONCOLOGIST), SECOND_ROLES)
+        by = require_first_signature(PROTOCOL, FAR_HAND, CORRECT, THERAPIST)
+        assert by.not_second == "tess"
+
+    def test_that_needs_no_second_says_so(self) -> None:
+        assert require_first_signature(PROTOCOL, ROUTINE, CORRECT, THERAPIST).second is None
+
+    def test_is_refused_to_who_may_not_sign_first(self) -> None:
+        with pytest.raises(PersonNeededError, match=r"do otherwise .* signed by tess \(therapist\)"):
+            require_first_signature(PROTOCOL, LARGE, NO_CORRECTION, THERAPIST, REASON)
+
+    def test_is_refused_without_the_reason_that_an_override_needs(self) -> None:
+        with pytest.raises(PersonNeededError, match="give a reason"):
+            require_first_signature(PROTOCOL, LARGE, NO_CORRECTION, PHYSICIST, "no")
+
+    def test_is_refused_for_what_nobody_may(self) -> None:
+        with pytest.raises(NotAllowedError):
+            require_first_signature(PROTOCOL, UNANSWERED, CORRECT, PHYSICIST, REASON)
 
 
 class TestOverride:
@@ -177,13 +240,14 @@ class TestWhatNobodyMay:
             sign(what, CORRECT, *self.EVERYBODY, reason=REASON)
 
 
+ANNAS = decision(by_hand(CouchCorrection(8.0, 0.0, 0.0), shifted(5.0), by="anna"))
 PEOPLE = st.lists(
     st.builds(Person, st.sampled_from(["anna", "bert", "cora"]), st.sampled_from(list(Role))), max_size=3
 )
 
 
 @given(
-    what=st.sampled_from([TOLERABLE, ROUTINE, LARGE, GROSS, DOUBTFUL, UNANSWERED, UNREACHABLE]),
+    what=st.sampled_from([TOLERABLE, ROUTINE, LARGE, GROSS, DOUBTFUL, ANNAS, UNANSWERED, UNREACHABLE]),
     wanted=st.sampled_from(list(ProtocolAction)),
     signers=PEOPLE,
     reason=st.sampled_from(["", "ok", REASON]),
@@ -199,6 +263,9 @@ def test_whatever_is_done_on_a_match_was_signed_by_who_may(what, wanted, signers
     if wanted in TOWARDS_SAFETY:
         return
     assert wanted not in what.barred
+    demand = demand_of(PROTOCOL, what, wanted)
+    assert demand.is_override == record.is_override
+    assert demand.second is None or record.second not in ("", what.matched_by)
     roles = {(person.name, person.role) for person in signers}
     if what.action.gravity >= SECOND_LOOK.gravity:
         assert roles & {(record.second, Role.PHYSICIST), (record.second, Role.ONCOLOGIST)}

@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
-from fake_room import FIVE_MM_LEFT, PLANNED_MU, SET_UP_POSE, FakeRoom
+from fake_room import FIVE_MM_LEFT, PLANNED_MU, SET_UP_POSE, FakeRoom, found
+from protocol_cases import THERAPIST
 
 from isoguide.course import ImagingDose
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration import Verdict
-from isoguide.treatment import FractionLimits, treat
+from isoguide.treatment import Approver, FractionLimits, treat
 from isoguide.treatment.summary import Circumstances, summary_of
 
 DEVIATION = np.full(6, 0.1)
+PERSON = Approver("Dr. A", is_person=True, reason="seen")
 
 
 def known(room: FakeRoom, **more: object) -> Circumstances:
@@ -70,6 +72,37 @@ def test_the_first_image_with_an_answer_counts(room: FakeRoom) -> None:
     line = summary_of(treated(room).memory, known(room))
     assert line.measured.lateral_mm == pytest.approx(-5.0)
     assert line.images == 2
+
+
+def test_a_match_by_hand_is_what_was_measured_instead_of_the_engines(room: FakeRoom) -> None:
+    fraction = room.fraction()
+    fraction.set_up()
+    fraction.image()
+    fraction.align()
+    for lateral_mm in (-6.0, -7.0):
+        fraction.match_by_hand(found(CouchCorrection(lateral_mm, 0.0, 0.0)), THERAPIST)
+    before = summary_of(fraction.memory, known(room))
+    fraction.move_couch(fraction.approve(PERSON).token)
+    fraction.verify()
+    fraction.image()
+    fraction.align()
+    line = summary_of(fraction.memory, known(room))
+    assert before.measured.lateral_mm == line.measured.lateral_mm == pytest.approx(-7.0)
+    assert line.applied.lateral_mm == pytest.approx(-7.0)
+    assert line.residual.lateral_mm == pytest.approx(2.0)
+    fraction.match_by_hand(found(CouchCorrection(2.5, 0.0, 0.0)), THERAPIST)
+    assert summary_of(fraction.memory, known(room)).residual.lateral_mm == pytest.approx(2.5)
+    assert summary_of(fraction.memory, known(room)).measured.lateral_mm == pytest.approx(-7.0)
+
+
+def test_the_engines_match_is_measured_again_after_going_back_to_it(room: FakeRoom) -> None:
+    fraction = room.fraction()
+    fraction.set_up()
+    fraction.image()
+    fraction.align()
+    fraction.match_by_hand(found(CouchCorrection(-7.0, 0.0, 0.0)), THERAPIST)
+    fraction.match_by_engine(THERAPIST)
+    assert summary_of(fraction.memory, known(room)).measured.lateral_mm == pytest.approx(-5.0)
 
 
 def test_a_fraction_that_was_not_begun_says_nothing_but_its_state(room: FakeRoom) -> None:

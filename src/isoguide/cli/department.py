@@ -7,6 +7,7 @@ import numpy as np
 import typer
 
 from isoguide.course import Accessory, DeliveryRecord, ImagingDose, ProtocolAction, Role, SimulationRecord
+from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.records import AuditHead
@@ -25,12 +26,20 @@ def print_json(kind: str, content: object) -> None:
 
 def couch_pose(text: str, option: str = "--couch") -> TableTopPose:
     """Read three or six numbers: lateral, longitudinal, vertical, and pitch, roll, yaw."""
+    return TableTopPose(*_three_or_six(text, option))
+
+
+def couch_correction(text: str, option: str = "--shift") -> CouchCorrection:
+    """Read three or six numbers: lateral, longitudinal, vertical, and pitch, roll, yaw."""
+    return CouchCorrection(*_three_or_six(text, option))
+
+
+def _three_or_six(text: str, option: str) -> list[float]:
     values = _numbers(text)
     if values is None or len(values) not in (3, 6):
         msg = f"{option} needs 3 numbers in mm, or 6 with pitch, roll and yaw in degrees, not '{text}'"
         raise typer.BadParameter(msg)
-    angles = values[3:] or [0.0, 0.0, 0.0]
-    return TableTopPose(values[0], values[1], values[2], angles[0], angles[1], angles[2])
+    return [*values, 0.0, 0.0, 0.0][:6]
 
 
 def mark_positions(texts: list[str]) -> dict[str, Array]:

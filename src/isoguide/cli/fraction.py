@@ -19,7 +19,8 @@ fraction_app = typer.Typer(
     name="fraction",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="One fraction, step by step: start, set-up, image, approve, couch, deliver. Every step is recorded.",
+    help="One fraction, step by step: start, set-up, image, match, approve, couch, deliver. Every step is "
+    "recorded.",
 )
 
 
@@ -190,6 +191,52 @@ def image_command(
                 said=said,
                 progress=progress,
             )
+        fraction_steps.show(status, as_json=json)
+    raise typer.Exit(LOOK if status.needs_somebody else ACCEPTED)
+
+
+@fraction_app.command(name="match")
+def match_command(
+    course: CourseArgument,
+    by: ByOption,
+    couch: CouchOption,
+    shift: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAT,LNG,VRT[,PITCH,ROLL,YAW]",
+            help="The couch correction that you found, IEC 61217, mm and degrees.",
+        ),
+    ] = None,
+    engine: Annotated[
+        bool, typer.Option("--engine", help="Go back to what isoguide found, instead of --shift.")
+    ] = False,
+    records: RecordsOption = PLACE,
+    json: JsonOption = False,
+) -> None:
+    """Match today's image by hand, and say what the protocol makes of it; or go back to isoguide's match.
+
+    A match by hand needs a second person at least, unless it lies within the tolerance of what isoguide
+    accepts. Exits with 1 where the protocol asks for more than the routine.
+
+    **Examples**
+
+    `isoguide fraction match C0001 --by anna --couch 1.2,853.4,-118.0 --shift -4.3,-3.2,-1.9`
+
+    `isoguide fraction match C0001 --by anna --couch 1.2,853.4,-118.0 --shift -4.3,-3.2,-1.9,0.4,-0.2,0.7`
+
+    `isoguide fraction match C0001 --by anna --couch 1.2,853.4,-118.0 --engine`
+    """
+    with one_sentence_endings():
+        from isoguide.cli import department, fraction_steps
+        from isoguide.workflow.clinic.department import open_desk
+
+        found = fraction_steps.shift_or_engine(shift, engine=engine)
+        read = department.couch_pose(couch)
+        with open_desk(records) as desk:
+            if found is None:
+                status = desk.match_by_engine(course, by=by, couch=read)
+            else:
+                status = fraction_steps.match_by_hand(desk, course, found, by=by, couch=read)
         fraction_steps.show(status, as_json=json)
     raise typer.Exit(LOOK if status.needs_somebody else ACCEPTED)
 

@@ -11,14 +11,19 @@ from isoguide.cli import department
 from isoguide.cli.department import print_json
 from isoguide.cli.terminal import console
 from isoguide.course import DeliveryRecord
+from isoguide.geometry.correction import CouchCorrection
+from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.treatment import State
 from isoguide.treatment.marks import MarksSetUp
 from isoguide.treatment.words import correction_words, pose_words
 from isoguide.workflow.clinic.delivered import deliveries_of_record
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.fraction_document import fraction_document
 from isoguide.workflow.clinic.fraction_files import export_fraction
 from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.hand_match import Movement, MovementKind, planning_from_daily_for
 from isoguide.workflow.clinic.open_fraction import open_fraction
+from isoguide.workflow.clinic.seen import Seen
 
 _COLOURS: Final = {State.CLOSED: "green", State.STOPPED: "red", State.HELD: "red"}
 
@@ -26,7 +31,7 @@ _COLOURS: Final = {State.CLOSED: "green", State.STOPPED: "red", State.HELD: "red
 def show(status: FractionStatus, *, as_json: bool) -> None:
     """Print where a fraction is."""
     if as_json:
-        print_json("fraction", _document(status))
+        print_json("fraction", fraction_document(status))
         return
     out = console()
     out.print(Text(f"{status.patient} · {status.key} · {status.protocol}", style="bold"))
@@ -59,32 +64,27 @@ def _lines(status: FractionStatus) -> list[tuple[str, str]]:
     return found
 
 
-def _document(status: FractionStatus) -> dict[str, object]:
-    stored = status.stored
-    decision = status.decision
-    return {
-        "course": status.key.course_id,
-        "number": status.key.number,
-        "protocol": status.protocol,
-        "state": status.state,
-        "reason": status.reason,
-        "decision": None if decision is None else {"action": decision.action, "rule": decision.rule},
-        "couch_to": status.target_pose,
-        "correction": status.correction,
-        "systematic_correction": status.offline,
-        "no_image_because": status.no_image_because,
-        "images_left": status.images_left,
-        "delivered_mu": status.delivered_mu,
-        "planned_mu": status.planned_mu,
-        "next_steps": status.next_steps,
-        "needs_somebody": status.needs_somebody,
-        "summary": stored.summary,
-        "journal": stored.steps,
-        "images": stored.images,
-        "matches": stored.matches,
-        "decisions": stored.decisions,
-        "deliveries": stored.deliveries,
-    }
+def shift_or_engine(shift: str | None, *, engine: bool) -> CouchCorrection | None:
+    """Return the correction that somebody found, None where the engine's match is to stand again."""
+    if (shift is None) != engine:
+        msg = "give either --shift with the correction that you found, or --engine"
+        raise typer.BadParameter(msg)
+    return department.couch_correction(shift) if shift is not None else None
+
+
+def match_by_hand(
+    desk: Desk, course_id: str, found: CouchCorrection, *, by: str, couch: TableTopPose
+) -> FractionStatus:
+    """Match the newest image by the correction that somebody typed."""
+    opened = open_fraction(desk.records, course_id)
+    return desk.match_by_hand(
+        course_id,
+        planning_from_daily_for(opened, found).matrix,
+        by=by,
+        couch=couch,
+        movements=[Movement(desk.clock.now(), MovementKind.TYPED, found)],
+        seen_version=Seen.of(opened.stored),
+    )
 
 
 def show_marks(found: MarksSetUp, *, as_json: bool) -> None:

@@ -1,11 +1,18 @@
-"""What a position report says: the correction with its uncertainty, the verdict, and what they rest on."""
+"""What a position report says: the correction with its uncertainty, the verdict, and what they rest on.
+
+What a person found has no uncertainty; the report says so instead.
+"""
 
 from dataclasses import dataclass
+from typing import Final
 
 from isoguide.course import AXES
 from isoguide.errors import OutputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration.result import Verdict
+
+BY_HAND_STATEMENT: Final = "The values were found by hand, and their uncertainty is not known"
+"""What a report says in place of how the uncertainty is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class PositionReport:
     verdict, reasons
         What may be done with the answer, and why.
     correction, uncertainty
-        Both absent exactly when the verdict is "not available".
+        Both absent exactly when the verdict is "not available"; of a match by hand the uncertainty is absent.
     order_of_operations
         In which order and about which point the six values are meant; a correction never goes without it.
     match_region
@@ -50,6 +57,8 @@ class PositionReport:
         What found the answer; ``settings`` are ``name = value`` lines.
     degrees_of_freedom
         3, 4 or 6.
+    is_by_hand
+        Whether a person found the answer.
 
     Raises
     ------
@@ -67,12 +76,15 @@ class PositionReport:
     algorithm_version: str
     settings: tuple[str, ...] = ()
     degrees_of_freedom: int = 6
+    is_by_hand: bool = False
 
     def __post_init__(self) -> None:
         available = self.verdict is not Verdict.NOT_AVAILABLE
-        if (self.correction is not None) != available or (self.uncertainty is not None) != available:
+        is_sure_known = available and not self.is_by_hand
+        if (self.correction is not None) != available or (self.uncertainty is not None) != is_sure_known:
             msg = (
                 f"a report with the verdict '{self.verdict}' cannot be written: a correction and its "
-                "uncertainty go with every verdict except 'not available'"
+                "uncertainty go with every verdict except 'not available', and a match by hand has no "
+                "uncertainty"
             )
             raise OutputError(msg)

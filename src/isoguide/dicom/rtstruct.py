@@ -96,10 +96,7 @@ def read_structure_set(source: DicomFile | Path | str, frame: Frame = PLANNING) 
         raise UnreadableError(msg)
     rois = item.items("StructureSetROISequence")
     frame_uid = frame_of_reference_of(item)
-    contours = {
-        entry.integer("ReferencedROINumber"): entry.items("ContourSequence")
-        for entry in item.items("ROIContourSequence")
-    }
+    entries = {entry.integer("ReferencedROINumber"): entry for entry in item.items("ROIContourSequence")}
     types = {
         entry.integer("ReferencedROINumber"): entry.text("RTROIInterpretedType")
         for entry in item.items("RTROIObservationsSequence")
@@ -115,10 +112,12 @@ def read_structure_set(source: DicomFile | Path | str, frame: Frame = PLANNING) 
                 f"structure '{name}' of {file.path} is in another frame of reference and was left out"
             )
             continue
-        drawn, left_out = _contours(contours.get(number, ()), f"{file.path} structure '{name}'")
+        entry = entries.get(number)
+        found = entry.items("ContourSequence") if entry is not None else ()
+        drawn, left_out = _contours(found, f"{file.path} structure '{name}'")
         warnings.extend(left_out)
-        description = roi.text("ROIDescription")
-        structures.append(Structure(name, number, frame, drawn, types.get(number, ""), description))
+        description, colour = roi.text("ROIDescription"), _colour(entry)
+        structures.append(Structure(name, number, frame, drawn, types.get(number, ""), description, colour))
     return StructureSet(
         structures=tuple(structures),
         sop_instance_uid=file.sop_instance_uid,
@@ -156,6 +155,15 @@ def referenced_series_of(item: Item) -> str:
                 if uid:
                     return uid
     return ""
+
+
+def _colour(entry: Item | None) -> tuple[int, int, int] | None:
+    """Return the colour that the planning system draws a structure in, None where it states none."""
+    values = entry.numbers("ROIDisplayColor") if entry is not None else None
+    if values is None or values.size != 3 or not ((values >= 0) & (values <= 255)).all():
+        return None
+    red, green, blue = (round(float(value)) for value in values)
+    return red, green, blue
 
 
 def _contours(entries: Sequence[Item], source: str) -> tuple[tuple[Contour, ...], tuple[str, ...]]:

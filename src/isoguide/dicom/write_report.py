@@ -1,6 +1,7 @@
 """Position reports: the couch correction as a Comprehensive 3D SR (PS3.3 A.35.13, PS3.16 TID 1500).
 
-Every value of the correction is a measurement with its 95 % uncertainty; the verdict, the order of operations
+Every value of the correction is a measurement with its 95 % uncertainty, or, of a match by hand, with the
+statement that there is none; the verdict, the order of operations
 and the region of match stand in the same group, so that no reader gets a number without them.
 """
 
@@ -34,7 +35,7 @@ from isoguide.dicom.part10 import (
     shortened,
     software_version,
 )
-from isoguide.dicom.position_report import PositionReport
+from isoguide.dicom.position_report import BY_HAND_STATEMENT, PositionReport
 from isoguide.errors import OutputError
 
 if TYPE_CHECKING:
@@ -252,23 +253,32 @@ def _statements(report: PositionReport) -> list[tuple[Code, str]]:
     statements = [(code.ORDER, report.order_of_operations), (code.MATCH_REGION, report.match_region)]
     if report.uncertainty is not None:
         statements.append((code.COVERAGE, COVERAGE_STATEMENT))
+    elif report.correction is not None:
+        statements.append((code.COVERAGE, BY_HAND_STATEMENT))
     return statements + [(code.REASON, reason) for reason in report.reasons]
 
 
 def _measurements(report: PositionReport) -> "list[Measurement]":
-    if report.correction is None or report.uncertainty is None:
+    if report.correction is None:
         return []
+    sure = report.uncertainty
     return [
-        _measurement(axis, float(getattr(report.correction, axis)), float(getattr(report.uncertainty, axis)))
+        _measurement(
+            axis,
+            float(getattr(report.correction, axis)),
+            None if sure is None else float(getattr(sure, axis)),
+        )
         for axis in AXES
     ]
 
 
-def _measurement(axis: str, value: float, half_width: float) -> "Measurement":
+def _measurement(axis: str, value: float, half_width: float | None) -> "Measurement":
     import highdicom as hd
 
     name, unit = code.CORRECTION_CODES[axis]
     measurement = hd.sr.Measurement(name=name, value=value, unit=unit, derivation=code.RELATIVE)
+    if half_width is None:
+        return measurement
     # The template of highdicom writes the uncertainty without a unit, hence by hand.
     for bound in (code.UPPER_UNCERTAINTY, code.LOWER_UNCERTAINTY):
         measurement[0].ContentSequence.append(

@@ -136,7 +136,7 @@ def _roi(structure: Structure, frame_of_reference_uid: str) -> Dataset:
 
 def _contours(structure: Structure, index: int) -> Dataset:
     item = Dataset()
-    item.ROIDisplayColor = list(DISPLAY_COLOURS[index % len(DISPLAY_COLOURS)])
+    item.ROIDisplayColor = list(structure.colour or DISPLAY_COLOURS[index % len(DISPLAY_COLOURS)])
     if structure.contours:
         item.ContourSequence = [_contour(contour, n + 1) for n, contour in enumerate(structure.contours)]
     item.ReferencedROINumber = structure.number

@@ -38,8 +38,11 @@ TIE_SLICES: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Edges:
-    """Edges of all contours in index coordinates: two in-plane ends, and the depth along the third axis."""
+class PlanarEdges:
+    """Edges of all contours in index coordinates: two in-plane ends (n, 2), and depth (n,) along ``axis``.
+
+    In-plane coordinates are those of the other two axes (0 = i, 1 = j, 2 = k) in ascending order.
+    """
 
     axis: int
     start: Array
@@ -70,8 +73,8 @@ def structure_mask(structure: Structure, grid: Grid) -> BoolArray:
     if structure.frame != grid.frame:
         msg = f"structure '{structure.name}' is in '{structure.frame}' but the grid in '{grid.frame}'"
         raise GeometryError(msg)
-    edges = _edges_of(structure, grid)
-    planes, plane_of_edge = _planes(edges.depth, PLANAR_TOLERANCE_MM / grid.spacing_mm[edges.axis])
+    edges = planar_edges(structure, grid)
+    planes, plane_of_edge = planes_of(edges.depth, PLANAR_TOLERANCE_MM / grid.spacing_mm[edges.axis])
     mask = np.zeros(grid.shape, np.bool_)
     # Arrays are [k, j, i] and index coordinates (i, j, k): axis a of the one is axis 2 - a of the other.
     slices = np.moveaxis(mask, 2 - edges.axis, 0)
@@ -88,7 +91,14 @@ def structure_mask(structure: Structure, grid: Grid) -> BoolArray:
     return mask
 
 
-def _edges_of(structure: Structure, grid: Grid) -> _Edges:
+def planar_edges(structure: Structure, grid: Grid) -> PlanarEdges:
+    """Return the edges of a structure's closed contours, each contour once, in index coordinates of a grid.
+
+    Raises
+    ------
+    GeometryError
+        If nothing closed was drawn, or the contours do not lie along one axis of the grid.
+    """
     contours = _closed_contours(structure)
     lengths = np.array([len(contour.xyz_mm) for contour in contours])
     first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -98,7 +108,7 @@ def _edges_of(structure: Structure, grid: Grid) -> _Edges:
     following = np.arange(1, len(vertices) + 1)
     following[first + lengths - 1] = first
     in_plane = vertices[:, [a for a in range(3) if a != axis]]
-    return _Edges(axis, in_plane, in_plane[following], np.repeat(depth, lengths))
+    return PlanarEdges(axis, in_plane, in_plane[following], np.repeat(depth, lengths))
 
 
 def _closed_contours(structure: Structure) -> list[Contour]:
@@ -127,7 +137,7 @@ def _drawing_axis(vertices: Array, first: IntArray, structure: Structure, grid: 
     return axis
 
 
-def _planes(depth: Array, tolerance: float) -> tuple[Array, IntArray]:
+def planes_of(depth: Array, tolerance: float) -> tuple[Array, IntArray]:
     """Group equal depths: mean depth per plane, ascending, and the plane of each entry."""
     order = np.argsort(depth, kind="stable")
     is_next = np.diff(depth[order], prepend=depth[order[0]]) > tolerance
@@ -142,8 +152,8 @@ def _plane_of_slice(planes: Array, slices: int, spacing_mm: float, upwards: floa
     ``upwards`` is +1 or -1: the direction of increasing patient coordinates decides ties, so that turning the
     grid over does not change the mask.
     """
-    joined = _joined(np.diff(planes), spacing_mm)
-    lower, upper = _slabs(planes, joined)
+    joined = joined_planes(np.diff(planes), spacing_mm)
+    lower, upper = slabs_of(planes, joined)
     centres = np.arange(slices) + TIE_SLICES * upwards
     plane = np.searchsorted(lower, centres, side="right") - 1
     plane[(plane >= 0) & (centres >= upper[plane])] = -1
@@ -158,7 +168,7 @@ def _plane_of_slice(planes: Array, slices: int, spacing_mm: float, upwards: floa
     return plane
 
 
-def _slabs(planes: Array, joined: BoolArray) -> tuple[Array, Array]:
+def slabs_of(planes: Array, joined: BoolArray) -> tuple[Array, Array]:
     """Lower and upper border of the slab that each plane stands for, in slices.
 
     Neighbours of one part meet half-way; an outermost plane reaches as far outwards as inwards; a plane alone
@@ -171,7 +181,7 @@ def _slabs(planes: Array, joined: BoolArray) -> tuple[Array, Array]:
     return planes - outwards_below, planes + outwards_above
 
 
-def _joined(gaps: Array, spacing_mm: float) -> BoolArray:
+def joined_planes(gaps: Array, spacing_mm: float) -> BoolArray:
     """Tell which neighbouring planes belong to one part, from their gaps in slices."""
     if len(gaps) < 2:
         rhythm = gaps

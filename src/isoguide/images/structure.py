@@ -43,6 +43,8 @@ class Structure:
         RTROIInterpretedType (EXTERNAL, PTV, CTV, GTV, ORGAN, ISOCENTER ...), empty when not stated.
     description
         ROIDescription, empty when not stated.
+    colour
+        ROIDisplayColor, red, green and blue from 0 to 255; None when not stated.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Structure:
     contours: tuple[Contour, ...]
     interpreted_type: str = ""
     description: str = ""
+    colour: tuple[int, int, int] | None = None
 
     @property
     def is_volume(self) -> bool:

@@ -1,6 +1,8 @@
 """Line integrals through volumes: what an X-ray source and a flat detector make of values on a grid."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +60,48 @@ def project_volumes(values: Float32, grid: Grid, views: Sequence[XrayView]) -> F
     the result (materials, views, rows, columns).
     """
     values = np.asarray(values, dtype=np.float32)
-    _check(values, grid, views)
+    _check_values(values, grid)
+    _check_views(views, grid)
     if not views:
         return np.empty((len(values), 0, 0, 0), dtype=np.float32)
+    return _integrals(*_without_air(values), grid, views)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CastVolume:
+    """A volume that is projected again and again: checked and cut to what it shows once.
+
+    ``padded`` is ``[1, k, j, i]`` with one voxel around; voxel ``[0, 0, 0, 0]`` is ``first_ijk`` of ``grid``.
+    """
+
+    grid: Grid
+    padded: Float32
+    first_ijk: Array
+
+    @classmethod
+    def of(cls, values: Float32, grid: Grid) -> Self:
+        """Take a volume; parameters and errors as for :func:`project_volume`."""
+        values = np.asarray(values, dtype=np.float32)[None]
+        _check_values(values, grid)
+        return cls(grid, *_without_air(values))
+
+    def project(self, views: Sequence[XrayView]) -> Float32:
+        """Integrate along the rays of views, (views, rows, columns); errors as for :func:`project_volume`."""
+        _check_views(views, self.grid)
+        if not views:
+            return np.empty((0, 0, 0), dtype=np.float32)
+        result: Float32 = _integrals(self.padded, self.first_ijk, self.grid, views)[0]
+        return result
+
+
+def _without_air(values: Float32) -> tuple[Float32, Array]:
+    """Cut ``[material, k, j, i]`` to what is not zero, with an edge of one voxel, and say where it begins."""
     box = occupied_box(values)
     padded = np.pad(values[:, *box], ((0, 0), (1, 1), (1, 1), (1, 1)), mode="edge")
-    first_ijk = np.array([part.start - 1.0 for part in box[::-1]])
+    return padded, np.array([part.start - 1.0 for part in box[::-1]])
+
+
+def _integrals(padded: Float32, first_ijk: Array, grid: Grid, views: Sequence[XrayView]) -> Float32:
     columns, rows = views[0].size
     by_column = _is_faster_by_column(grid, views)
     lines = np.concatenate([_lines(view, grid, first_ijk, by_column=by_column) for view in views])
@@ -91,7 +129,7 @@ def occupied_box(values: Float32) -> tuple[slice, slice, slice]:
     return box[0], box[1], box[2]
 
 
-def _check(values: Float32, grid: Grid, views: Sequence[XrayView]) -> None:
+def _check_values(values: Float32, grid: Grid) -> None:
     if values.shape[1:] != grid.shape:
         msg = f"the values have the shape {values.shape[1:]} but their grid says {grid.shape}"
         raise GeometryError(msg)
@@ -101,6 +139,9 @@ def _check(values: Float32, grid: Grid, views: Sequence[XrayView]) -> None:
     if not np.isfinite(values.sum()) and not np.isfinite(values).all():
         msg = "the volume to project holds values that are not finite numbers"
         raise GeometryError(msg)
+
+
+def _check_views(views: Sequence[XrayView], grid: Grid) -> None:
     for view in views:
         if view.frame != grid.frame:
             msg = f"a view in '{view.frame}' cannot look at a volume in '{grid.frame}'; use XrayView.in_frame"

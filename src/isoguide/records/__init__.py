@@ -1,6 +1,6 @@
 """What happened, kept: a database and an image store that lose nothing and notice every change."""
 
-from isoguide.records.audit import AuditEntry, AuditHead
+from isoguide.records.audit import AuditEntry, AuditFilter, AuditHead, AuditSlice
 from isoguide.records.errors import ConflictError
 from isoguide.records.place import Place
 from isoguide.records.schema import upgrade
@@ -8,6 +8,7 @@ from isoguide.records.store import Records, create_records, open_records
 from isoguide.records.stored import (
     AuditNote,
     CourseLine,
+    CourseStanding,
     CourseStatus,
     FractionKey,
     FractionLine,
@@ -15,6 +16,7 @@ from isoguide.records.stored import (
     StaffMember,
     StoredCourse,
     StoredFraction,
+    StoredPassword,
     StoredProtocol,
     StoredStep,
 )
@@ -22,11 +24,14 @@ from isoguide.records.verification import AuditReport
 
 __all__ = [
     "AuditEntry",
+    "AuditFilter",
     "AuditHead",
     "AuditNote",
     "AuditReport",
+    "AuditSlice",
     "ConflictError",
     "CourseLine",
+    "CourseStanding",
     "CourseStatus",
     "FractionKey",
     "FractionLine",
@@ -36,6 +41,7 @@ __all__ = [
     "StaffMember",
     "StoredCourse",
     "StoredFraction",
+    "StoredPassword",
     "StoredProtocol",
     "StoredStep",
     "create_records",

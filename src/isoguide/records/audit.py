@@ -2,8 +2,9 @@
 
 Each entry carries the SHA-256 of the one before, so none can be changed, removed, put in or moved without
 every later one giving it away. Its payload holds the rows that were added or changed, so the same is true of
-them (:mod:`isoguide.records.verification`). The ``memory`` of a fraction stands there by its hash only: it is
-long, it changes with each step, and what led to it is in the rows.
+them (:mod:`isoguide.records.verification`). Two things stand there by their hash only: the ``memory`` of a
+fraction, which is long, changes with each step, and follows from the rows; and what a password is compared
+with, so that whoever reads the audit cannot try passwords on it.
 """
 
 import json
@@ -19,8 +20,8 @@ from isoguide.records.plain import Plain, Row, canonical_json, plain_text, sha25
 
 FIRST_PREVIOUS: Final = "0" * 64
 """What the first entry has for the hash of the one before."""
-BY_HASH: Final = "memory"
-"""The column that stands in the audit by its hash."""
+BY_HASH: Final = frozenset({"memory", "password_hash"})
+"""Columns that stand in the audit by their hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,26 @@ class AuditEntry:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are meant: those with these words in their subject and actor; empty for any."""
+
+    subject: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSlice:
+    """Some entries, the newest first; the head of the whole chain; and whether there are older ones."""
+
+    entries: tuple[AuditEntry, ...]
+    head: AuditHead
+    has_older: bool
+
+
 def as_audited(row: Row) -> Row:
     """Return the row as it stands in the audit."""
-    if BY_HASH not in row:
-        return row
-    return {**row, BY_HASH: sha256_of(str(row[BY_HASH]))}
+    return {name: sha256_of(str(cell)) if name in BY_HASH else cell for name, cell in row.items()}
 
 
 def hash_of(row: Row) -> str:
@@ -79,6 +95,18 @@ def entries_after(connection: Connection, seq: int) -> tuple[AuditEntry, ...]:
     """Return the entries behind this one, in order."""
     query = select(AUDIT).where(AUDIT.c.seq > seq).order_by(AUDIT.c.seq)
     return tuple(to_entry(dict(row)) for row in connection.execute(query).mappings())
+
+
+def entries_before(connection: Connection, seq: int | None, most: int, about: AuditFilter) -> AuditSlice:
+    """Return the newest entries, or the newest before this one, without reading the chain."""
+    query = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(most + 1)
+    if seq is not None:
+        query = query.where(AUDIT.c.seq < seq)
+    for column, words in ((AUDIT.c.subject, about.subject), (AUDIT.c.actor, about.actor)):
+        if words:
+            query = query.where(column.icontains(words, autoescape=True))
+    found = [to_entry(dict(row)) for row in connection.execute(query).mappings()]
+    return AuditSlice(tuple(found[:most]), newest(connection)[0], len(found) > most)
 
 
 def to_entry(row: dict[str, Any]) -> AuditEntry:

@@ -2,20 +2,30 @@
 
 import json
 import re
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from isoguide.course import Accessory, SimulationRecord
-from isoguide.errors import InputError, MissingEvidenceError, UnreadableError
+from isoguide.errors import InputError, UnknownNameError, UnreadableError
 from isoguide.records import protocols
 from isoguide.records.audit import Write
 from isoguide.records.model import COURSES, FRACTIONS
 from isoguide.records.plain import Row, canonical_json, from_plain, from_row, sha256_of, to_plain
-from isoguide.records.stored import CourseLine, CourseStatus, FractionKey, FractionLine, StoredCourse
+from isoguide.records.stored import (
+    CourseLine,
+    CourseStanding,
+    CourseStatus,
+    FractionKey,
+    FractionLine,
+    StoredCourse,
+)
+from isoguide.treatment.states import State
 
 COUCH_TOP: Final = "COUCH_TOP"
 """Kind of the accessory that everybody lies on, so that it tells no patients apart."""
+_LINE_COLUMNS: Final = ("course_id", "number", "state", "started_at", "ended_at", "version")
 _OWN_ID: Final = re.compile(r"C(\d+)")
 
 
@@ -149,11 +159,40 @@ def open_fractions(connection: Connection, course_id: str | None = None) -> tupl
     )
 
 
+def standings(connection: Connection) -> tuple[CourseStanding, ...]:
+    """Return the courses that go on, each with where its fractions are."""
+    is_active = COURSES.c.status == str(CourseStatus.ACTIVE)
+    lines = map(_line, connection.execute(select(COURSES).where(is_active)).mappings())
+    columns = [FRACTIONS.c[name] for name in (*_LINE_COLUMNS, "delivered_mu")]
+    of_course = FRACTIONS.join(COURSES, COURSES.c.course_id == FRACTIONS.c.course_id)
+    query = select(*columns).select_from(of_course).where(is_active).order_by(FRACTIONS.c.number)
+    rows: dict[str, list[Any]] = {}
+    for row in connection.execute(query).mappings():
+        rows.setdefault(row["course_id"], []).append(row)
+    found = (_standing(line, rows.get(line.course_id, [])) for line in lines)
+    return tuple(sorted(found, key=lambda standing: standing.line.course_id))
+
+
+def _standing(line: CourseLine, rows: list[Any]) -> CourseStanding:
+    given = [row["started_at"] for row in rows if row["delivered_mu"] > 0.0]
+    return CourseStanding(
+        line,
+        to_line(rows[-1]) if rows else None,
+        sum(row["state"] == str(State.CLOSED) for row in rows),
+        datetime.fromisoformat(given[-1]) if given else None,
+    )
+
+
+def newest_fraction(connection: Connection, course_id: str) -> FractionLine | None:
+    """Return the newest fraction of a course, None before the first."""
+    require_line(connection, course_id)
+    lines = fraction_lines(connection, FRACTIONS.c.course_id == course_id)
+    return lines[-1] if lines else None
+
+
 def fraction_lines(connection: Connection, where: Any) -> tuple[FractionLine, ...]:
     """Return fractions in one line each, by course and number."""
-    columns = [
-        FRACTIONS.c[name] for name in ("course_id", "number", "state", "started_at", "ended_at", "version")
-    ]
+    columns = [FRACTIONS.c[name] for name in _LINE_COLUMNS]
     rows = connection.execute(select(*columns).where(where)).mappings()
     return tuple(sorted(map(to_line, rows), key=lambda line: (line.key.course_id, line.key.number)))
 
@@ -169,7 +208,7 @@ def _row(connection: Connection, course_id: str) -> Any:
     row = connection.execute(select(COURSES).where(COURSES.c.course_id == course_id)).mappings().first()
     if row is None:
         msg = f"there is no course '{course_id}' here: look at the list of courses"
-        raise MissingEvidenceError(msg)
+        raise UnknownNameError(msg)
     return row
 
 

@@ -15,7 +15,7 @@ from isoguide.course import (
     ImageRecord,
     MatchRecord,
 )
-from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.errors import InputError, UnknownNameError
 from isoguide.records import audit, courses
 from isoguide.records.audit import Write
 from isoguide.records.errors import ConflictError
@@ -198,5 +198,5 @@ def _row(connection: Connection, key: FractionKey) -> Mapping[str, Any]:
     row = connection.execute(select(FRACTIONS).where(of_key)).mappings().first()
     if row is None:
         msg = f"there is no {key} here: look at the fractions of the course"
-        raise MissingEvidenceError(msg)
+        raise UnknownNameError(msg)
     return {**row}

@@ -43,6 +43,16 @@ class PersonRow(Base):
     added_at: Mapped[Words]
 
 
+class PasswordRow(Base):
+    """What the password of somebody is compared with, and whether he administers who may sign in."""
+
+    __tablename__ = "passwords"
+    name: Mapped[TextKey] = mapped_column(ForeignKey("people.name"))
+    password_hash: Mapped[Words]
+    is_administrator: Mapped[bool]
+    changed_at: Mapped[Words]
+
+
 class ProtocolRow(Base):
     """One version of a protocol as it was written."""
 
@@ -211,6 +221,7 @@ def _table(row: type[Base]) -> Table:
 
 
 PEOPLE: Final = _table(PersonRow)
+PASSWORDS: Final = _table(PasswordRow)
 PROTOCOLS: Final = _table(ProtocolRow)
 COURSES: Final = _table(CourseRow)
 FRACTIONS: Final = _table(FractionRow)
@@ -221,7 +232,7 @@ DECISIONS: Final = _table(DecisionRow)
 DELIVERIES: Final = _table(DeliveryRow)
 AUDIT: Final = _table(AuditRow)
 
-CURRENT: Final = (PEOPLE, COURSES, FRACTIONS)
+CURRENT: Final = (PEOPLE, PASSWORDS, COURSES, FRACTIONS)
 """Tables whose rows change."""
 AUDITED: Final = (*CURRENT, PROTOCOLS, STEPS, IMAGES, MATCHES, DECISIONS, DELIVERIES)
 """Tables whose every row stands in the audit."""

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from isoguide.course import Protocol
-from isoguide.errors import InputError, MissingEvidenceError, UnreadableError
+from isoguide.errors import InputError, UnknownNameError, UnreadableError
 from isoguide.records.audit import Write
 from isoguide.records.model import PROTOCOLS
 from isoguide.records.plain import Row, from_row, plain_text, sha256_of
@@ -50,7 +50,7 @@ def require(connection: Connection, name: str, version: int | None = None) -> St
 
     Raises
     ------
-    MissingEvidenceError
+    UnknownNameError
         If there is none.
     """
     found = find(connection, name, version)
@@ -58,7 +58,7 @@ def require(connection: Connection, name: str, version: int | None = None) -> St
         wanted = f"'{name}'" if version is None else f"'{name}' v{version}"
         known = ", ".join(f"{one.name} v{one.version}" for one in protocols(connection))
         msg = f"there is no protocol {wanted} here; there are: {known or 'none, add one first'}"
-        raise MissingEvidenceError(msg)
+        raise UnknownNameError(msg)
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from isoguide.course import Person
-from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.errors import InputError, MissingEvidenceError, UnknownNameError
 from isoguide.records.audit import Write
 from isoguide.records.model import PEOPLE
 from isoguide.records.plain import from_row, to_row
@@ -62,7 +62,7 @@ def _to_member(row: Any) -> StaffMember:
     return StaffMember(who, row["is_active"], datetime.fromisoformat(row["added_at"]))
 
 
-def _unknown(name: str) -> MissingEvidenceError:
-    return MissingEvidenceError(
+def _unknown(name: str) -> UnknownNameError:
+    return UnknownNameError(
         f"nobody here has the user name '{name}': check it, or add it with isoguide staff add"
     )

@@ -13,16 +13,19 @@ from isoguide.records import (
     fractions,
     histories,
     kept_images,
+    passwords,
     protocols,
     schema,
     staff,
     verification,
 )
-from isoguide.records.audit import AuditEntry, AuditHead
+from isoguide.records.audit import AuditEntry, AuditFilter, AuditHead, AuditSlice
 from isoguide.records.connection import PATIENCE_S, Clock, Database
 from isoguide.records.place import Place
+from isoguide.records.plain import Plain
 from isoguide.records.stored import (
     CourseLine,
+    CourseStanding,
     CourseStatus,
     FractionKey,
     FractionLine,
@@ -30,6 +33,7 @@ from isoguide.records.stored import (
     StaffMember,
     StoredCourse,
     StoredFraction,
+    StoredPassword,
     StoredProtocol,
 )
 from isoguide.records.verification import AuditReport
@@ -117,6 +121,43 @@ class Records:
         with self._database.reading() as connection:
             return staff.person(connection, name)
 
+    def set_password(
+        self, name: str, password_hash: str, *, by: str, is_administrator: bool | None = None
+    ) -> None:
+        """Keep what the password of somebody who may sign is compared with from now on.
+
+        Parameters
+        ----------
+        name, by
+            Whose it is, and who sets it.
+        password_hash
+            Never the password itself; the audit holds the SHA-256 of it only.
+        is_administrator
+            Whether he says who may sign in; as it is when None, and False where there is no password yet.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If nobody has this user name, or he is not active any more.
+        """
+        with self._database.writing(self._clock, by) as write:
+            passwords.set_password(write, name, password_hash, is_administrator=is_administrator)
+
+    def password_of(self, name: str) -> StoredPassword | None:
+        """Return what the password of somebody is compared with, None if there is none."""
+        with self._database.reading() as connection:
+            return passwords.password_of(connection, name)
+
+    def passwords(self) -> tuple[StoredPassword, ...]:
+        """Return what all passwords are compared with, by name; also of those who may not sign any more."""
+        with self._database.reading() as connection:
+            return passwords.passwords(connection)
+
+    def note(self, action: str, subject: str, *, by: str, **details: Plain) -> None:
+        """Append an entry to the audit about something that changes no row, such as a sign-in."""
+        with self._database.writing(self._clock, by) as write:
+            write.log(action, subject, **details)
+
     def add_protocol(self, protocol: Protocol, text: str, *, by: str) -> None:
         """Add a version of a protocol with the text it was read from; the same once more changes nothing.
 
@@ -180,6 +221,11 @@ class Records:
         """
         with self._database.reading() as connection:
             return courses.course(connection, course_id)
+
+    def course_standings(self) -> tuple[CourseStanding, ...]:
+        """Return every course that goes on, with where its fractions are, by name."""
+        with self._database.reading() as connection:
+            return courses.standings(connection)
 
     def finish_course(self, course_id: str, status: CourseStatus, *, by: str, reason: str = "") -> None:
         """End a course.
@@ -253,6 +299,17 @@ class Records:
         with self._database.reading() as connection:
             return fractions.fraction(connection, FractionKey(course_id, number))
 
+    def newest_fraction(self, course_id: str) -> FractionLine | None:
+        """Return the newest fraction of a course, None before the first.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such course.
+        """
+        with self._database.reading() as connection:
+            return courses.newest_fraction(connection, course_id)
+
     def unfinished_fractions(self) -> tuple[FractionLine, ...]:
         """Return the fractions of all courses that go on, or were left behind by a failure."""
         with self._database.reading() as connection:
@@ -306,6 +363,31 @@ class Records:
         """Return the entries of the audit behind this one, in order."""
         with self._database.reading() as connection:
             return audit.entries_after(connection, since)
+
+    def audit_slice(
+        self, before: int | None = None, *, most: int, about: AuditFilter | None = None
+    ) -> AuditSlice:
+        """Return the newest entries of the audit, newest first.
+
+        Parameters
+        ----------
+        before
+            Only entries before this one; None for the newest of all.
+        most
+            How many.
+        about
+            Which entries are meant; all when None.
+
+        Raises
+        ------
+        InputError
+            If none is wanted.
+        """
+        if most < 1:
+            msg = f"a page of the audit has at least one entry, not {most}: ask for some"
+            raise InputError(msg)
+        with self._database.reading() as connection:
+            return audit.entries_before(connection, before, most, about or AuditFilter())
 
     def audit_head(self) -> AuditHead:
         """Return the newest entry: what to keep elsewhere to see later that nothing is missing."""

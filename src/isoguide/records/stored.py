@@ -37,6 +37,16 @@ class StaffMember:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPassword:
+    """What the password of somebody is compared with, and whether he says who may sign in."""
+
+    name: str
+    password_hash: str = field(repr=False)
+    is_administrator: bool
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StoredProtocol:
     """One version of a protocol without its text."""
 
@@ -91,6 +101,20 @@ class FractionLine:
     started_at: datetime
     ended_at: datetime | None
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CourseStanding:
+    """How far a course has come.
+
+    ``newest`` is its newest fraction, None before the first. ``treated`` counts the fractions that were
+    delivered in full, ``last_treated_at`` is when the newest one began in which anything was delivered.
+    """
+
+    line: CourseLine
+    newest: FractionLine | None
+    treated: int
+    last_treated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,7 +33,9 @@ LEAST_SHOWN = 25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Daily:
+class DailyLevels:
+    """The day's image about the machine isocentre at 6, 3 and 1.5 mm; ``centre_mm`` (3,) is in its frame."""
+
     coarse: Level
     middle: Level
     fine: Level
@@ -81,7 +83,7 @@ def register_volumes(
     progress(0.0, "reading the field of view")
     start = initial.inverse().matrix
     try:
-        images = _daily_levels(daily, start[:3, :3] @ prepared.centre_mm + start[:3, 3])
+        images = daily_levels(prepared, daily, initial)
     except InputError as error:
         return _not_available(prepared, (str(error),))
     progress(0.2, "finding the place")
@@ -98,6 +100,31 @@ def register_volumes(
     return _assess(prepared, images, (full, constrained), starts, start)
 
 
+def similarity_at(
+    prepared: PreparedPlanning, images: DailyLevels, planning_from_daily: RigidTransform
+) -> float | None:
+    """Return how well the images agree at a pose: the very figure that the match gives for its answer.
+
+    Parameters
+    ----------
+    prepared
+        The planning side.
+    images
+        The day's.
+    planning_from_daily
+        The pose.
+
+    Returns
+    -------
+    float
+        -1 to 1; None where the day's image shows too little of the match region for a match.
+    """
+    pose = planning_from_daily.inverse().matrix
+    fit = refine(prepared.fine, images.fine, pose, np.eye(6), steps=0, tolerance_mm=0.0)
+    shown = float(np.isfinite(fit.correlation).mean())
+    return fit.similarity if shown >= LEAST_OVERLAP_FRACTION else None
+
+
 def motion_basis(settings: MatchSettings) -> Array:
     """Columns (6, n) that span the motions a couch with these degrees of freedom can correct."""
     if settings.degrees_of_freedom == 6:
@@ -109,7 +136,20 @@ def motion_basis(settings: MatchSettings) -> Array:
     return np.column_stack([np.eye(6)[:, :3], yaw])
 
 
-def _daily_levels(daily: Volume, centre: Array) -> _Daily:
+def daily_levels(prepared: PreparedPlanning, daily: Volume, initial: RigidTransform) -> DailyLevels:
+    """Bring the day's image to the resolutions of the match.
+
+    Parameters
+    ----------
+    prepared, daily, initial
+        As for :func:`register_volumes`.
+
+    Raises
+    ------
+    InputError
+        If the image does not show what lies about the machine isocentre.
+    """
+    centre = initial.inverse().apply(prepared.centre_mm)
     grid, values = crop(daily.grid, daily.values, centre - DAILY_HALF_MM, centre + DAILY_HALF_MM)
     if min(grid.shape) < 4:
         msg = "the daily image lies away from the machine isocentre: check --machine-isocentre"
@@ -120,10 +160,10 @@ def _daily_levels(daily: Volume, centre: Array) -> _Daily:
         make_level(grid, part, spacing, interpolate=False) for spacing in (COARSE_MM, MIDDLE_MM, FINE_MM)
     ]
     coarse = Level(levels[0].grid, levels[0].values * scale + offset)
-    return _Daily(coarse, levels[1], levels[2], centre, daily.grid)
+    return DailyLevels(coarse, levels[1], levels[2], centre, daily.grid)
 
 
-def _find(prepared: PreparedPlanning, images: _Daily, start: Array) -> Fit | None:
+def _find(prepared: PreparedPlanning, images: DailyLevels, start: Array) -> Fit | None:
     """Find the best coarse fit from the set-up position and the peaks of the correlation, if any fits."""
     candidates = [Candidate(start, 0.0)]
     candidates += search(prepared.spectrum, images.coarse, images.centre_mm, rotations=False, keep=4)
@@ -135,7 +175,7 @@ def _find(prepared: PreparedPlanning, images: _Daily, start: Array) -> Fit | Non
     return best
 
 
-def _best_coarse(prepared: PreparedPlanning, images: _Daily, candidates: list[Candidate]) -> Fit | None:
+def _best_coarse(prepared: PreparedPlanning, images: DailyLevels, candidates: list[Candidate]) -> Fit | None:
     fits: list[Fit] = []
     for candidate in candidates:
         fit = refine(
@@ -157,7 +197,7 @@ def _merit(fit: Fit) -> float:
     return fit.similarity * float(np.sqrt(min(1.0, shown / (3.0 * LEAST_SHOWN))))
 
 
-def _refine_fine(prepared: PreparedPlanning, images: _Daily, start: Fit) -> Fit:
+def _refine_fine(prepared: PreparedPlanning, images: DailyLevels, start: Fit) -> Fit:
     pose, tolerance = start.daily_from_planning, TOLERANCE_MM[FINE_MM]
     return refine(prepared.fine, images.fine, pose, np.eye(6), steps=FINE_STEPS, tolerance_mm=tolerance)
 
@@ -174,7 +214,7 @@ def _constrain(prepared: PreparedPlanning, full: Fit, basis: Array) -> Fit:
 
 
 def _assess(
-    prepared: PreparedPlanning, images: _Daily, fits: tuple[Fit, Fit], starts: Starts, initial: Array
+    prepared: PreparedPlanning, images: DailyLevels, fits: tuple[Fit, Fit], starts: Starts, initial: Array
 ) -> Registration:
     full, fit = fits
     basis = motion_basis(prepared.settings)

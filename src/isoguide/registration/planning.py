@@ -109,7 +109,7 @@ def prepare_planning(
         raise InputError(msg)
     progress(0.0, "finding the body")
     anatomy, spectrum = _find_anatomy(volume, centre)
-    low, high = _region_box(settings, volume, centre)
+    low, high = region_box_mm(settings, volume, centre)
     progress(0.3, "choosing templates at 6 mm")
     around = centre - COARSE_HALF_MM, centre + COARSE_HALF_MM
     coarse = _templates(
@@ -144,7 +144,14 @@ def _find_anatomy(volume: Volume, centre: Array) -> tuple[_Anatomy, PlanningSpec
     return _Anatomy(volume, centre, scale, offset, coarse, core), planning_spectrum(without_room, centre)
 
 
-def _region_box(settings: MatchSettings, volume: Volume, centre: Array) -> tuple[Array, Array]:
+def region_box_mm(settings: MatchSettings, volume: Volume, centre: Array) -> tuple[Array, Array]:
+    """Return two opposite corners (3,), planning LPS, of the box that holds the region of match.
+
+    Raises
+    ------
+    InputError
+        If a mask does not fit the planning CT.
+    """
     region = settings.region
     if region.mask is not None:
         if region.mask.shape != volume.grid.shape:

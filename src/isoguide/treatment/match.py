@@ -1,4 +1,7 @@
-"""From an image to what the couch should do: the match, the correction, and why a person has to look."""
+"""From an image to what the couch should do: the match, the correction, and why a person has to look.
+
+A match is the engine's or a person's; what follows from it is computed by the same code.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Final, Self
@@ -20,11 +23,14 @@ from isoguide.registration import Registration, Verdict
 from isoguide.registration.day_match import Matcher, Prepared, matcher_of
 from isoguide.treatment.couch_check import beyond_travel
 from isoguide.treatment.limits import FractionLimits
-from isoguide.treatment.ports import DayImage
+from isoguide.treatment.ports import DayImage, Exposure
+from isoguide.treatment.refusals import StaleImageError
 from isoguide.units import wrap_deg
 
 COUCH_ANGLE_DEG: Final = 5.0
 """Yaw of a couch at 0°: what a correction may add. A couch kick is beyond it."""
+BY_HAND: Final = "by hand"
+"""The algorithm of a registration that a person found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,23 +140,68 @@ class Proposal:
         return self.shift_mm <= limits.tolerance_mm and self.angle_deg <= limits.tolerance_deg
 
 
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Who matched an image by hand, and how far from the engine's answer for it.
+
+    Parameters
+    ----------
+    by
+        User name of the person.
+    engine_verdict
+        Of the engine's match of the same image.
+    shift_mm, angle_deg
+        From the engine's answer: largest displacement at the target points, and angle of the rotation. None
+        where the engine had no answer.
+    """
+
+    by: str
+    engine_verdict: Verdict
+    shift_mm: float | None = None
+    angle_deg: float | None = None
+
+    def confirms_engine(self, tolerance_mm: float, tolerance_deg: float) -> bool:
+        """Whether an accepted answer of the engine lies within a tolerance of it."""
+        if self.engine_verdict is not Verdict.ACCEPT or self.shift_mm is None or self.angle_deg is None:
+            return False
+        return self.shift_mm <= tolerance_mm and self.angle_deg <= tolerance_deg
+
+    def __str__(self) -> str:
+        if self.shift_mm is None or self.angle_deg is None:
+            return f"matched by hand by {self.by}: the engine had no answer"
+        distance = f"{self.shift_mm:.1f} mm and {self.angle_deg:.1f}°"
+        return f"matched by hand by {self.by}: {distance} from the engine's answer"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
     """What one image says about the position.
 
     ``couch_at_image`` is where the couch was when it was taken. ``proposal`` is None exactly when the verdict
-    of the registration is "not available".
+    of the registration is "not available". ``by_hand`` is None where the engine matched.
     """
 
     image_uid: str
     couch_at_image: TableTopPose
     registration: Registration
     proposal: Proposal | None = None
+    by_hand: ByHand | None = None
 
     @property
     def correction(self) -> CouchCorrection | None:
         """The correction proposed, None without an answer."""
         return self.proposal.correction if self.proposal is not None else None
+
+    def doubts(self, tolerance_mm: float, tolerance_deg: float) -> tuple[str, ...]:
+        """Return why a person has to look at the match itself.
+
+        Nothing where the verdict is "accept", or where a person found what the engine accepts, within a
+        tolerance: that person has looked.
+        """
+        confirmed = self.by_hand is not None and self.by_hand.confirms_engine(tolerance_mm, tolerance_deg)
+        if confirmed or self.registration.verdict is Verdict.ACCEPT:
+            return ()
+        return self.registration.reasons
 
 
 def match_image(
@@ -170,26 +221,106 @@ def match_image(
         PLANNING, DAILY, planned.isocentre_mm - image.machine_isocentre_mm
     )
     registration = planned.match(image.content, uncorrected)
-    if registration.planning_from_daily is None:
-        return Match(image.uid, image.couch, registration)
-    proposal = _propose(planned, image, registration.planning_from_daily, limits)
+    found = Match(image.uid, image.couch, registration)
+    return _with_proposal(found, planned, image.machine_isocentre_mm, limits, made)
+
+
+def match_by_hand(
+    planned: PlannedPosition,
+    exposure: Exposure,
+    engine: Match,
+    planning_from_daily: RigidTransform,
+    by: str,
+    limits: FractionLimits,
+    made: CouchCorrection | None = None,
+) -> Match:
+    """Return the match that a person found, with what the couch should do from where it was at the image.
+
+    How sure it is, nobody knows: it has no uncertainty, and always wants a review.
+
+    Parameters
+    ----------
+    planned, limits, made
+        As for :func:`match_image`.
+    exposure
+        Of the image.
+    engine
+        The engine's match of the same image.
+    planning_from_daily
+        What the person found, daily LPS to planning LPS.
+    by
+        User name of the person.
+
+    Raises
+    ------
+    StaleImageError
+        If it was not kept where the machine isocentre is in the image.
+    GeometryError
+        If the transform is one between other frames.
+    """
+    if exposure.machine_isocentre_mm is None:
+        msg = f"where the machine isocentre is in image {exposure.uid} was not kept: image again"
+        raise StaleImageError(msg)
+    found = engine.registration
+    by_hand = _by_hand(by, found, planning_from_daily, planned.target_points_mm)
+    said = found.reasons if found.verdict is not Verdict.ACCEPT else ()
+    registration = replace(
+        found,
+        verdict=Verdict.REVIEW,
+        reasons=(str(by_hand), *(f"the engine: {reason}" for reason in said)),
+        planning_from_daily=planning_from_daily,
+        unconstrained=None,
+        degrees_of_freedom=6,
+        uncertainty=None,
+        quality=None,
+        algorithm=BY_HAND,
+        settings={},
+    )
+    match = Match(exposure.uid, exposure.couch, registration, by_hand=by_hand)
+    return _with_proposal(match, planned, exposure.machine_isocentre_mm, limits, made)
+
+
+def _by_hand(
+    by: str, engine: Registration, planning_from_daily: RigidTransform, target_points_mm: Array
+) -> ByHand:
+    if engine.planning_from_daily is None:
+        return ByHand(by, engine.verdict)
+    apart = planning_from_daily @ engine.planning_from_daily.inverse()
+    moved_mm = np.linalg.norm(apart.apply(target_points_mm) - target_points_mm, axis=1)
+    return ByHand(by, engine.verdict, float(moved_mm.max()), apart.angle_deg)
+
+
+def _with_proposal(
+    match: Match,
+    planned: PlannedPosition,
+    machine_isocentre_mm: Array,
+    limits: FractionLimits,
+    made: CouchCorrection | None,
+) -> Match:
+    if match.registration.planning_from_daily is None:
+        return match
+    proposal = _propose(match, match.registration.planning_from_daily, planned, machine_isocentre_mm, limits)
     doubts = (
-        *(registration.reasons if registration.verdict is not Verdict.ACCEPT else ()),
+        *match.doubts(limits.tolerance_mm, limits.tolerance_deg),
         *proposal.needs_person,
         *(wrong_way(made, proposal.correction, limits) if made is not None else ()),
     )
-    return Match(image.uid, image.couch, registration, replace(proposal, needs_person=doubts))
+    return replace(match, proposal=replace(proposal, needs_person=doubts))
 
 
 def _propose(
-    planned: PlannedPosition, image: DayImage, planning_from_daily: RigidTransform, limits: FractionLimits
+    match: Match,
+    planning_from_daily: RigidTransform,
+    planned: PlannedPosition,
+    machine_isocentre_mm: Array,
+    limits: FractionLimits,
 ) -> Proposal:
     correction = constrained_correction(
         planning_from_daily,
         degrees_of_freedom=limits.couch.degrees_of_freedom,
         target_points_mm=planned.target_points_mm,
         plan_isocentre_mm=planned.isocentre_mm,
-        machine_isocentre_mm=image.machine_isocentre_mm,
+        machine_isocentre_mm=machine_isocentre_mm,
         patient_position=planned.patient_position,
     )
     left_mm = residual_displacement_mm(
@@ -197,11 +328,11 @@ def _propose(
         correction,
         planned.target_points_mm,
         plan_isocentre_mm=planned.isocentre_mm,
-        machine_isocentre_mm=image.machine_isocentre_mm,
+        machine_isocentre_mm=machine_isocentre_mm,
         patient_position=planned.patient_position,
     )
     residual_mm = float(np.linalg.norm(left_mm, axis=1).max())
-    pose = corrected_pose(image.couch, correction, yaw_axis=limits.couch.yaw_axis)
+    pose = corrected_pose(match.couch_at_image, correction, yaw_axis=limits.couch.yaw_axis)
     doubts = (
         *_too_large("the correction", correction, limits),
         *_too_large("all corrections since set-up", moved_since(planned.set_up_pose, pose), limits),

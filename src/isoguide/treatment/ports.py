@@ -20,15 +20,24 @@ from isoguide.plan import PatientPosition
 from isoguide.registration.day_match import DayContent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exposure:
-    """What has to be remembered of an image when its voxels are gone; see :class:`DayImage`."""
+    """What has to be remembered of an image when its voxels are gone; see :class:`DayImage`.
+
+    ``machine_isocentre_mm`` is None where an older version of isoguide did not keep it.
+    """
 
     uid: str
     model: str
     started_at: datetime
     acquired_at: datetime
     couch: TableTopPose
+    machine_isocentre_mm: Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.machine_isocentre_mm is not None:
+            isocentre_mm = frozen_array(self.machine_isocentre_mm, (3,), "the machine isocentre")
+            object.__setattr__(self, "machine_isocentre_mm", isocentre_mm)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +124,14 @@ class DayImage:
     @property
     def exposure(self) -> Exposure:
         """The image without its voxels."""
-        return Exposure(self.uid, self.model, self.started_at, self.acquired_at, self.couch)
+        return Exposure(
+            self.uid,
+            self.model,
+            self.started_at,
+            self.acquired_at,
+            self.couch,
+            self.machine_isocentre_mm,
+        )
 
 
 @dataclass(frozen=True, slots=True)

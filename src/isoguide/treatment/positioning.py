@@ -2,12 +2,15 @@
 
 from datetime import datetime, timedelta
 
+from isoguide.course import Person
+from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.geometry.transforms import RigidTransform
 from isoguide.treatment.freshness import Moment, require_current
-from isoguide.treatment.match import Match, Proposal, match_image
+from isoguide.treatment.match import Match, Proposal, match_by_hand, match_image
 from isoguide.treatment.memory import Place
 from isoguide.treatment.orders import Approver, CouchOrder
-from isoguide.treatment.ports import DayImage
+from isoguide.treatment.ports import DayImage, Exposure
 from isoguide.treatment.refusals import PersonNeededError, PositionError, RefusedError, StaleImageError
 from isoguide.treatment.session import Session
 from isoguide.treatment.states import Event, State
@@ -129,10 +132,83 @@ class Positioning(Session):
                 f"image {exposure.uid} was taken before a restart and is not at hand any more; take a new one"
             )
             raise StaleImageError(msg)
-        made = self.corrections[-1] if self.corrections else None
-        match = match_image(self.planned, self._images[exposure.uid], self.limits, made)
+        match = match_image(self.planned, self._images[exposure.uid], self.limits, self._made)
         self._enter(Event.ALIGN, match_words(match), matches=(*self.matches, match))
         return match
+
+    def match_by_hand(self, planning_from_daily: RigidTransform, by: Person, words: str = "") -> Match:
+        """Take what a person found for the match of the newest image, in place of the one before.
+
+        Parameters
+        ----------
+        planning_from_daily
+            Daily LPS to planning LPS.
+        by
+            The person.
+        words
+            How it was found, for the journal.
+
+        Raises
+        ------
+        StaleImageError
+            If the image has become too old, or it was not kept where the machine isocentre is in it.
+        PositionError
+            If the couch was moved since the image.
+        DeviceError
+            If the couch does not answer.
+        GeometryError
+            If the transform is one between other frames.
+        """
+        self._require(Event.MATCH_BY_HAND)
+        exposure = self._require_image_of_now()
+        match = match_by_hand(
+            self.planned,
+            exposure,
+            self._engine_match,
+            planning_from_daily,
+            by.name,
+            self.limits,
+            self._made,
+        )
+        detail = "; ".join(part for part in (match_words(match), words) if part)
+        self._enter(Event.MATCH_BY_HAND, detail, matches=(*self.matches, match))
+        return match
+
+    def match_by_engine(self, by: Person) -> Match:
+        """Go back to the engine's match of the newest image.
+
+        Raises
+        ------
+        RefusedError
+            If it stands already.
+        StaleImageError, PositionError, DeviceError
+            As for :meth:`match_by_hand`.
+        """
+        self._require(Event.MATCH_BY_ENGINE)
+        if self.matches[-1].by_hand is None:
+            msg = "the engine's match stands already: nobody matched this image by hand since"
+            raise RefusedError(msg)
+        self._require_image_of_now()
+        match = self._engine_match
+        detail = f"by {by.name}: {match_words(match)}"
+        self._enter(Event.MATCH_BY_ENGINE, detail, matches=(*self.matches, match))
+        return match
+
+    @property
+    def _made(self) -> CouchCorrection | None:
+        return self.corrections[-1] if self.corrections else None
+
+    @property
+    def _engine_match(self) -> Match:
+        uid = self._memory.images[-1].uid
+        return next(match for match in self.matches if match.image_uid == uid and match.by_hand is None)
+
+    def _require_image_of_now(self) -> Exposure:
+        """Return the newest image, if it shows the patient as he lies now."""
+        exposure = self._memory.images[-1]
+        self._require_young(exposure)
+        self._require_couch_at(exposure.couch, "the couch was moved since the image")
+        return exposure
 
     def approve(self, by: Approver) -> CouchOrder:
         """Approve the correction: the order to carry it out, valid once and for a limited time.

@@ -2,14 +2,18 @@
 
 Rules are asked in this order; of several that hold, the gravest action counts:
 
-1. no answer, or a match that wants a review: image again while exposures are left. Then: a second look at a
-   doubtful match, stop without an answer;
+1. no answer, or a match of the engine that wants a review: image again while exposures are left. Then: a
+   second look at a doubtful match, stop without an answer;
 2. beyond the couch's reach: what ``rotation.beyond`` says;
 3. an action level is passed: its action. The shift is that at the isocentre, the rotation is the patient's,
    whatever of it this couch can make;
 4. a person has to look, for whatever reason: at least a second look;
 5. within the tolerance: no correction;
 6. otherwise: correct.
+
+A match by hand was looked at by a person, so rule 1 is not asked about it. Rule 4 is: what one person found,
+another one looks at. The exception is a pose by hand within the tolerance of an answer that the engine
+accepts: then a person has confirmed the engine, and the routine goes on.
 """
 
 import math
@@ -54,6 +58,8 @@ class ProtocolDecision:
         Why a person has to look, even where a graver rule decided.
     barred
         What nobody may choose, whoever signs, with the reason.
+    matched_by
+        User name of who matched by hand, and so cannot be the second one to look; empty for the engine.
     """
 
     action: ProtocolAction
@@ -62,6 +68,7 @@ class ProtocolDecision:
     agreed: ProtocolAction | None
     doubts: tuple[str, ...] = ()
     barred: Mapping[ProtocolAction, str] = field(default_factory=dict)
+    matched_by: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "barred", MappingProxyType(dict(self.barred)))
@@ -105,10 +112,10 @@ def decide_by_protocol(protocol: Protocol, match: Match, *, exposures_left: int)
     rules = [
         *_about_reach(protocol.rotation, beyond),
         *_about_levels(protocol, sizes, exposures_left),
-        *_about_doubts(match.registration, proposal),
+        *_about_doubts(match, proposal, protocol.tolerance),
         agreed,
     ]
-    if match.registration.verdict is not Verdict.ACCEPT and exposures_left:
+    if match.by_hand is None and match.registration.verdict is not Verdict.ACCEPT and exposures_left:
         rules = [_Rule(ProtocolAction.REIMAGE, f"the match is doubtful ({_reasons(match)})")]
     action = max((rule.action for rule in rules), key=lambda action: action.gravity)
     words = "; ".join(rule.words for rule in rules if rule.action is action)
@@ -119,6 +126,7 @@ def decide_by_protocol(protocol: Protocol, match: Match, *, exposures_left: int)
         agreed.action,
         proposal.needs_person,
         {ProtocolAction.CORRECT: "; ".join(beyond)} if beyond else {},
+        match.by_hand.by if match.by_hand is not None else "",
     )
 
 
@@ -178,8 +186,8 @@ def _about_levels(protocol: Protocol, sizes: Mapping[str, float], exposures_left
                     yield _Rule(level.action, words)
 
 
-def _about_doubts(registration: Registration, proposal: Proposal) -> Iterator[_Rule]:
-    reasons = registration.reasons if registration.verdict is not Verdict.ACCEPT else ()
+def _about_doubts(match: Match, proposal: Proposal, tolerance: Tolerance) -> Iterator[_Rule]:
+    reasons = match.doubts(tolerance.shift_mm, tolerance.rotation_deg)
     doubts = dict.fromkeys((*reasons, *proposal.needs_person))
     if doubts:
         yield _Rule(ProtocolAction.SECOND_LOOK, f"a person has to look ({'; '.join(doubts)})")

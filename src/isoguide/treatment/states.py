@@ -42,6 +42,8 @@ class Event(StrEnum):
     LOSE_IMAGE = "no valid image"
     SKIP_IMAGE = "no image due"
     ALIGN = "align"
+    MATCH_BY_HAND = "match by hand"
+    MATCH_BY_ENGINE = "back to the engine's match"
     APPROVE = "approve correction"
     WITHDRAW = "withdraw approval"
     CONFIRM = "confirm position"
@@ -73,6 +75,8 @@ _WAY: Final = {
     (State.PREPARED, Event.SET_UP): State.SET_UP,
     (State.SET_UP, Event.SKIP_IMAGE): State.VERIFIED,
     (State.IMAGED, Event.ALIGN): State.ALIGNED,
+    (State.ALIGNED, Event.MATCH_BY_HAND): State.ALIGNED,
+    (State.ALIGNED, Event.MATCH_BY_ENGINE): State.ALIGNED,
     (State.ALIGNED, Event.APPROVE): State.APPROVED,
     (State.ALIGNED, Event.CONFIRM): State.VERIFIED,
     (State.APPROVED, Event.WITHDRAW): State.ALIGNED,

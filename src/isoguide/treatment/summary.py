@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
-from isoguide.course import FractionSummary, ImagingDose
+from isoguide.course import FractionSummary, ImagingDose, MatchRecord
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.treatment.match import Match, moved_since
 from isoguide.treatment.memory import FractionMemory
+
+_M = TypeVar("_M", Match, MatchRecord)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +28,7 @@ class Circumstances:
     offline
         The systematic correction that is in it, None for none.
     deviation
-        Standard deviation of the six numbers of the first match, (6,), None where it has none.
+        Standard deviation of the six numbers measured, (6,), None where it is not known.
     action, rule
         The decision about the first usable image.
     overrides
@@ -48,11 +51,12 @@ class Circumstances:
 def summary_of(memory: FractionMemory, known: Circumstances) -> FractionSummary:
     """Return the fraction in one line, at any moment of it.
 
-    Measured is the first answer of an image taken before the couch was moved by one. Applied is how the
+    Measured is the answer of the first image with one, taken before the couch was moved by it; of an image
+    that was matched several times, by the engine and by hand, the last match counts. Applied is how the
     patient was moved by all corrections together. Residual is the last answer of an image taken after that.
     """
     before, after = _before_and_after_the_couch_moved(memory)
-    first = next((match for match in before if match.proposal is not None), None)
+    first = next((match for match in standing(before) if match.proposal is not None), None)
     status = memory.beam.last
     return FractionSummary(
         number=known.number,
@@ -72,9 +76,16 @@ def summary_of(memory: FractionMemory, known: Circumstances) -> FractionSummary:
     )
 
 
+def standing(matches: Sequence[_M]) -> tuple[_M, ...]:
+    """Return the last match of each image, in the order of the images."""
+    return tuple({match.image_uid: match for match in matches}.values())
+
+
 def _before_and_after_the_couch_moved(memory: FractionMemory) -> tuple[Sequence[Match], Sequence[Match]]:
     made = memory.orders.carried_out
     if not made:
         return memory.matches, ()
-    index = [match.image_uid for match in memory.matches].index(made[0].image_uid)
-    return memory.matches[: index + 1], memory.matches[index + 1 :]
+    after = 1 + max(
+        index for index, match in enumerate(memory.matches) if match.image_uid == made[0].image_uid
+    )
+    return memory.matches[:after], memory.matches[after:]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.plan import Fiducial
+from isoguide.registration.markers import MarkerMatch
 from isoguide.workflow.alignment import Alignment
 
 
@@ -41,7 +42,15 @@ def shown_markers(alignment: Alignment) -> tuple[ShownMarker, ...]:
     found, plan = alignment.markers, alignment.marker_plan
     if found is None or plan is None:
         return ()
-    placed, there = found.planning_from_measured, {one.name: one.residual_mm for one in found.markers}
+    return markers_of_match(found, plan.prepared.planned)
+
+
+def markers_of_match(
+    found: MarkerMatch, planned: Sequence[Fiducial], *, was_found: bool = True
+) -> tuple[ShownMarker, ...]:
+    """Return the planned markers and where a match found them; nowhere unless ``was_found``."""
+    placed = found.planning_from_measured if was_found else None
+    there = {one.name: one.residual_mm for one in found.markers}
     return tuple(
         ShownMarker(
             marker.name,
@@ -49,7 +58,7 @@ def shown_markers(alignment: Alignment) -> tuple[ShownMarker, ...]:
             _found_mm(marker, placed, there[marker.name]),
             found.settings.migration_limit_mm,
         )
-        for marker in plan.prepared.planned
+        for marker in planned
     )
 
 

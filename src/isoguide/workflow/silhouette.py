@@ -10,6 +10,7 @@ from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.structure import Structure
+from isoguide.images.volume import Volume
 from isoguide.projection.project import project_volume
 from isoguide.workflow.outlines import CroppedMask
 from isoguide.workflow.pictures import Picture
@@ -38,6 +39,17 @@ def silhouettes(structure: Structure, grid: Grid, views: Sequence[XrayView]) -> 
     GeometryError
         If the structure has no closed contours, or does not meet the grid.
     """
+    return silhouettes_of_mask(shadow_mask(structure, grid), views)
+
+
+def shadow_mask(structure: Structure, grid: Grid) -> Volume:
+    """Rasterise a structure as values 0 and 1 on the voxels of a grid about it.
+
+    Raises
+    ------
+    GeometryError
+        If the structure has no closed contours, or does not meet the grid.
+    """
     mask = CroppedMask.of(structure, grid).mask
     if mask is None:
         msg = (
@@ -45,8 +57,13 @@ def silhouettes(structure: Structure, grid: Grid, views: Sequence[XrayView]) -> 
             "shadow: choose another --outline"
         )
         raise GeometryError(msg)
+    return mask
+
+
+def silhouettes_of_mask(mask: Volume, views: Sequence[XrayView]) -> list[list[Array]]:
+    """Do the same for a structure that :func:`shadow_mask` rasterised."""
     paths_mm = project_volume(np.asarray(mask.values, dtype=np.float32), mask.grid, views)
-    voxel_mm = float(grid.spacing_mm.mean())
+    voxel_mm = float(mask.grid.spacing_mm.mean())
     return [_lines(path_mm, min(voxel_mm, 0.5 * float(path_mm.max()))) for path_mm in paths_mm]
 
 

@@ -1,1 +1,1 @@
-"""What the service takes in and gives out, as strict JSON documents."""
+"""What requests and answers look like, as pydantic models; the document of the API is made from them."""

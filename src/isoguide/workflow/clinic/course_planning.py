@@ -112,15 +112,15 @@ def prepared_for(
     InputError
         If the region cannot be matched, or the planning CT does not show the markers.
     """
-    target_points_mm = _target_points_mm(planning, simulation.target)
+    points_mm = target_points_mm(planning, simulation.target)
     if protocol.markers is not None:
-        return _prepared_markers(planning, protocol.markers, simulation, target_points_mm)
+        return _prepared_markers(planning, protocol.markers, simulation, points_mm)
     if views:
         return prepare_radiographs(
             planning.volume,
             isocentre_mm=planning.isocentre.xyz_mm,
             views=views,
-            target_points_mm=target_points_mm,
+            target_points_mm=points_mm,
             progress=progress,
         )
     structures = planning.structure_set.structures if planning.structure_set is not None else ()
@@ -135,12 +135,26 @@ def prepared_for(
         planning.volume,
         isocentre_mm=planning.isocentre.xyz_mm,
         settings=MatchSettings(region=region, content=protocol.match.content),
-        target_points_mm=target_points_mm,
+        target_points_mm=points_mm,
         progress=progress,
     )
 
 
-def _target_points_mm(planning: PlanningInput, target: str) -> Array | None:
+def target_points_mm(planning: PlanningInput, target: str) -> Array | None:
+    """Return points (n, 3) of the target, planning LPS: where corrections are solved and residuals count.
+
+    Parameters
+    ----------
+    planning
+        The planning export.
+    target
+        Name of the structure that is treated; another is chosen where none has it.
+
+    Returns
+    -------
+    Array
+        None where no target was drawn.
+    """
     structures = planning.structure_set.structures if planning.structure_set is not None else ()
     named = next((one for one in structures if one.name == target), None)
     treated = named or choose_target(structures, planning.isocentre.xyz_mm)

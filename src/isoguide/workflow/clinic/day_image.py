@@ -44,11 +44,15 @@ class ImageSaid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TakenImage:
-    """An image of the day, its files, and for radiographs their views in planning axes as planned."""
+    """An image of the day, its files, and for radiographs their views in planning axes as planned.
+
+    ``content_sha256`` is that of geometry and values: the same image, read in the same way, gives the same.
+    """
 
     image: DayImage
     files: tuple[Path, ...]
     views: tuple[XrayView, ...] = ()
+    content_sha256: str = ""
 
 
 def read_taken_image(
@@ -59,6 +63,7 @@ def read_taken_image(
     protocol: Protocol,
     couch: TableTopPose,
     progress: Progress = silent,
+    now: datetime | None = None,
 ) -> TakenImage:
     """Read what staff exported: a CT, a cone-beam CT, or radiographs.
 
@@ -78,6 +83,8 @@ def read_taken_image(
         As staff read it.
     progress
         Told what is done.
+    now
+        By the clock of the room, when not now: an imager has to be calibrated by then.
 
     Raises
     ------
@@ -99,11 +106,12 @@ def read_taken_image(
     if day.kind == "volume":
         daily = load_daily(request, progress, day.contents)
         check_pair(planning, daily)
-        return TakenImage(_of_volume(daily, couch), daily.series.paths if daily.series is not None else ())
+        files = daily.series.paths if daily.series is not None else ()
+        return TakenImage(_of_volume(daily, couch), files, content_sha256=daily.content_sha256)
     if day.contents is None:
         msg = f"{folder} is a views file, which does not say whose it is or when: export DICOM"
         raise MissingEvidenceError(msg)
-    views = load_room_views(request, planning, day.contents, now=datetime.now())
+    views = load_room_views(request, planning, day.contents, now=now or datetime.now())
     check_views(planning, views)
     return _of_radiographs(planning, views, couch)
 
@@ -165,4 +173,4 @@ def _of_radiographs(planning: PlanningInput, daily: ViewsInput, couch: TableTopP
         patient_id=daily.patient.patient_id,
     )
     views = tuple(one.view for one in daily.views)
-    return TakenImage(image, tuple(header.path for header in headers), views)
+    return TakenImage(image, tuple(header.path for header in headers), views, daily.content_sha256)

@@ -31,8 +31,11 @@ from isoguide.records import StoredCourse, StoredFraction
 from isoguide.records.image_store import ImageStore
 from isoguide.registration.result import CHI_95_PER_AXIS
 from isoguide.treatment import Event
+from isoguide.treatment.match import BY_HAND
+from isoguide.treatment.summary import standing
 from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, stored_files
 from isoguide.workflow.clinic.kept_fraction import read_kept
+from isoguide.workflow.clinic.kept_image import kept_image
 from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
@@ -65,8 +68,8 @@ def export_fraction(
 ) -> ExportedFraction:
     """Write the DICOM objects of a fraction into a folder, all at once or not at all.
 
-    A registration and a report for each image that was matched, and an RT Beams Treatment Record when
-    something was delivered.
+    A registration and a report for each image that was matched, of its last match, whoever made it, and an RT
+    Beams Treatment Record when something was delivered.
 
     Parameters
     ----------
@@ -111,8 +114,10 @@ class _Export:
         registrations: list[WrittenObject] = []
         files: list[Path] = []
         left_out: list[str] = []
-        for number, match in enumerate(self.stored.matches, start=1):
-            progress(number / (len(self.stored.matches) + 1), f"Writing image {number}")
+        # Two registrations of one image contradict each other: only the one that stands goes out.
+        matches = standing(self.stored.matches)
+        for number, match in enumerate(matches, start=1):
+            progress(number / (len(matches) + 1), f"Writing image {number}")
             series = self._series_of(match)
             if series is None:
                 left_out.append(
@@ -140,7 +145,7 @@ class _Export:
         image = next(one for one in self.stored.images if one.uid == match.image_uid)
         if not image.sha256:
             return None
-        with stored_files(self.store, image.sha256) as folder:
+        with stored_files(self.store, kept_image(self.store, image.sha256).files) as folder:
             contents = scan_folder(folder)
             if contents.radiographs:
                 return referenced_radiographs([radiograph_header(file) for file in contents.radiographs])
@@ -157,7 +162,8 @@ class _Export:
     def _write_report(
         self, path: Path, match: MatchRecord, daily: ReferencedSeries, registration: WrittenObject | None
     ) -> Path | None:
-        if (match.correction is None) != (match.deviation is None):
+        is_by_hand = match.algorithm == BY_HAND
+        if (match.correction is not None and not is_by_hand) != (match.deviation is not None):
             return None
         protocol = protocol_of(self.course)
         report = PositionReport(
@@ -171,6 +177,7 @@ class _Export:
             algorithm_version=match.version,
             settings=(f"settings = {match.settings_sha256}",),
             degrees_of_freedom=protocol.match.degrees_of_freedom,
+            is_by_hand=is_by_hand,
         )
         write_position_report(path, report, planning=self.planning, daily=daily, registration=registration)
         return path

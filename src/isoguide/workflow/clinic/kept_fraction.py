@@ -11,13 +11,13 @@ from typing import Final, cast
 
 from isoguide.errors import UnreadableError
 from isoguide.geometry.correction import CouchCorrection
-from isoguide.geometry.frames import DAILY, PLANNING, Array
+from isoguide.geometry.frames import DAILY, PLANNING, Array, frozen_array
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.records.plain import Plain, canonical_json, from_plain, to_plain
 from isoguide.registration import Registration, Verdict
 from isoguide.treatment import CouchOrder, FractionMemory, Match, State
-from isoguide.treatment.match import Proposal
+from isoguide.treatment.match import ByHand, Proposal
 from isoguide.treatment.memory import BeamMemory, Place
 from isoguide.treatment.orders import OrderBook
 from isoguide.treatment.ports import Exposure
@@ -37,6 +37,7 @@ class _KeptMatch:
     content: str
     algorithm: str
     proposal: Proposal | None
+    by_hand: ByHand | None = None
 
     @classmethod
     def of(cls, match: Match) -> "_KeptMatch":
@@ -53,6 +54,7 @@ class _KeptMatch:
             found.content,
             found.algorithm,
             match.proposal,
+            match.by_hand,
         )
 
     def match(self) -> Match:
@@ -72,7 +74,7 @@ class _KeptMatch:
             algorithm=self.algorithm,
             settings={},
         )
-        return Match(self.image_uid, self.couch_at_image, registration, self.proposal)
+        return Match(self.image_uid, self.couch_at_image, registration, self.proposal, self.by_hand)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,12 +112,21 @@ class KeptFraction:
         Where the couch is with the patient on his marks and that correction made; None before.
     memory
         Of the fraction since then; None before.
+    target_points_mm
+        (n, 3), planning LPS: where corrections are solved and residuals count, as for the newest image. None
+        before an image, and where an older version of isoguide did not keep it.
     """
 
     no_image_because: str = ""
     offline: CouchCorrection | None = None
     set_up_pose: TableTopPose | None = None
     memory: FractionMemory | None = None
+    target_points_mm: Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.target_points_mm is not None:
+            points_mm = frozen_array(self.target_points_mm, (-1, 3), "target_points_mm")
+            object.__setattr__(self, "target_points_mm", points_mm)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +136,7 @@ class _Document:
     offline: CouchCorrection | None
     set_up_pose: TableTopPose | None
     memory: _KeptMemory | None
+    target_points_mm: Array | None = None
 
 
 _SAME: Final = frozenset(field.name for field in fields(FractionMemory)) - {"known_uids", "matches", "orders"}
@@ -133,7 +145,9 @@ _SAME: Final = frozenset(field.name for field in fields(FractionMemory)) - {"kno
 def kept_text(kept: KeptFraction) -> str:
     """Return it as one line of JSON; nothing is rounded."""
     memory = _flat(kept.memory) if kept.memory is not None else None
-    document = _Document(FORMAT, kept.no_image_because, kept.offline, kept.set_up_pose, memory)
+    document = _Document(
+        FORMAT, kept.no_image_because, kept.offline, kept.set_up_pose, memory, kept.target_points_mm
+    )
     return canonical_json(to_plain(document))
 
 
@@ -152,7 +166,9 @@ def read_kept(text: str, what: str) -> KeptFraction:
         raise UnreadableError(msg) from error
     document = from_plain(_Document, plain, what)
     memory = _whole(document.memory) if document.memory is not None else None
-    return KeptFraction(document.no_image_because, document.offline, document.set_up_pose, memory)
+    return KeptFraction(
+        document.no_image_because, document.offline, document.set_up_pose, memory, document.target_points_mm
+    )
 
 
 def _flat(memory: FractionMemory) -> _KeptMemory:

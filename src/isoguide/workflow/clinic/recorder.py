@@ -8,16 +8,24 @@ from typing import Final
 import numpy as np
 
 import isoguide
-from isoguide.course import DecisionRecord, DeliveryRecord, ImageRecord, ImagingDose, MatchRecord
+from isoguide.course import (
+    DecisionRecord,
+    DeliveryRecord,
+    ImageRecord,
+    ImagingDose,
+    MatchRecord,
+    ProtocolAction,
+)
 from isoguide.geometry.correction import correction_covariance
 from isoguide.geometry.frames import Array
 from isoguide.plan import PatientPosition
-from isoguide.records import FractionStep, Records, StoredFraction
+from isoguide.records import AuditNote, FractionStep, Records, StoredFraction
 from isoguide.records.plain import canonical_json
 from isoguide.registration import Registration
 from isoguide.treatment import Entry, Event, FractionMemory, Match
+from isoguide.treatment.match import BY_HAND
 from isoguide.treatment.ports import Exposure
-from isoguide.treatment.summary import Circumstances, summary_of
+from isoguide.treatment.summary import Circumstances, standing, summary_of
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text
 
 ENDS_BEAM: Final = (Event.DELIVER, Event.HOLD, Event.STOP)
@@ -36,8 +44,11 @@ class StoredImage:
 class FractionRecorder:
     """The sink of one fraction.
 
-    Decisions and deliveries are told to it before the step that they belong to; they are written with that
-    step, in the same transaction, or with the next one where a step fails.
+    Decisions, deliveries and notes are told to it before the step that they belong to; they are written with
+    that step, in the same transaction, or with the next one where a step fails.
+
+    A step towards safety is made even where it cannot be written, so it does not raise then:
+    :meth:`require_written` does.
 
     Parameters
     ----------
@@ -61,6 +72,8 @@ class FractionRecorder:
     _keep: dict[str, Callable[[], StoredImage]] = field(default_factory=dict, init=False)
     _decision: DecisionRecord | None = field(default=None, init=False)
     _deliveries: tuple[DeliveryRecord, ...] = field(default=(), init=False)
+    _note: AuditNote | None = field(default=None, init=False)
+    _failure: Exception | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._version = self.stored.version
@@ -68,6 +81,11 @@ class FractionRecorder:
         self._decisions = list(self.stored.decisions)
         self._given = self.stored.deliveries
         self._doses = [image.dose for image in self.stored.images if image.dose is not None]
+
+    @property
+    def version(self) -> int:
+        """Version of the fraction in the records after the newest step that was written here."""
+        return self._version
 
     def keep_files(self, image_uid: str, keep: Callable[[], StoredImage]) -> None:
         """Say how the files of an image are kept; done when the image counts, before that is recorded."""
@@ -81,6 +99,21 @@ class FractionRecorder:
         """Say what was delivered, before the end of the beam is recorded."""
         self._deliveries = tuple(deliveries)
 
+    def note_beside(self, note: AuditNote) -> None:
+        """Say what is to stand in the audit beside the next step."""
+        self._note = note
+
+    def require_written(self) -> None:
+        """Raise what kept a step from being written, where nobody has raised it.
+
+        Raises
+        ------
+        ConflictError, OutputError
+            As for a step.
+        """
+        if self._failure is not None:
+            raise self._failure
+
     def __call__(self, entry: Entry, memory: FractionMemory) -> None:
         """Write one step; when this returns, it would survive a power cut.
 
@@ -89,7 +122,11 @@ class FractionRecorder:
         ConflictError, OutputError
             As :meth:`isoguide.records.Records.add_step`; nothing was written.
         """
-        self._write(memory, entry)
+        try:
+            self._write(memory, entry)
+        except Exception as error:
+            self._failure = error
+            raise
 
     def note(self, memory: FractionMemory) -> None:
         """Write a decision that leaves the state as it is.
@@ -104,7 +141,7 @@ class FractionRecorder:
     def _write(self, memory: FractionMemory, entry: Entry | None) -> None:
         event = entry.event if entry is not None else None
         image = self._image_record(memory.images[-1]) if event is Event.IMAGE else None
-        match = self._match_record(memory.matches[-1]) if event is Event.ALIGN else None
+        match = self._match_of_step(event, memory)
         deliveries = self._deliveries if event in ENDS_BEAM else ()
         decision = self._decision
         after = _Written(
@@ -127,6 +164,7 @@ class FractionRecorder:
             match=match,
             decision=decision,
             deliveries=deliveries,
+            notes=(self._note,) if self._note is not None else (),
         )
         self._version = self.records.add_step(self.stored.line.key, self._version, step)
         self._matches, self._decisions, self._doses = (
@@ -134,13 +172,13 @@ class FractionRecorder:
             list(after.decisions),
             list(after.doses),
         )
-        self._decision = None
+        self._decision = self._note = None
         if deliveries:
             self._given, self._deliveries = given, ()
 
     def _circumstances(self, memory: FractionMemory, written: "_Written") -> Circumstances:
-        measured = [one for one in written.matches if one.correction is not None]
-        first = written.decisions[0] if written.decisions else None
+        measured = [one for one in standing(written.matches) if one.correction is not None]
+        first = _first_decision(written.decisions)
         return Circumstances(
             number=self.stored.line.key.number,
             began_at=self.stored.line.started_at,
@@ -165,6 +203,15 @@ class FractionRecorder:
             stored.dose,
         )
 
+    def _match_of_step(self, event: Event | None, memory: FractionMemory) -> MatchRecord | None:
+        if event in (Event.ALIGN, Event.MATCH_BY_HAND):
+            return self._match_record(memory.matches[-1])
+        if event is Event.MATCH_BY_ENGINE:
+            # As it was recorded then: how sure it was is not in the memory that was taken up.
+            uid = memory.matches[-1].image_uid
+            return next(one for one in self._matches if one.image_uid == uid and one.algorithm != BY_HAND)
+        return None
+
     def _match_record(self, match: Match) -> MatchRecord:
         found, proposal = match.registration, match.proposal
         placed = found.planning_from_daily
@@ -182,6 +229,12 @@ class FractionRecorder:
             version=isoguide.__version__,
             settings_sha256=settings_hash(found.settings),
         )
+
+
+def _first_decision(decisions: Sequence[DecisionRecord]) -> DecisionRecord | None:
+    """Return the first decision; one that asked for a second signature only where nothing followed it."""
+    asked = ProtocolAction.SECOND_LOOK
+    return next((one for one in decisions if one.action != asked), decisions[0] if decisions else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,7 @@ from isoguide.images.radiograph import Radiograph
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.images.volume import Volume
 from isoguide.projection.materials import attenuation_of
-from isoguide.projection.project import project_volume
+from isoguide.projection.project import CastVolume
 from isoguide.workflow.pictures import Window
 from isoguide.workflow.planes import Pixels
 from isoguide.workflow.setup_drr import ENERGY_KEV
@@ -42,10 +42,10 @@ SHOWN_PERCENTILES: Final = (1.0, 99.7)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShadowCaster:
-    """The planning CT as attenuation, computed once; ``per_mm`` is ``[k, j, i]`` on ``grid``."""
+    """The planning CT as attenuation per mm, computed once, and its grid."""
 
     grid: Grid
-    per_mm: NDArray[np.float32]
+    attenuation: CastVolume
 
     @classmethod
     def of(cls, volume: Volume) -> "ShadowCaster":
@@ -56,11 +56,11 @@ class ShadowCaster:
         MissingEvidenceError
             If the image has no Hounsfield units.
         """
-        return cls(volume.grid, attenuation_of(volume, ENERGY_KEV))
+        return cls(volume.grid, CastVolume.of(attenuation_of(volume, ENERGY_KEV), volume.grid))
 
     def shadows(self, views: Sequence[XrayView]) -> list[Pixels]:
         """Line integrals (rows, columns) for views in PLANNING; NaN where a ray misses the image."""
-        shadows = [shadow.copy() for shadow in project_volume(self.per_mm, self.grid, views)]
+        shadows = [shadow.copy() for shadow in self.attenuation.project(views)]
         for view, shadow in zip(views, shadows, strict=True):
             row, column = np.nonzero(shadow == 0.0)
             missed = ~meets_grid(self.grid, view, np.column_stack([column, row]))

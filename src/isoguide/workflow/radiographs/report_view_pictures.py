@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
@@ -29,7 +28,6 @@ from isoguide.workflow.pictures import Picture, checkerboard, colour_blend, diff
 from isoguide.workflow.planes import Pixels
 from isoguide.workflow.radiographs.display_drr import (
     ShadowCaster,
-    coarser,
     detail,
     in_the_patient,
     pixel_at_mm,
@@ -38,8 +36,9 @@ from isoguide.workflow.radiographs.display_drr import (
     windows,
 )
 from isoguide.workflow.radiographs.report_words import oblique_letters, oblique_sides
+from isoguide.workflow.radiographs.shadow_lines import shadow_lines
 from isoguide.workflow.shown_markers import ShownMarker
-from isoguide.workflow.silhouette import silhouettes
+from isoguide.workflow.silhouette import shadow_mask
 from isoguide.workflow.target import NOT_ANATOMY, choose_target
 
 WIDEST: Final = 512
@@ -53,10 +52,6 @@ GREY_LEVELS: Final = 48
 COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
 """Classes of the style sheet for organs, in the order of the structure set."""
 BARS_MM: Final = (50.0, 20.0, 10.0)
-COARSEST: Final = 4
-"""Shadows of structures are computed with pixels no smaller than voxels, at most this many times larger."""
-STEPS_PER_PIXEL: Final = 1.5
-"""Vertices of a line about a shadow, where it crosses a pixel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +126,8 @@ class RadiographScene:
         details = [detail(shadow, np.isfinite(shadow), pixel_mm) for shadow in shadows]
         xray = detail(one.radiograph.values, one.counts, pixel_mm)
         drr_window, xray_window = windows(details[-1], xray, in_the_patient(shadows[-1]))
-        lines = [self._lines(structure, poses, pixel_mm) for structure, _ in self.structures]
+        masks = [shadow_mask(structure, self.caster.grid) for structure, _ in self.structures]
+        lines = [shadow_lines(mask, poses, pixel_mm) for mask in masks]
         found = [None if m.found_mm is None else one.view.project(m.found_mm[None])[0] for m in markers]
         moments = [
             Moment(
@@ -150,17 +146,6 @@ class RadiographScene:
             before=moments[0],
             after=moments[1] if after is not None else None,
         )
-
-    def _lines(self, structure: Structure, poses: Sequence[XrayView], pixel_mm: float) -> list[list[Array]]:
-        """Lines about a structure's shadow for every pose, without the steps of the voxels."""
-        spacing_mm = self.caster.grid.spacing_mm
-        factor = int(np.clip(spacing_mm.min() / pixel_mm, 1, COARSEST))
-        window = 1 + 2 * round(STEPS_PER_PIXEL * float(spacing_mm.max()) / (factor * pixel_mm))
-        coarse = [coarser(pose, factor) for pose in poses]
-        return [
-            [(_smoothed(line, window) + 0.5) * factor - 0.5 for line in lines]
-            for lines in silhouettes(structure, self.caster.grid, coarse)
-        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -307,16 +292,6 @@ def _is_shown(structure: Structure, volume: Volume) -> bool:
     if not structure.is_volume or structure.interpreted_type.upper() in NOT_ANATOMY:
         return False
     return cropped_grid(volume.grid, structure.points_mm) is not None
-
-
-def _smoothed(line: Array, window: int) -> Array:
-    """Average a closed line (n, 2) over neighbouring vertices, and keep as many as it takes then.
-
-    Short lines stay as they are.
-    """
-    if len(line) < 3 * window:
-        return line
-    return np.asarray(uniform_filter1d(line[:-1], window, axis=0, mode="wrap"))[:: max(1, window // 3)]
 
 
 def _rounded(grey: Pixels) -> Pixels:

@@ -1,0 +1,68 @@
+/** How structures and isodoses are drawn: the conventions of the console, by what they are. */
+
+/** What the service says of a structure. */
+export interface StructureLook {
+  readonly color: readonly [number, number, number];
+  readonly kind: "target" | "organ" | "external" | "other";
+  readonly interpreted_type: string;
+}
+
+/** How a line is drawn; lengths in CSS pixels. */
+export interface LineStyle {
+  readonly color: string;
+  readonly widthPx: number;
+  /** Dashes of SVG; empty for a solid line. */
+  readonly dashes: string;
+}
+
+/** Below this luminance a line would vanish on dark anatomy, so it is made lighter. */
+const DARKEST = 50;
+
+/** Solid and thick for the target, dashed for a PTV (which is no anatomy), thin for organs. */
+export function structureStyle(structure: StructureLook): LineStyle {
+  const color = visible(structure.color);
+  if (structure.interpreted_type.toUpperCase() === "PTV") {
+    return { color, widthPx: 2, dashes: "7 4" };
+  }
+  return { color, widthPx: structure.kind === "target" ? 2.5 : 1.5, dashes: "" };
+}
+
+function visible(color: readonly [number, number, number]): string {
+  const luminance = 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2];
+  // Mixed with white until it is seen: the hue stays that of the plan.
+  const white = luminance >= DARKEST ? 0 : (DARKEST - luminance) / (255 - luminance);
+  const [red, green, blue] = color.map((part) => Math.round(part + (255 - part) * white));
+  return `rgb(${red}, ${green}, ${blue})`;
+}
+
+/** An isodose line. */
+export interface DoseLevel {
+  /** Of the prescription, or of the largest dose where nothing is prescribed. */
+  readonly percent: number;
+  readonly levelCgy: number;
+  readonly label: string;
+  readonly style: LineStyle;
+}
+
+/** Percent, colour, dashes: each line is told by its label and its dashes, not by the colour alone. */
+const LEVELS = [
+  [107, "#ff5c5c", ""],
+  [100, "#ffd24a", ""],
+  [95, "#7dff6b", "10 3"],
+  [80, "#4adfff", "6 4"],
+  [50, "#7aa2ff", "3 3"],
+  [20, "#c58cff", "1 4"],
+] as const;
+
+/** The lines of a dose that is at most `largestGy`. */
+export function doseLevels(prescriptionGy: number | null, largestGy: number): readonly DoseLevel[] {
+  const wholeGy = prescriptionGy ?? largestGy;
+  if (!(wholeGy > 0)) {
+    return [];
+  }
+  return LEVELS.map(([percent, color, dashes]) => {
+    const levelGy = (percent * wholeGy) / 100;
+    const label = `${percent} % ${levelGy.toFixed(1)} Gy`;
+    return { percent, levelCgy: levelGy * 100, label, style: { color, widthPx: 1.5, dashes } };
+  }).filter(({ levelCgy }) => levelCgy < largestGy * 100);
+}
