@@ -22,9 +22,9 @@ class FakeSocket implements SocketLike {
   say(data: unknown): void {
     this.onmessage?.({ data } as MessageEvent);
   }
-  drop(): void {
+  drop(code = 1006): void {
     this.readyState = 3;
-    this.onclose?.(new Event("close") as CloseEvent);
+    this.onclose?.({ code } as CloseEvent);
   }
 }
 
@@ -33,6 +33,7 @@ function rig() {
   const waits: { call: () => void; waitMs: number; isTakenBack: boolean }[] = [];
   const messages: StreamMessage[] = [];
   const connected: boolean[] = [];
+  const refused: number[] = [];
   const stream = new EventStream({
     open: () => {
       const socket = new FakeSocket();
@@ -48,8 +49,9 @@ function rig() {
     },
     onMessage: (message) => messages.push(message),
     onConnected: (isConnected) => connected.push(isConnected),
+    onRefused: () => refused.push(sockets.length),
   });
-  return { stream, sockets, waits, messages, connected };
+  return { stream, sockets, waits, messages, connected, refused };
 }
 
 const PING = '{"type":"ping","at":"2026-11-29T10:00:00Z"}';
@@ -74,6 +76,33 @@ describe("the event stream", () => {
     sockets[2]?.say(PING);
     sockets[2]?.drop();
     expect(waits[2]?.waitMs).toBe(250);
+  });
+
+  it("asks whether the session goes on when it is refused or told that it has ended", () => {
+    const { stream, sockets, waits, refused } = rig();
+    stream.start();
+    sockets[0]?.open();
+    sockets[0]?.say(PING);
+    sockets[0]?.drop();
+    expect(refused).toEqual([]);
+    waits[0]?.call();
+    sockets[1]?.drop();
+    expect(refused).toEqual([2]);
+    waits[1]?.call();
+    sockets[2]?.open();
+    sockets[2]?.say(PING);
+    sockets[2]?.drop(4401);
+    expect(refused).toEqual([2, 3]);
+  });
+
+  it("does not wait for its next try when it is told to connect", () => {
+    const { stream, sockets, waits } = rig();
+    stream.start();
+    stream.retry();
+    sockets[0]?.drop();
+    stream.retry();
+    expect(sockets).toHaveLength(2);
+    expect(waits[0]?.isTakenBack).toBe(true);
   });
 
   it("has one connection at a time", () => {

@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { thisPage } from "../api/client";
 import type { StreamMessage } from "../api/documents";
 import { EventStream, streamAddress } from "../api/socket";
@@ -7,6 +7,7 @@ import { reloadJobs, takeJob } from "./jobs";
 import { noteConnected, noteMessage } from "./link";
 import { isStalePage, isWithoutAnswer } from "./notices";
 import { forgetLags, takeRoom } from "./rooms";
+import { checkSession, isInterrupted } from "./session";
 
 /** Grows whenever something of the department changed that the worklist shows. */
 export const changes = signal(0);
@@ -55,6 +56,14 @@ const stream = new EventStream({
   },
   onMessage: takeMessage,
   onConnected: noteConnected,
+  onRefused: () => void checkSession(),
+});
+
+/** Whoever has signed in again need not wait for the next try. */
+effect(() => {
+  if (!isInterrupted.value) {
+    stream.retry();
+  }
 });
 
 /** Follow the service from now on. */

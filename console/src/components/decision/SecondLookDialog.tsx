@@ -17,7 +17,7 @@ import { CouchNow, Evidence } from "./ApproveParts";
 import { isOvertaken, OvertakenNotice } from "./Overtaken";
 import { SignatureFields } from "./SignatureFields";
 import { SignedRecord, WaitingWords } from "./SignedRecord";
-import { LEAST_REASON_WORDS } from "./signing";
+import { isSamePerson, LEAST_REASON_WORDS } from "./signing";
 
 /** What is missing of an answer to a second look, in words. */
 export function missingOfAnswer(
@@ -37,8 +37,10 @@ export function missingOfAnswer(
   }
   if (draft.signature.name.trim() === "" || draft.signature.password === "") {
     found.push("Sign with name and password.");
-  } else if (draft.signature.name.trim().toLowerCase() === waiting.by.trim().toLowerCase()) {
+  } else if (isSamePerson(draft.signature.name, waiting.by)) {
     found.push("Another person than the first has to sign.");
+  } else if (isSamePerson(draft.signature.name, waiting.not_second)) {
+    found.push(`${waiting.not_second} matched by hand and cannot be the second person.`);
   }
   return found;
 }

@@ -18,6 +18,7 @@ const option = (change: Partial<SigningOption> = {}): SigningOption => ({
   second_roles: null,
   needs_reason: false,
   barred_because: "",
+  not_second: "",
   ...change,
 });
 
@@ -73,6 +74,9 @@ describe("a signature under a decision", () => {
       [],
     );
     expect(missingForSignature(draft({ asksSecond: true }), two, CHECKLIST)).toEqual([]);
+    const byHand = option({ second_roles: ["physicist"], not_second: "ben" });
+    const matcher = draft({ second: { name: "Ben", password: "x" } });
+    expect(missingForSignature(matcher, byHand, CHECKLIST)[0]).toContain("matched by hand");
   });
 
   it("is never given without a password", () => {
@@ -116,7 +120,7 @@ describe("the image that is signed on", () => {
 });
 
 describe("the answer to a second look", () => {
-  const waiting = { by: "anna", expires_at: "2026-11-29T10:10:00Z" } as WaitingSignature;
+  const waiting = { by: "anna", not_second: "carl", expires_at: "2026-11-29T10:10:00Z" } as WaitingSignature;
   const before = Date.parse("2026-11-29T10:09:00Z");
   const answer = { agree: true, reason: "", signature: { name: "ben", password: "x" } };
 
@@ -133,6 +137,8 @@ describe("the answer to a second look", () => {
   it("comes from another person, and in time", () => {
     const same = { ...answer, signature: { name: "Anna", password: "x" } };
     expect(missingOfAnswer(same, waiting, before)).toHaveLength(1);
+    const matcher = { ...answer, signature: { name: "carl", password: "x" } };
+    expect(missingOfAnswer(matcher, waiting, before)).toHaveLength(1);
     expect(missingOfAnswer(answer, waiting, before + 120_000)[0]).toContain("expired");
   });
 });

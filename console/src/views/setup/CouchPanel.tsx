@@ -2,7 +2,6 @@ import { type Signal, useSignal } from "@preact/signals";
 import { setUp } from "../../api/calls";
 import type { CouchPose, Course, Fraction } from "../../api/documents";
 import type { Problem } from "../../api/problem";
-import { QUIET_LIMIT_MS } from "../../app/TopStrip";
 import { couchDifferences } from "../../components/axes";
 import { Button } from "../../components/Button";
 import { CouchTable } from "../../components/CouchTable";
@@ -19,7 +18,7 @@ import {
 import { SixTable } from "../../components/SixTable";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
-import { roomOf } from "../../state/rooms";
+import { QUIET_LIMIT_MS, roomOf } from "../../state/rooms";
 
 /** What the couch is compared with, and in which words. */
 function expectation(course: Course, fraction: Fraction): { pose: CouchPose | null; words: string } {

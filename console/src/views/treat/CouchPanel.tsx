@@ -2,7 +2,6 @@ import { useSignal } from "@preact/signals";
 import { moveCouch } from "../../api/calls";
 import type { Fraction } from "../../api/documents";
 import type { Problem } from "../../api/problem";
-import { limitMsOf } from "../../app/TopStrip";
 import { type AxisDifference, couchDifferences, type PartialPose } from "../../components/axes";
 import { Button } from "../../components/Button";
 import { CouchTable } from "../../components/CouchTable";
@@ -12,7 +11,7 @@ import { Panel } from "../../components/Panel";
 import { typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
-import { roomOf } from "../../state/rooms";
+import { limitMsOf, roomOf } from "../../state/rooms";
 
 const compare = (fraction: Fraction, read: PartialPose | null): AxisDifference[] =>
   couchDifferences(fraction.order_pose ?? fraction.expected_pose, read, {

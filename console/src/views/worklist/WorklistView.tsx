@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
-import { readWorklist } from "../../api/calls";
+import { useEffect, useRef } from "preact/hooks";
+import { type Asking, readWorklist } from "../../api/calls";
 import type { RoomLine, WorklistEntry } from "../../api/documents";
 import { go, hashOf } from "../../app/router";
 import { Button } from "../../components/Button";
@@ -174,11 +174,16 @@ function EntryTable(props: { entries: readonly WorklistEntry[]; onBegin: (entry:
 
 /** Who is treated: what each one waits for, and whom. */
 export function WorklistView() {
-  const { resource, reload } = useResource("worklist", readWorklist);
+  // Only the first time somebody at the screen asks; later the page does by itself.
+  const asking = useRef<Asking>("user");
+  const { resource, reload } = useResource("worklist", () => readWorklist(asking.current));
   const begun = useSignal<WorklistEntry | null>(null);
   const changed = changes.value;
   useEffect(() => {
-    void reload();
+    if (asking.current === "page") {
+      void reload();
+    }
+    asking.current = "page";
     const timer = setInterval(() => void reload(), 15_000);
     return () => clearInterval(timer);
   }, [changed, reload]);
