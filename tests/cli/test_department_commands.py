@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_patient import MACHINE_ISOCENTRE_MM, PATIENT, SmallPatient
 
-from isoguide.course import Person, Role
+from isoguide.course import AXES, Person, Role
 from isoguide.records.plain import to_plain
 from isoguide.workflow.clinic import department
 from isoguide.workflow.clinic.new_course import new_course
@@ -188,6 +188,45 @@ def test_a_fraction_from_the_marks_to_the_exported_records(
     assert_the_record_of_another_fraction_is_refused(isoguide, tmp_path / "out", target)
 
 
+def test_a_match_by_hand_from_the_shell_is_signed_by_two_or_taken_back(
+    isoguide, course, patient, clock, tmp_path
+) -> None:
+    told = ("--by", "anna", "--couch", COUCH)
+    isoguide("fraction", "start", "C0001", "--by", "anna", *devices(course))
+    isoguide("fraction", "set-up", "C0001", *told)
+    image = export_image(tmp_path / "cbct", patient, clock)
+    engine = answer(isoguide("fraction", "image", "C0001", image, *told, "--json"))["matches"][0]
+    six = [engine["correction"][name] for name in AXES]
+    shift = ",".join(str(value + by) for value, by in zip(six, (4.0, 0, 0, 0, 0, 0), strict=True))
+
+    shown = isoguide("fraction", "match", "C0001", *told, f"--shift={shift}")
+    assert shown.code == 1, shown.err
+    words = " ".join(shown.out.split())
+    assert "matched by hand by anna: 4.0 mm and 0.0° from the engine's answer" in words
+    assert "approve 'correct' with a second person, or image again" in words
+    alone = isoguide("fraction", "approve", "C0001", *told)
+    assert alone.code == 2
+    assert "other than anna, who matched by hand" in alone.err
+
+    back = isoguide("fraction", "match", "C0001", *told, "--engine", "--json")
+    assert back.code == 0, back.err
+    found = answer(back, "fraction")
+    assert [one["algorithm"] == "by hand" for one in found["match_history"]] == [False, True, False]
+    assert found["version"] == found["journal"][-1]["seq"]
+
+    isoguide("fraction", "match", "C0001", *told, f"--shift={shift}")
+    both = answer(isoguide("fraction", "approve", "C0001", *told, "--by", "berg", "--json"), "fraction")
+    assert both["correction"]["lateral_mm"] == pytest.approx(six[0] + 4.0, abs=1e-6)
+    assert both["approval_expires_at"] is not None
+    typed = [one for one in audit_of(tmp_path / "records") if one["action"] == "movements by hand"]
+    assert [one["payload"]["movements"][0][1] for one in typed] == ["typed", "typed"]
+
+
+def audit_of(records: Path) -> list[dict]:
+    with department.open_desk(str(records)) as desk:
+        return [{"action": one.action, "payload": one.payload} for one in desk.records.audit_entries()]
+
+
 def assert_the_record_of_another_fraction_is_refused(isoguide, out: Path, target: str) -> None:
     record = out / "treatment-record.dcm"
     wrong = isoguide(
@@ -229,6 +268,16 @@ class TestWhatStaffType:
             (
                 ["marks", "C0001", "--couch", COUCH, "--mark", "left=1,2,3", "--mark", "left=1,2,3"],
                 "names 'left' twice",
+            ),
+            (["match", "C0001", "--by", "anna", "--couch", COUCH], "give either --shift"),
+            (
+                ["match", "C0001", "--by", "anna", "--couch", COUCH, "--engine", "--shift=1,2,3"],
+                "give either --shift",
+            ),
+            (["match", "C0001", "--by", "anna", "--couch", COUCH, "--shift=1,2"], "--shift needs 3 numbers"),
+            (
+                ["match", "C0001", "--by", "anna", "--couch", COUCH, "--shift=1,2,3"],
+                "'match by hand' is not possible in the state 'prepared'",
             ),
             (["approve", "C0001", "--by", "anna", "--couch", COUCH, "--action", "go"], "'no correction'"),
             (["deliver", "C0001", "--by", "anna", "--couch", COUCH], "either with --mu"),

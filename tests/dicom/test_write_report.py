@@ -51,6 +51,15 @@ NOTHING = replace(
     uncertainty=None,
 )
 
+BY_HAND = replace(
+    REPORT,
+    reasons=("matched by hand by anna: 2.3 mm and 0.4° from the engine's answer",),
+    uncertainty=None,
+    algorithm="by hand",
+    settings=(),
+    is_by_hand=True,
+)
+
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
@@ -262,6 +271,34 @@ def test_without_an_answer_there_is_no_number_to_misread(write: Callable[..., Pa
     assert not [one for one in items(dataset) if one.ValueType == "COMPOSITE"]
     assert standard_violations(path) == []
     assert dciodvfy_errors(path) == []
+
+
+def test_a_match_by_hand_says_that_its_uncertainty_is_not_known(write: Callable[..., Path]) -> None:
+    path = write(BY_HAND)
+    dataset = pydicom.dcmread(path)
+    assert {"126806", "126807", "126808", "126802", "126803", "YAW"} <= {
+        concept(one)[0] for one in items(dataset)
+    }
+    assert not {"371886008", "371885007"} & {concept(one)[0] for one in items(dataset)}
+    assert "The values were found by hand, and their uncertainty is not known" in {
+        str(one.value) for one in dataset.iterall() if one.keyword == "TextValue"
+    }
+    assert read_position_report(path) == BY_HAND
+    assert standard_violations(path) == []
+    assert dciodvfy_errors(path) == []
+
+
+def test_a_report_that_lost_its_uncertainties_is_not_taken_for_one_by_hand(
+    write: Callable[..., Path],
+) -> None:
+    path = edited(write(BY_HAND), without("COVERAGE"))
+    with pytest.raises(UnreadableError, match="does not state"):
+        read_position_report(path)
+
+
+def test_a_match_by_hand_with_an_uncertainty_cannot_be_made() -> None:
+    with pytest.raises(OutputError, match="a match by hand has no uncertainty"):
+        replace(REPORT, is_by_hand=True)
 
 
 def test_a_number_without_uncertainty_or_a_verdict_without_number_cannot_be_made() -> None:

@@ -1,14 +1,139 @@
-"""A service for each test."""
+"""A service for each test, and the small patient of the workflow's tests in one."""
 
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from signed_in_client import Service, service_in
+
+sys.path.append(str(Path(__file__).parents[1] / "workflow"))
+
+from clinic_service import ClinicService, clinic_service_in, furnish
+from signed_in_client import Service, make_staffed, service_on
+from small_department import ACCESSORIES, PROTOCOL, SET_UP, simulation_of
+from small_patient import SmallPatient, write_small_patient
+
+from isoguide.course import SimulationRecord
+from isoguide.records.image_store import ImageStore
+from isoguide.workflow.clinic import desk as desk_module
+
+
+@pytest.fixture(scope="session")
+def staffed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records in which the staff has its passwords."""
+    folder = tmp_path_factory.mktemp("staffed") / "records"
+    make_staffed(folder)
+    return folder
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def open_service(staffed: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Open a service with these settings."""
+    with ExitStack() as opened:
+
+        def service(**settings: object) -> Service:
+            shutil.copytree(staffed, tmp_path / "records")
+            return opened.enter_context(service_on(tmp_path / "records", **settings))
+
+        yield service
+
+
+@pytest.fixture
+def service(open_service: Callable[..., Service]) -> Service:
     """A service without a page, its staff with their passwords, and a clock that tests set."""
-    with service_in(tmp_path) as opened:
+    return open_service()
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> SmallPatient:
+    return write_small_patient(tmp_path_factory.mktemp("patient"))
+
+
+@pytest.fixture(scope="session")
+def simulated(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
+) -> tuple[Path, SimulationRecord]:
+    """An image store with the planning files, and the record that names them."""
+    folder = tmp_path_factory.mktemp("store") / "images"
+    return folder, simulation_of(patient, ImageStore(folder))
+
+
+@pytest.fixture(scope="session")
+def prepared_once() -> dict[str, object]:
+    return {}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> None:
+    """The planning image is prepared once for all tests: that takes the time."""
+    for name in ("planning_of", "prepared_for"):
+        slow = getattr(desk_module, name)
+
+        def cached(*arguments: object, slow=slow, name=name) -> object:
+            if name not in prepared_once:
+                prepared_once[name] = slow(*arguments)
+            return prepared_once[name]
+
+        monkeypatch.setattr(desk_module, name, cached)
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, simulated: tuple) -> Path:
+    """A department in which nothing has happened yet."""
+    folder = tmp_path_factory.mktemp("furnished")
+    furnish(folder, patient, simulated, PROTOCOL)
+    return folder
+
+
+def matched_in(folder: Path, patient: SmallPatient) -> Path:
+    """Bring the first fraction to where somebody has to decide about its match."""
+    with clinic_service_in(folder, patient) as opened:
+        desk, course = opened.department.desk, opened.department.course
+        desk.begin(course, by="anna", accessories=ACCESSORIES)
+        desk.set_up(course, by="anna", couch=SET_UP)
+        desk.image(course, opened.department.export_image("one"), by="anna", couch=SET_UP)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def matched_once(tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, furnished: Path) -> Path:
+    folder = tmp_path_factory.mktemp("matched") / "clinic"
+    shutil.copytree(furnished, folder)
+    return matched_in(folder, patient)
+
+
+@pytest.fixture(scope="session")
+def doubtful_once(tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, simulated: tuple) -> Path:
+    folder = tmp_path_factory.mktemp("doubtful")
+    furnish(folder, patient, simulated, PROTOCOL.replace("shift_mm = 20.0", "shift_mm = 1.5"))
+    return matched_in(folder, patient)
+
+
+@contextmanager
+def copied(source: Path, folder: Path, patient: SmallPatient) -> Iterator[ClinicService]:
+    shutil.copytree(source, folder / "clinic")
+    with clinic_service_in(folder / "clinic", patient) as opened:
+        yield opened
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, patient: SmallPatient, furnished: Path, quick: None) -> Iterator[ClinicService]:
+    """A service with the small patient as course C0001."""
+    with copied(furnished, tmp_path, patient) as opened:
+        yield opened
+
+
+@pytest.fixture
+def matched(tmp_path: Path, patient: SmallPatient, matched_once: Path) -> Iterator[ClinicService]:
+    """The same with a match that waits for a decision."""
+    with copied(matched_once, tmp_path, patient) as opened:
+        yield opened
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path, patient: SmallPatient, doubtful_once: Path) -> Iterator[ClinicService]:
+    """The same with a protocol that asks for a second look at it."""
+    with copied(doubtful_once, tmp_path, patient) as opened:
         yield opened

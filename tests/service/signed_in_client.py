@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketTestSession
 
 from isoguide.course import Person, Role
 from isoguide.service.app import create_app
 from isoguide.service.settings import ServiceSettings
 from isoguide.workflow.clinic.accounts import Accounts, HashingCost
-from isoguide.workflow.clinic.department import new_desk
+from isoguide.workflow.clinic.department import new_desk, open_desk
 from isoguide.workflow.clinic.desk import Desk
 
 CHEAP = HashingCost(passes=1, memory_kib=8, lanes=1)
@@ -43,9 +44,15 @@ class SetClock:
 def furnish_accounts(desk: Desk) -> None:
     """Give a desk its staff, each with his password."""
     accounts = Accounts(desk.records, CHEAP)
-    accounts.make_first_administrator(Person("admin", Role.PHYSICIST), PASSWORDS["admin"])
+    accounts.make_administrator(Person("admin", Role.PHYSICIST), PASSWORDS["admin"])
     for name, role in (("anna", Role.THERAPIST), ("ben", Role.THERAPIST), ("berg", Role.PHYSICIST)):
         accounts.add(Person(name, role), PASSWORDS[name], by="admin")
+
+
+def open_socket(client: TestClient, path: str, origin: str = ADDRESS) -> WebSocketTestSession:
+    """Open a socket as a page of this origin does; to be used in a ``with``."""
+    # The client knows no address of its own for sockets.
+    return client.websocket_connect(f"{ADDRESS.replace('http', 'ws')}{path}", headers={"Origin": origin})
 
 
 @dataclass
@@ -72,11 +79,16 @@ class Service:
         self._app = create_app(self.desk, self.settings)
 
 
-@contextmanager
-def service_in(folder: Path, **settings: object) -> Iterator[Service]:
-    """Open a service on new records in a folder; it has no page unless the settings name one."""
-    clock = SetClock()
-    usual = ServiceSettings(page_folder=folder / "no page", hashing=CHEAP, now=clock)
-    with new_desk(str(folder / "records"), now=clock) as desk:
+def make_staffed(folder: Path) -> None:
+    """Make records in which the staff has its passwords; to be copied, which is quicker."""
+    with new_desk(str(folder), now=SetClock()) as desk:
         furnish_accounts(desk)
+
+
+@contextmanager
+def service_on(records: Path, **settings: object) -> Iterator[Service]:
+    """Open a service on such records; it has no page unless the settings name one."""
+    clock = SetClock()
+    usual = ServiceSettings(page_folder=records / "no page", hashing=CHEAP, now=clock)
+    with open_desk(str(records), now=clock) as desk:
         yield Service(desk, clock, replace(usual, **settings))

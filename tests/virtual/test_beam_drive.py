@@ -189,3 +189,65 @@ def test_the_gantry_does_not_turn_through_180_degrees():
     assert machine.turn_gantry_to(-170.0) == pytest.approx(340.0 / 6.0)
     assert machine.turn_kv_source_to(0.0) == pytest.approx(80.0 / 6.0)
     assert (machine.gantry_deg, machine.kv_source_deg) == (-90.0, 0.0)
+
+
+class TestWhoeverOnlyLooks:
+    def test_sees_the_beam_and_keeps_it_no_longer_on(self) -> None:
+        """A hundred looks in ten seconds, and the beam ends with the heartbeat all the same."""
+        beam, hung = beam_of()
+        beam.turn_on()
+        hung.clock.wait(1.0)
+        beam.status()
+        seen = []
+        for _ in range(100):
+            hung.clock.wait(0.1)
+            seen.append(beam.peek())
+        assert seen[0].is_on
+        assert not seen[-1].is_on
+        assert beam.delivered_mu == pytest.approx(30.0)  # 3 s of 600 MU/min
+
+    def test_is_answered_by_a_broken_link_and_uses_up_no_fault(self) -> None:
+        beam, hung = beam_of(faults=(Fault("link-broken", device="beam", occurrence=2),))
+        beam.turn_on()
+        for _ in range(5):
+            hung.clock.wait(0.1)
+            assert beam.peek().is_on
+        with pytest.raises(LinkLostError):
+            beam.status()
+
+
+class TestTheRestOfAFraction:
+    @pytest.mark.parametrize("given_mu", [0.0, 30.0, 100.0])
+    def test_is_delivered_and_not_more(self, given_mu: float) -> None:
+        beam, hung = beam_of()
+        beam.load_rest(given_mu)
+        assert beam.peek().delivered_mu == pytest.approx(given_mu, abs=1e-4)
+        assert beam.peek().delivered_mu >= given_mu
+        beam.turn_on()
+        watch(beam, hung, 20.0)
+        assert beam.delivered_mu == pytest.approx(100.0)
+        assert sum(end - begin for begin, end in beam.intervals) == pytest.approx(
+            (100.0 - given_mu) / 10.0, abs=1e-3
+        )
+
+    def test_before_a_pause_is_gone_on_with_at_the_pause(self) -> None:
+        beam, hung = beam_of(plan_of(static_beam(1, 0.0, 50.0), static_beam(2, 60.0, 50.0)))
+        beam.load_rest(50.0)
+        beam.turn_on()
+        hung.clock.wait(1.0)
+        assert beam.status().travelling
+        watch(beam, hung, 30.0)
+        assert beam.delivered_mu == pytest.approx(100.0)
+
+    @pytest.mark.parametrize("given_mu", [-1.0, 100.5])
+    def test_that_cannot_be_is_refused(self, given_mu: float) -> None:
+        beam, _ = beam_of()
+        with pytest.raises(InputError, match="start it anew with the meterset of this fraction"):
+            beam.load_rest(given_mu)
+
+    def test_is_not_loaded_into_a_machine_that_has_begun(self) -> None:
+        beam, hung = beam_of()
+        beam.turn_on()
+        hung.clock.wait(1.0)
+        with pytest.raises(InputError):
+            beam.load_rest(50.0)

@@ -1,18 +1,29 @@
 """One small patient, one alignment and one course of treatment for all tests of the workflow."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 import pytest
+from connected_department import ConnectedDepartment, OpenRoom, cached, connected_department, station_file
 from small_course import coarse_room, small_course, small_patient
+from small_department import PROTOCOL, Department, copied, imaged_records, opened, simulation_of
 from small_patient import SmallPatient, write_small_patient
 
+from isoguide.course import SimulationRecord
+from isoguide.records.image_store import ImageStore
 from isoguide.registration.result import Registration, Verdict
 from isoguide.workflow import simulate
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.clinic import desk as desk_module
+from isoguide.workflow.clinic import virtual_station
 from isoguide.workflow.course import Course
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.simulate import VirtualPatient
+from isoguide.workflow.virtual_patient import virtual_patient
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +81,86 @@ def course(virtual: VirtualPatient) -> Course:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(simulate, "room_settings", coarse_room)
         return small_course(virtual, first="fractions = 2\n", report=True)
+
+
+@pytest.fixture(scope="session")
+def prepared_once() -> dict[str, object]:
+    return {}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> None:
+    """The planning image is prepared once for all tests: that takes the time."""
+    for name in ("planning_of", "prepared_for"):
+        slow = getattr(desk_module, name)
+
+        def cached(*arguments: object, slow=slow, name=name) -> object:
+            if name not in prepared_once:
+                prepared_once[name] = slow(*arguments)
+            return prepared_once[name]
+
+        monkeypatch.setattr(desk_module, name, cached)
+
+
+@pytest.fixture(scope="session")
+def simulated(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
+) -> tuple[Path, SimulationRecord]:
+    """An image store with the planning files, and the record that names them."""
+    folder = tmp_path_factory.mktemp("store") / "images"
+    return folder, simulation_of(patient, ImageStore(folder))
+
+
+@pytest.fixture
+def department(tmp_path: Path, patient: SmallPatient, quick: None, simulated: tuple) -> Iterator[Department]:
+    with opened(tmp_path, patient, simulated, PROTOCOL) as department:
+        yield department
+
+
+@pytest.fixture(scope="session")
+def imaged_once(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, simulated: tuple
+) -> tuple[Path, datetime]:
+    """The records of a department whose image was matched, and the time of its clock: to be copied."""
+    return imaged_records(tmp_path_factory.mktemp("imaged"), patient, simulated, PROTOCOL)
+
+
+@pytest.fixture
+def matched(
+    tmp_path: Path, patient: SmallPatient, imaged_once: tuple[Path, datetime]
+) -> Iterator[Department]:
+    """A department in which the engine has matched today's image, and the protocol says "correct"."""
+    with copied(imaged_once, tmp_path, patient) as department:
+        yield department
+
+
+@pytest.fixture(scope="session")
+def patient_in_room() -> VirtualPatient:
+    return virtual_patient(station_file().scenario)
+
+
+@pytest.fixture(scope="session")
+def prepared_in_room() -> dict[str, object]:
+    return {}
+
+
+@pytest.fixture
+def open_room(
+    tmp_path: Path,
+    simulated: tuple[Path, SimulationRecord],
+    patient_in_room: VirtualPatient,
+    prepared_in_room: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> OpenRoom:
+    """Opens departments; the patient is built and his planning image prepared once for all of them."""
+    monkeypatch.setattr(virtual_station, "virtual_patient", lambda *_: patient_in_room)
+    monkeypatch.setattr(virtual_station, "room_settings", coarse_room)
+    for name in ("planning_of", "prepared_for"):
+        monkeypatch.setattr(desk_module, name, cached(prepared_in_room, name, getattr(desk_module, name)))
+
+    @contextmanager
+    def opened(**said: object) -> Iterator[ConnectedDepartment]:
+        with connected_department(tmp_path, simulated, **said) as department:
+            yield department
+
+    return opened

@@ -1,5 +1,6 @@
 """A department with one registered course of the small patient, its staff, and a clock that tests set."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from small_patient import MACHINE_ISOCENTRE_MM, PATIENT, SmallPatient
 
 from isoguide.course import (
     Accessory,
+    DeliveryRecord,
     PatientKey,
     Person,
     PlannedBeam,
@@ -24,8 +26,9 @@ from isoguide.geometry.couch import corrected_pose
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.records.image_store import ImageStore
 from isoguide.workflow.clinic.course_planning import PLANNING_FILE
-from isoguide.workflow.clinic.department import new_desk
+from isoguide.workflow.clinic.department import new_desk, open_desk
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.fraction_status import FractionStatus
 from isoguide.workflow.protocol_file import parse_protocol
 from isoguide.workflow.same_plan import file_sha256
 from isoguide.workflow.simulation_session import write_daily_export
@@ -171,3 +174,56 @@ def open_department(
 def near(pose: TableTopPose, **changes: float) -> TableTopPose:
     """Return a reading like this pose with some axes changed by so much."""
     return replace(pose, **{name: getattr(pose, name) + by for name, by in changes.items()})
+
+
+@contextmanager
+def opened(folder: Path, patient: SmallPatient, simulated: tuple, text: str) -> Iterator[Department]:
+    """Open a new department whose image store is filled already."""
+    shutil.copytree(simulated[0], folder / "records" / "images")
+    with open_department(folder, patient, simulated[1], text) as department:
+        yield department
+
+
+def begun(d: Department) -> FractionStatus:
+    return d.desk.begin(d.course, by="anna", accessories=ACCESSORIES)
+
+
+def set_up(d: Department) -> FractionStatus:
+    begun(d)
+    return d.desk.set_up(d.course, by="anna", couch=SET_UP)
+
+
+def imaged(d: Department, name: str = "one") -> FractionStatus:
+    set_up(d)
+    return d.desk.image(d.course, d.export_image(name), by="anna", couch=SET_UP)
+
+
+def approved(d: Department) -> FractionStatus:
+    imaged(d)
+    return d.desk.approve(d.course, by=["anna"], couch=SET_UP)
+
+
+def verified(d: Department) -> tuple[FractionStatus, TableTopPose]:
+    target = approved(d).target_pose
+    return d.desk.move(d.course, by="anna", couch=target), target
+
+
+def all_delivered(d: Department) -> list[DeliveryRecord]:
+    beams = d.desk.records.course(d.course).simulation.beams
+    return [DeliveryRecord(one.number, one.name, one.meterset_mu, one.meterset_mu) for one in beams]
+
+
+def imaged_records(folder: Path, patient: SmallPatient, simulated: tuple, text: str) -> tuple[Path, datetime]:
+    """Match an image in a new department; return its records and the time of its clock."""
+    with opened(folder, patient, simulated, text) as department:
+        imaged(department)
+    return folder / "records", department.clock.at
+
+
+@contextmanager
+def copied(records: tuple[Path, datetime], folder: Path, patient: SmallPatient) -> Iterator[Department]:
+    """Open a copy of such records."""
+    shutil.copytree(records[0], folder / "records")
+    clock = SetClock(records[1])
+    with open_desk(str(folder / "records"), now=clock) as desk:
+        yield Department(desk, clock, patient, folder)

@@ -3,21 +3,32 @@
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from small_department import ACCESSORIES, PROTOCOL, SET_UP, Department, near, open_department, simulation_of
+from small_department import (
+    ACCESSORIES,
+    PROTOCOL,
+    SET_UP,
+    Department,
+    all_delivered,
+    approved,
+    begun,
+    imaged,
+    near,
+    opened,
+    set_up,
+    verified,
+)
 from small_patient import SmallPatient
 
-from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, SimulationRecord
+from isoguide.course import Accessory, DeliveryRecord, ProtocolAction
 from isoguide.errors import InputError, LinkLostError, MismatchError, MissingEvidenceError
-from isoguide.geometry.iec61217 import TableTopPose, fixed_from_planning
+from isoguide.geometry.iec61217 import fixed_from_planning
 from isoguide.records import CourseStatus
-from isoguide.records.image_store import ImageStore
 from isoguide.treatment import State
 from isoguide.treatment.refusals import (
     NotAllowedError,
@@ -30,77 +41,6 @@ from isoguide.treatment.refusals import (
 from isoguide.workflow.clinic import desk as desk_module
 from isoguide.workflow.clinic.department import open_desk
 from isoguide.workflow.clinic.fraction_files import export_fraction
-from isoguide.workflow.clinic.fraction_status import FractionStatus
-
-
-@pytest.fixture(scope="session")
-def prepared_once() -> dict[str, object]:
-    return {}
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> None:
-    """The planning image is prepared once for all tests: that takes the time."""
-    for name in ("planning_of", "prepared_for"):
-        slow = getattr(desk_module, name)
-
-        def cached(*arguments: object, slow=slow, name=name) -> object:
-            if name not in prepared_once:
-                prepared_once[name] = slow(*arguments)
-            return prepared_once[name]
-
-        monkeypatch.setattr(desk_module, name, cached)
-
-
-@pytest.fixture(scope="session")
-def simulated(
-    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
-) -> tuple[Path, SimulationRecord]:
-    """An image store with the planning files, and the record that names them."""
-    folder = tmp_path_factory.mktemp("store") / "images"
-    return folder, simulation_of(patient, ImageStore(folder))
-
-
-@contextmanager
-def opened(folder: Path, patient: SmallPatient, simulated: tuple, text: str) -> Iterator[Department]:
-    shutil.copytree(simulated[0], folder / "records" / "images")
-    with open_department(folder, patient, simulated[1], text) as department:
-        yield department
-
-
-@pytest.fixture
-def department(tmp_path: Path, patient: SmallPatient, quick: None, simulated: tuple) -> Iterator[Department]:
-    with opened(tmp_path, patient, simulated, PROTOCOL) as department:
-        yield department
-
-
-def begun(d: Department) -> FractionStatus:
-    return d.desk.begin(d.course, by="anna", accessories=ACCESSORIES)
-
-
-def set_up(d: Department) -> FractionStatus:
-    begun(d)
-    return d.desk.set_up(d.course, by="anna", couch=SET_UP)
-
-
-def imaged(d: Department, name: str = "one") -> FractionStatus:
-    set_up(d)
-    return d.desk.image(d.course, d.export_image(name), by="anna", couch=SET_UP)
-
-
-def approved(d: Department) -> FractionStatus:
-    imaged(d)
-    return d.desk.approve(d.course, by=["anna"], couch=SET_UP)
-
-
-def verified(d: Department) -> tuple[FractionStatus, TableTopPose]:
-    target = approved(d).target_pose
-    return d.desk.move(d.course, by="anna", couch=target), target
-
-
-def all_delivered(d: Department) -> list[DeliveryRecord]:
-    beams = d.desk.records.course(d.course).simulation.beams
-    return [DeliveryRecord(one.number, one.name, one.meterset_mu, one.meterset_mu) for one in beams]
 
 
 class TestAWholeFraction:

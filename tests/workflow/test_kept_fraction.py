@@ -1,14 +1,26 @@
 """What a fraction remembers survives as text, so that another process can go on with it."""
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from isoguide.course import Person, Role
 from isoguide.errors import UnreadableError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration import Verdict
-from isoguide.treatment import AUTOMATIC, Entry, Event, Fraction, FractionLimits, FractionMemory, State, treat
+from isoguide.treatment import (
+    AUTOMATIC,
+    Approver,
+    Entry,
+    Event,
+    Fraction,
+    FractionLimits,
+    FractionMemory,
+    State,
+    treat,
+)
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
 
 sys.path.append(str(Path(__file__).parents[1] / "treatment"))
@@ -98,6 +110,34 @@ def test_a_fraction_that_was_only_prepared_is_kept_too() -> None:
     assert kept.offline == OFFLINE
     assert kept.set_up_pose is None
     assert kept.memory is None
+
+
+def test_a_match_by_hand_is_read_back_and_gone_on_with() -> None:
+    room, texts = FakeRoom(CouchCorrection(3.0, -2.0, 4.0, 0.5, -0.5, 1.0)), Texts()
+    fraction = room.fraction(LIMITS, sink=texts)
+    for make in (fraction.set_up, fraction.image, fraction.align):
+        make()
+    made = fraction.match_by_hand(room.truth_of(fraction.images[-1], 1.0), Person("anna", Role.THERAPIST))
+    assert kept_text(read_kept(texts.texts[-1], "fraction 1")) == texts.texts[-1]
+    again = room.fraction(LIMITS)
+    again.resume_from(read_kept(texts.texts[-1], "fraction 1").memory, texts.journal)
+    assert again.matches[-1].by_hand == made.by_hand
+    assert again.matches[-1].proposal.pose == made.proposal.pose
+    signed = Approver("anna", is_person=True, reason="looked at by berg (physicist)")
+    assert again.approve(signed).correction == made.correction
+
+
+def test_what_an_older_isoguide_kept_is_read_without_what_it_did_not_keep() -> None:
+    kept = json.loads(treated(room_with_two_images()).texts[-1])
+    del kept["target_points_mm"]
+    for image in kept["memory"]["images"]:
+        del image["machine_isocentre_mm"]
+    for match in kept["memory"]["matches"]:
+        del match["by_hand"]
+    read = read_kept(json.dumps(kept), "fraction 1")
+    assert read.target_points_mm is None
+    assert [image.machine_isocentre_mm for image in read.memory.images] == [None, None, None]
+    assert [match.by_hand for match in read.memory.matches] == [None, None, None]
 
 
 def test_a_used_order_is_still_used_after_the_text() -> None:

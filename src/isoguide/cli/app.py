@@ -16,8 +16,10 @@ from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_senten
 from isoguide.cli.fraction import fraction_app
 from isoguide.cli.imager import imager_app
 from isoguide.cli.protocol import protocol_app
-from isoguide.cli.records import audit_app, db_app, staff_app
+from isoguide.cli.records import audit_app, db_app
 from isoguide.cli.review import review_app
+from isoguide.cli.serve import serve_command
+from isoguide.cli.staff import staff_app
 
 app = typer.Typer(
     name="isoguide",
@@ -71,6 +73,8 @@ def isoguide_command(
     Treat a virtual patient: `isoguide demo`
 
     Break the virtual machine: `isoguide simulate couch-stops-short`
+
+    Open the console of a department: `isoguide serve`
 
     **Exit codes of all commands**
 
@@ -448,7 +452,7 @@ def demo_command(
     site: Annotated[
         str, typer.Option(metavar="SITE", help="prostate, lung, head-neck or liver.")
     ] = "prostate",
-    fractions: Annotated[int, typer.Option(min=1, max=50, help="How many days are treated.")] = 5,
+    fractions: Annotated[int, typer.Option(min=1, max=49, help="How many days are treated.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Another number makes another patient and course.")] = 0,
     imaging: Annotated[
         str,
@@ -479,6 +483,8 @@ def demo_command(
         is_expected = demonstrate_and_show(site, fractions, out, seed=seed, imaging=imaging, overwrite=force)
     raise typer.Exit(ACCEPTED if is_expected else LOOK)
 
+
+app.command(name="serve")(serve_command)
 
 for _group in (
     course_app,

@@ -1,4 +1,4 @@
-"""``isoguide db``, ``staff`` and ``audit``: the records, who signs in them, the proof that they are whole."""
+"""``isoguide db`` and ``audit``: the records, and the proof that they are whole."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +13,6 @@ db_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Make, back up and restore the records.",
-)
-staff_app = typer.Typer(
-    name="staff", no_args_is_help=True, rich_markup_mode="markdown", help="Who may sign, and in which role."
 )
 audit_app = typer.Typer(
     name="audit", no_args_is_help=True, rich_markup_mode="markdown", help="Prove that nothing was changed."
@@ -94,88 +91,6 @@ def restore_command(
         show_backup("restored from", report, as_json=json)
 
 
-@staff_app.command(name="add")
-def staff_add_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The user name; it never passes on.")],
-    role: Annotated[str, typer.Option(metavar="ROLE", help="therapist, physicist or oncologist.")],
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who adds him.")],
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
-) -> None:
-    """Add somebody who may sign.
-
-    **Examples**
-
-    `isoguide staff add anna --role therapist --by admin`
-    """
-    with one_sentence_endings():
-        from isoguide.cli.department import known_role, print_json
-        from isoguide.cli.terminal import console
-        from isoguide.course import Person
-        from isoguide.workflow.clinic.department import open_desk
-
-        person = Person(name, known_role(role))
-        with open_desk(records) as desk:
-            desk.records.add_person(person, by=by)
-        if json:
-            print_json("person", person)
-        else:
-            console().print(f"{person} may sign")
-
-
-@staff_app.command(name="end")
-def staff_end_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose right to sign ends.")],
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")],
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
-) -> None:
-    """Say that somebody may not sign any more; what he signed stays.
-
-    **Examples**
-
-    `isoguide staff end anna --by admin --reason "left the department"`
-    """
-    with one_sentence_endings():
-        from isoguide.cli.department import print_json
-        from isoguide.cli.terminal import console
-        from isoguide.workflow.clinic.department import open_desk
-
-        with open_desk(records) as desk:
-            desk.records.set_active(name, is_active=False, by=by, reason=reason)
-        if json:
-            print_json("person", {"name": name, "is_active": False})
-        else:
-            console().print(f"{name} may not sign any more")
-
-
-@staff_app.command(name="list")
-def staff_list_command(records: RecordsOption = PLACE, json: JsonOption = False) -> None:
-    """List who may sign.
-
-    **Examples**
-
-    `isoguide staff list --json`
-    """
-    with one_sentence_endings():
-        from rich.table import Table
-
-        from isoguide.cli.department import print_json
-        from isoguide.cli.terminal import console
-        from isoguide.workflow.clinic.department import open_desk
-
-        with open_desk(records) as desk:
-            people = desk.records.people()
-        if json:
-            print_json("staff", people)
-            return
-        table = Table("name", "role", "may sign", box=None, pad_edge=False)
-        for one in people:
-            table.add_row(one.person.name, one.person.role.value, "yes" if one.is_active else "no")
-        console().print(table)
-
-
 @audit_app.command(name="verify")
 def audit_verify_command(
     expect: Annotated[
@@ -198,13 +113,13 @@ def audit_verify_command(
     with one_sentence_endings():
         from isoguide.cli.department import audit_head
         from isoguide.cli.records_views import show_audit
+        from isoguide.workflow.clinic.audit_check import check_audit
         from isoguide.workflow.clinic.department import open_desk
 
         with open_desk(records) as desk:
-            report = desk.records.verify_audit(audit_head(expect))
-            damaged = desk.store.verify(desk.records.image_hashes())
-        show_audit(report, damaged, as_json=json)
-    raise typer.Exit(ACCEPTED if report.is_intact and not damaged else LOOK)
+            found = check_audit(desk, audit_head(expect))
+        show_audit(found, as_json=json)
+    raise typer.Exit(LOOK if found.findings else ACCEPTED)
 
 
 @audit_app.command(name="list")

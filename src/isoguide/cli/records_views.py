@@ -8,13 +8,14 @@ from rich.text import Text
 
 from isoguide.cli.department import print_json
 from isoguide.cli.terminal import console
-from isoguide.records import AuditEntry, AuditReport
+from isoguide.records import AuditEntry
 from isoguide.records.backup import BackupReport
+from isoguide.workflow.clinic.audit_check import AuditCheck
 
 
-def show_audit(report: AuditReport, damaged: Sequence[str], *, as_json: bool) -> None:
+def show_audit(found: AuditCheck, *, as_json: bool) -> None:
     """Print whether anything was changed, and the head to note."""
-    findings = (*report.findings, *damaged)
+    report, findings = found.report, found.findings
     if as_json:
         content = {
             "intact": not findings,

@@ -4,11 +4,15 @@ What a person found has no uncertainty; the report says so instead.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from isoguide.course import AXES
 from isoguide.errors import OutputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration.result import Verdict
+
+BY_HAND_STATEMENT: Final = "The values were found by hand, and their uncertainty is not known"
+"""What a report says in place of how the uncertainty is meant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pydicom.uid import Comprehensive3DSRStorage
 from isoguide.course import AXES
 from isoguide.dicom import report_codes as code
 from isoguide.dicom.item import Item, tolerating_odd_values
-from isoguide.dicom.position_report import AxisUncertainty, PositionReport
+from isoguide.dicom.position_report import BY_HAND_STATEMENT, AxisUncertainty, PositionReport
 from isoguide.errors import GeometryError, OutputError, UnreadableError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration.result import Verdict
@@ -46,17 +46,20 @@ def read_position_report(path: Path) -> PositionReport:
 def _report(group: Item) -> PositionReport:
     verdict = _verdict(group)
     available = verdict is not Verdict.NOT_AVAILABLE
+    is_by_hand = BY_HAND_STATEMENT in _texts(group, code.COVERAGE)
+    is_sure_known = available and not is_by_hand
     return PositionReport(
         verdict=verdict,
         reasons=_texts(group, code.REASON),
         correction=CouchCorrection(**_values(group)) if available else None,
-        uncertainty=AxisUncertainty(**_values(group, code.UPPER_UNCERTAINTY)) if available else None,
+        uncertainty=AxisUncertainty(**_values(group, code.UPPER_UNCERTAINTY)) if is_sure_known else None,
         order_of_operations=_text(group, code.ORDER),
         match_region=_text(group, code.MATCH_REGION),
         algorithm=_text(group, code.ALGORITHM_NAME),
         algorithm_version=_text(group, code.ALGORITHM_VERSION),
         settings=_texts(group, code.ALGORITHM_PARAMETERS),
         degrees_of_freedom=int(_value(_one(group, code.FREEDOM), code.NO_UNIT)),
+        is_by_hand=is_by_hand,
     )
 
 

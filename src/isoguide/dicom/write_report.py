@@ -35,7 +35,7 @@ from isoguide.dicom.part10 import (
     shortened,
     software_version,
 )
-from isoguide.dicom.position_report import PositionReport
+from isoguide.dicom.position_report import BY_HAND_STATEMENT, PositionReport
 from isoguide.errors import OutputError
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 COVERAGE_STATEMENT: Final = (
     "Upper and lower measurement uncertainty bound a two-sided 95 % interval of each value"
 )
-BY_HAND_STATEMENT: Final = "The values were found by hand, and their uncertainty is not known"
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,13 @@ def _standing(line: CourseLine, rows: list[Any]) -> CourseStanding:
     )
 
 
+def newest_fraction(connection: Connection, course_id: str) -> FractionLine | None:
+    """Return the newest fraction of a course, None before the first."""
+    require_line(connection, course_id)
+    lines = fraction_lines(connection, FRACTIONS.c.course_id == course_id)
+    return lines[-1] if lines else None
+
+
 def fraction_lines(connection: Connection, where: Any) -> tuple[FractionLine, ...]:
     """Return fractions in one line each, by course and number."""
     columns = [FRACTIONS.c[name] for name in _LINE_COLUMNS]

@@ -299,6 +299,17 @@ class Records:
         with self._database.reading() as connection:
             return fractions.fraction(connection, FractionKey(course_id, number))
 
+    def newest_fraction(self, course_id: str) -> FractionLine | None:
+        """Return the newest fraction of a course, None before the first.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such course.
+        """
+        with self._database.reading() as connection:
+            return courses.newest_fraction(connection, course_id)
+
     def unfinished_fractions(self) -> tuple[FractionLine, ...]:
         """Return the fractions of all courses that go on, or were left behind by a failure."""
         with self._database.reading() as connection:

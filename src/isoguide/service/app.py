@@ -1,21 +1,39 @@
 """The app: every router behind one layer of security, and the page beside them."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, APIKeyHeader
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 import isoguide
 from isoguide.service import security
+from isoguide.service.clinic import Clinic
+from isoguide.service.documents.department import (
+    FractionChanged,
+    Heartbeat,
+    Hello,
+    JobChanged,
+    Ping,
+    RoomStateDocument,
+    SecondLookAsked,
+)
+from isoguide.service.event_texts import EventTexts
 from isoguide.service.problems import Problem, add_handlers, problem_responses
 from isoguide.service.refusals import NoSuchAddressError
 from isoguide.service.routes import ROUTERS
+from isoguide.service.routes import events as stream
 from isoguide.service.settings import ServiceSettings
 from isoguide.service.state import ServiceState
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.pictures.gallery import Gallery
+from isoguide.workflow.clinic.room_drive import RoomDrive
+from isoguide.workflow.clinic.room_events import RoomEvents
 
 _DESCRIPTION: Final = (
     "The steps of a fraction and the records behind them, as the command line has them. Not a medical "
@@ -25,7 +43,17 @@ _DESCRIPTION: Final = (
 )
 _TAGS: Final = (
     {"name": "session", "description": "Signing in and out."},
+    {"name": "pictures", "description": "Volumes, radiographs and what is drawn over them, as numbers."},
     {"name": "people", "description": "Who may sign in; for administrators."},
+    {"name": "worklist", "description": "Who is treated, and what can be done now."},
+    {"name": "courses", "description": "Courses of treatment."},
+    {"name": "fractions", "description": "The steps of a fraction; each rests on the version its user saw."},
+    {"name": "room", "description": "Rooms that answer by themselves."},
+    {"name": "uploads", "description": "Folders of files, and the inbox."},
+    {"name": "jobs", "description": "Long work."},
+    {"name": "review", "description": "What courses say."},
+    {"name": "protocols", "description": "Written protocols in use."},
+    {"name": "audit", "description": "What was written, by whom; the proof that nothing was changed."},
 )
 _COOKIE: Final = APIKeyCookie(
     name="isoguide-session",
@@ -39,7 +67,13 @@ _TOKEN: Final = APIKeyHeader(
 )
 
 
-def create_app(desk: Desk, settings: ServiceSettings | None = None) -> FastAPI:
+def create_app(
+    desk: Desk,
+    settings: ServiceSettings | None = None,
+    *,
+    events: RoomEvents | None = None,
+    drives: Sequence[RoomDrive] = (),
+) -> FastAPI:
     """Return the service of an open desk.
 
     Parameters
@@ -48,6 +82,8 @@ def create_app(desk: Desk, settings: ServiceSettings | None = None) -> FastAPI:
         The records of a department, which stay open as long as the app serves.
     settings
         How it is set up; those of this computer alone when None.
+    events, drives
+        The connected rooms, and the hub that they tell; none when not given.
 
     Raises
     ------
@@ -57,6 +93,9 @@ def create_app(desk: Desk, settings: ServiceSettings | None = None) -> FastAPI:
     app = app_without_records()
     state = ServiceState.of(desk, settings or ServiceSettings())
     app.state.service = state
+    app.state.gallery = Gallery.of(desk)
+    app.state.clinic = Clinic.of(desk, state.settings, events or RoomEvents(), drives)
+    app.state.event_texts = EventTexts(app.state.clinic)
 
     @app.get("/{path:path}", include_in_schema=False)
     def read_page(path: str) -> Response:
@@ -81,6 +120,7 @@ def app_without_records() -> FastAPI:
         docs_url=None,  # the pages of FastAPI load their script from elsewhere
         redoc_url=None,
         generate_unique_id_function=_operation_name,
+        lifespan=_closing,
     )
     api = APIRouter(
         prefix="/api",
@@ -90,9 +130,26 @@ def app_without_records() -> FastAPI:
     for router in ROUTERS:
         api.include_router(router)
     app.include_router(api)
+    app.include_router(stream.router, prefix="/api")
+    app.webhooks.post("events", summary="Messages of the event stream")(_messages)
     add_handlers(app)
     app.openapi = lambda: _document_of(app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app
+
+
+@asynccontextmanager
+async def _closing(app: FastAPI) -> AsyncIterator[None]:
+    """Leave nothing running and no file of a patient behind when the service ends."""
+    yield
+    clinic: Clinic | None = getattr(app.state, "clinic", None)
+    if clinic is not None:
+        await run_in_threadpool(clinic.close)
+
+
+def _messages(
+    body: Hello | Ping | RoomStateDocument | FractionChanged | JobChanged | SecondLookAsked | Heartbeat,
+) -> None:
+    """Declare what is sent over the WebSocket at /api/events: all but the heartbeat come from the service."""
 
 
 def _operation_name(route: APIRoute) -> str:
@@ -108,6 +165,7 @@ def _document_of(app: FastAPI) -> dict[str, Any]:
             description=app.description,
             tags=app.openapi_tags,
             routes=app.routes,
+            webhooks=app.webhooks.routes,
         )
         document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
         app.openapi_schema = document

@@ -7,6 +7,8 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from isoguide.course import Person
+from isoguide.service.clinic import Clinic
+from isoguide.service.event_texts import EventTexts
 from isoguide.service.refusals import AdministratorNeededError, NotSignedInError
 from isoguide.service.signed_in import SignedIn
 from isoguide.service.state import ServiceState
@@ -23,6 +25,24 @@ async def _state(connection: HTTPConnection) -> ServiceState:
 
 StateDep = Annotated[ServiceState, Depends(_state)]
 """What all requests share."""
+
+
+async def _clinic(connection: HTTPConnection) -> Clinic:
+    clinic: Clinic = connection.app.state.clinic
+    return clinic
+
+
+ClinicDep = Annotated[Clinic, Depends(_clinic)]
+"""What the routes of the clinic share."""
+
+
+async def _event_texts(connection: HTTPConnection) -> EventTexts:
+    texts: EventTexts = connection.app.state.event_texts
+    return texts
+
+
+EventTextsDep = Annotated[EventTexts, Depends(_event_texts)]
+"""The messages of the event stream, each made once."""
 
 
 async def _desk(state: StateDep) -> Desk:

@@ -233,8 +233,9 @@ class Jobs:
             _LOG.error("the end of job '%s' failed", task.title, exc_info=error)
         with self._lock:
             self._stops.pop(job_id, None)
-        self._change(job_id, **ended)
-        self._forget_old()
+            job = self._jobs[job_id] = replace(self._jobs[job_id], **ended)
+            self._forget_old()
+        self._tell(job)
 
     def _change(self, job_id: str, **changes: Any) -> None:
         with self._lock:
@@ -256,10 +257,9 @@ class Jobs:
             _LOG.error("a change of job '%s' was not told", job.title, exc_info=error)
 
     def _forget_old(self) -> None:
-        with self._lock:
-            finished = [job.job_id for job in self._jobs.values() if job.is_finished]
-            for job_id in finished[: -self._kept]:
-                del self._jobs[job_id]
+        finished = [job.job_id for job in self._jobs.values() if job.is_finished]
+        for job_id in finished[: -self._kept]:
+            del self._jobs[job_id]
 
 
 @dataclass(frozen=True, slots=True)

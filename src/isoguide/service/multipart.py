@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from isoguide.errors import InputError, UnreadableError
 
@@ -47,9 +48,12 @@ async def receive_files(content_type: str, body: AsyncIterator[bytes], taker: Ta
         What the taker raises.
     """
     form = _Form(_boundary(content_type), taker)
-    async for chunk in body:
-        if chunk:
-            await run_in_threadpool(form.feed, chunk)
+    try:
+        async for chunk in body:
+            if chunk:
+                await run_in_threadpool(form.feed, chunk)
+    except ClientDisconnect as error:
+        raise UnreadableError(_BROKE_OFF) from error
     if not form.is_complete:
         raise UnreadableError(_BROKE_OFF)
 

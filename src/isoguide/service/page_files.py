@@ -64,6 +64,13 @@ class Page:
             raise UnreadableError(msg)
         return cls(folder, build)
 
+    def _file(self, path: str) -> Path | None:
+        try:
+            file = (self.folder / path).resolve()
+        except ValueError:  # a name that no file can have
+            return None
+        return file if file.is_file() and file.is_relative_to(self.folder.resolve()) else None
+
     def answer(self, path: str) -> Response:
         """Return a file of the page; its index for an address that the page itself understands.
 
@@ -74,8 +81,8 @@ class Page:
         """
         if not self.build:
             return HTMLResponse(_NOT_BUILT, 503, {"Cache-Control": "no-store"})
-        file = (self.folder / path).resolve()
-        if path and file.is_file() and file.is_relative_to(self.folder.resolve()):
+        file = self._file(path)
+        if file is not None:
             never_changes = path.startswith(f"{ASSETS}/")
             cache = "public, max-age=31536000, immutable" if never_changes else "no-cache"
             return FileResponse(file, headers={"Cache-Control": cache})

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
@@ -27,19 +27,6 @@ MEDIA_TYPE: Final = "application/problem+json"
 _LOG: Final = logging.getLogger("isoguide.service")
 _CLOSED_FOR_POLICY: Final = 1008
 _LONGEST_CLOSING_BYTES: Final = 123
-
-
-class Problem(BaseModel):
-    """Why something was not done."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: str = Field(description="The kind as a name for machines: urn:isoguide:problem:KIND.")
-    title: str = Field(description="The kind in a few words; the same for every problem of it.")
-    status: int = Field(description="Status of HTTP.")
-    detail: str = Field(description="One sentence: what is wrong, with which value, and what to do.")
-    kind: str = Field(description="What a page decides by.")
-    reference: str | None = Field(default=None, description="Number under which a mistake stands in the log.")
 
 
 _KINDS: Final[Mapping[type[errors.IsoguideError], tuple[int, str]]] = {
@@ -74,6 +61,27 @@ _KINDS: Final[Mapping[type[errors.IsoguideError], tuple[int, str]]] = {
     service.NoSuchAddressError: (404, "no such address"),
 }
 """Status and kind of each error; one that is not here has those of the nearest family that is."""
+
+
+_KIND_NAMES: Final[list[JsonValue]] = [*sorted({kind for _, kind in _KINDS.values()})]
+
+
+class Problem(BaseModel):
+    """Why something was not done."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str = Field(description="The kind as a name for machines: urn:isoguide:problem:KIND.")
+    title: str = Field(description="The kind in a few words; the same for every problem of it.")
+    status: int = Field(description="Status of HTTP.")
+    detail: str = Field(description="One sentence: what is wrong, with which value, and what to do.")
+    kind: str = Field(
+        description="What a page decides by.",
+        json_schema_extra={"enum": _KIND_NAMES},
+    )
+    reference: str | None = Field(default=None, description="Number under which a mistake stands in the log.")
+
+
 _TITLES: Final = {
     "mistake": "A mistake of isoguide",
     "bad input": "The data given cannot be used",
@@ -151,8 +159,10 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
 def sentence_of(findings: Any) -> str:
     """Return the first finding of pydantic as a sentence; it never repeats the value, which may be secret."""
     first = findings[0]
+    if first["type"] == "json_invalid":
+        return "the body of the request is no JSON: correct it"
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
-    what = str(first["msg"])
+    what = str(first["msg"]).removeprefix("Value error, ")
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     place = f"'{where}' of the request" if where else "the body of the request"
     return _one_line(f"{place} cannot be used ({what[:1].lower()}{what[1:]}){more}: correct it")

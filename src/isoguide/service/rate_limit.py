@@ -1,5 +1,6 @@
 """How often: wrong passwords, which cost ever longer waits, and requests of a session."""
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class GuessLimit:
             before = self._guesses.get(key)
             if before is not None and now < before.free_at:
                 wait_s = (before.free_at - now) / timedelta(seconds=1)
-                msg = f"too many wrong passwords: try again in {wait_s:.0f} s"
+                msg = f"too many wrong passwords: try again in {math.ceil(wait_s)} s"
                 raise TooManyError(msg, wait_s)
             count = 1 + (before.count if before is not None and now - before.newest < FORGOTTEN_AFTER else 0)
             wait = self._wait(count)

@@ -4,11 +4,12 @@ It is one layer around the whole app, so that a route which forgets to ask is be
 and the body of a request is read only when somebody may send it.
 """
 
+import asyncio
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +32,9 @@ OPEN: Final = frozenset({("POST", SESSION_PATH), ("GET", "/api/version"), ("GET"
 """What is answered before anybody is signed in."""
 LARGEST_OPEN_BODY: Final = 16_384
 """Bytes that are read of somebody whom nobody knows yet: a name and a password."""
+_READERS: Final = 4
+_MISTAKE: Final = 1011
+"""Code with which a socket is closed after a mistake (RFC 6455)."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SOURCES: Final = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
 _HEADERS: Final = {
@@ -69,6 +73,8 @@ class Security:
 
     def __init__(self, app: ASGIApp, state: ServiceState) -> None:
         self._app, self._state = app, state
+        # Its own threads: where long work holds all those of the routes, a stop is still let through.
+        self._readers = ThreadPoolExecutor(_READERS, "isoguide-sign-in")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -82,9 +88,7 @@ class Security:
         except IsoguideError as error:
             await _refuse(error, scope, receive, guarded)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody gets to see its traceback
-            answer = response_to_mistake(error)
-            if scope["type"] == "http" and not guarded.has_begun:
-                await answer(scope, receive, guarded)
+            await _say_mistake(error, scope, receive, guarded)
 
     async def _let_through(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -121,7 +125,8 @@ class Security:
             msg = f"the request has not the {CSRF_HEADER} of this session: load the page again"
             raise ForeignRequestError(msg)
         self._state.sessions.take(session)
-        account = await run_in_threadpool(self._state.standing, session)
+        loop = asyncio.get_running_loop()
+        account = await loop.run_in_executor(self._readers, self._state.standing, session)
         if account is None:
             raise _nobody()
         if _is_by_a_person(scope, headers):
@@ -138,9 +143,11 @@ class _Guarded:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope, self._send = scope, send
-        self.has_begun = False
+        self.has_begun = self.has_ended = False
 
     async def __call__(self, message: Message) -> None:
+        self.has_begun |= message["type"] == "websocket.accept"
+        self.has_ended |= message["type"] == "websocket.close"
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             self.has_begun = True
             headers = MutableHeaders(scope=message)
@@ -149,6 +156,15 @@ class _Guarded:
             if self._scope["path"].startswith(API):
                 headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
+
+
+async def _say_mistake(error: Exception, scope: Scope, receive: Receive, guarded: "_Guarded") -> None:
+    answer = response_to_mistake(error)
+    if scope["type"] == "http":
+        if not guarded.has_begun:
+            await answer(scope, receive, guarded)
+    elif not guarded.has_ended:
+        await guarded({"type": "websocket.close", "code": _MISTAKE, "reason": "a mistake of isoguide"})
 
 
 async def _refuse(error: IsoguideError, scope: Scope, receive: Receive, send: Send) -> None:

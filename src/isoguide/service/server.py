@@ -1,6 +1,7 @@
 """The service on a port: one process, no compression of what is sent many times a second."""
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,6 +54,9 @@ class Listening:
                 "127.0.0.1 behind a proxy that speaks TLS, with --behind-proxy"
             )
             raise InputError(msg)
+        if self.proxy is not None and not is_address(self.proxy):
+            msg = f"'{self.proxy}' is no address of a proxy: give one like 127.0.0.1 with --proxy-address"
+            raise InputError(msg)
         if not self.public_names and (self.proxy is not None or self.host in ("0.0.0.0", "::")):  # noqa: S104 - refused, not bound
             msg = "nothing says by which name browsers reach the service: give it with --public-name"
             raise InputError(msg)
@@ -62,6 +66,15 @@ class Listening:
         """The names a request may call this service by, in lower case."""
         own = LOOPBACK_NAMES if is_loopback(self.host) else ()
         return frozenset(name.lower() for name in (self.host, *own, *self.public_names))
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:
@@ -129,8 +142,10 @@ def _bound(listening: Listening) -> socket.socket:
         msg = f"'{listening.host}' is no address of this computer ({error.strerror}): name another --host"
         raise InputError(msg) from error
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would let two programs have one port
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        bound.listen()  # only now a second service is refused
     except OSError as error:
         bound.close()
         msg = (

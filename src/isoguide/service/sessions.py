@@ -90,11 +90,11 @@ class Sessions:
     def use(self, session: Session) -> Session:
         """Say that somebody is at the screen, and return the session as it stands now."""
         with self._lock:
-            if session.key not in self._sessions:
+            known = self._sessions.get(session.key)
+            if known is None:  # it has just ended, and stays so
                 return session
-            used = replace(session, used_at=self._now())
-            self._sessions[session.key] = used
-            return used
+            self._sessions[session.key] = replace(known, used_at=self._now())
+            return self._sessions[session.key]
 
     def renew(self, session: Session, account: Account) -> Session:
         """Go on with a session after its owner changed the password; all others of his end by that."""

@@ -9,6 +9,7 @@ from typing import Final
 from isoguide.errors import InputError
 from isoguide.workflow.clinic.accounts import HashingCost
 from isoguide.workflow.clinic.department import utc_now
+from isoguide.workflow.clinic.uploads import UploadLimits
 
 PAGE_FOLDER: Final = Path(__file__).with_name("page")
 """Where the built page lies in the package."""
@@ -37,6 +38,10 @@ class ServiceSettings:
         What the hash of a password costs.
     now
         Says the time, aware UTC.
+    inbox
+        Into which folder the machines of the department export; None where they do not.
+    uploads
+        How much a browser may send.
 
     Raises
     ------
@@ -51,6 +56,8 @@ class ServiceSettings:
     page_folder: Path = PAGE_FOLDER
     hashing: HashingCost = field(default_factory=HashingCost)
     now: Callable[[], datetime] = utc_now
+    inbox: Path | None = None
+    uploads: UploadLimits = field(default_factory=UploadLimits)
 
     def __post_init__(self) -> None:
         if not timedelta() < self.session_idle <= self.session_longest:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from isoguide.records import Records
 from isoguide.service.rate_limit import GUESSES_OF_A_NAME, GUESSES_OF_AN_ADDRESS, GuessLimit
+from isoguide.service.refusals import TooManyError
 from isoguide.workflow.clinic.accounts import Account, Accounts, SignInError
 
 
@@ -45,16 +46,29 @@ class SignIn:
         TooManyError
             If there were too many wrong ones just now.
         """
-        wait = max(self._by_address.take(address), self._by_name.take(name))
+        wait = self._count(name, address)
         try:
             account = self._accounts.check_password(name, password)
         except SignInError:
             self._note_failure(name, address, purpose, wait)
             raise
+        except BaseException:  # nothing was compared, so nobody has guessed
+            self._by_name.give_back(name)
+            self._by_address.give_back(address)
+            raise
         self._by_name.forget(name)
         self._by_address.give_back(address)
         self._records.note(purpose, f"person {name}", by=name, address=address)
         return account
+
+    def _count(self, name: str, address: str) -> timedelta:
+        """Count a guess before it is made, so that many at once gain nothing; return its wait if wrong."""
+        wait = self._by_address.take(address)
+        try:
+            return max(wait, self._by_name.take(name))
+        except TooManyError:
+            self._by_address.give_back(address)
+            raise
 
     def _note_failure(self, name: str, address: str, purpose: str, wait: timedelta) -> None:
         # A name that nobody has may be a password in the wrong field: it is not written down.

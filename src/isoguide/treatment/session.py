@@ -17,7 +17,7 @@ from isoguide.treatment.limits import FractionLimits
 from isoguide.treatment.match import Match, PlannedPosition
 from isoguide.treatment.memory import FractionMemory, Place, Sink, no_sink
 from isoguide.treatment.orders import CouchOrder
-from isoguide.treatment.ports import DayImage, Exposure, Room
+from isoguide.treatment.ports import BeamStatus, DayImage, Exposure, Room
 from isoguide.treatment.refusals import ClockError, PositionError, RefusedError
 from isoguide.treatment.states import Event, State, state_after
 from isoguide.treatment.words import in_words
@@ -144,6 +144,16 @@ class Session:
     def beam_may_be_on(self) -> bool:
         """False when the beam was never turned on or the machine has said that it is off."""
         return self._beam.may_be_on
+
+    def ask_beam(self) -> BeamStatus:
+        """Ask the machine, which has to say that the beam is off; what it says is kept with the next step.
+
+        Raises
+        ------
+        DeviceError
+            If the beam is on, or the machine does not answer.
+        """
+        return self._beam.require_off()
 
     def stop(self, reason: str) -> State:
         """End the fraction with the beam off. Never raises; harmless when it has ended already."""

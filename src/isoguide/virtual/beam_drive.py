@@ -1,11 +1,14 @@
 """The treatment beam: delays, dose rate, progress through the plan, and a machine that holds by itself."""
 
+from isoguide.errors import InputError
 from isoguide.treatment.ports import BeamStatus
 from isoguide.virtual.device import DeviceLink
 from isoguide.virtual.machine import Delivery, Machine
 from isoguide.virtual.room_settings import BeamSettings
 
 NEVER_S = float("inf")
+ROUNDING_S = 1e-6
+"""A machine that is loaded with the rest of a fraction has given no less than it is told, rounding or not."""
 
 
 class BeamDrive:
@@ -83,9 +86,35 @@ class BeamDrive:
             self._end_at(self._clock.seconds)
             self._advance()
         self._asked_s = self._clock.seconds
+        return self.peek()
+
+    def peek(self) -> BeamStatus:
+        """Return the truth about the beam now, whether or not the link works.
+
+        Whoever only shows the beam looks here: it keeps no heartbeat going, so a beam that is shown to many
+        and watched by nobody ends.
+        """
         is_on = self.is_radiating()
         travelling = self.is_under_way() and not is_on
         return BeamStatus(is_on, self.delivered_mu, self._delivery.planned_mu, self._clock.now(), travelling)
+
+    def load_rest(self, delivered_mu: float) -> None:
+        """Load what is left of a fraction of which so much was delivered before this machine was started.
+
+        Raises
+        ------
+        InputError
+            If more was delivered than is planned, or the machine has begun already.
+        """
+        planned_mu = self._delivery.planned_mu
+        if self._is_ordered() or self._beam_on_s > 0.0 or not 0.0 <= delivered_mu <= planned_mu:
+            msg = (
+                f"a machine with {self.delivered_mu:.1f} of {planned_mu:.1f} MU delivered cannot be loaded "
+                f"as if it were {delivered_mu:.1f} MU: start it anew with the meterset of this fraction"
+            )
+            raise InputError(msg)
+        done_s = self._delivery.seconds_at(delivered_mu) + (ROUNDING_S if delivered_mu > 0.0 else 0.0)
+        self._beam_on_s = min(done_s, self._delivery.duration_s)
 
     def is_radiating(self) -> bool:
         """Tell the truth about the beam, whether or not the link works."""

@@ -113,6 +113,14 @@ class Delivery:
         """Meterset given after so many seconds of delivery."""
         return float(np.interp(seconds, self.seconds, self.delivered_mu))
 
+    def seconds_at(self, delivered_mu: float) -> float:
+        """Seconds of delivery after which so much was given; before a pause, where there is one."""
+        if delivered_mu <= 0.0:
+            return 0.0
+        after = int(np.searchsorted(self.delivered_mu, delivered_mu, side="left"))
+        pieces = slice(max(after - 1, 0), after + 1)
+        return float(np.interp(delivered_mu, self.delivered_mu[pieces], self.seconds[pieces]))
+
     def angles_at(self, seconds: float) -> tuple[float, float]:
         """Gantry and collimator after so many seconds of delivery."""
         return (

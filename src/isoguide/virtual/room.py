@@ -50,7 +50,8 @@ class VirtualRoom:
     settings
         What the room is like.
     started_at
-        Second 0, aware.
+        Second 0, aware: time then passes only when a device works. Or the clock of the room, whose second 0
+        is now.
     faults
         What goes wrong; those of other fractions than ``day.number`` are left out.
     seed
@@ -82,13 +83,13 @@ class VirtualRoom:
         day: PatientDay,
         *,
         settings: RoomSettings,
-        started_at: datetime,
+        started_at: datetime | VirtualClock,
         faults: Sequence[Fault] = (),
         seed: int = 0,
         plan: Plan | None = None,
     ) -> None:
         self.settings = replace(settings, imaging=settings.imaging.for_site(patient.site))
-        self.clock = VirtualClock(started_at)
+        self.clock = started_at if isinstance(started_at, VirtualClock) else VirtualClock(started_at)
         self.machine = Machine(settings.machine)
         root = np.random.default_rng([seed, day.number, crc32(patient.name.encode())])
         watch = FaultWatch(faults_of_fraction(faults, day.number))

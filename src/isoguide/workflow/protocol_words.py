@@ -47,6 +47,11 @@ def protocol_words(protocol: Protocol) -> tuple[str, ...]:
     )
 
 
+def limit_words(protocol: Protocol) -> tuple[str, ...]:
+    """Return the sentences about sizes and times: what is done beyond which, how old an image may be."""
+    return (*_sizes(protocol), *_during_the_fraction(protocol))
+
+
 def source_words(protocol: Protocol) -> tuple[str, ...]:
     """Return one sentence for each source, with the keys that it stands for; those without one come last."""
     keys: dict[str, list[str]] = {}

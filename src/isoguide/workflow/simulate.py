@@ -109,8 +109,7 @@ def simulate(
     progress(0.14, "Preparing the match")
     patient.prepared(room_settings(scenario, 1), scenario.room.imaging.match)
     progress(0.2, "Drawing the days of the course")
-    rng = np.random.default_rng([scenario.seed, _DAYS])
-    days = draw_days(patient.phantom, course_settings(scenario), scenario.fractions, rng)
+    days = drawn_days(scenario, patient)
     scene = CourseScene.of(patient.phantom) if for_report else None
     machine = _Machine(scenario, patient, scene, keep, conduct)
     fractions = []
@@ -120,6 +119,18 @@ def simulate(
         fractions.append(machine.treat(day))
     progress(1.0, "Done")
     return Course(scenario, patient.name, scene, tuple(fractions), time.perf_counter() - begin)
+
+
+def drawn_days(scenario: Scenario, patient: VirtualPatient) -> tuple[PatientDay, ...]:
+    """Draw the days of a scenario; a longer course begins with the days of a shorter one.
+
+    Raises
+    ------
+    InputError, GeometryError
+        As :func:`isoguide.virtual.draw_days`.
+    """
+    rng = np.random.default_rng([scenario.seed, _DAYS])
+    return draw_days(patient.phantom, course_settings(scenario), scenario.fractions, rng)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

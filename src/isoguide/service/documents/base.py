@@ -16,6 +16,12 @@ Sixteen = Annotated[
 ]
 
 
+def three(values: Array) -> Three:
+    """Return three numbers (3,) as a document has them."""
+    x, y, z = (float(value) for value in values)
+    return x, y, z
+
+
 class Document(BaseModel):
     """Strict, immutable, without numbers that are not finite."""
 

@@ -1,16 +1,42 @@
 """Jobs, protocols, audit, uploads, and the messages of the event stream."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from isoguide.records import AuditEntry, AuditSlice
 from isoguide.service.documents.base import CouchPose, Document, Three
 from isoguide.service.documents.course import WaitingSignature
+from isoguide.service.jobs import Job
+from isoguide.workflow.clinic.audit_words import entry_words
+from isoguide.workflow.clinic.inbox import InboxFolder
+from isoguide.workflow.clinic.protocols_in_use import ProtocolInUse
+from isoguide.workflow.clinic.uploads import Upload
+from isoguide.workflow.protocol_words import protocol_words
 
 
 class JobDocument(Document):
     """Long work."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "job_id": "9f3a61c2d4e5f607",
+                    "title": "Image of fraction 7",
+                    "state": "running",
+                    "fraction_done": 0.8,
+                    "step": "Matching",
+                    "problem": "",
+                    "kind": "",
+                    "result": None,
+                    "started_by": "anna",
+                    "course_id": "C0001",
+                }
+            ]
+        }
+    )
 
     job_id: str
     title: str
@@ -25,6 +51,22 @@ class JobDocument(Document):
     started_by: str
     course_id: str | None
 
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Return a job as a document."""
+        return cls(
+            job_id=job.job_id,
+            title=job.title,
+            state=job.state,
+            fraction_done=job.fraction_done,
+            step=job.step,
+            problem=job.problem,
+            kind=job.kind,
+            result=dict(job.result) if job.result is not None else None,
+            started_by=job.started_by,
+            course_id=job.course_id,
+        )
+
 
 class UploadDocument(Document):
     """Files that were uploaded, and what they hold in plain words."""
@@ -36,6 +78,18 @@ class UploadDocument(Document):
     problems: tuple[str, ...]
     expires_at: datetime
 
+    @classmethod
+    def of(cls, upload: Upload) -> Self:
+        """Return an upload as a document."""
+        return cls(
+            upload_id=upload.upload_id,
+            files=upload.files,
+            bytes=upload.total_bytes,
+            items=upload.items,
+            problems=upload.problems,
+            expires_at=upload.expires_at,
+        )
+
 
 class InboxEntry(Document):
     """A folder of the inbox."""
@@ -43,6 +97,11 @@ class InboxEntry(Document):
     name: str
     files: int
     modified_at: datetime
+
+    @classmethod
+    def of(cls, folder: InboxFolder) -> Self:
+        """Return a folder as a document."""
+        return cls(name=folder.name, files=folder.files, modified_at=folder.modified_at)
 
 
 class ProtocolLine(Document):
@@ -55,6 +114,11 @@ class ProtocolLine(Document):
     sha256: str
     added_at: datetime
     is_newest: bool
+
+    @classmethod
+    def of(cls, found: ProtocolInUse) -> Self:
+        """Return a version of a protocol as a document."""
+        return cls(**_line_of(found))
 
 
 class ProtocolValue(Document):
@@ -73,6 +137,39 @@ class ProtocolDocument(ProtocolLine):
     values: tuple[ProtocolValue, ...]
     courses: int = Field(description="How many courses are treated by it.")
 
+    @classmethod
+    def of(cls, found: ProtocolInUse) -> Self:
+        """Return a version of a protocol in full as a document."""
+        protocol = found.protocol
+        return cls(
+            **_line_of(found),
+            text=found.text,
+            sentences=protocol_words(protocol),
+            values=tuple(
+                ProtocolValue(key=key, value=_value(value), source=protocol.sources.get(key, ""))
+                for key, value in protocol.values.items()
+            ),
+            courses=found.courses,
+        )
+
+
+def _line_of(found: ProtocolInUse) -> dict[str, Any]:
+    return {
+        "name": found.stored.name,
+        "version": found.stored.version,
+        "title": found.protocol.title,
+        "site": found.protocol.site,
+        "sha256": found.stored.sha256,
+        "added_at": found.stored.added_at,
+        "is_newest": found.is_newest,
+    }
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 class AuditLine(Document):
     """One link of the chain."""
@@ -85,6 +182,19 @@ class AuditLine(Document):
     details: tuple[str, ...] = Field(description="What was written, in words.")
     sha256: str
 
+    @classmethod
+    def of(cls, entry: AuditEntry) -> Self:
+        """Return an entry as a document."""
+        return cls(
+            seq=entry.seq,
+            at=entry.at,
+            actor=entry.actor,
+            action=entry.action,
+            subject=entry.subject,
+            details=entry_words(entry),
+            sha256=entry.sha256,
+        )
+
 
 class AuditPage(Document):
     """Entries, the newest first."""
@@ -93,6 +203,16 @@ class AuditPage(Document):
     head_seq: int
     head_sha256: str
     has_older: bool
+
+    @classmethod
+    def of(cls, found: AuditSlice) -> Self:
+        """Return entries as a document."""
+        return cls(
+            entries=tuple(map(AuditLine.of, found.entries)),
+            head_seq=found.head.seq,
+            head_sha256=found.head.sha256,
+            has_older=found.has_older,
+        )
 
 
 class CouchDifference(Document):

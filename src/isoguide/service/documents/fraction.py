@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from isoguide.service.documents.base import CouchPose, Document, Six, Sixteen, Three
 from isoguide.service.documents.course import AccessoryDocument, PatientDocument, WaitingSignature
@@ -34,6 +34,7 @@ class SigningOption(Document):
     )
     needs_reason: bool
     barred_because: str = Field(description="Why nobody may choose it; empty where somebody may.")
+    not_second: str = Field("", description="Who matched by hand, and so cannot be the second person.")
 
 
 class MatchDocument(Document):
@@ -48,7 +49,7 @@ class MatchDocument(Document):
     correction: Six | None
     deviation: Six | None = Field(description="Standard deviation of the six numbers.")
     pose: CouchPose | None
-    residual_mm: float
+    residual_mm: float | None = Field(description="What the correction leaves at the target.")
     needs_person: tuple[str, ...]
 
 
@@ -218,7 +219,7 @@ class Signature(Document):
     """A person signs with the password, whoever is signed in."""
 
     name: str
-    password: str = Field(json_schema_extra={"format": "password"})
+    password: SecretStr
 
 
 class ApproveRequest(StepRequest):
@@ -252,7 +253,7 @@ class BeamDelivery(Document):
     """What the machine gave of a beam."""
 
     beam_number: int
-    delivered_mu: float
+    delivered_mu: float = Field(ge=0.0)
     ended: Literal["NORMAL", "OPERATOR", "MACHINE", "UNKNOWN"] = "NORMAL"
 
 
@@ -274,6 +275,12 @@ class SimilarityAnswer(Document):
     correction: Six = Field(description="For this couch, as it would be proposed.")
     pose: CouchPose
     residual_mm: float
+    needs_person: tuple[str, ...] = Field(
+        default=(), description="Why nobody but a person may act on it, a sentence each."
+    )
+    out_of_reach: tuple[str, ...] = Field(
+        default=(), description="Why the couch cannot do it, a sentence each."
+    )
     similarity: float | None = Field(description="Of the match region, -1 to 1; null for radiographs.")
     from_engine_mm: float | None = Field(
         description="Largest distance at the target from the engine's answer."

@@ -17,8 +17,10 @@ class VolumeHeader(Document):
         min_length=9, max_length=9, description="3×3 by rows: columns are the directions of i, j, k."
     )
     bytes: int
-    address: str = Field(description="Where the voxels are fetched.")
-    sha256: str
+    address: str = Field(
+        description="Where the voxels are fetched; what lies there never changes, so that it may be kept."
+    )
+    sha256: str = Field(description="Of the bytes.")
 
 
 class StructureDocument(Document):
@@ -57,13 +59,19 @@ class PlanningPictures(Document):
     frame_of_reference_uid: str
     isocentre_mm: Three
     structures: tuple[StructureDocument, ...]
+    not_drawn: tuple[str, ...] = Field(
+        (), description="Why further structures are not drawn, a sentence each."
+    )
     dose: DoseDocument | None
     no_dose_because: str = Field(description="Why there are no isodoses; empty where there are.")
     windows: tuple[WindowPreset, ...]
 
 
 class ViewDocument(Document):
-    """A radiograph: grey values for display as uint8, row by row, and its geometry."""
+    """A radiograph: grey values for display as uint8, row by row, and its geometry.
+
+    Positions in a view are (column, row); whole numbers are the middles of pixels.
+    """
 
     index: int
     name: str
@@ -71,7 +79,9 @@ class ViewDocument(Document):
     rows: int
     pixel_mm: float = Field(description="Size of a pixel at the isocentre.")
     address: str
-    left: str = Field(description="Letter of the patient's side at the left edge.")
+    sha256: str = Field(description="Of the grey values.")
+    isocentre: tuple[float, float] = Field(description="Where the machine isocentre is in the view.")
+    left: str = Field(description="Letters of the patient's side at the left edge; two where oblique.")
     right: str
     top: str
     bottom: str
@@ -85,6 +95,7 @@ class DailyPictures(Document):
     acquired_at: str
     volume: VolumeHeader | None
     views: tuple[ViewDocument, ...]
+    is_hounsfield: bool = Field(description="False for grey values that are no Hounsfield units.")
     machine_isocentre_mm: Three = Field(description="Daily LPS.")
     uncorrected: Sixteen = Field(description="planning_from_daily of a patient who needs no correction.")
     windows: tuple[WindowPreset, ...]
@@ -116,7 +127,7 @@ class MarkerPlace(Document):
 class ShadowOverlays(Document):
     """What lies over a radiograph for a pose."""
 
-    isocentre: tuple[float, float]
+    isocentre: tuple[float, float] = Field(description="Of the plan, in this pose.")
     outlines: tuple[OutlineDocument, ...]
     markers: tuple[MarkerPlace, ...]
 
@@ -130,12 +141,15 @@ class RegionResidualDocument(Document):
 
 
 class MatchFigures(Document):
-    """Why to believe the engine's match."""
+    """Why to believe the engine's match; the figures are null where there are none."""
 
     image_uid: str
+    not_available_because: str = Field(default="", description="One sentence; empty where the figures hold.")
     similarity: float | None
     overlap_fraction: float | None
-    starts_agreeing: tuple[int, int]
+    starts_agreeing: tuple[int, int] = Field(
+        description="Starts that ended at the answer, of how many; (0, 0) where there are no starts."
+    )
     largest_at_target_mm: float | None = Field(description="95 % of the error at the target.")
     weakest_direction: str
     residuals: tuple[RegionResidualDocument, ...]

@@ -4,7 +4,33 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from isoguide.service.routes import people, session
+from isoguide.service.routes import (
+    audit,
+    courses,
+    fractions,
+    images,
+    jobs,
+    people,
+    protocols,
+    review,
+    room,
+    session,
+    uploads,
+    worklist,
+)
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (session.router, people.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    session.router,
+    people.router,
+    worklist.router,
+    courses.router,
+    fractions.router,
+    images.router,
+    room.router,
+    uploads.router,
+    jobs.router,
+    review.router,
+    protocols.router,
+    audit.router,
+)
 """All of them; each is served below /api, behind the sign-in (:data:`isoguide.service.security.OPEN`)."""

@@ -116,7 +116,7 @@ class Accounts:
             msg = "the user name or the password is wrong, or the right to sign has ended: try again, or ask"
             raise SignInError(f"{msg} an administrator")
         if self._hasher.check_needs_rehash(kept):
-            self._records.set_password(name, self._hash(password), by=name)
+            return self._keep(name, password, by=name)
         return account
 
     def set_password(
@@ -148,12 +148,7 @@ class Accounts:
             self.require_administrator(by)
         if is_administrator is False:
             self._require_another_administrator(name)
-        self._records.set_password(name, self._hash(password), by=by, is_administrator=is_administrator)
-        account = self.account(name)
-        if account is None:
-            msg = f"'{name}' was given a password, and his right to sign ended meanwhile: look at the staff"
-            raise SignInError(msg)
-        return account
+        return self._keep(name, password, by=by, is_administrator=is_administrator)
 
     def add(self, person: Person, password: str, *, by: str, is_administrator: bool = False) -> None:
         """Add somebody to the staff with a password.
@@ -168,42 +163,44 @@ class Accounts:
         self.require_administrator(by)
         require_good_password(person.name, password)
         self._records.add_person(person, by=by)
-        self._records.set_password(
-            person.name, self._hash(password), by=by, is_administrator=is_administrator
-        )
+        self._keep(person.name, password, by=by, is_administrator=is_administrator)
 
-    def make_first_administrator(self, person: Person, password: str) -> None:
-        """Make the first who says who may sign in, and add him to the staff where he is not yet.
+    def make_administrator(self, person: Person, password: str, *, by: str = "") -> None:
+        """Make somebody an administrator, and add him to the staff where he is not yet.
+
+        Parameters
+        ----------
+        person, password
+            Who, and with which password.
+        by
+            An administrator; empty for the first one, who makes himself.
 
         Raises
         ------
         NotAllowedError
-            If there is an administrator: it is for him to make another one.
+            If ``by`` is no administrator, or is empty and there is one.
         InputError
             If the password is too easy to guess, or the staff has this name in another role.
         """
-        if self.has_administrator():
-            known = ", ".join(one.person.name for one in self.accounts() if one.is_administrator)
+        self.require_may_make_administrator(by)
+        require_good_password(person.name, password)
+        self._on_staff(person, by=by or person.name)
+        self._keep(person.name, password, by=by or person.name, is_administrator=True)
+
+    def require_may_make_administrator(self, by: str) -> None:
+        """Refuse who may not make an administrator; nobody (an empty name) may make the first one.
+
+        Raises
+        ------
+        NotAllowedError
+            If he may not.
+        """
+        known = ", ".join(one.person.name for one in self.accounts() if one.is_administrator)
+        if known and not by:
             msg = f"there is an administrator already ({known}): let him make another one, with --by"
             raise NotAllowedError(msg)
-        require_good_password(person.name, password)
-        self._on_staff(person, by=person.name)
-        self._records.set_password(person.name, self._hash(password), by=person.name, is_administrator=True)
-
-    def make_administrator(self, person: Person, password: str, *, by: str) -> None:
-        """Make another one who says who may sign in, and add him to the staff where he is not yet.
-
-        Raises
-        ------
-        NotAllowedError
-            If ``by`` is no administrator.
-        InputError
-            If the password is too easy to guess, or the staff has this name in another role.
-        """
-        self.require_administrator(by)
-        require_good_password(person.name, password)
-        self._on_staff(person, by=by)
-        self.set_password(person.name, password, by=by, is_administrator=True)
+        if by:
+            self.require_administrator(by)
 
     def end(self, name: str, *, by: str, reason: str) -> None:
         """Say that somebody may neither sign nor sign in any more.
@@ -246,6 +243,14 @@ class Accounts:
         if known.role is not person.role:
             msg = f"{known} is on the staff already, and not as {person.role}: give that role"
             raise InputError(msg)
+
+    def _keep(self, name: str, password: str, *, by: str, is_administrator: bool | None = None) -> Account:
+        self._records.set_password(name, self._hash(password), by=by, is_administrator=is_administrator)
+        account = self.account(name)
+        if account is None:
+            msg = f"the right of '{name}' to sign ended while the password was set: look at the staff"
+            raise SignInError(msg)
+        return account
 
     def _hash(self, password: str) -> str:
         with self._places:

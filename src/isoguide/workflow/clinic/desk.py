@@ -9,7 +9,8 @@ changed the fraction since, it raises :class:`~isoguide.records.ConflictError` a
 steps at the same moment the records take one, and the other raises it too.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -39,9 +40,17 @@ from isoguide.workflow.clinic.desk_room import DeskClock
 from isoguide.workflow.clinic.fraction_status import FractionStatus, status_of
 from isoguide.workflow.clinic.hand_match import Movement, hand_match
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text, read_kept
-from isoguide.workflow.clinic.open_fraction import OpenFraction, Told, open_fraction, protocol_of, take_up
+from isoguide.workflow.clinic.kept_image import keep_image
+from isoguide.workflow.clinic.open_fraction import (
+    DELIVERY_WRITTEN,
+    OpenFraction,
+    Told,
+    open_fraction,
+    protocol_of,
+    require_no_delivery_under_way,
+    take_up,
+)
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
-from isoguide.workflow.clinic.said_file import keep_image
 from isoguide.workflow.clinic.seen import (
     Seen,
     SeenVersion,
@@ -54,6 +63,11 @@ from isoguide.workflow.same_plan import require_same_plan
 
 _STOPS_TRIED: Final = 5
 """So often a stop is tried while others go on with the fraction: each other step takes longer than a try."""
+_STOP_WAITS_S: Final = 0.1
+
+
+def _never(_course_id: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +80,15 @@ class Desk:
         Its records and images.
     clock
         Of the work station.
+    is_watched
+        Says whether the beam of a course is on and watched by a connected room: no step of the desk is
+        possible then.
     """
 
     records: Records
     store: ImageStore
     clock: DeskClock
+    is_watched: Callable[[str], bool] = _never
 
     def begin(
         self,
@@ -190,7 +208,7 @@ class Desk:
         self.records.person(by)
         opened = self._open(course_id, seen_version)
         _require_offline_made(opened, couch, on_marks)
-        first = self._first_set_up(course_id) or opened.simulation.planned_couch
+        first = self.first_set_up(course_id) or opened.simulation.planned_couch
         if first is not None:
             require_couch_index(first, couch)
         kept = replace(opened.kept, set_up_pose=couch)
@@ -198,7 +216,8 @@ class Desk:
         fraction.set_up()
         return self.status(course_id)
 
-    def _first_set_up(self, course_id: str) -> TableTopPose | None:
+    def first_set_up(self, course_id: str) -> TableTopPose | None:
+        """Return where the couch stood at the first set-up of a course, None before that has ended."""
         for line in self.records.course(course_id).fractions:
             stored = self.records.fraction(course_id, line.key.number)
             kept = read_kept(stored.memory, str(line.key))
@@ -472,8 +491,9 @@ class Desk:
         if not reason.strip():
             msg = "a fraction is stopped with a reason: say why"
             raise InputError(msg)
+        self._let_delivery_be_written(course_id)
         for tries_left in reversed(range(_STOPS_TRIED)):
-            fraction, recorder = self._take_up(self._open(course_id, seen_version), Told(by))
+            fraction, recorder = self._take_up_unwatched(self._open(course_id, seen_version), Told(by))
             fraction.stop(reason)
             try:
                 recorder.require_written()
@@ -499,7 +519,25 @@ class Desk:
         require_seen(opened.stored, seen)
         return opened
 
+    def _let_delivery_be_written(self, course_id: str) -> None:
+        """Wait until no delivery is being written, but not for long: what was given would not be recorded."""
+        for _ in range(round(DELIVERY_WRITTEN.total_seconds() / _STOP_WAITS_S)):
+            try:
+                require_no_delivery_under_way(open_fraction(self.records, course_id).stored, self.clock)
+            except ConflictError:
+                time.sleep(_STOP_WAITS_S)
+            else:
+                return
+
     def _take_up(self, opened: OpenFraction, told: Told) -> tuple[Fraction, FractionRecorder]:
+        require_no_delivery_under_way(opened.stored, self.clock)
+        return self._take_up_unwatched(opened, told)
+
+    def _take_up_unwatched(self, opened: OpenFraction, told: Told) -> tuple[Fraction, FractionRecorder]:
+        key = opened.stored.line.key
+        if self.is_watched(key.course_id):
+            msg = f"the beam of {key} is on and is being watched: hold it before anything else"
+            raise RefusedError(msg)
         return take_up(self.records, self.clock, opened, told)
 
 

@@ -32,10 +32,11 @@ from isoguide.records.image_store import ImageStore
 from isoguide.registration.result import CHI_95_PER_AXIS
 from isoguide.treatment import Event
 from isoguide.treatment.match import BY_HAND
+from isoguide.treatment.summary import standing
 from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, stored_files
 from isoguide.workflow.clinic.kept_fraction import read_kept
+from isoguide.workflow.clinic.kept_image import kept_image
 from isoguide.workflow.clinic.open_fraction import protocol_of
-from isoguide.workflow.clinic.said_file import kept_image
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
 
@@ -67,8 +68,8 @@ def export_fraction(
 ) -> ExportedFraction:
     """Write the DICOM objects of a fraction into a folder, all at once or not at all.
 
-    A registration and a report for each image that was matched, two where it was matched by hand in the end
-    (the engine's and the last one by hand), and an RT Beams Treatment Record when something was delivered.
+    A registration and a report for each image that was matched, of its last match, whoever made it, and an RT
+    Beams Treatment Record when something was delivered.
 
     Parameters
     ----------
@@ -109,27 +110,28 @@ class _Export:
     plan: Plan
 
     def write(self, folder: Path, progress: Progress) -> ExportedFraction:
-        daily: dict[str, ReferencedSeries] = {}
+        daily: list[ReferencedSeries] = []
         registrations: list[WrittenObject] = []
         files: list[Path] = []
         left_out: list[str] = []
-        matches = _told(self.stored.matches)
+        # Two registrations of one image contradict each other: only the one that stands goes out.
+        matches = standing(self.stored.matches)
         for number, match in enumerate(matches, start=1):
-            progress(number / (len(matches) + 1), f"Writing match {number}")
+            progress(number / (len(matches) + 1), f"Writing image {number}")
             series = self._series_of(match)
             if series is None:
                 left_out.append(
                     f"image {match.image_uid} was not kept as one DICOM series, so nothing can refer to it"
                 )
                 continue
-            daily[match.image_uid] = series
+            daily.append(series)
             placed = self._write_registration(folder / f"registration-{number}.dcm", match, series)
             if placed is not None:
                 registrations.append(placed)
                 files.append(placed.path)
             report = self._write_report(folder / f"report-{number}.dcm", match, series, placed)
             files += [report] if report is not None else []
-        record = self._write_record(folder / TREATMENT_RECORD, tuple(daily.values()), registrations)
+        record = self._write_record(folder / TREATMENT_RECORD, daily, registrations)
         if record is not None:
             files.append(record)
         else:
@@ -206,16 +208,6 @@ class _Export:
             registrations=registrations,
         )
         return path
-
-
-def _told(matches: Sequence[MatchRecord]) -> tuple[MatchRecord, ...]:
-    """Return what others are told of: of each image the engine's match, and the one by hand that stands."""
-    last = {match.image_uid: match for match in matches}
-    first = {match.image_uid: match for match in reversed(matches)}
-    told = []
-    for uid, match in first.items():
-        told += [match] if last[uid].algorithm != BY_HAND else [match, last[uid]]
-    return tuple(sorted(told, key=matches.index))
 
 
 def _uncertainty(match: MatchRecord) -> AxisUncertainty | None:

@@ -16,7 +16,8 @@ from isoguide.records import ConflictError, Records, StoredCourse, StoredFractio
 from isoguide.registration import Registration
 from isoguide.registration.day_match import DayContent, Prepared
 from isoguide.treatment import Fraction, PlannedPosition, State
-from isoguide.treatment.ports import DayImage, Exposure
+from isoguide.treatment.memory import Sink
+from isoguide.treatment.ports import DayImage, Exposure, Room
 from isoguide.treatment.protocol_decision import ProtocolDecision, decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.refusals import RefusedError
@@ -27,9 +28,9 @@ from isoguide.workflow.protocol_file import parse_protocol
 
 _NOWHERE: Final = TableTopPose(0.0, 0.0, 0.0)
 """The set-up pose of a fraction without one: no step that asks for it is possible before it has one."""
-_DELIVERY_WRITTEN_S: Final = 30.0
+DELIVERY_WRITTEN: Final = timedelta(seconds=2.0)
 """A delivery is written in two steps within less; a fraction whose beam is "on" for longer was left so by a
-failure."""
+failure, or is watched by somebody else."""
 _NO_IMAGE_COUNTS: Final = (State.PREPARED, State.SET_UP)
 
 
@@ -125,49 +126,80 @@ def protocol_of(course: StoredCourse) -> Protocol:
 def take_up(
     records: Records, now: DeskClock, opened: OpenFraction, told: Told
 ) -> tuple[Fraction, FractionRecorder]:
-    """Return the fraction ready for one step, and the recorder that will write it.
+    """Return the fraction ready for one step in a room that answers what staff said, and its recorder.
 
     Raises
     ------
     RefusedError
         If it has ended.
-    ConflictError
-        If somebody else is recording a delivery of it.
     """
-    line, kept = opened.stored.line, opened.kept
-    if line.state.is_final:
-        msg = f"{line.key} is {line.state}: begin the next fraction"
-        raise RefusedError(msg)
-    _require_no_delivery_under_way(opened.stored, now)
-    recorder = FractionRecorder(records, opened.stored, kept, opened.simulation.patient_position, told.by)
+    recorder = recorder_of(records, opened, told.by)
     before_mu = opened.stored.summary.delivered_mu
     beam = DeskBeam(now, opened.planned_mu, before_mu, told.delivered_mu)
     room = desk_room(now, told.couch, beam=beam, image=told.image)
-    planned = _planned(opened.simulation, kept, told.prepared)
-    limits = fraction_limits(opened.protocol)
-    known_uids = records.used_image_uids(line.key.course_id)
+    return fraction_in_room(records, opened, room, recorder, told.prepared), recorder
+
+
+def recorder_of(records: Records, opened: OpenFraction, by: str) -> FractionRecorder:
+    """Return what writes the next steps of a fraction.
+
+    Raises
+    ------
+    RefusedError
+        If it has ended.
+    """
+    line = opened.stored.line
+    if line.state.is_final:
+        msg = f"{line.key} is {line.state}: begin the next fraction"
+        raise RefusedError(msg)
+    return FractionRecorder(records, opened.stored, opened.kept, opened.simulation.patient_position, by)
+
+
+def fraction_in_room(
+    records: Records, opened: OpenFraction, room: Room, sink: Sink, prepared: Prepared | None = None
+) -> Fraction:
+    """Return a fraction of the records as it goes on in a room.
+
+    Parameters
+    ----------
+    records, opened
+        Where it is kept.
+    room
+        The devices.
+    sink
+        Where its next steps go.
+    prepared
+        What an image is matched to, where one will be.
+    """
+    kept = opened.kept
     fraction = Fraction(
-        planned,
+        _planned(opened.simulation, kept, prepared),
         room,
-        limits,
-        sink=recorder,
-        known_uids=known_uids,
+        fraction_limits(opened.protocol),
+        sink=sink,
+        known_uids=records.used_image_uids(opened.stored.line.key.course_id),
         no_image_because=kept.no_image_because,
     )
     if kept.memory is not None:
         fraction.resume_from(kept.memory, [step.entry for step in opened.stored.steps])
-    return fraction, recorder
+    return fraction
 
 
-def _require_no_delivery_under_way(stored: StoredFraction, now: DeskClock) -> None:
-    """Keep other steps out of the moment in which a delivery is written: they would hold the beam."""
+def require_no_delivery_under_way(stored: StoredFraction, now: DeskClock) -> None:
+    """Keep other steps out of the moment in which a delivery is written: they would hold the beam.
+
+    Raises
+    ------
+    ConflictError
+        If somebody else is recording a delivery of it.
+    """
     if stored.line.state is not State.BEAM_ON:
         return
     last = stored.steps[-1]
-    if now.now() - last.entry.at < timedelta(seconds=_DELIVERY_WRITTEN_S):
+    if now.now() - last.entry.at < DELIVERY_WRITTEN:
         msg = (
-            f"{last.by} records what was delivered of {stored.line.key} now: look at it again in "
-            f"{_DELIVERY_WRITTEN_S:g} s, nothing was done"
+            f"{last.by} records what was delivered of {stored.line.key} now: look at it again in a moment, "
+            "nothing was done"
         )
         raise ConflictError(msg)
 

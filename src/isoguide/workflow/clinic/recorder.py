@@ -23,13 +23,13 @@ from isoguide.records import AuditNote, FractionStep, Records, StoredFraction
 from isoguide.records.plain import canonical_json
 from isoguide.registration import Registration
 from isoguide.treatment import Entry, Event, FractionMemory, Match
+from isoguide.treatment.match import BY_HAND
 from isoguide.treatment.ports import Exposure
 from isoguide.treatment.summary import Circumstances, standing, summary_of
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text
 
 ENDS_BEAM: Final = (Event.DELIVER, Event.HOLD, Event.STOP)
 """With these what was delivered is recorded."""
-_MATCHES: Final = (Event.ALIGN, Event.MATCH_BY_HAND, Event.MATCH_BY_ENGINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,11 @@ class FractionRecorder:
         self._decisions = list(self.stored.decisions)
         self._given = self.stored.deliveries
         self._doses = [image.dose for image in self.stored.images if image.dose is not None]
+
+    @property
+    def version(self) -> int:
+        """Version of the fraction in the records after the newest step that was written here."""
+        return self._version
 
     def keep_files(self, image_uid: str, keep: Callable[[], StoredImage]) -> None:
         """Say how the files of an image are kept; done when the image counts, before that is recorded."""
@@ -136,7 +141,7 @@ class FractionRecorder:
     def _write(self, memory: FractionMemory, entry: Entry | None) -> None:
         event = entry.event if entry is not None else None
         image = self._image_record(memory.images[-1]) if event is Event.IMAGE else None
-        match = self._match_record(memory.matches[-1]) if event in _MATCHES else None
+        match = self._match_of_step(event, memory)
         deliveries = self._deliveries if event in ENDS_BEAM else ()
         decision = self._decision
         after = _Written(
@@ -197,6 +202,15 @@ class FractionRecorder:
             stored.sha256,
             stored.dose,
         )
+
+    def _match_of_step(self, event: Event | None, memory: FractionMemory) -> MatchRecord | None:
+        if event in (Event.ALIGN, Event.MATCH_BY_HAND):
+            return self._match_record(memory.matches[-1])
+        if event is Event.MATCH_BY_ENGINE:
+            # As it was recorded then: how sure it was is not in the memory that was taken up.
+            uid = memory.matches[-1].image_uid
+            return next(one for one in self._matches if one.image_uid == uid and one.algorithm != BY_HAND)
+        return None
 
     def _match_record(self, match: Match) -> MatchRecord:
         found, proposal = match.registration, match.proposal

@@ -124,10 +124,12 @@ class Uploads:
                 msg = f"{self.limits.per_person} uploads of {by} are coming in already: wait for one of them"
                 raise InputError(msg)
             self._receiving.append(by)
+        receiver = Receiver(folder, by, self.limits)
         try:
             folder.mkdir(mode=0o700, parents=True)
-            yield Receiver(folder, by, self.limits)
+            yield receiver
         finally:
+            receiver.end_file()
             with self._lock:
                 self._receiving.remove(by)
                 is_kept = folder.name in self._kept
@@ -328,9 +330,9 @@ def spoken_of(upload: Upload) -> Iterator[Path]:
 def _looked_into(received: Receiver) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found = inspect_path(received.folder) if received.names else None
     if found is None or not found.items:
-        count = f"{len(received.names)} files" if received.names else "no file"
         msg = (
-            f"the upload has {count} and no image, plan or other object of DICOM: choose the exported folder"
+            f"among the files of the upload ({len(received.names)}) is nothing of DICOM, no image and no "
+            "plan: choose the exported folder"
         )
         raise MissingEvidenceError(msg)
     items = [f"{item.kind}: {item.text}" for item in found.items]

@@ -5,7 +5,7 @@ a written protocol. What people would do, three virtual persons do: one signs wh
 looks a second time where it wants that, and one is there to make the plan.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,17 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from isoguide.course import CourseHistory, DeliveryRecord, Person, PlannedBeam, Protocol, ProtocolAction, Role
+from isoguide.course import CourseHistory, Person, Protocol, ProtocolAction, Role
 from isoguide.dicom import PatientIdentity
-from isoguide.dicom.modules import WrittenSeries
-from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
 from isoguide.treatment import (
     Decision,
-    Entry,
     Fraction,
     FractionLimits,
-    FractionMemory,
     FractionOutcome,
     PlannedPosition,
     treat,
@@ -34,15 +30,18 @@ from isoguide.treatment.protocol_decision import decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.signatures import require_signatures
 from isoguide.virtual.room import VirtualRoom
+from isoguide.workflow.clinic.day_export import write_day_image
+from isoguide.workflow.clinic.day_image import ImageSaid, TakenImage
+from isoguide.workflow.clinic.delivery_sink import DeliverySink
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.fraction_files import export_fraction
+from isoguide.workflow.clinic.kept_image import keep_image
 from isoguide.workflow.clinic.new_course import NewCourse, new_course
 from isoguide.workflow.clinic.open_fraction import open_fraction
-from isoguide.workflow.clinic.recorder import ENDS_BEAM, FractionRecorder, StoredImage
+from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
 from isoguide.workflow.clinic.signing import approver_of
 from isoguide.workflow.protocol_file import load_protocol
-from isoguide.workflow.simulation_session import write_daily_export, write_daily_radiographs
 
 THERAPIST: Final = Person("virtual-therapist", Role.THERAPIST)
 PHYSICIST: Final = Person("virtual-physicist", Role.PHYSICIST)
@@ -51,8 +50,6 @@ STAFF: Final = (THERAPIST, PHYSICIST, ONCOLOGIST)
 RECORDS, DAILY, EXPORTS = "records", "daily", "exports"
 OPENED_AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """When the records begin: after the simulation and before the first fraction of every virtual course."""
-_COMPLETE_MU: Final = 0.01
-"""A beam that lacks less is complete: what rounding leaves."""
 
 
 @dataclass(eq=False)
@@ -96,72 +93,18 @@ class _Keep:
     def image(self, image: DayImage) -> None:
         self._count += 1
         name = f"fraction-{self.number}" + (f"-image-{self._count}" if self._count > 1 else "")
-        written = self._written(self.folder / name, image)
-        self.recorder.keep_files(image.uid, lambda: StoredImage(self.desk.store.add_all(written.paths)))
-
-    def _written(self, folder: Path, image: DayImage) -> WrittenSeries:
-        seed = f"{self.patient.patient_id} {image.uid}"
-        if isinstance(image.content, Volume):
-            return write_daily_export(
-                folder,
-                image.content,
-                image.machine_isocentre_mm,
-                patient=self.patient,
-                seed=seed,
-                fraction=self.number,
-                acquired_at=image.acquired_at,
-            )
-        return write_daily_radiographs(
-            folder,
-            [one.radiograph for one in image.content],
-            image.machine_isocentre_mm,
+        written = write_day_image(
+            self.folder / name,
+            image,
             patient=self.patient,
-            seed=seed,
+            seed=f"{self.patient.patient_id} {image.uid}",
             fraction=self.number,
-            moments=(image.started_at, image.acquired_at),
+            taken_at=image.acquired_at,
         )
-
-
-@dataclass(eq=False)
-class _Sink:
-    """Tells the recorder what the virtual machine delivered: it gives the beams of a plan in their order."""
-
-    recorder: FractionRecorder
-    beams: tuple[PlannedBeam, ...]
-    _given_mu: float = 0.0
-
-    def __call__(self, entry: Entry, memory: FractionMemory) -> None:
-        status = memory.beam.last
-        if entry.event in ENDS_BEAM and status is not None and status.delivered_mu > self._given_mu:
-            ended = "UNKNOWN" if memory.beam.may_be_on else "MACHINE"
-            self.recorder.deliver(delivered_between(self.beams, self._given_mu, status.delivered_mu, ended))
-            self._given_mu = status.delivered_mu
-        self.recorder(entry, memory)
-
-
-def delivered_between(
-    beams: Sequence[PlannedBeam], begin_mu: float, end_mu: float, ended: str
-) -> tuple[DeliveryRecord, ...]:
-    """Split what was given between two readings of the meterset over beams that are given in their order.
-
-    Parameters
-    ----------
-    beams
-        Of the plan.
-    begin_mu, end_mu
-        Meterset of the fraction before and after.
-    ended
-        How a beam that is not complete ended.
-    """
-    found, before_mu = [], 0.0
-    for beam in beams:
-        after_mu = before_mu + beam.meterset_mu
-        given_mu = min(end_mu, after_mu) - max(begin_mu, before_mu)
-        if given_mu > 0.0:
-            end = "NORMAL" if end_mu >= after_mu - _COMPLETE_MU else ended
-            found.append(DeliveryRecord(beam.number, beam.name, beam.meterset_mu, given_mu, end))
-        before_mu = after_mu
-    return tuple(found)
+        taken = TakenImage(image, written.paths)
+        self.recorder.keep_files(
+            image.uid, lambda: StoredImage(keep_image(self.desk.store, taken, ImageSaid()))
+        )
 
 
 @contextmanager
@@ -240,7 +183,9 @@ class VirtualDepartment:
         simulation = self.desk.records.course(self.course.course_id).simulation
         self.desk.begin(self.course.course_id, by=THERAPIST.name, accessories=simulation.accessories)
         opened = open_fraction(self.desk.records, self.course.course_id, number)
-        kept = replace(opened.kept, set_up_pose=planned.set_up_pose)
+        kept = replace(
+            opened.kept, set_up_pose=planned.set_up_pose, target_points_mm=planned.target_points_mm
+        )
         recorder = FractionRecorder(
             self.desk.records, opened.stored, kept, planned.patient_position, THERAPIST.name
         )
@@ -249,7 +194,7 @@ class VirtualDepartment:
             planned,
             replace(room.room, imager=imager),
             fraction_limits(opened.protocol, limits.couch, limits.beam),
-            sink=_Sink(recorder, simulation.beams),
+            sink=DeliverySink(recorder, simulation.beams),
             known_uids=self.desk.records.used_image_uids(self.course.course_id),
             no_image_because=kept.no_image_because,
         )

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from isoguide.errors import InputError
-from isoguide.records import CourseStanding, FractionKey
+from isoguide.records import CourseStanding, FractionKey, Records
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.protocols_in_use import protocols_in_use
 
 NOT_BEGUN: Final = "not begun"
 
@@ -104,6 +105,12 @@ class Worklist:
             return WorklistLine(standing, label, self._desk.status(course_id) if is_open else None)
         except InputError as error:
             return WorklistLine(standing, "", None, str(error))
+
+
+def sites_of(records: Records) -> tuple[str, ...]:
+    """Return the parts of the body of all courses and of all protocols in use, in alphabetical order."""
+    sites = {line.site for line in records.courses()}
+    return tuple(sorted(sites | {one.protocol.site for one in protocols_in_use(records)}))
 
 
 def _version_of(standing: CourseStanding) -> tuple[str, FractionKey | None, int]:

@@ -1,6 +1,6 @@
 """An image of the day as the image store holds it, read just as it was matched."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isoguide.course import ImageRecord, MatchRecord
 from isoguide.errors import GeometryError, MissingEvidenceError, UnreadableError
@@ -13,9 +13,9 @@ from isoguide.records import StoredFraction
 from isoguide.records.image_store import ImageStore
 from isoguide.treatment.ports import DayImage
 from isoguide.workflow.clinic.course_planning import stored_files
-from isoguide.workflow.clinic.day_image import read_taken_image
+from isoguide.workflow.clinic.day_image import TakenImage, read_taken_image
+from isoguide.workflow.clinic.kept_image import KeptImage, kept_image
 from isoguide.workflow.clinic.pictures.plan_scene import PlanScene
-from isoguide.workflow.clinic.said_file import kept_image
 
 FURTHEST_MM = 500.0
 """A pose that moves the isocentre further than this is a mistake: no patient lies so far off."""
@@ -130,11 +130,34 @@ def read_day_scene(store: ImageStore, plan: PlanScene, image: ImageRecord) -> Da
             couch=image.couch,
             now=image.acquired_at.astimezone().replace(tzinfo=None),
         )
-    is_same = not kept.content_sha256 or kept.content_sha256 == taken.content_sha256
-    if taken.image.uid != image.uid or not is_same:
+    return DayScene(plan, _as_matched(taken, kept, image, plan), taken.views)
+
+
+def _as_matched(taken: TakenImage, kept: KeptImage, image: ImageRecord, plan: PlanScene) -> DayImage:
+    """Return the image that was read as the one that was matched, in the frame in which it was.
+
+    An image that a room gave lies in its store under other UIDs than the room's; its files are proven by
+    their hashes in the record.
+    """
+    was_read = kept.machine_isocentre_mm is None or bool(kept.content_sha256)
+    is_other = taken.image.uid != image.uid or kept.content_sha256 not in ("", taken.content_sha256)
+    if was_read and is_other:
         msg = (
             f"what the image store gives for image {image.uid} is not what was matched: do not rely on it, "
             "and restore a backup"
         )
         raise UnreadableError(msg)
-    return DayScene(plan, taken.image, taken.views)
+    content, isocentre_mm = taken.image.content, taken.image.machine_isocentre_mm
+    if kept.machine_isocentre_mm is not None and not isinstance(content, Volume):
+        # Radiographs are read into planning axes; a room gives them in its own.
+        offset_mm = kept.machine_isocentre_mm - plan.planning.isocentre.xyz_mm
+        there = RigidTransform.translation(DAILY, DAILY, offset_mm)
+        content, isocentre_mm = tuple(one.in_frame(there) for one in content), kept.machine_isocentre_mm
+    return replace(
+        taken.image,
+        uid=image.uid,
+        content=content,
+        machine_isocentre_mm=isocentre_mm,
+        started_at=image.started_at,
+        acquired_at=image.acquired_at,
+    )

@@ -21,8 +21,8 @@ from isoguide.workflow.clinic.pictures.day_scene import DayScene
 from isoguide.workflow.clinic.recorder import settings_hash
 from isoguide.workflow.shown_markers import ShownMarker, markers_of_match
 
-SAME_MM: Final = 0.01
-"""The same match of the same files on another computer may differ by its rounding."""
+SAME_MM: Final = 0.05
+"""A match may differ by this on another computer, or where a room gave grey values with fractions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

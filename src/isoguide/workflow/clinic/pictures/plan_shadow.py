@@ -1,5 +1,6 @@
 """DRRs of the plan beside the day's radiographs, and what is drawn over both."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
@@ -66,6 +67,11 @@ class ShownView:
     letters: tuple[str, str, str, str]
     isocentre: Array
     window: Window
+
+    @property
+    def sha256(self) -> str:
+        """Of the grey values, row by row, hexadecimal."""
+        return hashlib.sha256(self.grey.tobytes()).hexdigest()
 
     @classmethod
     def of(cls, radiograph: RadiographView, day: DayScene, caster: ShadowCaster) -> Self:

@@ -69,7 +69,7 @@ def evaluate_pose(
     """
     tried = Registration(
         verdict=Verdict.REVIEW,
-        reasons=("a person tries this pose",),
+        reasons=(),
         planning_from_daily=planning_from_daily,
         unconstrained=None,
         degrees_of_freedom=6,

@@ -110,5 +110,5 @@ def _view_along(views: tuple[ShownView, ...], uncorrected: RigidTransform, plane
         if along[best] >= LEAST_ALONG:
             return views[best]
     names = ", ".join(one.name for one in views)
-    msg = f"no radiograph of this image shows a {plane} picture ({names}): choose another plane"
+    msg = f"no radiograph of this image stands for the {plane} plane ({names}): choose another plane"
     raise MissingEvidenceError(msg)

@@ -1,22 +1,27 @@
-"""What staff said of an image, kept beside its files, so that it can be read again just as it was matched.
+"""How an image was read, kept beside its files, so that it can be read again just as it was matched.
 
-It is the last file of an image in the image store, and is there only where something was said. The imager
-files of radiographs come right before it.
+An export may say where the machine isocentre is in an object that is no part of the image, and staff may say
+it, or how radiographs were taken. A document with that is the last file of an image in the image store; the
+imager files of radiographs come right before it.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
+
 from isoguide.dicom.radiograph_pixels import PixelMeaning
 from isoguide.errors import UnreadableError
+from isoguide.geometry.frames import Array
+from isoguide.images.volume import Volume
 from isoguide.records.image_store import ImageStore
 from isoguide.records.plain import DAMAGE, canonical_json, from_plain, to_plain
 from isoguide.workflow.clinic.day_image import ImageSaid, TakenImage
 from isoguide.workflow.request import RadiographChoice
 
-_BEGIN: Final = b'{"a_image_said"'
+_BEGIN: Final = b'{"a_reading_of_image"'
 """Names are sorted, so that every such document begins like this, and no DICOM file does."""
 _LONGEST_BYTES: Final = 1 << 20
 
@@ -42,8 +47,9 @@ class _Isocentre:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Document:
-    a_image_said: int
-    machine_isocentre: _Isocentre | None
+    a_reading_of_image: int
+    is_volume: bool
+    machine_isocentre: _Isocentre
     source_from_gantry_deg: float | None
     pixels: _Pixels | None
     moments_apart_s: float
@@ -52,7 +58,7 @@ class _Document:
     content_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeptImage:
     """An image in the store.
 
@@ -61,18 +67,30 @@ class KeptImage:
     files
         Hashes of its files.
     said
-        What staff said of it; what names files names them as :func:`stored_files` does.
+        What has to be said of it; what names files names them as :func:`stored_files` does.
+    machine_isocentre_mm
+        In the frame in which it was matched, (3,); None where that was not kept: the files have to say it.
     content_sha256
-        Of what was read of it then; empty where nothing was said, so that the files say all.
+        Of what was read of it then; empty where nothing was read, because the room gave the image itself.
     """
 
     files: tuple[str, ...]
     said: ImageSaid
+    machine_isocentre_mm: Array | None = None
     content_sha256: str = ""
 
 
 def keep_image(store: ImageStore, taken: TakenImage, said: ImageSaid) -> tuple[str, ...]:
-    """Keep the files of an image, and what was said of it; return all hashes.
+    """Keep the files of an image, and how they were read; return all hashes.
+
+    Parameters
+    ----------
+    store
+        Where.
+    taken
+        The image; without a content hash where the room gave it and only its files were written.
+    said
+        What staff said of it.
 
     Raises
     ------
@@ -82,13 +100,12 @@ def keep_image(store: ImageStore, taken: TakenImage, said: ImageSaid) -> tuple[s
         If the store cannot be written.
     """
     choice = said.radiographs
-    if said.machine_isocentre_mm is None and replace(choice, files=()) == RadiographChoice():
-        return store.add_all(taken.files)
     names = [path.name for path in taken.files]
-    point, pixels = said.machine_isocentre_mm, choice.pixels
+    pixels = choice.pixels
     document = _Document(
-        a_image_said=1,
-        machine_isocentre=_Isocentre(*point) if point is not None else None,
+        a_reading_of_image=1,
+        is_volume=isinstance(taken.image.content, Volume),
+        machine_isocentre=_Isocentre(*map(float, taken.image.machine_isocentre_mm)),
         source_from_gantry_deg=choice.source_from_gantry_deg,
         pixels=_Pixels(pixels.relationship, pixels.sign) if pixels is not None else None,
         moments_apart_s=choice.moments_apart_s,
@@ -101,22 +118,22 @@ def keep_image(store: ImageStore, taken: TakenImage, said: ImageSaid) -> tuple[s
 
 
 def kept_image(store: ImageStore, hashes: tuple[str, ...]) -> KeptImage:
-    """Tell the files of an image from what was said of it.
+    """Tell the files of an image from how they were read.
 
     Raises
     ------
     UnreadableError
         If the last file is missing or damaged.
     """
-    content = _said_in(store.path_of(hashes[-1])) if hashes else b""
+    content = _document_in(store.path_of(hashes[-1])) if hashes else b""
     if not content.startswith(_BEGIN):
         return KeptImage(hashes, ImageSaid())
     try:
-        document = from_plain(_Document, json.loads(content), "what staff said of the image")
+        document = from_plain(_Document, json.loads(content), "how the image was read")
         pixels = document.pixels
         meaning = PixelMeaning(pixels.relationship, pixels.sign) if pixels is not None else None
     except DAMAGE as error:
-        msg = f"what staff said of an image cannot be read ({error}): restore a backup"
+        msg = f"how an image was read cannot be told ({error}): restore a backup"
         raise UnreadableError(msg) from error
     count = len(hashes) - 1 - document.imagers
     choice = RadiographChoice(
@@ -127,11 +144,12 @@ def kept_image(store: ImageStore, hashes: tuple[str, ...]) -> KeptImage:
         moments_apart_s=document.moments_apart_s,
     )
     point = document.machine_isocentre
-    said = ImageSaid((point.x_mm, point.y_mm, point.z_mm) if point else None, radiographs=choice)
-    return KeptImage(hashes[:count], said, document.content_sha256)
+    place_mm = (point.x_mm, point.y_mm, point.z_mm)
+    said = ImageSaid(place_mm if document.is_volume else None, radiographs=choice)
+    return KeptImage(hashes[:count], said, np.array(place_mm), document.content_sha256)
 
 
-def _said_in(path: Path) -> bytes:
+def _document_in(path: Path) -> bytes:
     if path.stat().st_size > _LONGEST_BYTES:
         return b""
     return path.read_bytes()

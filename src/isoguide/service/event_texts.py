@@ -1,0 +1,105 @@
+"""The messages of the event stream: each made once, however many consoles listen."""
+
+from collections import deque
+from typing import Final
+
+from isoguide.errors import UnknownNameError
+from isoguide.records import FractionKey
+from isoguide.service.clinic import Clinic
+from isoguide.service.documents import department as documents
+from isoguide.service.documents.base import CouchPose, Document, three
+from isoguide.service.documents.course import WaitingSignature
+from isoguide.service.documents.department import JobDocument
+from isoguide.workflow.clinic.connected_room import TargetSample
+from isoguide.workflow.clinic.room_events import Event, FractionChanged, JobChanged, SecondLookAsked
+from isoguide.workflow.clinic.room_state import RoomState
+
+_KEPT: Final = 64
+"""So many messages are remembered: more than a slow console is behind without losing states of the room."""
+
+
+class EventTexts:
+    """Makes messages of events; may be shared by threads.
+
+    Parameters
+    ----------
+    clinic
+        Knows the jobs and the signatures that events only name.
+    """
+
+    def __init__(self, clinic: Clinic) -> None:
+        self._clinic = clinic
+        self._made: deque[tuple[Event, str]] = deque(maxlen=_KEPT)
+
+    def text(self, event: Event) -> str:
+        """Return the message of an event as JSON; empty where it tells nothing any more."""
+        for known, text in tuple(self._made):
+            if known is event:
+                return text
+        document = self._document(event)
+        text = document.model_dump_json() if document is not None else ""
+        self._made.append((event, text))
+        return text
+
+    def _document(self, event: Event) -> Document | None:
+        match event:
+            case RoomState():
+                return room_document(event)
+            case FractionChanged():
+                return documents.FractionChanged(
+                    course_id=event.course_id,
+                    number=event.number,
+                    version=event.version,
+                    state=event.state,
+                    by=event.by,
+                )
+            case JobChanged():
+                return self._job(event.job_id)
+            case SecondLookAsked():
+                return self._second_look(event)
+
+    def _job(self, job_id: str) -> Document | None:
+        try:
+            return documents.JobChanged(job=JobDocument.of(self._clinic.jobs.get(job_id)))
+        except UnknownNameError:  # finished and forgotten meanwhile
+            return None
+
+    def _second_look(self, event: SecondLookAsked) -> Document:
+        waiting = self._clinic.console.waiting().get(FractionKey(event.course_id, event.number))
+        return documents.SecondLookAsked(
+            course_id=event.course_id,
+            number=event.number,
+            waiting=WaitingSignature.of(waiting) if waiting is not None else None,
+        )
+
+
+def room_document(state: RoomState) -> documents.RoomStateDocument:
+    """Return the state of a connected room as a document."""
+    key, couch, expected = state.key, state.couch, state.expected_couch
+    return documents.RoomStateDocument(
+        sequence=state.sequence,
+        at=state.at,
+        room=state.room,
+        course_id=key.course_id if key is not None else None,
+        number=key.number if key is not None else None,
+        version=state.version,
+        state=state.state,
+        reason=state.reason,
+        couch=CouchPose.of(couch.pose) if couch is not None else None,
+        expected_couch=CouchPose.of(expected) if expected is not None else None,
+        differences=tuple(map(documents.CouchDifference.model_validate, state.differences)),
+        beam=state.beam,
+        delivered_mu=state.delivered_mu,
+        planned_mu=state.planned_mu,
+        target=_target(state.target) if state.target is not None else None,
+        gate_mm=state.gate_mm,
+        is_in_gate=state.is_in_gate,
+        hold_reason=state.hold_reason,
+        watched_by=state.watched_by,
+    )
+
+
+def _target(sample: TargetSample) -> documents.TargetDocument:
+    return documents.TargetDocument(
+        position_mm=three(sample.position_mm), at=sample.at, source=sample.source, quality=sample.quality
+    )

@@ -1,0 +1,56 @@
+"""Answers of bytes that never change under their address: a page may keep them, and names them by hash."""
+
+import hashlib
+from typing import Final
+
+from fastapi import Request, Response, status
+
+from isoguide.errors import MismatchError
+
+FOREVER: Final = "private, max-age=31536000, immutable"
+ASK_AGAIN: Final = "private, no-cache"
+
+
+def bytes_response(
+    request: Request,
+    content: memoryview | bytes,
+    sha256: str,
+    *,
+    wanted: str | None,
+    media_type: str = "application/octet-stream",
+) -> Response:
+    """Answer with bytes under their hash, or with 304 to whoever has them.
+
+    Parameters
+    ----------
+    request
+        Its If-None-Match counts.
+    content
+        The bytes.
+    sha256
+        Of them, hexadecimal: the entity tag.
+    wanted
+        What the address names with ``?v=``; None where it names none, and then nobody may keep the answer
+        unasked.
+    media_type
+        Of the content.
+
+    Raises
+    ------
+    MismatchError
+        If the address names other bytes than there are: nobody may see one picture for another.
+    """
+    if wanted is not None and wanted != sha256:
+        msg = "this picture is not the one that the page was told of: load the page again"
+        raise MismatchError(msg)
+    tag = f'"{sha256}"'
+    headers = {"ETag": tag, "Cache-Control": FOREVER if wanted is not None else ASK_AGAIN}
+    known = [one.strip() for one in request.headers.get("If-None-Match", "").split(",")]
+    if tag in known:
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the entity tag of bytes that were made for one answer."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,56 @@
+"""An image of the virtual room as the DICOM files that an imager would export."""
+
+from datetime import datetime
+from pathlib import Path
+
+from isoguide.dicom import PatientIdentity
+from isoguide.dicom.modules import WrittenSeries
+from isoguide.images.volume import Volume
+from isoguide.treatment.ports import DayImage
+from isoguide.workflow.simulation_session import write_daily_export, write_daily_radiographs
+
+
+def write_day_image(
+    folder: Path, image: DayImage, *, patient: PatientIdentity, seed: str, fraction: int, taken_at: datetime
+) -> WrittenSeries:
+    """Write a volume or radiographs.
+
+    Parameters
+    ----------
+    folder
+        Gets the files; made when absent.
+    image
+        As the imager made it.
+    patient
+        Whose it is.
+    seed
+        Makes the UIDs, so another image needs another one.
+    fraction
+        Of which fraction.
+    taken_at
+        What the export of a volume says of its time, aware; radiographs say when each was exposed.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    """
+    if isinstance(image.content, Volume):
+        return write_daily_export(
+            folder,
+            image.content,
+            image.machine_isocentre_mm,
+            patient=patient,
+            seed=seed,
+            fraction=fraction,
+            acquired_at=taken_at,
+        )
+    return write_daily_radiographs(
+        folder,
+        [one.radiograph for one in image.content],
+        image.machine_isocentre_mm,
+        patient=patient,
+        seed=seed,
+        fraction=fraction,
+        moments=(image.started_at, image.acquired_at),
+    )
