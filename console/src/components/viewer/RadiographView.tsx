@@ -10,7 +10,7 @@ import { seconds } from "../format";
 import { Notice } from "../Notice";
 import { StaleMark } from "./PlaneView";
 import { fusedPixels } from "./radiographPixels";
-import { ShadowOverlay } from "./ShadowOverlay";
+import { MarkerList, ShadowOverlay } from "./ShadowOverlay";
 import { ShadowPointer } from "./shadowPointer";
 import type { ViewLabels } from "./ViewLabels";
 
@@ -71,6 +71,7 @@ export function RadiographView(props: RadiographViewProps) {
         <span>{part === "fused" ? labels.daily : `DRR of ${labels.planning}`}</span>
         {part === "fused" ? <span>and DRR of {labels.planning}</span> : null}
       </div>
+      <MarkerList state={state} />
       <ShadowAge state={state} />
       <StaleMark words={staleWords} />
     </section>

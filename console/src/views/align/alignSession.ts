@@ -21,6 +21,7 @@ import {
   type SimilarityAnswer,
   setupOf,
   three,
+  type WindowPreset,
 } from "./documents";
 import { Hand } from "./hand";
 import { LookState } from "./look";
@@ -75,7 +76,10 @@ export class AlignSession {
     this.uncorrected = rigidTransform("uncorrected", daily.uncorrected);
     this.hand = new Hand(setupOf(planning, daily), pose ?? this.uncorrected);
     this.crosshairMm = signal(this.planIsocentreMm);
-    this.look = new LookState(planning.windows, daily.windows, this.crosshairMm);
+    this.look =
+      daily.kind === "volume"
+        ? new LookState(planning.windows, daily.windows, this.crosshairMm)
+        : new LookState(GREYS, GREYS, this.crosshairMm);
     const whole = wholeOf(planning, daily, this.uncorrected);
     const planeOf = (orientation: Orientation) => new PlaneState(orientation, this.crosshairMm, whole);
     this.planes = { axial: planeOf("axial"), coronal: planeOf("coronal"), sagittal: planeOf("sagittal") };
@@ -275,6 +279,14 @@ export class AlignSession {
     return wasMaximised;
   }
 }
+
+/** Windows of radiographs and their shadows, in the grey values of the screen that both come in. */
+const GREYS: readonly WindowPreset[] = [
+  { name: "all", centre_hu: 127.5, width_hu: 255 },
+  { name: "dark parts", centre_hu: 80, width_hu: 160 },
+  { name: "bright parts", centre_hu: 175, width_hu: 160 },
+  { name: "hard", centre_hu: 127.5, width_hu: 128 },
+];
 
 /** Name of a radiograph among the views. */
 export const shadowId = (index: number): string => `radiograph ${index}`;
