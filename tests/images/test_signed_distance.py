@@ -54,7 +54,9 @@ class TestOneStructure:
         inside, beyond = at(distance, 0.0, 0.0, 18.0), at(distance, 0.0, 0.0, 21.0)
         assert inside / (inside - beyond) == pytest.approx(0.5)
         assert distance[8].min() > 0.0
-        np.testing.assert_array_equal((distance < 0.0).any(axis=(1, 2)), structure_mask(drawn, GRID).any(axis=(1, 2)))
+        np.testing.assert_array_equal(
+            (distance < 0.0).any(axis=(1, 2)), structure_mask(drawn, GRID).any(axis=(1, 2))
+        )
 
     def test_a_gap_separates_two_parts_and_each_is_closed(self) -> None:
         zs = (3.0, 6.0, 9.0, 24.0, 27.0, 30.0)

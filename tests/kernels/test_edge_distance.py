@@ -33,7 +33,9 @@ def test_the_kernel_agrees_with_plain_numpy(spacing: tuple[float, float]) -> Non
 
 @pytest.mark.usefixtures("interpreted_kernels")
 def test_the_kernel_as_plain_python_agrees_too() -> None:
-    edges = np.concatenate([closed((1.0, 1.0), (6.0, 1.5), (4.0, 6.0)), closed((3.0, 2.0), (4.0, 2.0), (3.5, 3.0))])
+    edges = np.concatenate(
+        [closed((1.0, 1.0), (6.0, 1.5), (4.0, 6.0)), closed((3.0, 2.0), (4.0, 2.0), (3.5, 3.0))]
+    )
     edges = np.concatenate([edges, np.array([[2.0, 2.0, 2.0, 2.0]])])
     found = distance_to_edges(edges, (1.0, 1.0), (8, 8), 2.0)
     expected = distance_to_edges_reference(edges, (1.0, 1.0), (8, 8), 2.0)

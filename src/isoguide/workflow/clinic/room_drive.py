@@ -117,6 +117,10 @@ class RoomDrive:
         is_behind = newest is not None and bool(newest.sink.waiting)
         return self._display.state(newest.fraction if newest is not None and is_behind else None, "")
 
+    def refresh(self) -> None:
+        """Show the fraction as the records have it, after a step that was made by way of :attr:`desk`."""
+        self._display.refresh()
+
     def take_over(self) -> FractionStatus | None:
         """Go on after a restart: the patient is placed as he was, and a beam that may be on is held.
 

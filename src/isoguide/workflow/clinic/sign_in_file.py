@@ -38,7 +38,7 @@ def let_sign_in(records: Records, people: Sequence[Person], folder: Path) -> Pat
     accounts = Accounts(records)
     chosen = {person.name: random_password() for person in people}
     first, *others = people
-    accounts.make_first_administrator(first, chosen[first.name])
+    accounts.make_administrator(first, chosen[first.name])
     for person in others:
         accounts.set_password(person.name, chosen[person.name], by=first.name)
     wide = max(map(len, chosen))
