@@ -107,6 +107,15 @@ function HandTools({ session }: { session: AlignSession }) {
           Set-up
         </Button>
       </div>
+      <Button
+        isDisabled={automatic === null || isSamePose(automatic, pose)}
+        label="Show the automatic result, or your position again (hold A)"
+        onClick={() => {
+          session.isComparing.value = !session.isComparing.peek();
+        }}
+      >
+        {session.isComparing.value ? "AUTOMATIC is shown: back to yours" : "Compare with automatic (A)"}
+      </Button>
       <p class="small dim">
         {counted(history.movements.length, "movement")} recorded
         {left < 100

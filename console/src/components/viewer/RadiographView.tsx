@@ -37,7 +37,10 @@ export function RadiographView(props: RadiographViewProps) {
   const hidden = useComputed(
     () => session.maximised.value !== null && !(session.maximised.value === id && part === "fused"),
   );
-  const scale = useComputed(() => `transform: scale(${session.shadowZoom.value})`);
+  const scale = useComputed(() => {
+    const [x, y] = session.shadowPanPx.value;
+    return `transform: translate(${x}px, ${y}px) scale(${session.shadowZoom.value})`;
+  });
   const name = `${part === "fused" ? "Radiograph and DRR" : "DRR"} ${view.name}: ${labels.daily} of ${labels.patient}`;
   useDrawing(session, state, part, canvas);
   usePointer(session, state, box);

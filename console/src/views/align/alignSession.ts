@@ -65,6 +65,8 @@ export class AlignSession {
   readonly shadowFocusMm: Signal<Vec3> = signal([0, 0, 0]);
   /** How the radiographs are magnified together. */
   readonly shadowZoom: Signal<number> = signal(1);
+  /** By how much the radiographs are moved on the page together, CSS pixels. */
+  readonly shadowPanPx: Signal<readonly [number, number]> = signal([0, 0]);
   /** In what ways the images were looked at: for who signs. */
   readonly lookedAt: Signal<ReadonlySet<string>> = signal(new Set());
 
@@ -163,6 +165,8 @@ export class AlignSession {
       return;
     }
     const inPlane = add(scale(plane.right, rightMm), scale(plane.down, downMm));
+    // By keys, spyglass and split go along with the crosshair.
+    this.look.focusMm.value = null;
     this.crosshairMm.value = add(this.crosshairMm.peek(), inPlane);
   }
 
@@ -231,6 +235,7 @@ export class AlignSession {
   /** All views as at the beginning; the match stays. */
   resetViews(): void {
     this.shadowZoom.value = 1;
+    this.shadowPanPx.value = [0, 0];
     for (const orientation of ORIENTATIONS) {
       this.planes[orientation].reset();
     }
