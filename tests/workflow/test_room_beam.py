@@ -27,8 +27,9 @@ from isoguide.errors import (
 from isoguide.records import Records
 from isoguide.treatment import State
 from isoguide.treatment.refusals import OutOfOrderError, RefusedError
-from isoguide.workflow.clinic import beam_watch, open_fraction
+from isoguide.workflow.clinic import beam_watch
 from isoguide.workflow.clinic.beam_watch import CONSOLE_SILENT, SHUT_DOWN, BeamWatch
+from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.station_file import StationFile
 from isoguide.workflow.clinic.virtual_station import VirtualStation
@@ -336,7 +337,7 @@ class TestRecords:
         self, d: ConnectedDepartment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Another process stops the fraction at its desk, which does not know of the room."""
-        monkeypatch.setattr(open_fraction, "_DELIVERY_WRITTEN_S", 0.0)  # as if the beam took half a minute
+        monkeypatch.setattr(Desk, "_let_delivery_be_written", lambda *_: None)  # it takes longer than that
         d.irradiate(2.0)
         d.desk.stop(COURSE, by="berg", reason="the wrong patient")
         d.run(3.0)
