@@ -147,6 +147,7 @@ function DeskBanners({ session, standing }: DeskFrameProps) {
           Left button: window and level (W or Esc leaves)
         </p>
       ) : null}
+      {standing.over.value === "" ? null : <Notice tone="info">{standing.over}</Notice>}
       {stale === "" ? null : <Notice tone="bad">{stale}. Take a new image.</Notice>}
       {countdown === "" ? null : <Notice tone="warn">{countdown}</Notice>}
       {overtaken === "" ? null : <Notice tone="warn">{overtaken}</Notice>}

@@ -189,6 +189,19 @@ describe("time", () => {
     expect(standing.whyNotUse.value.join()).toContain("too old");
   });
 
+  test("a fraction that is over is looked at without an alarm, and nothing can be done in it", () => {
+    const over = fractionOf(9, [matchOf(FOUND)], {
+      image_valid_until: "2020-01-01T00:00:00Z",
+      ended_at: "2020-01-01T00:10:00Z",
+      possible: [],
+    });
+    const { standing } = opened(over, FOUND);
+    expect(standing.staleWords.value).toBe("");
+    expect(standing.over.value).toContain("over");
+    expect(standing.whyNotApprove.value).not.toEqual([]);
+    expect(standing.whyNotUse.value).not.toEqual([]);
+  });
+
   test("the last three minutes are counted down", () => {
     const soon = new Date(Date.now() + 90_000).toISOString();
     const { standing } = opened(fractionOf(7, [matchOf(FOUND)], { image_valid_until: soon }), FOUND);
