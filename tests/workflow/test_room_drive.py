@@ -159,7 +159,7 @@ class TestOneStepAtATime:
     def test_the_desk_makes_no_step_while_the_beam_is_on(self, d: ConnectedDepartment) -> None:
         d.irradiate()
         at_desk = d.drive.desk
-        with pytest.raises(RefusedError, match=r"the beam of fraction 1 of course C0001 is on.*hold it"):
+        with pytest.raises(RefusedError, match=r"the beam of course C0001 is on.*hold it"):
             at_desk.stop(COURSE, by="ben", reason="a word")
         for step in (d.drive.set_up, d.drive.image, d.drive.carry_out, d.drive.finish):
             with pytest.raises(RefusedError, match="the beam is on"):

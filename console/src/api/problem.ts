@@ -37,7 +37,7 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
   const waitS = retryAfter === null ? null : Number.parseFloat(retryAfter);
   const known = waitS !== null && Number.isFinite(waitS) ? waitS : null;
   if (isDocument(body)) {
-    return new Problem(body.kind, status, asSentence(body.detail), body.retry_after_s ?? known);
+    return new Problem(body.kind, status, asSentence(body.detail), known);
   }
   if (status === 401) {
     return new Problem("not signed in", status, "Nobody is signed in, or the session has ended: sign in.");

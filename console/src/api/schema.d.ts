@@ -4,654 +4,6 @@
  */
 
 export interface paths {
-    "/api/version": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Version */
-        get: operations["version_api_version_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Session */
-        get: operations["session_api_session_get"];
-        put?: never;
-        /** Sign In */
-        post: operations["sign_in_api_session_post"];
-        /** Sign Out */
-        delete: operations["sign_out_api_session_delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/session/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Change Password */
-        post: operations["change_password_api_session_password_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/people": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** People */
-        get: operations["people_api_people_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/worklist": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Worklist */
-        get: operations["worklist_api_worklist_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sites": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Sites */
-        get: operations["sites_api_sites_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** New Course */
-        post: operations["new_course_api_courses_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Course */
-        get: operations["course_api_courses__course_id__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/review": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Course Review */
-        get: operations["course_review_api_courses__course_id__review_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/planning": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Planning */
-        get: operations["planning_api_courses__course_id__planning_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/planning/voxels": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Planning Voxels */
-        get: operations["planning_voxels_api_courses__course_id__planning_voxels_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/planning/structures/{structure}/distance": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Structure Distance */
-        get: operations["structure_distance_api_courses__course_id__planning_structures__structure__distance_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/planning/dose/voxels": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Dose Voxels */
-        get: operations["dose_voxels_api_courses__course_id__planning_dose_voxels_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begin */
-        post: operations["begin_api_courses__course_id__fractions_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Fraction */
-        get: operations["fraction_api_courses__course_id__fractions__number__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/marks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Marks */
-        post: operations["marks_api_courses__course_id__fractions__number__marks_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/set-up": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Set Up */
-        post: operations["set_up_api_courses__course_id__fractions__number__set_up_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/image": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Image */
-        post: operations["image_api_courses__course_id__fractions__number__image_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/match": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Hand Match */
-        post: operations["hand_match_api_courses__course_id__fractions__number__match_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/approve": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Approve */
-        post: operations["approve_api_courses__course_id__fractions__number__approve_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/second-signature": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Second Signature */
-        post: operations["second_signature_api_courses__course_id__fractions__number__second_signature_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/couch": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Couch */
-        post: operations["couch_api_courses__course_id__fractions__number__couch_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/deliver": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Deliver */
-        post: operations["deliver_api_courses__course_id__fractions__number__deliver_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/beam": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Beam On */
-        post: operations["beam_on_api_courses__course_id__fractions__number__beam_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/hold": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Hold */
-        post: operations["hold_api_courses__course_id__fractions__number__hold_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Resume */
-        post: operations["resume_api_courses__course_id__fractions__number__resume_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Stop */
-        post: operations["stop_api_courses__course_id__fractions__number__stop_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/images/{uid}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Daily */
-        get: operations["daily_api_courses__course_id__fractions__number__images__uid__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/images/{uid}/voxels": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Daily Voxels */
-        get: operations["daily_voxels_api_courses__course_id__fractions__number__images__uid__voxels_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/images/{uid}/views/{index}/pixels": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** View Pixels */
-        get: operations["view_pixels_api_courses__course_id__fractions__number__images__uid__views__index__pixels_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/images/{uid}/views/{index}/drr": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Drr */
-        post: operations["drr_api_courses__course_id__fractions__number__images__uid__views__index__drr_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/images/{uid}/views/{index}/overlays": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Overlays */
-        post: operations["overlays_api_courses__course_id__fractions__number__images__uid__views__index__overlays_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/images/{uid}/figures": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Figures */
-        get: operations["figures_api_courses__course_id__fractions__number__images__uid__figures_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/images/{uid}/similarity": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Similarity */
-        post: operations["similarity_api_courses__course_id__fractions__number__images__uid__similarity_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/courses/{course_id}/fractions/{number}/images/{uid}/picture": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Picture */
-        get: operations["picture_api_courses__course_id__fractions__number__images__uid__picture_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/review/population": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Population */
-        get: operations["population_api_review_population_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/protocols": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Protocols */
-        get: operations["protocols_api_protocols_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/protocols/{name}/{version}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Protocol */
-        get: operations["protocol_api_protocols__name___version__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -659,8 +11,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Audit */
-        get: operations["audit_api_audit_get"];
+        /**
+         * Entries of the audit, the newest first
+         * @description Return a page of entries, each with what was written in words.
+         */
+        get: operations["read_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -678,8 +33,613 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Verify Audit */
-        post: operations["verify_audit_api_audit_verify_post"];
+        /**
+         * Verify the audit
+         * @description Follow the chain and compare every row and image with it: the job's result says what was found.
+         */
+        post: operations["verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a course
+         * @description Register a course from an uploaded planning export: the job's result is its course_id.
+         *
+         *     Anybody on the staff may, as on the command line: who did stands in the audit.
+         */
+        post: operations["new_course"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A course
+         * @description Return what a course is measured against, its protocol in sentences, and its fractions.
+         */
+        get: operations["read_course"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a fraction
+         * @description Begin the next fraction: the accessories are compared with the simulation, the schedule is asked.
+         */
+        post: operations["begin_fraction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A fraction
+         * @description Return where a fraction is, what was decided, what may be done now, and whose signatures that needs.
+         */
+        get: operations["read_fraction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign what is done about the match
+         * @description Sign with passwords, whoever is signed in; or sign first and let a second person answer elsewhere.
+         */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/beam": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn the beam on
+         * @description Turn the beam of a connected room on; the console that asks has to send its heartbeat from then on.
+         */
+        post: operations["beam_on"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/couch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Carry the order out
+         * @description Let the connected room drive the couch by the order and read it back, or take the reading of staff.
+         */
+        post: operations["move_couch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/deliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What staff read of the delivery
+         * @description Record what the machine delivered, and close the fraction when that was all.
+         */
+        post: operations["deliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold the beam
+         * @description Hold the beam of a connected room; anybody may, at any console.
+         */
+        post: operations["hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/image": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take and match an image
+         * @description Match the image that was exported, or let the connected room take one: the result is a fraction.
+         */
+        post: operations["image"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is drawn of an image of the day
+         * @description Return the volume or the radiographs, with where their values are fetched.
+         */
+        get: operations["read_image"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why to believe the engine's match
+         * @description Make the match again from the kept files; its figures are shown only if it is the recorded one.
+         */
+        get: operations["read_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One picture for the review
+         * @description Return plan and day's image over each other: as the match that counts says, or as the patient lay.
+         */
+        get: operations["read_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/similarity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a pose would mean
+         * @description Return the correction that would be proposed for a pose, and how well the images agree there.
+         */
+        post: operations["try_pose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/views/{index}/drr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The planning CT as a radiograph sees it in a pose
+         * @description Return uint8 of the size of the view, on the same grey values.
+         */
+        post: operations["draw_drr"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/views/{index}/overlays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What lies over a radiograph in a pose
+         * @description Return outlines of structures, markers and the isocentre of the plan, in pixels of the view.
+         */
+        post: operations["draw_overlays"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/views/{index}/pixels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A radiograph
+         * @description Return grey values for display as uint8, row by row.
+         */
+        get: operations["read_view_pixels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/voxels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A volume of the day
+         * @description Return grey values as little-endian int16: the very values that were matched.
+         */
+        get: operations["read_image_voxels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/marks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The first move of the couch from the marks
+         * @description Compute the move that three or more marks call for, and what it leaves at each; nothing is recorded.
+         */
+        post: operations["compute_marks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/match": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Match by hand
+         * @description Take what a person found for the match of the newest image, and ask the protocol again.
+         */
+        post: operations["match_by_hand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn the beam on again
+         * @description Go on after a short hold that was asked for; the console that asks watches the beam from then on.
+         */
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/second-signature": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a first signature that waits
+         * @description Sign second with a password, or say with a reason that one does not agree.
+         */
+        post: operations["second_signature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/set-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The patient lies on his marks
+         * @description Record the set-up position; a connected room lays the patient down and reads its couch.
+         */
+        post: operations["set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop the fraction
+         * @description End the fraction without more beam, whatever others do meanwhile; a beam that is on is held first.
+         */
+        post: operations["stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/planning": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is drawn of a plan
+         * @description Return planning CT, structures and dose, each with where its voxels are fetched.
+         */
+        get: operations["read_planning"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/planning/dose/voxels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The planned dose
+         * @description Return cGy as little-endian int16 on the dose's own grid.
+         */
+        get: operations["read_dose_voxels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/planning/structures/{structure}/distance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A structure as its signed distance
+         * @description Return 1/32 mm as little-endian int16, negative inside: where it is zero, the structure was drawn.
+         */
+        get: operations["read_structure_distance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/planning/voxels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The planning CT
+         * @description Return Hounsfield units as little-endian int16: the very values that are matched.
+         */
+        get: operations["read_planning_voxels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Review a course
+         * @description Return where the patient lay in each fraction, whether that changed, what was done about it.
+         */
+        get: operations["review_course"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports in the inbox
+         * @description Return the folders that machines exported, the newest first; empty where there is no inbox.
+         */
+        get: operations["read_inbox"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -693,8 +653,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Jobs */
-        get: operations["jobs_api_jobs_get"];
+        /**
+         * All jobs
+         * @description Return the jobs that are not finished, and the last hundred that are, the newest first.
+         */
+        get: operations["list_jobs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -710,12 +673,255 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Job */
-        get: operations["job_api_jobs__job_id__get"];
+        /**
+         * One job
+         * @description Return how far a job is, and what came of it.
+         */
+        get: operations["read_job"];
         put?: never;
         post?: never;
-        /** Cancel Job */
-        delete: operations["cancel_job_api_jobs__job_id__delete"];
+        /**
+         * Cancel a job
+         * @description Ask a job to stop; it does so at its next step, and what already counts is not undone.
+         */
+        delete: operations["cancel_job"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the staff
+         * @description Return everybody who may sign or once could, by name.
+         */
+        get: operations["list_people"];
+        put?: never;
+        /**
+         * Add somebody to the staff
+         * @description Add somebody with a first password.
+         */
+        post: operations["add_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End somebody's right to sign
+         * @description Say that somebody may neither sign nor sign in any more; what he signed stays, and his sessions end.
+         */
+        post: operations["end_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give somebody a password
+         * @description Give somebody a password, and say whether he is an administrator; his sessions end.
+         */
+        post: operations["set_person_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/protocols": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The protocols in use
+         * @description Return every version of every protocol, by name, the newest version first.
+         */
+        get: operations["list_protocols"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/protocols/{name}/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One protocol in full
+         * @description Return a version as it was written, in sentences, and each value with its source.
+         */
+        get: operations["read_protocol"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/population": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Review courses together
+         * @description Return M, Σ and σ with their intervals, margins, what schemes would have left, and who stands out.
+         *
+         *     ``protocol`` is a label such as "prostate v2", or a name for all its versions.
+         */
+        get: operations["review_population"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/room": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The connected rooms now
+         * @description Return what each connected room shows; the event stream sends the same twenty times a second.
+         */
+        get: operations["read_rooms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is signed in
+         * @description Say who is signed in and until when; asking does not count as use.
+         */
+        get: operations["read_session"];
+        put?: never;
+        /**
+         * Sign in
+         * @description Begin a session: the answer sets its cookie, and holds the token for everything that changes something.
+         *
+         *     A session of the same browser before it ends. After five wrong passwords for a name each further one
+         *     doubles the time until the next is heard.
+         */
+        post: operations["sign_in"];
+        /**
+         * Sign out
+         * @description End the session.
+         */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody is at the screen
+         * @description Count as use: for a page that somebody works on without asking the service for anything.
+         */
+        post: operations["extend_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's own password
+         * @description Change one's own password; all other sessions of the person end.
+         */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Parts of the body that courses are sorted by
+         * @description Return the sites of all courses and of all protocols in use, in alphabetical order.
+         */
+        get: operations["list_sites"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -730,8 +936,13 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Upload */
-        post: operations["upload_api_uploads_post"];
+        /**
+         * Send a folder
+         * @description Keep the files of a folder for an hour, for the one who sent them, and say what they hold.
+         *
+         *     Files with nothing of DICOM among them are refused, and nothing is kept.
+         */
+        post: operations["upload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -748,22 +959,28 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Drop Upload */
-        delete: operations["drop_upload_api_uploads__upload_id__delete"];
+        /**
+         * Remove an upload
+         * @description Remove what one has sent and not used.
+         */
+        delete: operations["drop_upload"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/inbox": {
+    "/api/version": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Inbox */
-        get: operations["inbox_api_inbox_get"];
+        /**
+         * Which isoguide this is
+         * @description Answer without a sign-in; a page compares the build with its own.
+         */
+        get: operations["read_version"];
         put?: never;
         post?: never;
         delete?: never;
@@ -772,15 +989,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/room": {
+    "/api/worklist": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Room */
-        get: operations["room_api_room_get"];
+        /**
+         * Who is treated, and what can be done now
+         * @description Return every course that goes on with its open or next fraction, the open ones first.
+         */
+        get: operations["read_worklist"];
         put?: never;
         post?: never;
         delete?: never;
@@ -800,8 +1020,11 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Events */
-        post: operations["eventsevents_post"];
+        /**
+         * Messages of the event stream
+         * @description Declare what is sent over the WebSocket at /api/events: all but the heartbeat come from the service.
+         */
+        post: operations["_messagesevents_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -816,15 +1039,15 @@ export interface components {
          * @description Something that holds the patient, with its place on the couch.
          */
         AccessoryDocument: {
-            /** Kind */
-            kind: string;
-            /** Label */
-            label: string;
             /**
              * Index
              * @default
              */
             index: string;
+            /** Kind */
+            kind: string;
+            /** Label */
+            label: string;
         };
         /**
          * ApproveRequest
@@ -832,22 +1055,18 @@ export interface components {
          */
         ApproveRequest: {
             /**
-             * Seen Version
-             * @description Version of the fraction that the user saw.
-             */
-            seen_version: number;
-            /** @description As it was read; left out where a connected room answers. */
-            couch?: components["schemas"]["CouchPose"] | null;
-            /**
              * Action
              * @enum {string}
              */
             action: "no correction" | "correct" | "second look" | "image again" | "set up again" | "stop";
             /**
-             * Reason
-             * @default
+             * Ask Second
+             * @description One signature is given; let a second person answer elsewhere.
+             * @default false
              */
-            reason: string;
+            ask_second: boolean;
+            /** @description As it was read; left out where a connected room answers. */
+            couch?: components["schemas"]["CouchPose"] | null;
             /**
              * Image Uid
              * @description Of the match that was looked at.
@@ -858,40 +1077,44 @@ export interface components {
              * @description Which of the fraction's matches was looked at.
              */
             match_index: number;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Seen Version
+             * @description Version of the fraction that the user saw.
+             */
+            seen_version: number;
             /** Signatures */
             signatures: components["schemas"]["Signature"][];
-            /**
-             * Ask Second
-             * @description One signature is given; let a second person answer elsewhere.
-             * @default false
-             */
-            ask_second: boolean;
         };
         /**
          * AuditLine
          * @description One link of the chain.
          */
         AuditLine: {
-            /** Seq */
-            seq: number;
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
             /**
              * At
              * Format: date-time
              */
             at: string;
-            /** Actor */
-            actor: string;
-            /** Action */
-            action: string;
-            /** Subject */
-            subject: string;
             /**
              * Details
              * @description What was written, in words.
              */
             details: string[];
+            /** Seq */
+            seq: number;
             /** Sha256 */
             sha256: string;
+            /** Subject */
+            subject: string;
         };
         /**
          * AuditPage
@@ -900,12 +1123,12 @@ export interface components {
         AuditPage: {
             /** Entries */
             entries: components["schemas"]["AuditLine"][];
+            /** Has Older */
+            has_older: boolean;
             /** Head Seq */
             head_seq: number;
             /** Head Sha256 */
             head_sha256: string;
-            /** Has Older */
-            has_older: boolean;
         };
         /**
          * AxisRecord
@@ -916,22 +1139,22 @@ export interface components {
             axis: string;
             /** @description M. */
             mean: components["schemas"]["EstimateRecord"];
-            /** @description Σ; null with too few patients. */
-            systematic: components["schemas"]["EstimateRecord"] | null;
-            /** @description σ, the error of the match in it. */
-            random: components["schemas"]["EstimateRecord"];
             /**
              * Observed
              * @description Standard deviation of the patients' means.
              */
             observed: number | null;
+            /** @description σ, the error of the match in it. */
+            random: components["schemas"]["EstimateRecord"];
+            /** Random Without Measurement */
+            random_without_measurement: number | null;
+            /** @description Σ; null with too few patients. */
+            systematic: components["schemas"]["EstimateRecord"] | null;
             /**
              * Systematic Variance
              * @description Σ² before a negative one was taken for zero.
              */
             systematic_variance: number | null;
-            /** Random Without Measurement */
-            random_without_measurement: number | null;
         };
         /**
          * BeamDelivery
@@ -954,26 +1177,26 @@ export interface components {
          * @description A treatment beam of the plan.
          */
         BeamDocument: {
-            /** Number */
-            number: number;
-            /** Name */
-            name: string;
             /** Meterset Mu */
             meterset_mu: number;
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
         };
         /**
          * BeamLine
          * @description A treatment beam, and what was delivered of it.
          */
         BeamLine: {
-            /** Number */
-            number: number;
-            /** Name */
-            name: string;
-            /** Planned Mu */
-            planned_mu: number;
             /** Delivered Mu */
             delivered_mu: number;
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            /** Planned Mu */
+            planned_mu: number;
         };
         /**
          * BeginRequest
@@ -993,51 +1216,62 @@ export interface components {
              */
             reason: string;
         };
-        /** Body_upload_api_uploads_post */
-        Body_upload_api_uploads_post: {
-            /** Files */
-            files: string[];
-        };
         /**
          * CapabilityRecord
          * @description How the spread fits into 0 ± allowed.
          */
         CapabilityRecord: {
-            /** Allowed */
-            allowed: number;
-            /** @description Cp. */
-            potential: components["schemas"]["EstimateRecord"];
             /** @description Cpk. */
             actual: components["schemas"]["EstimateRecord"];
+            /** Allowed */
+            allowed: number;
             /**
              * Beyond
              * @description Share of days that a normal distribution puts outside.
              */
             beyond: number;
+            /** @description Cp. */
+            potential: components["schemas"]["EstimateRecord"];
         };
         /**
          * ChangeRecord
          * @description The likeliest change: the first fraction after it and the means around it.
          */
         ChangeRecord: {
-            /** From Fraction */
-            from_fraction: number;
-            /** Before */
-            before: number;
             /** After */
             after: number;
+            /** Before */
+            before: number;
+            /** From Fraction */
+            from_fraction: number;
         };
         /**
          * ChartsRecord
          * @description Limits and signals of the control charts; signals are fraction numbers.
          */
         ChartsRecord: {
-            /** Centre */
-            centre: number;
-            /** Deviation */
-            deviation: number;
             /** Baseline Count */
             baseline_count: number;
+            /** Centre */
+            centre: number;
+            /** Cusum Above */
+            cusum_above: number[];
+            /** Cusum Below */
+            cusum_below: number[];
+            /** Cusum Limit */
+            cusum_limit: number;
+            /** Cusum Signals */
+            cusum_signals: number[];
+            /** Deviation */
+            deviation: number;
+            /** Ewma */
+            ewma: number[];
+            /** Ewma Lower */
+            ewma_lower: number[];
+            /** Ewma Signals */
+            ewma_signals: number[];
+            /** Ewma Upper */
+            ewma_upper: number[];
             /** Individuals Limits */
             individuals_limits: [
                 number,
@@ -1049,22 +1283,6 @@ export interface components {
             range_limit: number;
             /** Range Signals */
             range_signals: number[];
-            /** Ewma */
-            ewma: number[];
-            /** Ewma Lower */
-            ewma_lower: number[];
-            /** Ewma Upper */
-            ewma_upper: number[];
-            /** Ewma Signals */
-            ewma_signals: number[];
-            /** Cusum Above */
-            cusum_above: number[];
-            /** Cusum Below */
-            cusum_below: number[];
-            /** Cusum Limit */
-            cusum_limit: number;
-            /** Cusum Signals */
-            cusum_signals: number[];
         };
         /**
          * ConductRecord
@@ -1073,14 +1291,14 @@ export interface components {
         ConductRecord: {
             /** Fractions */
             fractions: number;
-            /** Images */
-            images: number;
-            /** Images Per Fraction */
-            images_per_fraction: number | null;
             /** @description With a usable image. */
             imaged: components["schemas"]["EstimateRecord"] | null;
             /** @description More exposures than the first and, where a corrected position was verified, the second. */
             imaged_again: components["schemas"]["EstimateRecord"] | null;
+            /** Images */
+            images: number;
+            /** Images Per Fraction */
+            images_per_fraction: number | null;
             overridden: components["schemas"]["EstimateRecord"] | null;
             stopped: components["schemas"]["EstimateRecord"] | null;
         };
@@ -1093,6 +1311,8 @@ export interface components {
             axis: string;
             /** Expected */
             expected: number;
+            /** Is In Tolerance */
+            is_in_tolerance: boolean;
             /** Read */
             read: number;
             /**
@@ -1100,8 +1320,6 @@ export interface components {
              * @enum {string}
              */
             unit: "mm" | "°";
-            /** Is In Tolerance */
-            is_in_tolerance: boolean;
         };
         /**
          * CouchPose
@@ -1113,12 +1331,20 @@ export interface components {
          *     }
          */
         CouchPose: {
+            /**
+             * Eccentric Deg
+             * @default 0
+             */
+            eccentric_deg: number;
+            /**
+             * Eccentric Distance Mm
+             * @default 0
+             */
+            eccentric_distance_mm: number;
             /** Lateral Mm */
             lateral_mm: number;
             /** Longitudinal Mm */
             longitudinal_mm: number;
-            /** Vertical Mm */
-            vertical_mm: number;
             /**
              * Pitch Deg
              * @default 0
@@ -1135,41 +1361,30 @@ export interface components {
              * @default 0
              */
             support_deg: number;
-            /**
-             * Eccentric Deg
-             * @default 0
-             */
-            eccentric_deg: number;
-            /**
-             * Eccentric Distance Mm
-             * @default 0
-             */
-            eccentric_distance_mm: number;
+            /** Vertical Mm */
+            vertical_mm: number;
         };
         /**
          * CourseDocument
          * @description A course: what it is measured against, and its fractions.
          */
         CourseDocument: {
+            /** Accessories */
+            accessories: components["schemas"]["AccessoryDocument"][];
+            /** Beams */
+            beams: components["schemas"]["BeamDocument"][];
             /** Course Id */
             course_id: string;
-            /** Status */
-            status: string;
-            patient: components["schemas"]["PatientDocument"];
-            /** Site */
-            site: string;
-            /** Machine */
-            machine: string;
-            /** Plan Label */
-            plan_label: string;
-            /** Protocol */
-            protocol: string;
-            /** Protocol Name */
-            protocol_name: string;
-            /** Protocol Version */
-            protocol_version: number;
-            /** Patient Position */
-            patient_position: string;
+            /** Dose Per Fraction Gy */
+            dose_per_fraction_gy: number | null;
+            /** Fiducials */
+            fiducials: components["schemas"]["MarkDocument"][];
+            /** @description Where the couch stood at the first set-up. */
+            first_couch: components["schemas"]["CouchPose"] | null;
+            /** Fractions */
+            fractions: components["schemas"]["FractionLineDocument"][];
+            /** Fractions Planned */
+            fractions_planned: number | null;
             /**
              * Isocentre Mm
              * @description Planning LPS.
@@ -1179,34 +1394,37 @@ export interface components {
                 number,
                 number
             ];
-            /** Target */
-            target: string;
-            /** Fractions Planned */
-            fractions_planned: number | null;
-            /** Dose Per Fraction Gy */
-            dose_per_fraction_gy: number | null;
-            /** Beams */
-            beams: components["schemas"]["BeamDocument"][];
+            /** Machine */
+            machine: string;
             /** Marks */
             marks: components["schemas"]["MarkDocument"][];
-            /** Fiducials */
-            fiducials: components["schemas"]["MarkDocument"][];
-            /** Accessories */
-            accessories: components["schemas"]["AccessoryDocument"][];
+            patient: components["schemas"]["PatientDocument"];
+            /** Patient Position */
+            patient_position: string;
+            /** Plan Label */
+            plan_label: string;
             planned_couch: components["schemas"]["CouchPose"] | null;
-            /** @description Where the couch stood at the first set-up. */
-            first_couch: components["schemas"]["CouchPose"] | null;
-            /** Simulated At */
-            simulated_at: string | null;
-            /** Warnings */
-            warnings: string[];
+            /** Protocol */
+            protocol: string;
+            /** Protocol Name */
+            protocol_name: string;
             /**
              * Protocol Sentences
              * @description The protocol in plain words.
              */
             protocol_sentences: string[];
-            /** Fractions */
-            fractions: components["schemas"]["FractionLineDocument"][];
+            /** Protocol Version */
+            protocol_version: number;
+            /** Simulated At */
+            simulated_at: string | null;
+            /** Site */
+            site: string;
+            /** Status */
+            status: string;
+            /** Target */
+            target: string;
+            /** Warnings */
+            warnings: string[];
         };
         /**
          * CoverageRecord
@@ -1215,27 +1433,27 @@ export interface components {
          *     The dose is that in water: recipes for lung are left out.
          */
         CoverageRecord: {
+            covered: components["schemas"]["EstimateRecord"];
             /** Margin */
             margin: string;
-            covered: components["schemas"]["EstimateRecord"];
         };
         /**
          * DailyPictures
          * @description The day's image.
          */
         DailyPictures: {
-            /** Uid */
-            uid: string;
+            /** Acquired At */
+            acquired_at: string;
+            /**
+             * Is Hounsfield
+             * @description False for grey values that are no Hounsfield units.
+             */
+            is_hounsfield: boolean;
             /**
              * Kind
              * @enum {string}
              */
             kind: "volume" | "radiographs";
-            /** Acquired At */
-            acquired_at: string;
-            volume: components["schemas"]["VolumeHeader"] | null;
-            /** Views */
-            views: components["schemas"]["ViewDocument"][];
             /**
              * Machine Isocentre Mm
              * @description Daily LPS.
@@ -1245,11 +1463,16 @@ export interface components {
                 number,
                 number
             ];
+            /** Uid */
+            uid: string;
             /**
              * Uncorrected
              * @description planning_from_daily of a patient who needs no correction.
              */
             uncorrected: number[];
+            /** Views */
+            views: components["schemas"]["ViewDocument"][];
+            volume: components["schemas"]["VolumeHeader"] | null;
             /** Windows */
             windows: components["schemas"]["WindowPreset"][];
         };
@@ -1264,11 +1487,6 @@ export interface components {
              */
             action: "no correction" | "correct" | "second look" | "image again" | "set up again" | "stop";
             /**
-             * Rule
-             * @description Which rule decided, with value and limit.
-             */
-            rule: string;
-            /**
              * Agreed
              * @description What is done when those who look agree with the match.
              */
@@ -1277,249 +1495,274 @@ export interface components {
             doubts: string[];
             /** Image Uid */
             image_uid: string;
+            /**
+             * Rule
+             * @description Which rule decided, with value and limit.
+             */
+            rule: string;
         };
         /**
          * DeliverRequest
          * @description What was delivered, as staff read it at the machine.
          */
         DeliverRequest: {
+            /** @description As it was read; left out where a connected room answers. */
+            couch?: components["schemas"]["CouchPose"] | null;
+            /** Deliveries */
+            deliveries: components["schemas"]["BeamDelivery"][];
             /**
              * Seen Version
              * @description Version of the fraction that the user saw.
              */
             seen_version: number;
-            /** @description As it was read; left out where a connected room answers. */
-            couch?: components["schemas"]["CouchPose"] | null;
-            /** Deliveries */
-            deliveries: components["schemas"]["BeamDelivery"][];
         };
         /**
          * DoseDocument
          * @description The planned dose in cGy on its own grid, in the frame of reference of the planning CT.
          */
         DoseDocument: {
-            volume: components["schemas"]["VolumeHeader"];
             /** Largest Gy */
             largest_gy: number;
             /** Prescription Gy */
             prescription_gy: number | null;
+            volume: components["schemas"]["VolumeHeader"];
         };
         /**
          * DoseRecord
          * @description Imaging dose in one metric; different metrics never add.
          */
         DoseRecord: {
-            /** Metric */
-            metric: string;
             /** Exposures */
             exposures: number;
-            /** Total */
-            total: number;
-            /** Per Exposure */
-            per_exposure: number;
+            /** Largest */
+            largest: number;
+            /** Largest Course */
+            largest_course: string;
+            /** Metric */
+            metric: string;
             /**
              * Per Course
              * @description Mean over the courses with a dose in this metric.
              */
             per_course: number;
-            /** Largest Course */
-            largest_course: string;
-            /** Largest */
-            largest: number;
+            /** Per Exposure */
+            per_exposure: number;
+            /** Total */
+            total: number;
         };
         /**
          * DriftRecord
          * @description A patient who drifts on one axis, per fraction.
          */
         DriftRecord: {
-            /** Course Id */
-            course_id: string;
-            /** Patient */
-            patient: string;
-            /** Axis */
-            axis: string;
-            /** Per Fraction */
-            per_fraction: number;
-            /** P Value */
-            p_value: number;
             /** Adjusted */
             adjusted: number;
+            /** Axis */
+            axis: string;
+            /** Course Id */
+            course_id: string;
+            /** P Value */
+            p_value: number;
+            /** Patient */
+            patient: string;
+            /** Per Fraction */
+            per_fraction: number;
+        };
+        /**
+         * EndPersonRequest
+         * @description Somebody who may not sign any more.
+         * @example {
+         *       "name": "ben",
+         *       "reason": "left the department"
+         *     }
+         */
+        EndPersonRequest: {
+            /**
+             * Name
+             * @description Whose right to sign ends.
+             */
+            name: string;
+            /**
+             * Reason
+             * @description Why.
+             */
+            reason: string;
         };
         /**
          * EstimateRecord
          * @description A value with both ends of its 95 % confidence interval.
          */
         EstimateRecord: {
-            /** Value */
-            value: number;
-            /** Low */
-            low: number;
             /** High */
             high: number;
+            /** Low */
+            low: number;
+            /** Value */
+            value: number;
         };
         /**
          * ExposureDoseRecord
          * @description Dose of one exposure.
          */
         ExposureDoseRecord: {
-            /** Value */
-            value: number;
             /** Metric */
             metric: string;
+            /** Value */
+            value: number;
         };
         /**
          * FractionChanged
          * @description A fraction has a new version.
          */
         FractionChanged: {
+            /** By */
+            by: string;
+            /** Course Id */
+            course_id: string;
+            /** Number */
+            number: number;
+            /** State */
+            state: string;
             /**
              * Type
              * @default fraction
              * @constant
              */
             type: "fraction";
-            /** Course Id */
-            course_id: string;
-            /** Number */
-            number: number;
             /** Version */
             version: number;
-            /** State */
-            state: string;
-            /** By */
-            by: string;
         };
         /**
          * FractionDocument
          * @description One fraction now.
          */
         FractionDocument: {
+            /** Approval Expires At */
+            approval_expires_at: string | null;
+            /** Beams */
+            beams: components["schemas"]["BeamLine"][];
+            /** @description What the approved order does. */
+            correction: components["schemas"]["Six"] | null;
             /** Course Id */
             course_id: string;
-            /** Number */
-            number: number;
-            /** Version */
-            version: number;
-            patient: components["schemas"]["PatientDocument"];
-            /** Site */
-            site: string;
-            /** Machine */
-            machine: string;
-            /** Plan Label */
-            plan_label: string;
-            /** Protocol */
-            protocol: string;
+            decision: components["schemas"]["DecisionDocument"] | null;
+            /** Decisions */
+            decisions: components["schemas"]["SignedDecision"][];
+            /**
+             * Degrees Of Freedom
+             * @enum {integer}
+             */
+            degrees_of_freedom: 3 | 4 | 6;
+            /** Delivered Mu */
+            delivered_mu: number;
+            /** Ended At */
+            ended_at: string | null;
+            /** @description Where the couch has to stand now, if it is known. */
+            expected_pose: components["schemas"]["CouchPose"] | null;
             /** Fractions Planned */
             fractions_planned: number | null;
-            /** Patient Position */
-            patient_position: string;
+            /**
+             * Image Valid Until
+             * @description Afterwards nothing may rest on the newest image.
+             */
+            image_valid_until: string | null;
+            /** Images */
+            images: components["schemas"]["ImageLine"][];
+            /** Images Left */
+            images_left: number;
             /** Isocentre Mm */
             isocentre_mm: [
                 number,
                 number,
                 number
             ];
-            /**
-             * Degrees Of Freedom
-             * @enum {integer}
-             */
-            degrees_of_freedom: 3 | 4 | 6;
-            /**
-             * Yaw Axis
-             * @enum {string}
-             */
-            yaw_axis: "support" | "eccentric";
-            /** State */
-            state: string;
-            /** Reason */
-            reason: string;
-            /**
-             * Started At
-             * Format: date-time
-             */
-            started_at: string;
-            /** Ended At */
-            ended_at: string | null;
-            /** Next Steps */
-            next_steps: string[];
-            /**
-             * Possible
-             * @description Steps that the table of states has from here.
-             */
-            possible: ("set-up" | "image" | "match" | "approve" | "couch" | "deliver" | "beam on" | "hold" | "resume" | "stop")[];
-            /** Needs Somebody */
-            needs_somebody: boolean;
-            /** Images Left */
-            images_left: number;
-            /**
-             * Image Valid Until
-             * @description Afterwards nothing may rest on the newest image.
-             */
-            image_valid_until: string | null;
-            /** Approval Expires At */
-            approval_expires_at: string | null;
-            /** No Image Because */
-            no_image_because: string;
-            systematic_correction: components["schemas"]["Six"] | null;
-            set_up_pose: components["schemas"]["CouchPose"] | null;
-            /** @description Where the couch has to stand now, if it is known. */
-            expected_pose: components["schemas"]["CouchPose"] | null;
-            /** @description Where the approved order sends the couch. */
-            order_pose: components["schemas"]["CouchPose"] | null;
-            /** @description What the approved order does. */
-            correction: components["schemas"]["Six"] | null;
-            decision: components["schemas"]["DecisionDocument"] | null;
-            /** Signing */
-            signing: components["schemas"]["SigningOption"][];
-            waiting_signature: components["schemas"]["WaitingSignature"] | null;
-            /** Images */
-            images: components["schemas"]["ImageLine"][];
-            /**
-             * Matches
-             * @description In order; the newest one counts.
-             */
-            matches: components["schemas"]["MatchDocument"][];
-            /** Decisions */
-            decisions: components["schemas"]["SignedDecision"][];
-            /** Beams */
-            beams: components["schemas"]["BeamLine"][];
-            /** Delivered Mu */
-            delivered_mu: number;
-            /** Planned Mu */
-            planned_mu: number;
-            /** Tolerance Mm */
-            tolerance_mm: number;
-            /** Tolerance Deg */
-            tolerance_deg: number;
+            /** Journal */
+            journal: components["schemas"]["JournalLine"][];
             /**
              * Limits
              * @description What the protocol allows, in words.
              */
             limits: string[];
-            /** Journal */
-            journal: components["schemas"]["JournalLine"][];
+            /** Machine */
+            machine: string;
+            /**
+             * Matches
+             * @description In order; the newest one counts.
+             */
+            matches: components["schemas"]["MatchDocument"][];
+            /** Needs Somebody */
+            needs_somebody: boolean;
+            /** Next Steps */
+            next_steps: string[];
+            /** No Image Because */
+            no_image_because: string;
+            /** Number */
+            number: number;
+            /** @description Where the approved order sends the couch. */
+            order_pose: components["schemas"]["CouchPose"] | null;
+            patient: components["schemas"]["PatientDocument"];
+            /** Patient Position */
+            patient_position: string;
+            /** Plan Label */
+            plan_label: string;
+            /** Planned Mu */
+            planned_mu: number;
+            /**
+             * Possible
+             * @description Steps that the table of states has from here.
+             */
+            possible: ("set-up" | "image" | "match" | "approve" | "couch" | "deliver" | "beam on" | "hold" | "resume" | "stop")[];
+            /** Protocol */
+            protocol: string;
+            /** Reason */
+            reason: string;
             /**
              * Room
              * @description Connected room that answers for this fraction; null: staff read.
              */
             room: string | null;
+            set_up_pose: components["schemas"]["CouchPose"] | null;
+            /** Signing */
+            signing: components["schemas"]["SigningOption"][];
+            /** Site */
+            site: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** State */
+            state: string;
+            systematic_correction: components["schemas"]["Six"] | null;
+            /** Tolerance Deg */
+            tolerance_deg: number;
+            /** Tolerance Mm */
+            tolerance_mm: number;
+            /** Version */
+            version: number;
+            waiting_signature: components["schemas"]["WaitingSignature"] | null;
+            /**
+             * Yaw Axis
+             * @enum {string}
+             */
+            yaw_axis: "support" | "eccentric";
         };
         /**
          * FractionLineDocument
          * @description A fraction in one line.
          */
         FractionLineDocument: {
+            /** Ended At */
+            ended_at: string | null;
             /** Number */
             number: number;
-            /** State */
-            state: string;
             /**
              * Started At
              * Format: date-time
              */
             started_at: string;
-            /** Ended At */
-            ended_at: string | null;
+            /** State */
+            state: string;
             /** Version */
             version: number;
         };
@@ -1528,66 +1771,66 @@ export interface components {
          * @description One fraction as it is kept; null where it did not happen or is not known.
          */
         FractionRecord: {
-            /** Number */
-            number: number;
-            /** At */
-            at: string;
-            /** State */
-            state: string;
-            /** @description Couch correction that the first usable image called for: minus the set-up error. */
-            measured: components["schemas"]["SixRecord"] | null;
-            /** @description Standard deviation of the measurement. */
-            deviation: components["schemas"]["SixRecord"] | null;
-            /** @description What the couch was sent to do after the image. */
-            applied: components["schemas"]["SixRecord"] | null;
-            /** @description What the last image after that still called for. */
-            residual: components["schemas"]["SixRecord"] | null;
-            /** @description Systematic correction that was made at set-up. */
-            offline: components["schemas"]["SixRecord"] | null;
             /** Action */
             action: string;
-            /** Rule */
-            rule: string;
-            /** Overrides */
-            overrides: string[];
-            /** Images */
-            images: number;
-            /** Doses */
-            doses: components["schemas"]["ExposureDoseRecord"][];
+            /** @description What the couch was sent to do after the image. */
+            applied: components["schemas"]["SixRecord"] | null;
+            /** At */
+            at: string;
             /** Delivered Mu */
             delivered_mu: number;
+            /** @description Standard deviation of the measurement. */
+            deviation: components["schemas"]["SixRecord"] | null;
+            /** Doses */
+            doses: components["schemas"]["ExposureDoseRecord"][];
+            /** Images */
+            images: number;
+            /** @description Couch correction that the first usable image called for: minus the set-up error. */
+            measured: components["schemas"]["SixRecord"] | null;
+            /** Number */
+            number: number;
+            /** @description Systematic correction that was made at set-up. */
+            offline: components["schemas"]["SixRecord"] | null;
+            /** Overrides */
+            overrides: string[];
+            /** @description What the last image after that still called for. */
+            residual: components["schemas"]["SixRecord"] | null;
+            /** Rule */
+            rule: string;
+            /** State */
+            state: string;
         };
         /**
          * GroupRecord
          * @description One group.
          */
         GroupRecord: {
+            /** Axes */
+            axes: components["schemas"]["AxisRecord"][];
             /** By */
             by: string;
-            /** Name */
-            name: string;
-            /**
-             * Position
-             * @description Whose errors: from the marks, or after correction.
-             */
-            position: string;
-            /** Patients */
-            patients: number;
+            conduct: components["schemas"]["ConductRecord"];
+            /** Doses */
+            doses: components["schemas"]["DoseRecord"][];
+            lengths: components["schemas"]["LengthsRecord"] | null;
+            /** Margins */
+            margins: components["schemas"]["MarginRecord"][];
             /** Measurements */
             measurements: number;
+            /** Name */
+            name: string;
             /**
              * Not Available
              * @description Why Σ and margins are null or empty; empty where they are not.
              */
             not_available: string;
-            /** Axes */
-            axes: components["schemas"]["AxisRecord"][];
-            lengths: components["schemas"]["LengthsRecord"] | null;
-            /** Margins */
-            margins: components["schemas"]["MarginRecord"][];
-            conduct: components["schemas"]["ConductRecord"];
-            /** Doses */
-            doses: components["schemas"]["DoseRecord"][];
+            /** Patients */
+            patients: number;
+            /**
+             * Position
+             * @description Whose errors: from the marks, or after correction.
+             */
+            position: string;
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -1599,50 +1842,44 @@ export interface components {
          * @description Where a person found the patient.
          */
         HandMatchRequest: {
-            /**
-             * Seen Version
-             * @description Version of the fraction that the user saw.
-             */
-            seen_version: number;
             /** @description As it was read; left out where a connected room answers. */
             couch?: components["schemas"]["CouchPose"] | null;
+            /** Image Uid */
+            image_uid: string;
+            /** Movements */
+            movements: components["schemas"]["MovementDocument"][];
             /**
              * Planning From Daily
              * @description A 4×4 matrix by rows, DICOM LPS, mm.
              */
             planning_from_daily: number[];
-            /** Image Uid */
-            image_uid: string;
-            /** Movements */
-            movements: components["schemas"]["MovementDocument"][];
+            /**
+             * Seen Version
+             * @description Version of the fraction that the user saw.
+             */
+            seen_version: number;
         };
         /**
          * Heartbeat
          * @description Sent by the console that watches a beam, at least four times a second.
          */
         Heartbeat: {
+            /** Course Id */
+            course_id: string;
+            /** Number */
+            number: number;
             /**
              * Type
              * @default heartbeat
              * @constant
              */
             type: "heartbeat";
-            /** Course Id */
-            course_id: string;
-            /** Number */
-            number: number;
         };
         /**
          * Hello
          * @description First message of the stream.
          */
         Hello: {
-            /**
-             * Type
-             * @default hello
-             * @constant
-             */
-            type: "hello";
             /**
              * At
              * Format: date-time
@@ -1653,14 +1890,29 @@ export interface components {
              * @description Build of the page that the service serves.
              */
             page: string;
+            /**
+             * Type
+             * @default hello
+             * @constant
+             */
+            type: "hello";
         };
         /**
          * ImageLine
          * @description An image of the fraction.
          */
         ImageLine: {
-            /** Uid */
-            uid: string;
+            /**
+             * Acquired At
+             * Format: date-time
+             */
+            acquired_at: string;
+            couch: components["schemas"]["CouchPose"];
+            /**
+             * Is Kept
+             * @description Its files are in the image store, so it can be looked at.
+             */
+            is_kept: boolean;
             /**
              * Kind
              * @enum {string}
@@ -1673,32 +1925,20 @@ export interface components {
              * Format: date-time
              */
             started_at: string;
-            /**
-             * Acquired At
-             * Format: date-time
-             */
-            acquired_at: string;
-            couch: components["schemas"]["CouchPose"];
-            /**
-             * Is Kept
-             * @description Its files are in the image store, so it can be looked at.
-             */
-            is_kept: boolean;
+            /** Uid */
+            uid: string;
         };
         /**
          * ImageRequest
          * @description Take the image that was exported, or let the connected room take one.
          */
         ImageRequest: {
-            /**
-             * Seen Version
-             * @description Version of the fraction that the user saw.
-             */
-            seen_version: number;
             /** @description As it was read; left out where a connected room answers. */
             couch?: components["schemas"]["CouchPose"] | null;
-            /** Upload Id */
-            upload_id?: string | null;
+            /** Dose Metric */
+            dose_metric?: string | null;
+            /** Dose Value */
+            dose_value?: number | null;
             /**
              * Inbox Name
              * @description A folder of the inbox.
@@ -1710,20 +1950,21 @@ export interface components {
                 number,
                 number
             ] | null;
-            /** Dose Value */
-            dose_value?: number | null;
-            /** Dose Metric */
-            dose_metric?: string | null;
+            /**
+             * Seen Version
+             * @description Version of the fraction that the user saw.
+             */
+            seen_version: number;
             /** Source From Gantry Deg */
             source_from_gantry_deg?: number | null;
+            /** Upload Id */
+            upload_id?: string | null;
         };
         /**
          * InboxEntry
          * @description A folder of the inbox.
          */
         InboxEntry: {
-            /** Name */
-            name: string;
             /** Files */
             files: number;
             /**
@@ -1731,48 +1972,54 @@ export interface components {
              * Format: date-time
              */
             modified_at: string;
+            /** Name */
+            name: string;
         };
         /**
          * JobChanged
          * @description A job went on.
          */
         JobChanged: {
+            job: components["schemas"]["JobDocument"];
             /**
              * Type
              * @default job
              * @constant
              */
             type: "job";
-            job: components["schemas"]["JobDocument"];
         };
         /**
          * JobDocument
          * @description Long work.
+         * @example {
+         *       "course_id": "C0001",
+         *       "fraction_done": 0.8,
+         *       "job_id": "9f3a61c2d4e5f607",
+         *       "kind": "",
+         *       "problem": "",
+         *       "started_by": "anna",
+         *       "state": "running",
+         *       "step": "Matching",
+         *       "title": "Image of fraction 7"
+         *     }
          */
         JobDocument: {
-            /** Job Id */
-            job_id: string;
-            /** Title */
-            title: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Course Id */
+            course_id: string | null;
             /** Fraction Done */
             fraction_done: number;
-            /** Step */
-            step: string;
-            /**
-             * Problem
-             * @description The sentence why it failed; empty where it did not.
-             */
-            problem: string;
+            /** Job Id */
+            job_id: string;
             /**
              * Kind
              * @description Kind of the problem.
              */
             kind: string;
+            /**
+             * Problem
+             * @description The sentence why it failed; empty where it did not.
+             */
+            problem: string;
             /**
              * Result
              * @description What came of it, such as the course_id and number of a fraction.
@@ -1782,8 +2029,15 @@ export interface components {
             } | null;
             /** Started By */
             started_by: string;
-            /** Course Id */
-            course_id: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Step */
+            step: string;
+            /** Title */
+            title: string;
         };
         /**
          * JournalLine
@@ -1795,54 +2049,54 @@ export interface components {
              * Format: date-time
              */
             at: string;
-            /** Event */
-            event: string;
-            /** State Before */
-            state_before: string;
-            /** State After */
-            state_after: string;
-            /** Detail */
-            detail: string;
             /** By */
             by: string;
+            /** Detail */
+            detail: string;
+            /** Event */
+            event: string;
+            /** State After */
+            state_after: string;
+            /** State Before */
+            state_before: string;
         };
         /**
          * LengthsRecord
          * @description Lengths of the shift in mm, of days and of patients' means.
          */
         LengthsRecord: {
+            /** Largest Mm */
+            largest_mm: number;
             /** Mean Mm */
             mean_mm: number;
             /** Median Mm */
             median_mm: number;
             /** P95 Mm */
             p95_mm: number;
-            /** Largest Mm */
-            largest_mm: number;
+            /** Patient Largest Mm */
+            patient_largest_mm: number;
             /** Patient Median Mm */
             patient_median_mm: number;
             /** Patient P95 Mm */
             patient_p95_mm: number;
-            /** Patient Largest Mm */
-            patient_largest_mm: number;
         };
         /**
          * MarginRecord
          * @description What one recipe asks for: lateral, longitudinal, vertical, mm.
          */
         MarginRecord: {
-            /** Name */
-            name: string;
-            /** Formula */
-            formula: string;
             /** Assumes */
             assumes: string;
-            /** Source */
-            source: string;
             /** Checked */
             checked: string;
+            /** Formula */
+            formula: string;
             /** Mm */
             mm: components["schemas"]["EstimateRecord"][];
+            /** Name */
+            name: string;
+            /** Source */
+            source: string;
         };
         /**
          * MarkDocument
@@ -1866,8 +2120,6 @@ export interface components {
          * @description An implanted marker in a view, in pixels (column, row).
          */
         MarkerPlace: {
-            /** Name */
-            name: string;
             /** Expected */
             expected: [
                 number,
@@ -1878,6 +2130,8 @@ export interface components {
                 number,
                 number
             ] | null;
+            /** Name */
+            name: string;
             /** Tolerance Px */
             tolerance_px: number;
         };
@@ -1887,11 +2141,11 @@ export interface components {
          */
         MarksAnswer: {
             correction: components["schemas"]["Six"];
-            pose: components["schemas"]["CouchPose"];
             /** Left Mm */
             left_mm: {
                 [key: string]: number;
             };
+            pose: components["schemas"]["CouchPose"];
             /** Rms Mm */
             rms_mm: number;
         };
@@ -1918,55 +2172,53 @@ export interface components {
          * @description A match of an image: of the engine, or by hand.
          */
         MatchDocument: {
+            /** Algorithm */
+            algorithm: string;
+            correction: components["schemas"]["Six"] | null;
+            /** @description Standard deviation of the six numbers. */
+            deviation: components["schemas"]["Six"] | null;
             /** Image Uid */
             image_uid: string;
+            /** Is By Hand */
+            is_by_hand: boolean;
+            /** Needs Person */
+            needs_person: string[];
+            /** Planning From Daily */
+            planning_from_daily: number[] | null;
+            pose: components["schemas"]["CouchPose"] | null;
+            /** Reasons */
+            reasons: string[];
+            /**
+             * Residual Mm
+             * @description What the correction leaves at the target.
+             */
+            residual_mm: number | null;
             /**
              * Verdict
              * @enum {string}
              */
             verdict: "accept" | "review" | "not available";
-            /** Reasons */
-            reasons: string[];
-            /** Algorithm */
-            algorithm: string;
-            /** Is By Hand */
-            is_by_hand: boolean;
-            /** Planning From Daily */
-            planning_from_daily: number[] | null;
-            correction: components["schemas"]["Six"] | null;
-            /** @description Standard deviation of the six numbers. */
-            deviation: components["schemas"]["Six"] | null;
-            pose: components["schemas"]["CouchPose"] | null;
-            /** Residual Mm */
-            residual_mm: number;
-            /** Needs Person */
-            needs_person: string[];
         };
         /**
          * MatchFigures
-         * @description Why to believe the engine's match.
+         * @description Why to believe the engine's match; the figures are null where there are none.
          */
         MatchFigures: {
             /** Image Uid */
             image_uid: string;
-            /** Similarity */
-            similarity: number | null;
-            /** Overlap Fraction */
-            overlap_fraction: number | null;
-            /** Starts Agreeing */
-            starts_agreeing: [
-                number,
-                number
-            ];
             /**
              * Largest At Target Mm
              * @description 95 % of the error at the target.
              */
             largest_at_target_mm: number | null;
-            /** Weakest Direction */
-            weakest_direction: string;
-            /** Residuals */
-            residuals: components["schemas"]["RegionResidualDocument"][];
+            /**
+             * Not Available Because
+             * @description One sentence; empty where the figures hold.
+             * @default
+             */
+            not_available_because: string;
+            /** Overlap Fraction */
+            overlap_fraction: number | null;
             /** Region Centre Mm */
             region_centre_mm: [
                 number,
@@ -1979,6 +2231,20 @@ export interface components {
                 number,
                 number
             ] | null;
+            /** Residuals */
+            residuals: components["schemas"]["RegionResidualDocument"][];
+            /** Similarity */
+            similarity: number | null;
+            /**
+             * Starts Agreeing
+             * @description Starts that ended at the answer, of how many; (0, 0) where there are no starts.
+             */
+            starts_agreeing: [
+                number,
+                number
+            ];
+            /** Weakest Direction */
+            weakest_direction: string;
         };
         /**
          * MovementDocument
@@ -1990,53 +2256,103 @@ export interface components {
              * Format: date-time
              */
             at: string;
+            correction: components["schemas"]["Six"];
             /**
              * Kind
              * @enum {string}
              */
             kind: "drag" | "key" | "typed" | "undo" | "redo" | "reset" | "engine";
-            correction: components["schemas"]["Six"];
         };
         /**
          * NewCourseRequest
          * @description Register a course from an uploaded planning export.
          */
         NewCourseRequest: {
-            /** Upload Id */
-            upload_id: string;
-            /** Site */
-            site: string;
             /** Protocol */
             protocol: string;
+            /** Site */
+            site: string;
+            /** Upload Id */
+            upload_id: string;
+        };
+        /**
+         * NewPasswordRequest
+         * @description One's own password: the one that is, and the one that shall be.
+         * @example {
+         *       "new_password": "quite another sentence",
+         *       "password": "four quiet words here"
+         *     }
+         */
+        NewPasswordRequest: {
+            /**
+             * New Password
+             * Format: password
+             * @description The password that shall be; 12 characters at least.
+             */
+            new_password: string;
+            /**
+             * Password
+             * Format: password
+             * @description The password as it is.
+             */
+            password: string;
+        };
+        /**
+         * NewPersonRequest
+         * @description Somebody to be added to the staff, with a first password.
+         * @example {
+         *       "name": "ben",
+         *       "password": "k7f3m-08qzt-wd5ne-r2x9c",
+         *       "role": "therapist"
+         *     }
+         */
+        NewPersonRequest: {
+            /**
+             * Is Administrator
+             * @description Whether he says who may sign in.
+             * @default false
+             */
+            is_administrator: boolean;
+            /**
+             * Name
+             * @description The user name.
+             */
+            name: string;
+            /**
+             * Password
+             * Format: password
+             * @description His first password; 12 characters at least.
+             */
+            password: string;
+            /** @description What he may sign. */
+            role: components["schemas"]["Role"];
         };
         /**
          * OutlierRecord
          * @description A patient who stands out on one axis by his mean or spread.
          */
         OutlierRecord: {
-            /** Course Id */
-            course_id: string;
-            /** Patient */
-            patient: string;
             /** Axis */
             axis: string;
             /** By */
             by: string;
-            /** Value */
-            value: number;
+            /** Course Id */
+            course_id: string;
+            /** Patient */
+            patient: string;
             /**
              * Score
              * @description Modified z score.
              */
             score: number;
+            /** Value */
+            value: number;
         };
         /**
          * OutlineDocument
          * @description A structure in projection, in pixels (column, row) of the view.
          */
         OutlineDocument: {
-            /** Name */
-            name: string;
             /** Color */
             color: [
                 number,
@@ -2048,13 +2364,8 @@ export interface components {
                 number,
                 number
             ][][];
-        };
-        /** PasswordChange */
-        PasswordChange: {
-            /** Old */
-            old: string;
-            /** New */
-            new: string;
+            /** Name */
+            name: string;
         };
         /**
          * PatientAxisRecord
@@ -2063,23 +2374,21 @@ export interface components {
         PatientAxisRecord: {
             /** Axis */
             axis: string;
-            mean: components["schemas"]["EstimateRecord"] | null;
-            deviation: components["schemas"]["EstimateRecord"] | null;
-            trend: components["schemas"]["TrendRecord"] | null;
-            /** @description Mann-Kendall. */
-            drifts: components["schemas"]["TestedRecord"] | null;
+            capability: components["schemas"]["CapabilityRecord"] | null;
             change: components["schemas"]["ChangeRecord"] | null;
             changes: components["schemas"]["TestedRecord"] | null;
             charts: components["schemas"]["ChartsRecord"] | null;
-            capability: components["schemas"]["CapabilityRecord"] | null;
+            deviation: components["schemas"]["EstimateRecord"] | null;
+            /** @description Mann-Kendall. */
+            drifts: components["schemas"]["TestedRecord"] | null;
+            mean: components["schemas"]["EstimateRecord"] | null;
+            trend: components["schemas"]["TrendRecord"] | null;
         };
         /**
          * PatientDocument
          * @description Whose course: two identifiers and the name.
          */
         PatientDocument: {
-            /** Patient Id */
-            patient_id: string;
             /**
              * Birth Date
              * @description YYYYMMDD; empty for a course that was imported.
@@ -2090,76 +2399,76 @@ export interface components {
              * @description As in DICOM, FAMILY^GIVEN.
              */
             name: string;
+            /** Patient Id */
+            patient_id: string;
         };
         /**
          * PatientReviewRecord
          * @description Result of isoguide review patient.
          */
         PatientReviewRecord: {
-            /** Schema Version */
-            schema_version: string;
-            /** Version */
-            version: string;
-            /** Course Id */
-            course_id: string;
-            /** Patient */
-            patient: string;
-            /** Site */
-            site: string;
-            /** Machine */
-            machine: string;
-            /** Protocol */
-            protocol: string;
-            /** Device */
-            device: string;
-            /** Fractions Planned */
-            fractions_planned: number | null;
-            /** Known Within Mm */
-            known_within_mm: number;
-            /**
-             * Known After
-             * @description Fraction after which the systematic shift was known within known_within_mm.
-             */
-            known_after: number | null;
+            /** Axes */
+            axes: components["schemas"]["PatientAxisRecord"][];
+            conduct: components["schemas"]["ConductRecord"];
             /**
              * Corrected From
              * @description Fraction from which on the mean position at treatment is within known_within_mm.
              */
             corrected_from: number | null;
+            /** Course Id */
+            course_id: string;
+            /** Device */
+            device: string;
+            /** Doses */
+            doses: components["schemas"]["DoseRecord"][];
+            /** Fractions */
+            fractions: components["schemas"]["FractionRecord"][];
+            /** Fractions Planned */
+            fractions_planned: number | null;
+            /** In Words */
+            in_words: string[];
+            /**
+             * Known After
+             * @description Fraction after which the systematic shift was known within known_within_mm.
+             */
+            known_after: number | null;
+            /** Known Within Mm */
+            known_within_mm: number;
+            /** Machine */
+            machine: string;
             /**
              * Not Available
              * @description What the data do not allow, and why.
              */
             not_available: string[];
-            /**
-             * Signals
-             * @description Every signal of tests and charts, in words.
-             */
-            signals: string[];
-            /** In Words */
-            in_words: string[];
-            /** Fractions */
-            fractions: components["schemas"]["FractionRecord"][];
+            /** Patient */
+            patient: string;
             /** Positions */
             positions: components["schemas"]["PositionRecord"][];
-            /** Axes */
-            axes: components["schemas"]["PatientAxisRecord"][];
+            /** Protocol */
+            protocol: string;
+            /** Schema Version */
+            schema_version: string;
             /**
              * Schemes
              * @description Empty with too few measurements.
              */
             schemes: components["schemas"]["PatientSchemeRecord"][];
-            conduct: components["schemas"]["ConductRecord"];
-            /** Doses */
-            doses: components["schemas"]["DoseRecord"][];
+            /**
+             * Signals
+             * @description Every signal of tests and charts, in words.
+             */
+            signals: string[];
+            /** Site */
+            site: string;
+            /** Version */
+            version: string;
         };
         /**
          * PatientSchemeRecord
          * @description What a scheme would have left of the measured days, in their order.
          */
         PatientSchemeRecord: {
-            /** Name */
-            name: string;
             /** Images */
             images: number;
             /** Mean Mm */
@@ -2168,6 +2477,8 @@ export interface components {
                 number,
                 number
             ];
+            /** Name */
+            name: string;
             /** Residual Mm */
             residual_mm: [
                 number,
@@ -2175,18 +2486,73 @@ export interface components {
                 number
             ][];
         };
-        /** PersonDocument */
+        /**
+         * PersonDocument
+         * @description Somebody of the staff.
+         * @example {
+         *       "added_at": "2026-03-02T08:00:00Z",
+         *       "has_password": true,
+         *       "is_active": true,
+         *       "is_administrator": false,
+         *       "name": "anna",
+         *       "role": "therapist"
+         *     }
+         */
         PersonDocument: {
-            /** Name */
-            name: string;
-            /** Role */
-            role: string;
-            /** Is Active */
-            is_active: boolean;
-            /** Is Administrator */
-            is_administrator: boolean;
-            /** Has Password */
+            /**
+             * Added At
+             * Format: date-time
+             * @description Since when he is on the staff, UTC.
+             */
+            added_at: string;
+            /**
+             * Has Password
+             * @description Whether he can sign in.
+             */
             has_password: boolean;
+            /**
+             * Is Active
+             * @description Whether he may still sign.
+             */
+            is_active: boolean;
+            /**
+             * Is Administrator
+             * @description Whether he says who may sign in.
+             */
+            is_administrator: boolean;
+            /**
+             * Name
+             * @description The user name; it never passes to somebody else.
+             */
+            name: string;
+            /** @description What he may sign. */
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * PersonPasswordRequest
+         * @description A password that an administrator gives to somebody; whoever is signed in with the old one is out.
+         * @example {
+         *       "name": "ben",
+         *       "password": "k7f3m-08qzt-wd5ne-r2x9c"
+         *     }
+         */
+        PersonPasswordRequest: {
+            /**
+             * Is Administrator
+             * @description Whether he says who may sign in; as it is if not given.
+             */
+            is_administrator?: boolean | null;
+            /**
+             * Name
+             * @description Whose.
+             */
+            name: string;
+            /**
+             * Password
+             * Format: password
+             * @description Which; 12 characters at least.
+             */
+            password: string;
         };
         /**
          * Ping
@@ -2194,27 +2560,23 @@ export interface components {
          */
         Ping: {
             /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
              * Type
              * @default ping
              * @constant
              */
             type: "ping";
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
         };
         /**
          * PlanningPictures
          * @description Everything of the plan that is drawn.
          */
         PlanningPictures: {
-            volume: components["schemas"]["VolumeHeader"];
-            /** Taken At */
-            taken_at: string;
-            /** Patient Position */
-            patient_position: string;
+            dose: components["schemas"]["DoseDocument"] | null;
             /** Frame Of Reference Uid */
             frame_of_reference_uid: string;
             /** Isocentre Mm */
@@ -2223,14 +2585,24 @@ export interface components {
                 number,
                 number
             ];
-            /** Structures */
-            structures: components["schemas"]["StructureDocument"][];
-            dose: components["schemas"]["DoseDocument"] | null;
             /**
              * No Dose Because
              * @description Why there are no isodoses; empty where there are.
              */
             no_dose_because: string;
+            /**
+             * Not Drawn
+             * @description Why further structures are not drawn, a sentence each.
+             * @default []
+             */
+            not_drawn: string[];
+            /** Patient Position */
+            patient_position: string;
+            /** Structures */
+            structures: components["schemas"]["StructureDocument"][];
+            /** Taken At */
+            taken_at: string;
+            volume: components["schemas"]["VolumeHeader"];
             /** Windows */
             windows: components["schemas"]["WindowPreset"][];
         };
@@ -2239,10 +2611,6 @@ export interface components {
          * @description Result of isoguide review population.
          */
         PopulationReviewRecord: {
-            /** Schema Version */
-            schema_version: string;
-            /** Version */
-            version: string;
             /**
              * By
              * @description How the groups differ that the page draws; all groupings are here.
@@ -2250,116 +2618,130 @@ export interface components {
             by: string;
             /** Courses */
             courses: number;
+            /**
+             * Coverages
+             * @description Empty with too few patients.
+             */
+            coverages: components["schemas"]["CoverageRecord"][];
+            /** Drifts */
+            drifts: components["schemas"]["DriftRecord"][];
+            /** Drifts Tested */
+            drifts_tested: number;
             /** Fractions */
             fractions: number;
-            /** Measurements */
-            measurements: number;
+            /** Groups */
+            groups: components["schemas"]["GroupRecord"][];
             /** In Words */
             in_words: string[];
             /** Left Out */
             left_out: string[];
-            /**
-             * Truth
-             * @description Empty for a real population.
-             */
-            truth: components["schemas"]["TruthRecord"][];
-            /** Groups */
-            groups: components["schemas"]["GroupRecord"][];
-            /** Drifts Tested */
-            drifts_tested: number;
-            /** Drifts */
-            drifts: components["schemas"]["DriftRecord"][];
+            /** Measurements */
+            measurements: number;
             /** Outliers */
             outliers: components["schemas"]["OutlierRecord"][];
+            /** Schema Version */
+            schema_version: string;
             /**
              * Schemes
              * @description Empty with too few patients.
              */
             schemes: components["schemas"]["SchemeRecord"][];
             /**
-             * Coverages
-             * @description Empty with too few patients.
+             * Truth
+             * @description Empty for a real population.
              */
-            coverages: components["schemas"]["CoverageRecord"][];
+            truth: components["schemas"]["TruthRecord"][];
+            /** Version */
+            version: string;
         };
         /**
          * PositionRecord
          * @description Where the patient lay in a measured fraction, plan = 0.
          */
         PositionRecord: {
-            /** Number */
-            number: number;
-            from_the_marks: components["schemas"]["SixRecord"];
             /** @description By image and couch, after all corrections. */
             at_treatment: components["schemas"]["SixRecord"];
+            from_the_marks: components["schemas"]["SixRecord"];
+            /** Number */
+            number: number;
         };
-        /** Problem */
+        /**
+         * Problem
+         * @description Why something was not done.
+         */
         Problem: {
             /**
+             * Detail
+             * @description One sentence: what is wrong, with which value, and what to do.
+             */
+            detail: string;
+            /**
+             * Kind
+             * @description What a page decides by.
+             * @enum {string}
+             */
+            kind: "administrator needed" | "ambiguous" | "bad input" | "cancelled" | "clock" | "conflict" | "device" | "foreign request" | "geometry" | "image lost" | "link lost" | "mismatch" | "missing evidence" | "mistake" | "no such address" | "not allowed" | "not found" | "not signed in" | "not written" | "order" | "out of order" | "person needed" | "position" | "refused" | "stale image" | "stale page" | "too many" | "unreadable" | "wrong password";
+            /**
+             * Reference
+             * @description Number under which a mistake stands in the log.
+             * @default null
+             */
+            reference: string | null;
+            /**
+             * Status
+             * @description Status of HTTP.
+             */
+            status: number;
+            /**
+             * Title
+             * @description The kind in a few words; the same for every problem of it.
+             */
+            title: string;
+            /**
              * Type
-             * @default about:blank
+             * @description The kind as a name for machines: urn:isoguide:problem:KIND.
              */
             type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
-            /** Detail */
-            detail: string;
-            /** Kind */
-            kind: string;
-            /** Retry After S */
-            retry_after_s?: number | null;
         };
         /**
          * ProtocolDocument
          * @description A version of a protocol in full.
          */
         ProtocolDocument: {
-            /** Name */
-            name: string;
-            /** Version */
-            version: number;
-            /** Title */
-            title: string;
-            /** Site */
-            site: string;
-            /** Sha256 */
-            sha256: string;
             /**
              * Added At
              * Format: date-time
              */
             added_at: string;
-            /** Is Newest */
-            is_newest: boolean;
-            /** Text */
-            text: string;
-            /** Sentences */
-            sentences: string[];
-            /** Values */
-            values: components["schemas"]["ProtocolValue"][];
             /**
              * Courses
              * @description How many courses are treated by it.
              */
             courses: number;
+            /** Is Newest */
+            is_newest: boolean;
+            /** Name */
+            name: string;
+            /** Sentences */
+            sentences: string[];
+            /** Sha256 */
+            sha256: string;
+            /** Site */
+            site: string;
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+            /** Values */
+            values: components["schemas"]["ProtocolValue"][];
+            /** Version */
+            version: number;
         };
         /**
          * ProtocolLine
          * @description One version of a protocol in use.
          */
         ProtocolLine: {
-            /** Name */
-            name: string;
-            /** Version */
-            version: number;
-            /** Title */
-            title: string;
-            /** Site */
-            site: string;
-            /** Sha256 */
-            sha256: string;
             /**
              * Added At
              * Format: date-time
@@ -2367,6 +2749,16 @@ export interface components {
             added_at: string;
             /** Is Newest */
             is_newest: boolean;
+            /** Name */
+            name: string;
+            /** Sha256 */
+            sha256: string;
+            /** Site */
+            site: string;
+            /** Title */
+            title: string;
+            /** Version */
+            version: number;
         };
         /**
          * ProtocolValue
@@ -2375,10 +2767,10 @@ export interface components {
         ProtocolValue: {
             /** Key */
             key: string;
-            /** Value */
-            value: string;
             /** Source */
             source: string;
+            /** Value */
+            value: string;
         };
         /**
          * ReasonRequest
@@ -2412,21 +2804,27 @@ export interface components {
             similarity: number | null;
         };
         /**
+         * Role
+         * @description The three professions that decide about a fraction.
+         * @enum {string}
+         */
+        Role: "therapist" | "physicist" | "oncologist";
+        /**
          * RoomLine
          * @description A treatment room that answers by itself.
          */
         RoomLine: {
-            /** Name */
-            name: string;
+            /** Course Id */
+            course_id: string | null;
             /** Is Ready */
             is_ready: boolean;
+            /** Name */
+            name: string;
             /**
              * Words
              * @description What it does, or why it is not ready.
              */
             words: string;
-            /** Course Id */
-            course_id: string | null;
         };
         /**
          * RoomStateDocument
@@ -2434,50 +2832,50 @@ export interface components {
          */
         RoomStateDocument: {
             /**
-             * Type
-             * @default room
-             * @constant
-             */
-            type: "room";
-            /** Sequence */
-            sequence: number;
-            /**
              * At
              * Format: date-time
              */
             at: string;
-            /** Room */
-            room: string;
-            /** Course Id */
-            course_id: string | null;
-            /** Number */
-            number: number | null;
-            /** Version */
-            version: number | null;
-            /** State */
-            state: string;
-            /** Reason */
-            reason: string;
-            couch: components["schemas"]["CouchPose"] | null;
-            expected_couch: components["schemas"]["CouchPose"] | null;
-            /** Differences */
-            differences: components["schemas"]["CouchDifference"][];
             /**
              * Beam
              * @enum {string}
              */
             beam: "off" | "on" | "travelling" | "held" | "unknown";
+            couch: components["schemas"]["CouchPose"] | null;
+            /** Course Id */
+            course_id: string | null;
             /** Delivered Mu */
             delivered_mu: number;
-            /** Planned Mu */
-            planned_mu: number;
-            target: components["schemas"]["TargetDocument"] | null;
+            /** Differences */
+            differences: components["schemas"]["CouchDifference"][];
+            expected_couch: components["schemas"]["CouchPose"] | null;
             /** Gate Mm */
             gate_mm: number | null;
-            /** Is In Gate */
-            is_in_gate: boolean | null;
             /** Hold Reason */
             hold_reason: string;
+            /** Is In Gate */
+            is_in_gate: boolean | null;
+            /** Number */
+            number: number | null;
+            /** Planned Mu */
+            planned_mu: number;
+            /** Reason */
+            reason: string;
+            /** Room */
+            room: string;
+            /** Sequence */
+            sequence: number;
+            /** State */
+            state: string;
+            target: components["schemas"]["TargetDocument"] | null;
+            /**
+             * Type
+             * @default room
+             * @constant
+             */
+            type: "room";
+            /** Version */
+            version: number | null;
             /**
              * Watched By
              * @description Who turned the beam on; empty while it is off.
@@ -2492,43 +2890,43 @@ export interface components {
             /** Axis */
             axis: string;
             mean: components["schemas"]["EstimateRecord"];
-            systematic: components["schemas"]["EstimateRecord"];
             random: components["schemas"]["EstimateRecord"];
+            systematic: components["schemas"]["EstimateRecord"];
         };
         /**
          * SchemeRecord
          * @description What a scheme would have left, and how many images a patient it takes.
          */
         SchemeRecord: {
-            /** Name */
-            name: string;
-            /** Patients */
-            patients: number;
+            /** Axes */
+            axes: components["schemas"]["SchemeAxisRecord"][];
             /** Days */
             days: number;
             /** Images Per Patient */
             images_per_patient: number;
-            /** Axes */
-            axes: components["schemas"]["SchemeAxisRecord"][];
+            lengths: components["schemas"]["LengthsRecord"] | null;
             /** Margins */
             margins: components["schemas"]["MarginRecord"][];
-            lengths: components["schemas"]["LengthsRecord"] | null;
+            /** Name */
+            name: string;
+            /** Patients */
+            patients: number;
         };
         /**
          * SecondLookAsked
          * @description A first signature waits for a second one.
          */
         SecondLookAsked: {
+            /** Course Id */
+            course_id: string;
+            /** Number */
+            number: number;
             /**
              * Type
              * @default second look
              * @constant
              */
             type: "second look";
-            /** Course Id */
-            course_id: string;
-            /** Number */
-            number: number;
             /** @description Null: it was answered or has expired. */
             waiting: components["schemas"]["WaitingSignature"] | null;
         };
@@ -2538,73 +2936,104 @@ export interface components {
          */
         SecondSignatureRequest: {
             /**
-             * Seen Version
-             * @description Version of the fraction that the user saw.
-             */
-            seen_version: number;
-            /** @description As it was read; left out where a connected room answers. */
-            couch?: components["schemas"]["CouchPose"] | null;
-            signature: components["schemas"]["Signature"];
-            /**
              * Agree
              * @default true
              */
             agree: boolean;
+            /** @description As it was read; left out where a connected room answers. */
+            couch?: components["schemas"]["CouchPose"] | null;
             /**
              * Reason
              * @default
              */
             reason: string;
+            /**
+             * Seen Version
+             * @description Version of the fraction that the user saw.
+             */
+            seen_version: number;
+            signature: components["schemas"]["Signature"];
         };
-        /** SessionDocument */
+        /**
+         * SessionDocument
+         * @description Who is signed in, and until when.
+         * @example {
+         *       "csrf_token": "8rQ0cVvGm4mMZ4J0YQ3m3l3b7pJ9bq0p3d0s1l2k3j4",
+         *       "expires_at": "2026-03-02T08:15:00Z",
+         *       "is_administrator": false,
+         *       "name": "anna",
+         *       "page_build": "5d0c9f1a2b3c4d5e",
+         *       "role": "therapist",
+         *       "version": "0.1.0"
+         *     }
+         */
         SessionDocument: {
-            /** Name */
-            name: string;
-            /** Role */
-            role: string;
-            /** Is Administrator */
-            is_administrator: boolean;
-            /** Csrf Token */
+            /**
+             * Csrf Token
+             * @description To be sent as X-CSRF-Token with everything that changes something.
+             */
             csrf_token: string;
             /**
              * Expires At
              * Format: date-time
+             * @description When the session ends if nobody is at the screen, UTC.
              */
             expires_at: string;
-            /** Version */
+            /**
+             * Is Administrator
+             * @description Whether he says who may sign in.
+             */
+            is_administrator: boolean;
+            /**
+             * Name
+             * @description The user name.
+             */
+            name: string;
+            /**
+             * Page Build
+             * @description Which build of the page is served; empty where there is none.
+             */
+            page_build: string;
+            /** @description What he may sign. */
+            role: components["schemas"]["Role"];
+            /**
+             * Version
+             * @description Version of isoguide.
+             */
             version: string;
-            /** Page */
-            page: string;
         };
         /**
          * SetUpRequest
          * @description The patient lies on his marks.
          */
         SetUpRequest: {
+            /** @description As it was read; left out where a connected room answers. */
+            couch?: components["schemas"]["CouchPose"] | null;
+            /** @description The reading on the marks, before a systematic correction. */
+            on_marks?: components["schemas"]["CouchPose"] | null;
             /**
              * Seen Version
              * @description Version of the fraction that the user saw.
              */
             seen_version: number;
-            /** @description As it was read; left out where a connected room answers. */
-            couch?: components["schemas"]["CouchPose"] | null;
-            /** @description The reading on the marks, before a systematic correction. */
-            on_marks?: components["schemas"]["CouchPose"] | null;
         };
         /**
          * ShadowOverlays
          * @description What lies over a radiograph for a pose.
          */
         ShadowOverlays: {
-            /** Isocentre */
+            /**
+             * Isocentre
+             * @description Of the plan, in this pose.
+             */
             isocentre: [
                 number,
                 number
             ];
-            /** Outlines */
-            outlines: components["schemas"]["OutlineDocument"][];
             /** Markers */
             markers: components["schemas"]["MarkerPlace"][];
+            /** Outlines */
+            outlines: components["schemas"]["OutlineDocument"][];
         };
         /**
          * ShadowRequest
@@ -2617,11 +3046,25 @@ export interface components {
              */
             planning_from_daily: number[];
         };
-        /** SignInRequest */
+        /**
+         * SignInRequest
+         * @description A user name and its password.
+         * @example {
+         *       "name": "anna",
+         *       "password": "four quiet words here"
+         *     }
+         */
         SignInRequest: {
-            /** Name */
+            /**
+             * Name
+             * @description The user name.
+             */
             name: string;
-            /** Password */
+            /**
+             * Password
+             * Format: password
+             * @description The password.
+             */
             password: string;
         };
         /**
@@ -2644,22 +3087,22 @@ export interface components {
         SignedDecision: {
             /** Action */
             action: string;
-            /** Rule */
-            rule: string;
-            /** Proposed */
-            proposed: string;
             /** By */
             by: string;
-            /** Role */
-            role: string;
-            /** Second */
-            second: string;
-            /** Is Override */
-            is_override: boolean;
-            /** Reason */
-            reason: string;
             /** Image Uid */
             image_uid: string;
+            /** Is Override */
+            is_override: boolean;
+            /** Proposed */
+            proposed: string;
+            /** Reason */
+            reason: string;
+            /** Role */
+            role: string;
+            /** Rule */
+            rule: string;
+            /** Second */
+            second: string;
         };
         /**
          * SigningOption
@@ -2672,27 +3115,33 @@ export interface components {
              */
             action: "no correction" | "correct" | "second look" | "image again" | "set up again" | "stop";
             /**
-             * Is Proposed
-             * @description It is what the protocol says.
+             * Barred Because
+             * @description Why nobody may choose it; empty where somebody may.
              */
-            is_proposed: boolean;
+            barred_because: string;
             /**
              * First Roles
              * @description One person of these roles signs; empty: anybody.
              */
             first_roles: string[];
             /**
+             * Is Proposed
+             * @description It is what the protocol says.
+             */
+            is_proposed: boolean;
+            /** Needs Reason */
+            needs_reason: boolean;
+            /**
+             * Not Second
+             * @description Who matched by hand, and so cannot be the second person.
+             * @default
+             */
+            not_second: string;
+            /**
              * Second Roles
              * @description And a second person of these; null: not needed.
              */
             second_roles: string[] | null;
-            /** Needs Reason */
-            needs_reason: boolean;
-            /**
-             * Barred Because
-             * @description Why nobody may choose it; empty where somebody may.
-             */
-            barred_because: string;
         };
         /**
          * SimilarityAnswer
@@ -2701,6 +3150,25 @@ export interface components {
         SimilarityAnswer: {
             /** @description For this couch, as it would be proposed. */
             correction: components["schemas"]["Six"];
+            /** From Engine Deg */
+            from_engine_deg: number | null;
+            /**
+             * From Engine Mm
+             * @description Largest distance at the target from the engine's answer.
+             */
+            from_engine_mm: number | null;
+            /**
+             * Needs Person
+             * @description Why nobody but a person may act on it, a sentence each.
+             * @default []
+             */
+            needs_person: string[];
+            /**
+             * Out Of Reach
+             * @description Why the couch cannot do it, a sentence each.
+             * @default []
+             */
+            out_of_reach: string[];
             pose: components["schemas"]["CouchPose"];
             /** Residual Mm */
             residual_mm: number;
@@ -2709,13 +3177,6 @@ export interface components {
              * @description Of the match region, -1 to 1; null for radiographs.
              */
             similarity: number | null;
-            /**
-             * From Engine Mm
-             * @description Largest distance at the target from the engine's answer.
-             */
-            from_engine_mm: number | null;
-            /** From Engine Deg */
-            from_engine_deg: number | null;
         };
         /**
          * SimilarityRequest
@@ -2751,15 +3212,15 @@ export interface components {
              * @description Towards the gantry.
              */
             longitudinal_mm: number;
+            /** Pitch Deg */
+            pitch_deg: number;
+            /** Roll Deg */
+            roll_deg: number;
             /**
              * Vertical Mm
              * @description Up.
              */
             vertical_mm: number;
-            /** Pitch Deg */
-            pitch_deg: number;
-            /** Roll Deg */
-            roll_deg: number;
             /** Yaw Deg */
             yaw_deg: number;
         };
@@ -2772,12 +3233,12 @@ export interface components {
             lateral_mm: number;
             /** Longitudinal Mm */
             longitudinal_mm: number;
-            /** Vertical Mm */
-            vertical_mm: number;
             /** Pitch Deg */
             pitch_deg: number;
             /** Roll Deg */
             roll_deg: number;
+            /** Vertical Mm */
+            vertical_mm: number;
             /** Yaw Deg */
             yaw_deg: number;
         };
@@ -2786,23 +3247,19 @@ export interface components {
          * @description What every step needs.
          */
         StepRequest: {
+            /** @description As it was read; left out where a connected room answers. */
+            couch?: components["schemas"]["CouchPose"] | null;
             /**
              * Seen Version
              * @description Version of the fraction that the user saw.
              */
             seen_version: number;
-            /** @description As it was read; left out where a connected room answers. */
-            couch?: components["schemas"]["CouchPose"] | null;
         };
         /**
          * StructureDocument
          * @description A structure of the plan as a signed distance (1/32 mm, negative inside) on a grid around it.
          */
         StructureDocument: {
-            /** Number */
-            number: number;
-            /** Name */
-            name: string;
             /**
              * Color
              * @description ROIDisplayColor.
@@ -2812,23 +3269,33 @@ export interface components {
                 number,
                 number
             ];
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "target" | "organ" | "external" | "other";
+            distance: components["schemas"]["VolumeHeader"];
             /**
              * Interpreted Type
              * @description RTROIInterpretedType, such as PTV.
              */
             interpreted_type: string;
-            distance: components["schemas"]["VolumeHeader"];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "target" | "organ" | "external" | "other";
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
         };
         /**
          * TargetDocument
          * @description Where the target is, as whatever watches it says.
          */
         TargetDocument: {
+            /**
+             * At
+             * Format: date-time
+             * @description Time of exposure.
+             */
+            at: string;
             /**
              * Position Mm
              * @description From where it should be: lateral, longitudinal, vertical.
@@ -2838,38 +3305,32 @@ export interface components {
                 number,
                 number
             ];
-            /**
-             * At
-             * Format: date-time
-             * @description Time of exposure.
-             */
-            at: string;
-            /** Source */
-            source: string;
             /** Quality */
             quality: string;
+            /** Source */
+            source: string;
         };
         /**
          * TestedRecord
          * @description A p value, and the one adjusted for the six axes (Benjamini and Hochberg).
          */
         TestedRecord: {
-            /** P Value */
-            p_value: number;
             /** Adjusted */
             adjusted: number;
+            /** P Value */
+            p_value: number;
         };
         /**
          * TrendRecord
          * @description Change per fraction, in the unit of the axis.
          */
         TrendRecord: {
-            slope: components["schemas"]["EstimateRecord"];
-            /** P Slope */
-            p_slope: number;
-            theil_sen: components["schemas"]["EstimateRecord"];
             /** P Kendall */
             p_kendall: number;
+            /** P Slope */
+            p_slope: number;
+            slope: components["schemas"]["EstimateRecord"];
+            theil_sen: components["schemas"]["EstimateRecord"];
         };
         /**
          * TruthRecord
@@ -2878,91 +3339,145 @@ export interface components {
         TruthRecord: {
             /** Axis */
             axis: string;
+            /** Is Inside */
+            is_inside: boolean;
             /** Quantity */
             quantity: string;
             /** Truth */
             truth: number;
-            /** Is Inside */
-            is_inside: boolean;
         };
         /**
          * UploadDocument
          * @description Files that were uploaded, and what they hold in plain words.
          */
         UploadDocument: {
-            /** Upload Id */
-            upload_id: string;
-            /** Files */
-            files: number;
             /** Bytes */
             bytes: number;
-            /** Items */
-            items: string[];
-            /** Problems */
-            problems: string[];
             /**
              * Expires At
              * Format: date-time
              */
             expires_at: string;
+            /** Files */
+            files: number;
+            /** Items */
+            items: string[];
+            /** Problems */
+            problems: string[];
+            /** Upload Id */
+            upload_id: string;
         };
         /** ValidationError */
         ValidationError: {
+            /** Context */
+            ctx?: Record<string, never>;
+            /** Input */
+            input?: unknown;
             /** Location */
             loc: (string | number)[];
             /** Message */
             msg: string;
             /** Error Type */
             type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
         };
-        /** VersionDocument */
+        /**
+         * VersionDocument
+         * @description Which isoguide this is.
+         * @example {
+         *       "page_build": "5d0c9f1a2b3c4d5e",
+         *       "version": "0.1.0"
+         *     }
+         */
         VersionDocument: {
-            /** Version */
+            /**
+             * Page Build
+             * @description Which build of the page is served; empty where there is none.
+             */
+            page_build: string;
+            /**
+             * Version
+             * @description Version of isoguide.
+             */
             version: string;
-            /** Page */
-            page: string;
         };
         /**
          * ViewDocument
          * @description A radiograph: grey values for display as uint8, row by row, and its geometry.
+         *
+         *     Positions in a view are (column, row); whole numbers are the middles of pixels.
          */
         ViewDocument: {
-            /** Index */
-            index: number;
-            /** Name */
-            name: string;
+            /** Address */
+            address: string;
+            /** Bottom */
+            bottom: string;
             /** Columns */
             columns: number;
-            /** Rows */
-            rows: number;
+            /** Index */
+            index: number;
+            /**
+             * Isocentre
+             * @description Where the machine isocentre is in the view.
+             */
+            isocentre: [
+                number,
+                number
+            ];
+            /**
+             * Left
+             * @description Letters of the patient's side at the left edge; two where oblique.
+             */
+            left: string;
+            /** Name */
+            name: string;
             /**
              * Pixel Mm
              * @description Size of a pixel at the isocentre.
              */
             pixel_mm: number;
-            /** Address */
-            address: string;
-            /**
-             * Left
-             * @description Letter of the patient's side at the left edge.
-             */
-            left: string;
             /** Right */
             right: string;
+            /** Rows */
+            rows: number;
+            /**
+             * Sha256
+             * @description Of the grey values.
+             */
+            sha256: string;
             /** Top */
             top: string;
-            /** Bottom */
-            bottom: string;
         };
         /**
          * VolumeHeader
          * @description Where voxels are; the voxels follow as little-endian int16, i fastest, then j, then k.
          */
         VolumeHeader: {
+            /**
+             * Address
+             * @description Where the voxels are fetched; what lies there never changes, so that it may be kept.
+             */
+            address: string;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Direction
+             * @description 3×3 by rows: columns are the directions of i, j, k.
+             */
+            direction: number[];
+            /**
+             * Origin Mm
+             * @description Centre of voxel (0, 0, 0), LPS.
+             */
+            origin_mm: [
+                number,
+                number,
+                number
+            ];
+            /**
+             * Sha256
+             * @description Of the bytes.
+             */
+            sha256: string;
             /**
              * Size
              * @description Voxels along i, j, k.
@@ -2978,53 +3493,36 @@ export interface components {
                 number,
                 number
             ];
-            /**
-             * Origin Mm
-             * @description Centre of voxel (0, 0, 0), LPS.
-             */
-            origin_mm: [
-                number,
-                number,
-                number
-            ];
-            /**
-             * Direction
-             * @description 3×3 by rows: columns are the directions of i, j, k.
-             */
-            direction: number[];
-            /** Bytes */
-            bytes: number;
-            /**
-             * Address
-             * @description Where the voxels are fetched.
-             */
-            address: string;
-            /** Sha256 */
-            sha256: string;
         };
         /**
          * WaitingSignature
          * @description A first signature that waits for a second person.
          */
         WaitingSignature: {
-            /** By */
-            by: string;
-            /** Role */
-            role: string;
             /** Action */
             action: string;
-            /** Reason */
-            reason: string;
             /**
              * Asked At
              * Format: date-time
              */
             asked_at: string;
+            /** By */
+            by: string;
             /**
              * Expires At
              * Format: date-time
              */
             expires_at: string;
+            /**
+             * Not Second
+             * @description Who matched by hand, and so cannot be that person.
+             * @default
+             */
+            not_second: string;
+            /** Reason */
+            reason: string;
+            /** Role */
+            role: string;
             /**
              * Roles
              * @description Who may answer: one of these roles, and another person.
@@ -3036,10 +3534,10 @@ export interface components {
          * @description Window centre and width in HU.
          */
         WindowPreset: {
-            /** Name */
-            name: string;
             /** Centre Hu */
             centre_hu: number;
+            /** Name */
+            name: string;
             /** Width Hu */
             width_hu: number;
         };
@@ -3061,24 +3559,30 @@ export interface components {
         /**
          * WorklistEntry
          * @description A course that goes on, and its next fraction.
+         * @example {
+         *       "course_id": "C0001",
+         *       "fractions_planned": 20,
+         *       "fractions_treated": 6,
+         *       "is_open": true,
+         *       "last_treated_at": "2026-03-02T08:14:03Z",
+         *       "machine": "Linac 1",
+         *       "needs_somebody": false,
+         *       "next_step": "take an image and give its folder",
+         *       "number": 7,
+         *       "patient": {
+         *         "birth_date": "19530117",
+         *         "name": "Doe^Jane",
+         *         "patient_id": "P-0815"
+         *       },
+         *       "plan_label": "PROST20",
+         *       "protocol": "prostate-seeds v1",
+         *       "site": "prostate",
+         *       "state": "set up"
+         *     }
          */
         WorklistEntry: {
             /** Course Id */
             course_id: string;
-            patient: components["schemas"]["PatientDocument"];
-            /** Site */
-            site: string;
-            /** Machine */
-            machine: string;
-            /** Plan Label */
-            plan_label: string;
-            /** Protocol */
-            protocol: string;
-            /**
-             * Number
-             * @description Of the fraction that is open, or else of the next one.
-             */
-            number: number;
             /** Fractions Planned */
             fractions_planned: number | null;
             /**
@@ -3091,29 +3595,43 @@ export interface components {
              * @description The fraction was begun and has not ended.
              */
             is_open: boolean;
+            /** Last Treated At */
+            last_treated_at: string | null;
+            /** Machine */
+            machine: string;
             /**
-             * State
-             * @description Of the fraction: 'not begun', or as the table of states names it.
+             * Needs Somebody
+             * @description The protocol does not let the routine go on.
              */
-            state: string;
+            needs_somebody: boolean;
             /**
              * Next Step
              * @description What can be done now, one sentence.
              */
             next_step: string;
             /**
-             * Needs Somebody
-             * @description The protocol does not let the routine go on.
+             * Number
+             * @description Of the fraction that is open, or else of the next one.
              */
-            needs_somebody: boolean;
-            /** Last Treated At */
-            last_treated_at: string | null;
-            waiting_signature: components["schemas"]["WaitingSignature"] | null;
+            number: number;
+            patient: components["schemas"]["PatientDocument"];
+            /** Plan Label */
+            plan_label: string;
+            /** Protocol */
+            protocol: string;
             /**
              * Room
              * @description Name of the connected room in which the patient lies.
              */
             room: string | null;
+            /** Site */
+            site: string;
+            /**
+             * State
+             * @description Of the fraction: 'not begun', or as the table of states names it.
+             */
+            state: string;
+            waiting_signature: components["schemas"]["WaitingSignature"] | null;
         };
     };
     responses: never;
@@ -3124,9 +3642,17 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    version_api_version_get: {
+    read_audit: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only entries before this one. */
+                before?: number | null;
+                limit?: number;
+                /** @description Words of the subject, such as 'course C0001'. */
+                subject?: string;
+                /** @description Words of the user name. */
+                actor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3139,82 +3665,138 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VersionDocument"];
+                    "application/json": components["schemas"]["AuditPage"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    session_api_session_get: {
+    verify: {
         parameters: {
             query?: never;
             header?: never;
@@ -3224,631 +3806,143 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            200: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SessionDocument"];
+                    "application/json": components["schemas"]["JobDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sign_in_api_session_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignInRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    sign_out_api_session_delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_password_api_session_password_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordChange"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    people_api_people_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PersonDocument"][];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    worklist_api_worklist_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Worklist"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    sites_api_sites_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": string[];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    new_course_api_courses_post: {
+    new_course: {
         parameters: {
             query?: never;
             header?: never;
@@ -3870,79 +3964,153 @@ export interface operations {
                     "application/json": components["schemas"]["JobDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    course_api_courses__course_id__get: {
+    read_course: {
         parameters: {
             query?: never;
             header?: never;
@@ -3962,540 +4130,153 @@ export interface operations {
                     "application/json": components["schemas"]["CourseDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    course_review_api_courses__course_id__review_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PatientReviewRecord"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    planning_api_courses__course_id__planning_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PlanningPictures"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    planning_voxels_api_courses__course_id__planning_voxels_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    structure_distance_api_courses__course_id__planning_structures__structure__distance_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                structure: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    dose_voxels_api_courses__course_id__planning_dose_voxels_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    begin_api_courses__course_id__fractions_post: {
+    begin_fraction: {
         parameters: {
             query?: never;
             header?: never;
@@ -4519,79 +4300,171 @@ export interface operations {
                     "application/json": components["schemas"]["FractionDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    fraction_api_courses__course_id__fractions__number__get: {
+    read_fraction: {
         parameters: {
             query?: never;
             header?: never;
@@ -4612,467 +4485,171 @@ export interface operations {
                     "application/json": components["schemas"]["FractionDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    marks_api_courses__course_id__fractions__number__marks_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MarksRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MarksAnswer"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    set_up_api_courses__course_id__fractions__number__set_up_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetUpRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FractionDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    image_api_courses__course_id__fractions__number__image_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ImageRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    hand_match_api_courses__course_id__fractions__number__match_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["HandMatchRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FractionDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    approve_api_courses__course_id__fractions__number__approve_post: {
+    approve: {
         parameters: {
             query?: never;
             header?: never;
@@ -5097,176 +4674,171 @@ export interface operations {
                     "application/json": components["schemas"]["FractionDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    second_signature_api_courses__course_id__fractions__number__second_signature_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SecondSignatureRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FractionDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    couch_api_courses__course_id__fractions__number__couch_post: {
+    beam_on: {
         parameters: {
             query?: never;
             header?: never;
@@ -5291,79 +4863,360 @@ export interface operations {
                     "application/json": components["schemas"]["FractionDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    deliver_api_courses__course_id__fractions__number__deliver_post: {
+    move_couch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FractionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deliver: {
         parameters: {
             query?: never;
             header?: never;
@@ -5388,370 +5241,171 @@ export interface operations {
                     "application/json": components["schemas"]["FractionDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    beam_on_api_courses__course_id__fractions__number__beam_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["StepRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FractionDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    hold_api_courses__course_id__fractions__number__hold_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ReasonRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FractionDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resume_api_courses__course_id__fractions__number__resume_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["StepRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FractionDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    stop_api_courses__course_id__fractions__number__stop_post: {
+    hold: {
         parameters: {
             query?: never;
             header?: never;
@@ -5776,79 +5430,360 @@ export interface operations {
                     "application/json": components["schemas"]["FractionDocument"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    daily_api_courses__course_id__fractions__number__images__uid__get: {
+    image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_image: {
         parameters: {
             query?: never;
             header?: never;
@@ -5870,473 +5805,160 @@ export interface operations {
                     "application/json": components["schemas"]["DailyPictures"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    daily_voxels_api_courses__course_id__fractions__number__images__uid__voxels_get: {
+    read_figures: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                uid: string;
                 course_id: string;
                 number: number;
-                uid: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    view_pixels_api_courses__course_id__fractions__number__images__uid__views__index__pixels_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-                uid: string;
-                index: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    drr_api_courses__course_id__fractions__number__images__uid__views__index__drr_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-                uid: string;
-                index: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ShadowRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    overlays_api_courses__course_id__fractions__number__images__uid__views__index__overlays_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-                uid: string;
-                index: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ShadowRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ShadowOverlays"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_api_courses__course_id__fractions__number__images__uid__figures_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-                number: number;
-                uid: string;
             };
             cookie?: never;
         };
@@ -6351,79 +5973,324 @@ export interface operations {
                     "application/json": components["schemas"]["MatchFigures"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    similarity_api_courses__course_id__fractions__number__images__uid__similarity_post: {
+    read_picture: {
+        parameters: {
+            query?: {
+                plane?: "axial" | "coronal" | "sagittal";
+                corrected?: boolean;
+            };
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_pose: {
         parameters: {
             query?: never;
             header?: never;
@@ -6449,83 +6316,689 @@ export interface operations {
                     "application/json": components["schemas"]["SimilarityAnswer"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    picture_api_courses__course_id__fractions__number__images__uid__picture_get: {
+    draw_drr: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: number;
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShadowRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    draw_overlays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: number;
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShadowRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowOverlays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_view_pixels: {
         parameters: {
             query?: {
-                plane?: "axial" | "coronal" | "sagittal";
-                corrected?: boolean;
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                index: number;
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_image_voxels: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
             };
             header?: never;
             path: {
@@ -6543,82 +7016,3727 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/png": string;
+                    "application/octet-stream": string;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    population_api_review_population_get: {
+    compute_marks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarksRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarksAnswer"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    match_by_hand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandMatchRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FractionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FractionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    second_signature: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondSignatureRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FractionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUpRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FractionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FractionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Link lost */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the couch does not answer: look at its console",
+                     *       "kind": "link lost",
+                     *       "status": 502,
+                     *       "title": "Link lost",
+                     *       "type": "urn:isoguide:problem:link-lost"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_planning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanningPictures"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_dose_voxels: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                course_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_structure_distance: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                course_id: string;
+                structure: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_planning_voxels: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                course_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review_course: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatientReviewRecord"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_inbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboxEntry"][];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"][];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDocument"][];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPersonRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndPersonRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_person_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonPasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_protocols: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtocolLine"][];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_protocol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtocolDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review_population: {
         parameters: {
             query?: {
                 site?: string | null;
@@ -6641,995 +10759,135 @@ export interface operations {
                     "application/json": components["schemas"]["PopulationReviewRecord"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    protocols_api_protocols_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProtocolLine"][];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    protocol_api_protocols__name___version__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-                version: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProtocolDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    audit_api_audit_get: {
-        parameters: {
-            query?: {
-                before?: number | null;
-                limit?: number;
-                subject?: string;
-                actor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuditPage"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    verify_audit_api_audit_verify_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    jobs_api_jobs_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"][];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    job_api_jobs__job_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    cancel_job_api_jobs__job_id__delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    upload_api_uploads_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": components["schemas"]["Body_upload_api_uploads_post"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UploadDocument"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    drop_upload_api_uploads__upload_id__delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                upload_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    inbox_api_inbox_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InboxEntry"][];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    room_api_room_get: {
+    read_rooms: {
         parameters: {
             query?: never;
             header?: never;
@@ -7647,79 +10905,1626 @@ export interface operations {
                     "application/json": components["schemas"]["RoomStateDocument"][];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Wrong password */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
+            /** @description Stale page */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too many */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    eventsevents_post: {
+    read_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    extend_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** @description All files of one folder, whatever they are called. */
+                    files: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drop_upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_worklist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worklist"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    _messagesevents_post: {
         parameters: {
             query?: never;
             header?: never;
