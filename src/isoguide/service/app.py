@@ -143,6 +143,7 @@ async def _closing(app: FastAPI) -> AsyncIterator[None]:
     clinic: Clinic | None = getattr(app.state, "clinic", None)
     if clinic is not None:
         await run_in_threadpool(clinic.close)
+        await run_in_threadpool(app.state.gallery.close)
 
 
 def _messages(

@@ -128,10 +128,8 @@ class BeamWatch:
             self._refusal = error
         finally:
             if self.fraction.state is State.BEAM_ON or self.fraction.beam_may_be_on:
-                error = self._refusal
-                self.fraction.stop(
-                    in_words(error) if error is not None else "nobody watches the beam any more"
-                )
+                why = self._refusal
+                self.fraction.stop(in_words(why) if why is not None else "nobody watches the beam any more")
             self._has_ended.set()
             self._is_turned_on.set()
 
