@@ -1,10 +1,36 @@
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 /** Where `isoguide serve` listens; the development server hands the interface on to it. */
 const SERVICE = "http://127.0.0.1:8080";
 
+/**
+ * Says in the page, and to the service in `build.json`, which build this is: the names of the hashed files that
+ * the document loads. The service refuses orders of a page that is not the one it serves.
+ */
+function namedBuild(): Plugin {
+  return {
+    name: "named-build",
+    apply: "build",
+    enforce: "post",
+    generateBundle(_, bundle) {
+      const index = bundle["index.html"];
+      if (index?.type !== "asset" || typeof index.source !== "string") {
+        return;
+      }
+      const build = [...index.source.matchAll(/assets\/([\w-]+)\.(?:js|css)"/g)]
+        .map((match) => match[1])
+        .join(".");
+      const meta = `<meta name="isoguide-page" content="${build}" />`;
+      index.source = index.source.replace("</head>", `  ${meta}\n  </head>`);
+      this.emitFile({ type: "asset", fileName: "build.json", source: `${JSON.stringify({ build })}\n` });
+    },
+  };
+}
+
 export default defineConfig({
   base: "/",
+  plugins: [namedBuild()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   worker: { format: "es" },
   build: {

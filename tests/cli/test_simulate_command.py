@@ -154,6 +154,7 @@ class TestBadInput:
         [
             (("--site", "knee"), "--site needs one of prostate, lung, head-neck, liver, not 'knee'"),
             (("--fractions", "0"), "--fractions"),
+            (("--fractions", "50"), "--fractions"),
             (("--seed", "-1"), "--seed"),
         ],
     )
@@ -179,6 +180,9 @@ class TestDemo:
         assert (asked["site"], asked["fractions"], asked["seed"]) == ("lung", 4, 7)
         assert "AS EXPECTED" in ending.out
         assert "report.html" in ending.out
+        waiting = len(course.fractions) + 1
+        assert f"Fraction {waiting} waits at the console: isoguide serve --demo {tmp_path}" in ending.out
+        assert "sign-in.txt" in ending.out
 
     def test_an_earlier_demonstration_is_kept(self, isoguide, tmp_path) -> None:
         (tmp_path / "planning").mkdir()

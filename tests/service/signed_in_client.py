@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketTestSession
 
 from isoguide.course import Person, Role
 from isoguide.service.app import create_app
@@ -46,6 +47,12 @@ def furnish_accounts(desk: Desk) -> None:
     accounts.make_administrator(Person("admin", Role.PHYSICIST), PASSWORDS["admin"])
     for name, role in (("anna", Role.THERAPIST), ("ben", Role.THERAPIST), ("berg", Role.PHYSICIST)):
         accounts.add(Person(name, role), PASSWORDS[name], by="admin")
+
+
+def open_socket(client: TestClient, path: str, origin: str = ADDRESS) -> WebSocketTestSession:
+    """Open a socket as a page of this origin does; to be used in a ``with``."""
+    # The client knows no address of its own for sockets.
+    return client.websocket_connect(f"{ADDRESS.replace('http', 'ws')}{path}", headers={"Origin": origin})
 
 
 @dataclass

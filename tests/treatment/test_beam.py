@@ -38,6 +38,22 @@ def verified_in(room: FakeRoom, limits: FractionLimits | None = None, **more) ->
     return fraction
 
 
+class TestAskingTheMachine:
+    def test_is_answered_when_the_beam_is_off_and_kept_with_the_next_step(
+        self, verified: Fraction, room: FakeRoom
+    ) -> None:
+        assert verified.ask_beam().planned_mu == PLANNED_MU
+        verified.stop("a word")
+        assert verified.memory.beam.last.planned_mu == PLANNED_MU
+
+    def test_is_refused_when_the_beam_is_on(self, verified: Fraction) -> None:
+        verified.turn_beam_on()
+        verified._beam.may_be_on = False
+        with pytest.raises(DeviceError, match="the beam is on"):
+            verified.ask_beam()
+        assert verified.beam_may_be_on
+
+
 class TestBeforeTheBeam:
     def test_there_is_none_before_a_verified_position(self, room: FakeRoom, request) -> None:
         for before in ("imaged", "aligned", "approved"):

@@ -1,5 +1,8 @@
 import functools
 import json
+import shutil
+import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,19 +14,31 @@ from isoguide.dicom import (
     machine_isocentre,
     read_treatment_record,
 )
-from isoguide.errors import MissingEvidenceError, OutputError
+from isoguide.errors import InputError, MissingEvidenceError, OutputError
 from isoguide.geometry.correction import couch_correction
 from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.treatment import State
 from isoguide.virtual import build_phantom
+from isoguide.virtual.clock import VirtualClock
 from isoguide.workflow import demo_course, simulate, virtual_patient
 from isoguide.workflow.align import align
-from isoguide.workflow.clinic.department import open_desk
+from isoguide.workflow.clinic import virtual_station
+from isoguide.workflow.clinic.accounts import Accounts
+from isoguide.workflow.clinic.department import new_desk, open_desk
+from isoguide.workflow.clinic.room_drive import RoomDrive
+from isoguide.workflow.clinic.sign_in_file import let_sign_in
+from isoguide.workflow.clinic.station_file import read_station_file
+from isoguide.workflow.clinic.virtual_department import THERAPIST
+from isoguide.workflow.clinic.virtual_station import VirtualStation
+from isoguide.workflow.clinic.waiting_fraction import prepare_waiting_fraction
 from isoguide.workflow.course import Course
 from isoguide.workflow.demo_course import DEMO_NAMES, KNOWN_ERRORS, LINKS, demo_scenario, demonstrate
 from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.simulate import drawn_days
+from isoguide.workflow.virtual_patient import VirtualPatient
 
-COARSE = functools.partial(build_phantom, spacing_mm=(3.0, 3.0, 4.0))
+COARSE = functools.cache(functools.partial(build_phantom, spacing_mm=(3.0, 3.0, 4.0)))
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +123,12 @@ def test_an_earlier_demonstration_is_not_replaced_unasked(demo: tuple[Path, Cour
         demonstrate(demo[0])
 
 
+def test_a_course_that_leaves_no_fraction_to_wait_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ask for 49 or fewer"):
+        demonstrate(tmp_path / "demo", fractions=50)
+    assert not (tmp_path / "demo").exists()
+
+
 class TestScenario:
     @pytest.mark.parametrize(("site", "breathes"), [("prostate", False), ("lung", True), ("liver", True)])
     def test_patients_breathe_where_breathing_moves_the_target(
@@ -167,6 +188,72 @@ def test_the_department_is_reviewed_beside_its_truth(demo: tuple[Path, Course]) 
     assert "truth" in page
     for true in KNOWN_ERRORS.systematic:
         assert f"{true:.2f}, " in page
+
+
+def test_one_fraction_more_is_planned_with_the_same_dose_and_waits(demo: tuple[Path, Course]) -> None:
+    folder, course = demo
+    with open_desk(str(folder / "records")) as desk:
+        simulation = desk.records.course("C0001").simulation
+        assert len(desk.records.course("C0001").fractions) == 2
+    assert simulation.fractions_planned == 3
+    assert simulation.dose_per_fraction_gy == pytest.approx(3.0)  # 60 Gy in 20, as the prostate's usual plan
+    file = read_station_file(folder)
+    assert (file.course_id, file.first_fraction, file.scenario.fractions) == ("C0001", 3, 3)
+    assert file.scenario.model_copy(update={"fractions": 2}) == course.scenario
+
+
+def test_the_waiting_fraction_is_played_by_the_room_with_the_same_patient(
+    demo: tuple[Path, Course], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_patient, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
+    monkeypatch.setattr(virtual_station, "room_settings", coarse_room)
+    clock = VirtualClock(datetime.now(UTC) + timedelta(days=1))
+    shutil.copytree(demo[0] / "records", tmp_path / "records")
+    with open_desk(str(tmp_path / "records"), now=clock.now) as desk:
+        station = VirtualStation(read_station_file(demo[0]), desk, clock)
+        station.prepare()
+        with RoomDrive(desk, station, "C0001") as drive:
+            status = prepare_waiting_fraction(drive)
+            assert (status.state, status.key.number) == (State.ALIGNED, 3)
+            # Of the third day that a course of three has.
+            truth = station._room.truth.needed_correction(0.0)
+            found = status.stored.matches[-1].correction
+            for name in ("lateral_mm", "longitudinal_mm", "vertical_mm"):
+                assert getattr(found, name) == pytest.approx(getattr(truth, name), abs=0.5), name
+
+
+def test_a_longer_course_begins_with_the_days_of_a_shorter_one(virtual: VirtualPatient) -> None:
+    short, long = (drawn_days(demo_scenario("prostate", count, 2), virtual) for count in (2, 3))
+    for one, other in zip(short, long, strict=False):
+        assert one.numbers == other.numbers
+    assert long[2].numbers != long[1].numbers
+
+
+def test_the_virtual_staff_sign_in_with_passwords_that_only_the_owner_of_the_folder_reads(
+    demo: tuple[Path, Course],
+) -> None:
+    path = demo[0] / "sign-in.txt"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()[2:]]
+    assert sorted(name for name, _ in lines) == [
+        "virtual-oncologist",
+        "virtual-physicist",
+        "virtual-therapist",
+    ]
+    with open_desk(str(demo[0] / "records")) as desk:
+        accounts = Accounts(desk.records)
+        for name, password in lines:
+            account = accounts.check_password(name, password)
+            assert account.is_administrator is (name == "virtual-physicist")
+
+
+def test_passwords_are_not_written_over_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "sign-in.txt").write_text("mine", encoding="utf-8")
+    with new_desk(str(tmp_path / "records")) as desk:
+        desk.records.add_person(THERAPIST, by="admin")
+        with pytest.raises(OutputError, match=r"cannot write .*sign-in\.txt"):
+            let_sign_in(desk.records, [THERAPIST], tmp_path)
+    assert (tmp_path / "sign-in.txt").read_text(encoding="utf-8") == "mine"
 
 
 def test_the_report_leads_to_the_reviews(demo: tuple[Path, Course]) -> None:

@@ -1,6 +1,7 @@
 """A fraction at the desk in a room without a CT: its radiographs are kept, matched and decided on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from isoguide.treatment import State
 from isoguide.treatment.refusals import StaleImageError
 from isoguide.workflow.clinic.day_image import ImageSaid
 from isoguide.workflow.clinic.fraction_files import export_fraction
+from isoguide.workflow.clinic.hand_match import planning_from_daily_for
 from isoguide.workflow.request import RadiographChoice
 
 KV_PAIR = PROTOCOL.replace("cone-beam CT", "kV pair")
@@ -72,13 +74,26 @@ def test_a_pair_of_radiographs_is_kept_matched_and_brings_the_couch_to_where_the
     for name in ("lateral_mm", "longitudinal_mm", "vertical_mm", "pitch_deg", "roll_deg", "yaw_deg"):
         assert getattr(match.correction, name) == pytest.approx(getattr(needed, name), abs=0.4), name
     (image,) = fraction.images
-    assert len(image.sha256) == 2
+    assert len(image.sha256) == 3  # and how they were read
     written = export_fraction(d.desk.records.course(d.course), fraction, d.desk.store, d.folder / "out")
     assert [path.name for path in written.files] == ["registration-1.dcm", "report-1.dcm"]
     assert written.left_out == ("nothing was delivered, so there is no treatment record",)
     registration = pydicom.dcmread(written.files[0])
     assert {item.FrameOfReferenceUID for item in registration.RegistrationSequence} >= {"1.2.9"}
     assert all(d.desk.store.path_of(one).exists() for one in image.sha256)
+
+
+def test_a_pair_of_radiographs_is_matched_by_hand_in_the_same_coordinates(department: Department) -> None:
+    d = department
+    set_up(d)
+    status = d.desk.image(d.course, exported_pair(d, "one"), by="anna", couch=SET_UP, said=TUBE_AS_STATED)
+    (engine,) = status.stored.matches
+    wanted = replace(engine.correction, vertical_mm=engine.correction.vertical_mm + 4.0)
+    placed = planning_from_daily_for(status.opened, wanted)
+    hand = d.desk.match_by_hand(d.course, placed.matrix, by="anna", couch=SET_UP).stored.matches[1]
+    assert hand.correction.vertical_mm == pytest.approx(wanted.vertical_mm, abs=1e-6)
+    assert hand.correction.yaw_deg == pytest.approx(wanted.yaw_deg, abs=1e-6)
+    assert hand.reasons[0] == "matched by hand by anna: 4.0 mm and 0.0° from the engine's answer"
 
 
 def test_the_same_pair_does_not_count_twice(department: Department) -> None:

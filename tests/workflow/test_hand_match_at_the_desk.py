@@ -28,6 +28,8 @@ from isoguide.treatment.refusals import (
 from isoguide.workflow.clinic.fraction_files import export_fraction
 from isoguide.workflow.clinic.fraction_status import FractionStatus
 from isoguide.workflow.clinic.hand_match import MOST_MOVEMENTS, Movement, MovementKind
+from isoguide.workflow.clinic.open_fraction import open_fraction
+from isoguide.workflow.clinic.signing import signing_of
 
 CORRECT = ProtocolAction.CORRECT
 
@@ -144,6 +146,18 @@ class TestWhoSigns:
         late = d.desk.who_may_sign(d.course)
         assert late.option(CORRECT).barred_because == "the image is older than 900 s: take a new one"
         assert late.option(ProtocolAction.STOP).barred_because == ""
+
+    def test_after_as_many_corrections_as_a_fraction_may_have_nobody_corrects(
+        self, matched: Department
+    ) -> None:
+        opened = open_fraction(matched.desk.records, matched.course)
+        made = (CouchCorrection(1.0, 0.0, 0.0),) * 3
+        kept = replace(opened.kept, memory=replace(opened.kept.memory, corrections=made))
+        signing = signing_of(replace(opened, kept=kept), matched.clock.at)
+        assert signing.option(CORRECT).barred_because == (
+            "3 corrections were made, as many as a fraction may have"
+        )
+        assert signing.option(ProtocolAction.NO_CORRECTION).barred_because == ""
 
     def test_without_a_match_there_is_nothing_to_sign(self, department: Department) -> None:
         set_up(department)

@@ -25,6 +25,7 @@ from isoguide.errors import (
     MissingEvidenceError,
 )
 from isoguide.geometry.correction import CouchCorrection
+from isoguide.records import ConflictError
 from isoguide.treatment import State
 from isoguide.treatment.refusals import OrderError, OutOfOrderError, PositionError, RefusedError
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text
@@ -98,7 +99,37 @@ class TestAWholeFraction:
         assert {(one.course_id, one.number, one.by) for one in found} == {(COURSE, 1, "anna")}
 
 
+class TestAMatchByHand:
+    def test_is_made_with_the_couch_as_the_room_reads_it(self, d: ConnectedDepartment) -> None:
+        d.begin()
+        d.drive.set_up(by="anna")
+        seen = d.drive.image(by="anna").stored
+        placed = np.array(seen.matches[-1].planning_from_daily)
+        placed[0, 3] += 0.4
+        status = d.drive.make(
+            lambda desk, couch: desk.match_by_hand(COURSE, placed, by="anna", couch=couch),
+            seen_version=seen.version,
+        )
+        assert len(status.stored.matches) == 2
+        assert d.drive.state().version == status.stored.version
+        d.station.drive_couch(replace(d.station.couch().pose, lateral_mm=5.0))
+        with pytest.raises(PositionError, match="the couch was moved since the image"):
+            d.drive.make(lambda desk, couch: desk.match_by_engine(COURSE, by="anna", couch=couch))
+
+
 class TestOneStepAtATime:
+    def test_is_refused_when_it_rests_on_an_earlier_version(self, d: ConnectedDepartment) -> None:
+        d.begin("fraction of NAL")
+        before = d.clock.seconds
+        for step in (d.drive.set_up, d.drive.image, d.drive.carry_out):
+            with pytest.raises(ConflictError, match="nothing was done"):
+                step(by="anna", seen_version=7)
+        for beam in (d.drive.beam_on, d.drive.resume):
+            with pytest.raises(ConflictError, match="nothing was done"):
+                beam(by="anna", session=CONSOLE, seen_version=7)
+        assert d.clock.seconds == before
+        assert d.drive.set_up(by="anna", seen_version=1).state is State.SET_UP
+
     def test_is_refused_by_somebody_who_is_not_on_the_staff(self, d: ConnectedDepartment) -> None:
         d.begin("fraction of NAL")
         for step in (d.drive.set_up, d.drive.image, d.drive.carry_out, d.drive.finish):
@@ -128,7 +159,7 @@ class TestOneStepAtATime:
     def test_the_desk_makes_no_step_while_the_beam_is_on(self, d: ConnectedDepartment) -> None:
         d.irradiate()
         at_desk = d.drive.desk
-        with pytest.raises(RefusedError, match=r"the beam of fraction 1 of course C0001 is on.*hold it"):
+        with pytest.raises(RefusedError, match=r"the beam of course C0001 is on.*hold it"):
             at_desk.stop(COURSE, by="ben", reason="a word")
         for step in (d.drive.set_up, d.drive.image, d.drive.carry_out, d.drive.finish):
             with pytest.raises(RefusedError, match="the beam is on"):

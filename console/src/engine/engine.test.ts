@@ -145,6 +145,22 @@ describe.each([
     expect(results[0]!.isolines[0]!.lines).toHaveLength(1);
   });
 
+  test("isolines of the daily image follow its pose", async () => {
+    const results: PlaneIsolines[] = [];
+    engine.onIsolines((result) => results.push(result));
+    addView();
+    engine.setPose(IDENTITY);
+    await engine.loadScalar(source("ball", BALL), "daily");
+    engine.setIsolines("axial", [{ scalarId: "ball", levels: [0] }]);
+    await vi.waitFor(() => expect(results).toHaveLength(1));
+    engine.setPose(translation([2, 0, 0]));
+    await vi.waitFor(() => expect(results.at(-1)?.planningFromDaily).toEqual(translation([2, 0, 0])));
+    const rightmost = results.map(({ isolines }) =>
+      Math.max(...isolines[0]!.lines[0]!.xyMm.filter((_, at) => at % 2 === 0)),
+    );
+    expect(rightmost.at(-1)! - rightmost[0]!).toBeCloseTo(2, 1);
+  });
+
   test("a probe answers for the pose of now", async () => {
     await engine.load("planning", source("P"));
     expect(await engine.probe([3, 4, 5])).toEqual({ planningHu: 160, dailyHu: null });
@@ -208,6 +224,26 @@ test("the newest image of a slot wins, whichever arrives first", async () => {
   await refused;
   expect((await settledReport()).images.planning).toBe("new");
 });
+
+test.each(Array.from({ length: 12 }, (_, ticks) => ticks))(
+  "an image that is replaced %i steps after its last value does not come back",
+  async (ticks) => {
+    addView();
+    let newest: Promise<void> | undefined;
+    const replace = async () => {
+      for (let tick = 0; tick < ticks; tick += 1) {
+        await undefined;
+      }
+      newest = engine.load("planning", source("new", BALL));
+    };
+    const old = engine.load("planning", { ...source("old"), onProgress: () => void replace() });
+    await Promise.allSettled([old]);
+    await vi.waitFor(() => expect(newest).toBeDefined());
+    await newest;
+    expect((await settledReport()).images.planning).toBe("new");
+    expect((await engine.probe([10, 10, 10])).planningHu).toBe(192);
+  },
+);
 
 test("an image that fails to load leaves its slot empty, not the old image in it", async () => {
   addView();
@@ -275,6 +311,16 @@ test("a thread that fails is told, and nothing is settled any more", async () =>
   expect(engine.settled).toBe(false);
 });
 
+test("a canvas that cannot be drawn into is an error, not a frame", async () => {
+  await engine.load("planning", source("P"));
+  const canvas = new FakeCanvas();
+  canvas.getContext = () => null as never;
+  engine.addView("axial", canvas as unknown as HTMLCanvasElement, PLANE);
+  await vi.waitFor(() => expect(errors).toHaveLength(1));
+  expect(errors[0]!.message).toContain("cannot draw into a canvas");
+  expect(reports).toEqual([]);
+});
+
 test("a browser without OffscreenCanvas gets the pictures in the page", async () => {
   const canvas = new FakeCanvas();
   const old = { getContext: () => canvas.getContext(), width: 0, height: 0 };
@@ -297,6 +343,7 @@ test.each([
     "positive width",
   ],
   ["squares without size", () => engine.setLook({ squareMm: 0 }), "positive size"],
+  ["lines on an unknown view", () => engine.setIsolines("sagittal", []), "no view 'sagittal'"],
   ["an unknown view", () => engine.setPlane("sagittal", PLANE), "no view 'sagittal'"],
   ["a view without pixels", () => addView("x", { ...PLANE, widthPx: 0 }), "whole, positive sizes"],
   ["a plane that is nowhere", () => addView("x", { ...PLANE, centreMm: [Number.NaN, 0, 0] }), "not finite"],

@@ -209,6 +209,7 @@ export class SliceEngine implements SliceEngineApi {
   }
 
   setIsolines(viewId: string, requests: readonly IsolineRequest[]): void {
+    this.#desk.requireView(viewId);
     this.#lines.setRequests(viewId, requests);
     this.#pumpSoon();
   }
@@ -303,11 +304,20 @@ export class SliceEngine implements SliceEngineApi {
   }
 
   #painted(message: Painted): void {
-    const report = this.#desk.painted(message, performance.now());
+    const report = this.#shown(message);
     if (report !== null) {
       this.#frames.tell(report);
     }
     this.#pump();
+  }
+
+  #shown(message: Painted): FrameReport | null {
+    try {
+      return this.#desk.painted(message, performance.now());
+    } catch (error) {
+      this.#fail(error instanceof EngineError ? error : new EngineError(String(error)));
+      return null;
+    }
   }
 
   #linesDone(job: number, isolines: PlaneIsolines["isolines"]): void {

@@ -7,6 +7,7 @@ import { EngineError } from "./errors";
 import { isLarge } from "./grid";
 import { INITIAL_LOOK, type Look } from "./look";
 import type { FrameOrder, Painted, Picture, ViewOrder, ViewSums } from "./messages";
+import { contextOf } from "./painter";
 import { FrameSchedule } from "./schedule";
 import { addSums, NO_SUMS, similarityOf } from "./similarity";
 
@@ -118,6 +119,11 @@ export class FrameDesk {
     }
   }
 
+  /** @throws {@link EngineError} if there is no such view. */
+  requireView(viewId: string): void {
+    this.#view(viewId);
+  }
+
   #view(viewId: string): View {
     const view = this.#views.get(viewId);
     if (view === undefined) {
@@ -214,7 +220,7 @@ export class FrameDesk {
     canvas.width = picture.columns;
     canvas.height = picture.rows;
     const image = new ImageData(new Uint8ClampedArray(picture.pixels), picture.columns, picture.rows);
-    canvas.getContext("2d", { alpha: false })?.putImageData(image, 0, 0);
+    contextOf(canvas).putImageData(image, 0, 0);
   }
 }
 

@@ -59,9 +59,8 @@ export class IsolineQueue {
     this.#planningFromDaily = planningFromDaily;
   }
 
-  /** A scalar volume is loaded, or another one under its name. */
+  /** A scalar volume is loaded; one that had its name before was removed. */
   addScalar(scalarId: string, frame: ImageSlot): void {
-    this.removeScalar(scalarId);
     this.#frames.set(scalarId, frame);
   }
 

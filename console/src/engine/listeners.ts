@@ -13,9 +13,16 @@ export class Listeners<Event> {
     };
   }
 
+  /** Tell all; what a listener throws reaches the console, not the drawing nor the other listeners. */
   tell(event: Event): void {
     for (const listener of [...this.#listeners]) {
-      listener(event);
+      try {
+        listener(event);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
   }
 }

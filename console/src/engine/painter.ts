@@ -1,5 +1,6 @@
 /** Waits until all workers have drawn their rows of a frame, then puts the pictures into the canvases. */
 
+import { EngineError } from "./errors";
 import type { BandDone, Painted, Picture, ViewSums } from "./messages";
 import type { DrawnBand, DrawnView } from "./renderer";
 import { addSums } from "./similarity";
@@ -8,10 +9,22 @@ import { addSums } from "./similarity";
 export interface PaintedCanvas {
   width: number;
   height: number;
-  getContext(
-    kind: "2d",
-    settings: { alpha: boolean },
-  ): Pick<OffscreenCanvasRenderingContext2D, "putImageData"> | null;
+  getContext(kind: "2d", settings: { alpha: boolean }): Pick<CanvasImageData, "putImageData"> | null;
+}
+
+/**
+ * What draws into a canvas: nobody may take a frame for shown that is not.
+ *
+ * @throws {@link EngineError} if the browser gives none.
+ */
+export function contextOf(canvas: Pick<PaintedCanvas, "getContext">): Pick<CanvasImageData, "putImageData"> {
+  const context = canvas.getContext("2d", { alpha: false });
+  if (context === null) {
+    throw new EngineError(
+      "the browser cannot draw into a canvas of this page; close other pages and reload it",
+    );
+  }
+  return context;
 }
 
 /** The painter of worker 0. */
@@ -81,7 +94,7 @@ export class Painter {
     }
     const image = new ImageData(columns, rows);
     new Uint32Array(image.data.buffer).set(view.pixels);
-    canvas.getContext("2d", { alpha: false })?.putImageData(image, 0, 0);
+    contextOf(canvas).putImageData(image, 0, 0);
     return [];
   }
 }

@@ -20,8 +20,12 @@ export class WorkerHost {
 
   /** Do what a message says; what goes wrong is told to the page, which then shows nothing any more. */
   handle(message: ToWorker): void {
+    this.#guard(() => this.#dispatch(message));
+  }
+
+  #guard(act: () => void): void {
     try {
-      this.#dispatch(message);
+      act();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#post({ kind: "failed", message: reason }, []);
@@ -81,7 +85,7 @@ export class WorkerHost {
       ),
     );
     for (const port of message.ports) {
-      port.onmessage = (event: MessageEvent<BandDone>) => painter.otherDone(event.data);
+      port.onmessage = (event: MessageEvent<BandDone>) => this.#guard(() => painter.otherDone(event.data));
     }
     this.#painter = painter;
   }

@@ -6,6 +6,7 @@ import {
   directionWords,
   poseDistance,
   readTyped,
+  shortDirection,
   signed,
   sixOf,
   spoken,
@@ -30,6 +31,12 @@ describe("six numbers in words", () => {
     expect(directionWords(VERTICAL!, 0.2)).toBe("up");
     expect(directionWords(VERTICAL!, 0.04)).toBe("stays");
     expect(directionWords(YAW!, -0.5)).toBe("clockwise from above");
+  });
+
+  test("a turn is an arrow that turns the same way where there is little room", () => {
+    expect(shortDirection(YAW!, 1)).toBe("↺ from above");
+    expect(shortDirection(YAW!, -1)).toBe("↻ from above");
+    expect(shortDirection(LATERAL!, -1)).toBe("to the left");
   });
 
   test("is spoken with name, size, unit and direction", () => {

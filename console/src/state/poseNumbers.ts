@@ -110,6 +110,13 @@ export function signed(value: number, unit: "mm" | "°"): string {
   return value < 0 ? `−${text}` : `+${text}`;
 }
 
+/** The same in few signs for a narrow column; the arrows turn as the couch does. */
+export function shortDirection(words: AxisWords, value: number): string {
+  return directionWords(words, value)
+    .replace("counter-clockwise from above", "↺ from above")
+    .replace("clockwise from above", "↻ from above");
+}
+
 /** Where a number moves the patient, in words; what is shown as zero moves nowhere. */
 export function directionWords(words: AxisWords, value: number): string {
   if (Number(Math.abs(value).toFixed(DECIMALS[words.unit])) === 0) {

@@ -62,7 +62,7 @@ class SignIn:
         return account
 
     def _count(self, name: str, address: str) -> timedelta:
-        """Count a guess before it is made, so that many at once gain nothing; return the wait that it costs."""
+        """Count a guess before it is made, so that many at once gain nothing; return its wait if wrong."""
         wait = self._by_address.take(address)
         try:
             return max(wait, self._by_name.take(name))

@@ -9,7 +9,7 @@ import numpy as np
 
 from isoguide.course import CourseHistory
 from isoguide.dicom import PatientIdentity
-from isoguide.errors import MissingEvidenceError
+from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.projection.rtk import INSTALL, prepare_rtk
@@ -18,12 +18,15 @@ from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Breathing, breathing_phases, moved_anatomy
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.treatment_plan import settings_for
+from isoguide.workflow.clinic.sign_in_file import SIGN_IN, let_sign_in
 from isoguide.workflow.clinic.station_file import ROOM_FILE, StationFile, write_station_file
 from isoguide.workflow.clinic.virtual_department import (
     DAILY,
     EXPORTS,
+    ONCOLOGIST,
     PHYSICIST,
     RECORDS,
+    THERAPIST,
     VirtualDepartment,
     virtual_department,
 )
@@ -34,6 +37,7 @@ from isoguide.workflow.review.patient import SHEET, review_patient_into
 from isoguide.workflow.review.population import review_population_into
 from isoguide.workflow.review.write_files import PAGE as REVIEW_PAGE
 from isoguide.workflow.scenario import (
+    MOST_FRACTIONS,
     BreathingSection,
     ExpectSection,
     ImagingModel,
@@ -52,7 +56,7 @@ from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 from isoguide.workflow.write_course import COURSE_NAMES, write_course
 
 PLANNING, TRUTH, REVIEW = "planning", "truth.json", "review"
-DEMO_NAMES: Final = (PLANNING, DAILY, EXPORTS, RECORDS, REVIEW, TRUTH, ROOM_FILE, *COURSE_NAMES)
+DEMO_NAMES: Final = (PLANNING, DAILY, EXPORTS, RECORDS, REVIEW, TRUTH, ROOM_FILE, SIGN_IN, *COURSE_NAMES)
 LINKS: Final = (
     ("the review of this course, from its records", f"{REVIEW}/patient/{REVIEW_PAGE}"),
     ("the sheet for the patient, in plain words", f"{REVIEW}/patient/{SHEET}"),
@@ -125,7 +129,7 @@ def demonstrate(
     registered, treated by a protocol and recorded in ``records``, together with earlier patients whose errors
     are known; ``exports`` gets the DICOM objects of each fraction and ``review`` what the records say of the
     course and of the department. One fraction more is planned than is treated: ``room.json`` says how the
-    virtual room goes on with it in real time, at a console.
+    virtual room goes on with it in real time, at a console, and ``sign-in.txt`` how its staff sign in there.
 
     Parameters
     ----------
@@ -147,6 +151,12 @@ def demonstrate(
     OutputError
         If the folder cannot be written, or holds results and ``overwrite`` is not set.
     """
+    if fractions >= MOST_FRACTIONS:
+        msg = (
+            f"a demonstration of {fractions} fractions leaves none to wait: ask for {MOST_FRACTIONS - 1} or "
+            "fewer"
+        )
+        raise InputError(msg)
     with published_folder(target, DEMO_NAMES, overwrite=overwrite) as folder:
         progress(0.0, "Loading the reconstruction")
         scenario = demo_scenario(site, fractions, seed, imaging)
@@ -175,6 +185,7 @@ def demonstrate(
                 progress=part_of(progress, 0.3, 0.9),
             )
             write_station_file(_next_fraction(course.scenario, department.course.course_id), folder)
+            let_sign_in(department.desk.records, (PHYSICIST, THERAPIST, ONCOLOGIST), folder)
             histories = DemoHistories(department.history, _earlier_courses(department, seed))
         progress(0.9, "Reviewing the course")
         _review(histories, folder / REVIEW)

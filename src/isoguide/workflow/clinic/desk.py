@@ -491,6 +491,7 @@ class Desk:
         if not reason.strip():
             msg = "a fraction is stopped with a reason: say why"
             raise InputError(msg)
+        self._require_unwatched(course_id)
         self._let_delivery_be_written(course_id)
         for tries_left in reversed(range(_STOPS_TRIED)):
             fraction, recorder = self._take_up_unwatched(self._open(course_id, seen_version), Told(by))
@@ -519,6 +520,11 @@ class Desk:
         require_seen(opened.stored, seen)
         return opened
 
+    def _require_unwatched(self, course_id: str) -> None:
+        if self.is_watched(course_id):
+            msg = f"the beam of course {course_id} is on and is being watched: hold it before anything else"
+            raise RefusedError(msg)
+
     def _let_delivery_be_written(self, course_id: str) -> None:
         """Wait until no delivery is being written, but not for long: what was given would not be recorded."""
         for _ in range(round(DELIVERY_WRITTEN.total_seconds() / _STOP_WAITS_S)):
@@ -534,10 +540,7 @@ class Desk:
         return self._take_up_unwatched(opened, told)
 
     def _take_up_unwatched(self, opened: OpenFraction, told: Told) -> tuple[Fraction, FractionRecorder]:
-        key = opened.stored.line.key
-        if self.is_watched(key.course_id):
-            msg = f"the beam of {key} is on and is being watched: hold it before anything else"
-            raise RefusedError(msg)
+        self._require_unwatched(opened.stored.line.key.course_id)
         return take_up(self.records, self.clock, opened, told)
 
 

@@ -17,6 +17,7 @@ from typing import Final, Self
 from isoguide.course import ProtocolAction
 from isoguide.errors import DeviceError, InputError, MismatchError
 from isoguide.geometry.couch import corrected_pose
+from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError
 from isoguide.treatment import Fraction, State
@@ -25,7 +26,7 @@ from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.refusals import OutOfOrderError, RefusedError
 from isoguide.treatment.states import Event, state_after
 from isoguide.workflow.clinic.beam_monitors import target_displacement, unchanged_monitor
-from isoguide.workflow.clinic.beam_watch import BeamOrder, BeamWatch
+from isoguide.workflow.clinic.beam_watch import SHUT_DOWN, BeamOrder, BeamWatch
 from isoguide.workflow.clinic.connected_room import ConnectedRoom, NoImage, ports_of
 from isoguide.workflow.clinic.delivery_sink import DeliverySink, PatientSink
 from isoguide.workflow.clinic.desk import Desk
@@ -39,6 +40,10 @@ from isoguide.workflow.clinic.seen import SeenVersion, require_seen
 
 SETTLES_S: Final = 10.0
 """A hold is confirmed, or left to the machine, within this: three attempts and its heartbeat."""
+HEARD_S: Final = 2.0
+"""A watch that has not ended so long after it was asked to does not hear: it looks ten times a second."""
+STOPS_TRIED: Final = 5
+"""So often a stop is tried while others go on with the fraction."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,6 +144,29 @@ class RoomDrive:
                 self._take_up(opened.stored.steps[-1].by)  # which holds it
             return self._status()
 
+    def make(
+        self, step: Callable[[Desk, TableTopPose], FractionStatus], *, seen_version: SeenVersion = None
+    ) -> FractionStatus:
+        """Make a step of the desk with the couch as the room reads it now: a match by hand, a signature.
+
+        Parameters
+        ----------
+        step
+            Is given :attr:`desk` and the reading.
+        seen_version
+            What the user saw.
+
+        Raises
+        ------
+        RefusedError, InputError, ConflictError
+            As the step.
+        LinkLostError
+            If the couch does not answer.
+        """
+        with self._one_step(seen=seen_version):
+            step(self.desk, self.room.couch().pose)
+            return self._status()
+
     def set_up(self, *, by: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Lay the patient on his marks, drive today's systematic correction, and record the position.
 
@@ -157,8 +185,13 @@ class RoomDrive:
             if offline is not None:
                 axis = fraction_limits(opened.protocol).couch.yaw_axis
                 self.room.drive_couch(corrected_pose(on_marks, offline, yaw_axis=axis))
-            couch = self.room.couch().pose
-            self.desk.set_up(self.course_id, by=by, couch=couch, on_marks=on_marks, seen_version=seen_version)
+            self.desk.set_up(
+                self.course_id,
+                by=by,
+                couch=self.room.couch().pose,
+                on_marks=on_marks,
+                seen_version=seen_version,
+            )
             return self._status()
 
     def image(
@@ -230,12 +263,11 @@ class RoomDrive:
         LinkLostError
             If the couch does not answer.
         """
-        with self._one_step(seen=seen_version):
-            couch = self.room.couch().pose
-            self.desk.approve(
-                self.course_id, by=by, couch=couch, action=action, reason=reason, seen_version=seen_version
-            )
-            return self._status()
+
+        def sign(desk: Desk, couch: TableTopPose) -> FractionStatus:
+            return desk.approve(self.course_id, by=by, couch=couch, action=action, reason=reason)
+
+        return self.make(sign, seen_version=seen_version)
 
     def carry_out(self, *, by: str, seen_version: SeenVersion = None) -> FractionStatus:
         """Drive the couch by the valid order and read it back.
@@ -250,7 +282,7 @@ class RoomDrive:
             If the couch does not answer.
         """
         with self._one_step(by, seen_version):
-            fraction = self._take_up(by, seen=seen_version).fraction
+            fraction = self._take_up(by).fraction
             if fraction.state is not State.COUCH_MOVED:
                 order = fraction.order
                 fraction.move_couch(order.token if order is not None else "")
@@ -291,16 +323,20 @@ class RoomDrive:
         self, order: BeamOrder, turn_on: Callable[[Fraction], State], seen: SeenVersion
     ) -> FractionStatus:
         with self._one_step(order.by, seen):
-            taken_up = self._take_up(order.by, seen=seen)
+            taken_up = self._take_up(order.by)
             fraction, delivered = taken_up.fraction, taken_up.delivered
             asked = taken_up.opened.protocol.intrafraction
             monitors = (
                 *monitors_of(asked, fraction, target_displacement(self.room)),
                 unchanged_monitor(self.desk.records, delivered.recorder),
             )
-            watch = BeamWatch(
-                fraction, delivered, order, turn_on=lambda: turn_on(fraction), monitors=monitors
-            )
+            planned_mu = taken_up.opened.planned_mu
+
+            def turn_on_the_plan() -> State:
+                _require_loaded(fraction, planned_mu)
+                return turn_on(fraction)
+
+            watch = BeamWatch(fraction, delivered, order, turn_on=turn_on_the_plan, monitors=monitors)
             self._watch = watch
             watch.start()
             return self._status()
@@ -319,6 +355,10 @@ class RoomDrive:
             If no beam is on. The machine was told to turn it off all the same.
         LinkLostError
             If no beam is watched, and the machine does not answer.
+        OutputError
+            If the beam is off and that could not be recorded yet.
+        DeviceError
+            If nobody confirms that the beam is off: press the emergency stop.
         """
         watch = self._running()
         if watch is None:
@@ -326,7 +366,8 @@ class RoomDrive:
             msg = "no beam is on that could be held"
             raise OutOfOrderError(msg)
         watch.ask_hold(reason, by)
-        watch.wait_ended(SETTLES_S)
+        self._wait_off(watch, reason)
+        self._write_waiting()
         return self._status()
 
     def stop(self, *, reason: str, by: str) -> FractionStatus:
@@ -342,19 +383,27 @@ class RoomDrive:
         watch = self._running()
         if watch is not None:
             watch.ask_stop(reason, by)
-            watch.wait_ended(SETTLES_S)
+            self._wait_off(watch, reason)
+            self._write_waiting()
             status = self._status()
             if status.state.is_final:
                 return status
         else:
             with suppress(DeviceError):  # what the fraction knows decides below; this is only quicker
                 self.room.beam.hold(reason)
-        taken_up = self._take_up(by)
-        fraction, taken_up.delivered.ended_by = taken_up.fraction, "OPERATOR"
-        if fraction.memory.beam.was_used and not fraction.state.is_final:
-            with suppress(Exception):  # a machine that does not answer must not keep a fraction from ending
-                fraction.ask_beam()
-        fraction.stop(reason)
+        for tries_left in reversed(range(STOPS_TRIED)):
+            taken_up = self._take_up(by)
+            fraction, taken_up.delivered.ended_by = taken_up.fraction, "OPERATOR"
+            if fraction.memory.beam.was_used and not fraction.state.is_final:
+                with suppress(Exception):  # a machine that does not answer keeps no fraction from ending
+                    fraction.ask_beam()
+            fraction.stop(reason)
+            try:
+                self._write_waiting()
+                break
+            except RefusedError:  # somebody else made a step at this moment
+                if tries_left == 0:
+                    raise
         return self._status()
 
     def finish(self, *, by: str) -> FractionStatus:
@@ -370,12 +419,31 @@ class RoomDrive:
             return self._status()
 
     def close(self) -> None:
-        """End the work in this process: a beam that is on is held first, and going on needs a new image."""
+        """End the work in this process: a beam that is on is held first, and going on needs a new image.
+
+        Raises
+        ------
+        DeviceError
+            If nobody confirms that the beam is off: press the emergency stop.
+        """
         self._is_closed = True
         watch = self._running()
         if watch is not None:
             watch.shut_down()
-            watch.wait_ended(SETTLES_S)
+            self._wait_off(watch, SHUT_DOWN)
+
+    def _wait_off(self, watch: BeamWatch, reason: str) -> None:
+        """Wait until a watch has ended its beam as it was asked to; turn it off here where it does not."""
+        if watch.wait_ended(HEARD_S):
+            return
+        with suppress(DeviceError):
+            self.room.beam.hold(reason)
+        if not watch.wait_ended(SETTLES_S):
+            msg = (
+                f"{self.room.name} was told to turn its beam off, and what watches it does not confirm that: "
+                "look at the machine and press the emergency stop"
+            )
+            raise DeviceError(msg)
 
     def _running(self) -> BeamWatch | None:
         watch = self._watch
@@ -383,10 +451,7 @@ class RoomDrive:
 
     @contextmanager
     def _one_step(self, by: str | None = None, seen: SeenVersion = None) -> Iterator[None]:
-        """Make one step on what its user saw, unless another is being made.
-
-        ``by`` is on the staff, where it is said.
-        """
+        """Make one step, unless another is being made, by somebody on the staff, on what he saw."""
         if not self._step.acquire(blocking=False):
             msg = "another step of this fraction is being made: wait until it is done"
             raise RefusedError(msg)
@@ -423,10 +488,9 @@ class RoomDrive:
             raise RefusedError(msg) from error
         self._display.refresh()
 
-    def _take_up(self, by: str, imager: NoImage | None = None, seen: SeenVersion = None) -> _TakenUp:
+    def _take_up(self, by: str, imager: NoImage | None = None) -> _TakenUp:
         self._write_waiting()
         opened = open_fraction(self.desk.records, self.course_id)
-        require_seen(opened.stored, seen)
         recorder = recorder_of(self.desk.records, opened, by)
         delivered = DeliverySink(recorder, opened.simulation.beams, opened.stored.summary.delivered_mu)
         sink = PatientSink(self._display.telling(delivered))
@@ -437,3 +501,22 @@ class RoomDrive:
     def _status(self) -> FractionStatus:
         self._display.refresh()
         return self.desk.status(self.course_id)
+
+
+def _require_loaded(fraction: Fraction, planned_mu: float) -> None:
+    """Refuse a machine that has loaded anything but the meterset of the plan.
+
+    Raises
+    ------
+    RefusedError
+        With both.
+    DeviceError
+        If the machine does not answer, or its beam is on.
+    """
+    loaded_mu = fraction.ask_beam().planned_mu
+    if abs(loaded_mu - planned_mu) > fraction.limits.beam.tolerance_mu:
+        msg = (
+            f"the machine has {loaded_mu:.1f} MU loaded and the plan of this course has {planned_mu:.1f} MU: "
+            "load the plan of this patient"
+        )
+        raise RefusedError(msg)

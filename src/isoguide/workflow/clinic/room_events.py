@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -202,17 +202,17 @@ class RoomEvents:
     def _hand_out(self) -> None:
         due_s = time.monotonic()
         while True:
-            listening = self._listening()
-            try:
-                event = self._inbox.get(timeout=max(due_s - time.monotonic(), 0.0))
-            except queue.Empty:
+            left_s = due_s - time.monotonic()
+            if left_s <= 0.0:
                 due_s = time.monotonic() + self.period_s
-                if listening:
+                if self._listening():
                     self._send_state()
                 continue
-            if event is None:
-                return
-            self._send(event)
+            with suppress(queue.Empty):
+                event = self._inbox.get(timeout=left_s)
+                if event is None:
+                    return
+                self._send(event)
 
     def _send_state(self) -> None:
         look = self._look

@@ -1,0 +1,5 @@
+export { ApproveDialog, type ApproveDialogProps } from "./ApproveDialog";
+export { PatientLine } from "./PatientLine";
+export { SecondLookDialog } from "./SecondLookDialog";
+export { SignedRecord, WaitingWords } from "./SignedRecord";
+export { Proposal, SigningOptions, Verdict, VerdictPanel } from "./VerdictPanel";

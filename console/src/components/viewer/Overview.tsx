@@ -1,0 +1,108 @@
+import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import type { Probe } from "../../engine/engine";
+import { couchCorrection } from "../../geometry/correction";
+import { planeThrough } from "../../geometry/planes";
+import { isocentreEllipse } from "../../overlay/uncertainty";
+import { AXES, correctionOf, type SixDocument, shortDirection, signed } from "../../state/poseNumbers";
+import type { AlignSession } from "../../views/align/alignSession";
+import type { Pictures } from "../../views/align/pictures";
+import { ORIENTATIONS } from "../../views/align/planeState";
+
+export interface OverviewProps {
+  readonly session: AlignSession;
+  readonly pictures: Pictures;
+  readonly deviation: ReadonlySignal<SixDocument | null>;
+  readonly deviationOf: ReadonlySignal<string>;
+  readonly standingWords: ReadonlySignal<string>;
+}
+
+/** The three numbers that move the couch, large, with what is sure about them. */
+export function Overview(props: OverviewProps) {
+  const { session, pictures, standingWords } = props;
+  const hidden = useComputed(() => session.maximised.value !== null);
+  return (
+    <section class="overview" hidden={hidden} aria-label="The couch moves">
+      <p class="standing">{standingWords}</p>
+      <dl class="three-numbers">
+        {AXES.slice(0, 3).map((words) => (
+          <Number3 key={words.axis} session={session} words={words} />
+        ))}
+      </dl>
+      <dl class="three-turns">
+        {AXES.slice(3).map((words) => (
+          <Number3 key={words.axis} session={session} words={words} />
+        ))}
+      </dl>
+      <Sureness {...props} />
+      <Values session={session} pictures={pictures} />
+    </section>
+  );
+}
+
+function Number3({ session, words }: { session: AlignSession; words: (typeof AXES)[number] }) {
+  const value = useComputed(() => signed(session.hand.correction.value[words.axis], words.unit));
+  const direction = useComputed(() => shortDirection(words, session.hand.correction.value[words.axis]));
+  return (
+    <div>
+      <dt>{words.short}</dt>
+      <dd>
+        <b>{value}</b> {words.unit}
+      </dd>
+      <dd class="direction">{direction}</dd>
+    </div>
+  );
+}
+
+/** The ellipses of the views in words. */
+function Sureness({ session, deviation, deviationOf }: OverviewProps) {
+  const lines = useComputed(() => {
+    const six = deviation.value;
+    if (six === null) {
+      return "No uncertainty is known for this position.";
+    }
+    const correction = couchCorrection(session.shownPose.value, session.hand.setup);
+    return ORIENTATIONS.map((orientation) => {
+      const plane = planeThrough(orientation, session.planIsocentreMm, {
+        mmPerPx: 1,
+        widthPx: 1,
+        heightPx: 1,
+      });
+      const ellipse = isocentreEllipse(
+        correctionOf(six),
+        correction,
+        session.hand.setup.patientPosition,
+        plane,
+      );
+      return `${orientation} ±${ellipse.longMm.toFixed(1)} × ±${ellipse.shortMm.toFixed(1)} mm`;
+    }).join(", ");
+  });
+  return (
+    <p class="small">
+      {deviationOf}: <span class="nowrap-parts">{lines}</span>
+    </p>
+  );
+}
+
+/** Values of both images at the crosshair. */
+function Values({ session, pictures }: { session: AlignSession; pictures: Pictures }) {
+  const words = useSignal("");
+  useSignalEffect(() => {
+    const atMm = session.crosshairMm.value;
+    // Frames follow the pose, and the values of the day's image with them.
+    const isSettled = pictures.report.value?.settled ?? false;
+    if (!isSettled) {
+      return;
+    }
+    void pictures.probe().then((probe) => {
+      if (session.crosshairMm.peek() === atMm) {
+        words.value = `At the crosshair: ${valueWords(probe)}`;
+      }
+    });
+  });
+  return <p class="small dim">{words}</p>;
+}
+
+function valueWords({ planningHu, dailyHu }: Probe): string {
+  const word = (value: number | null) => (value === null ? "not imaged" : `${Math.round(value)} HU`);
+  return `planning ${word(planningHu)}, day ${word(dailyHu)}.`;
+}

@@ -1,0 +1,114 @@
+import type { ReadonlySignal } from "@preact/signals";
+import { useComputed } from "@preact/signals";
+import type { PlaneIsolines } from "../../engine/engine";
+import type { Plane } from "../../geometry/planes";
+import { labelPlace, pathOf } from "../../overlay/lines";
+import { type DoseLevel, doseLevels, type LineStyle, structureStyle } from "../../overlay/structures";
+import type { AlignSession } from "../../views/align/alignSession";
+import { DOSE, type Pictures, structureId } from "../../views/align/pictures";
+import { carriedOver } from "./drawnPlane";
+
+interface LinesProps {
+  readonly session: AlignSession;
+  readonly pictures: Pictures;
+  readonly viewId: string;
+  readonly drawn: ReadonlySignal<Plane>;
+}
+
+/** Structures of the plan where the plane cuts them. */
+export function StructureLines({ session, pictures, viewId, drawn }: LinesProps) {
+  return (
+    <>
+      {session.planning.structures.map((structure) => {
+        const lines = pictures.isolines.get(`${viewId}/${structureId(structure.number)}`);
+        return lines === undefined ? null : (
+          <Line
+            key={structure.number}
+            lines={lines}
+            drawn={drawn}
+            level={0}
+            style={structureStyle(structure)}
+          />
+        );
+      })}
+    </>
+  );
+}
+
+/** Isodoses, only where the service gave a dose for this frame of reference. */
+export function DoseLines({ session, pictures, viewId, drawn }: LinesProps) {
+  const { dose } = session.planning;
+  const lines = pictures.isolines.get(`${viewId}/${DOSE}`);
+  if (dose === null || lines === undefined) {
+    return null;
+  }
+  return (
+    <>
+      {doseLevels(dose.prescription_gy, dose.largest_gy).map((level) => (
+        <DoseLine key={level.percent} lines={lines} drawn={drawn} level={level} />
+      ))}
+    </>
+  );
+}
+
+interface LineProps {
+  readonly lines: ReadonlySignal<PlaneIsolines | null>;
+  readonly drawn: ReadonlySignal<Plane>;
+  readonly level: number;
+  readonly style: LineStyle;
+}
+
+/** A line with a dark halo, so that it is seen on bone and on air. */
+function Line({ lines, drawn, level, style }: LineProps) {
+  const path = useComputed(() => pathOf(levelOf(lines.value, level)));
+  const place = useComputed(() => placing(lines.value, drawn.value));
+  const display = useComputed(() => (place.value === null ? "none" : "inline"));
+  const transform = useComputed(() => place.value ?? "");
+  return (
+    <g transform={transform} display={display} fill="none" stroke-linejoin="round">
+      <path
+        d={path}
+        stroke="#000"
+        stroke-opacity="0.75"
+        stroke-width={style.widthPx + 2}
+        vector-effect="non-scaling-stroke"
+      />
+      <path
+        d={path}
+        stroke={style.color}
+        stroke-width={style.widthPx}
+        stroke-dasharray={style.dashes}
+        vector-effect="non-scaling-stroke"
+      />
+    </g>
+  );
+}
+
+function DoseLine(props: Omit<LineProps, "level" | "style"> & { readonly level: DoseLevel }) {
+  const { lines, drawn, level } = props;
+  const label = useComputed(() => {
+    const place = labelPlace(levelOf(lines.value, level.levelCgy));
+    const carried = placing(lines.value, drawn.value);
+    return place === null || carried === null
+      ? null
+      : `${carried} translate(${place.xMm} ${place.yMm}) scale(${drawn.value.mmPerPx})`;
+  });
+  const transform = useComputed(() => label.value ?? "");
+  const display = useComputed(() => (label.value === null ? "none" : "inline"));
+  return (
+    <>
+      <Line lines={lines} drawn={drawn} level={level.levelCgy} style={level.style} />
+      <text class="line-label" transform={transform} display={display} fill={level.style.color} dy="-3">
+        {level.percent} %
+      </text>
+    </>
+  );
+}
+
+function levelOf(lines: PlaneIsolines | null, level: number) {
+  return lines?.isolines.find((isoline) => Math.abs(isoline.level - level) < 1e-6)?.lines ?? [];
+}
+
+function placing(lines: PlaneIsolines | null, drawn: Plane): string | null {
+  return lines === null ? null : carriedOver(lines.plane, drawn);
+}

@@ -1,0 +1,171 @@
+import type { ReadonlySignal } from "@preact/signals";
+import { useComputed, useSignalEffect } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { tickMs } from "../../state/clock";
+import type { AlignSession } from "../../views/align/alignSession";
+import { shadowId } from "../../views/align/alignSession";
+import type { ShadowState } from "../../views/align/shadow";
+import { Button } from "../Button";
+import { seconds } from "../format";
+import { Notice } from "../Notice";
+import { StaleMark } from "./PlaneView";
+import { fusedPixels } from "./radiographPixels";
+import { ShadowOverlay } from "./ShadowOverlay";
+import { ShadowPointer } from "./shadowPointer";
+import type { ViewLabels } from "./ViewLabels";
+
+export interface RadiographViewProps {
+  readonly session: AlignSession;
+  readonly state: ShadowState;
+  readonly labels: ViewLabels;
+  /** What of the two is drawn: both fused, or the shadow of the planning CT alone beside it. */
+  readonly part: "fused" | "shadow";
+  readonly staleWords: ReadonlySignal<string>;
+}
+
+/** A radiograph with the shadow of the planning CT over it, or that shadow alone. */
+export function RadiographView(props: RadiographViewProps) {
+  const { session, state, labels, part, staleWords } = props;
+  const { view } = state;
+  const id = shadowId(view.index);
+  const box = useRef<HTMLElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const frame = useComputed(
+    () =>
+      `plane-view radiograph${session.focused.value === id && part === "fused" ? " focused" : ""}${session.isMatching.value && part === "fused" ? " matching" : ""}`,
+  );
+  const hidden = useComputed(
+    () => session.maximised.value !== null && !(session.maximised.value === id && part === "fused"),
+  );
+  const scale = useComputed(() => `transform: scale(${session.shadowZoom.value})`);
+  const name = `${part === "fused" ? "Radiograph and DRR" : "DRR"} ${view.name}: ${labels.daily} of ${labels.patient}`;
+  useDrawing(session, state, part, canvas);
+  usePointer(session, state, box);
+  return (
+    <section
+      ref={box}
+      class={frame}
+      hidden={hidden}
+      tabIndex={part === "fused" ? 0 : -1}
+      aria-label={name}
+      data-view={`${id} ${part}`}
+      onFocus={() => {
+        session.focused.value = id;
+      }}
+    >
+      <div class="radiograph-ground" style={scale}>
+        <canvas ref={canvas} width={view.columns} height={view.rows} role="img" aria-label={name} />
+        <ShadowOverlay session={session} state={state} />
+      </div>
+      <div class="edge-letters" aria-hidden="true">
+        <span class="at-left">{view.left}</span>
+        <span class="at-right">{view.right}</span>
+        <span class="at-top">{view.top}</span>
+        <span class="at-bottom">{view.bottom}</span>
+      </div>
+      <div class="corner top-left">
+        <b>{labels.patient}</b>
+        <span>{view.name}</span>
+      </div>
+      <div class="corner top-right">
+        <span>{part === "fused" ? labels.daily : `DRR of ${labels.planning}`}</span>
+        {part === "fused" ? <span>and DRR of {labels.planning}</span> : null}
+      </div>
+      <ShadowAge state={state} />
+      <StaleMark words={staleWords} />
+    </section>
+  );
+}
+
+/** Says whether the shadow belongs to the pose, and why it does not. */
+function ShadowAge({ state }: { state: ShadowState }) {
+  const problem = state.problem.value;
+  if (problem !== "") {
+    return (
+      <div class="view-note">
+        <Notice tone="bad">
+          The radiograph was not loaded: {problem}{" "}
+          <Button onClick={() => void state.load()}>Load again</Button>
+        </Notice>
+      </div>
+    );
+  }
+  const known = state.asked.known.value;
+  if (known.kind === "failed") {
+    return (
+      <div class="view-note">
+        <Notice tone="bad">
+          The DRR of this pose was not drawn: {known.sentence}{" "}
+          <Button onClick={() => state.follow()}>Try again</Button>
+        </Notice>
+      </div>
+    );
+  }
+  const since = state.staleSinceMs.value;
+  if (since === null && state.pixels.value !== null) {
+    return null;
+  }
+  const isFirst = state.shadow.value === null;
+  const ageS = since === null ? 0 : Math.max(0, Math.max(tickMs.value, 0) - since) / 1000;
+  return (
+    <p class="shadow-age" role="status">
+      {state.pixels.value === null
+        ? "The radiograph is loaded…"
+        : isFirst
+          ? "The DRR is drawn…"
+          : `DRR of the pose ${seconds(ageS)} ago`}
+    </p>
+  );
+}
+
+function useDrawing(
+  session: AlignSession,
+  state: ShadowState,
+  part: "fused" | "shadow",
+  canvas: { readonly current: HTMLCanvasElement | null },
+): void {
+  useSignalEffect(() => {
+    const context = canvas.current?.getContext("2d");
+    const { view } = state;
+    const [xray, shadow] = [state.pixels.value, state.shadow.value];
+    const look = session.look.look.value;
+    if (!context || xray === null) {
+      return;
+    }
+    const mode = part === "shadow" ? "planning" : shadow === null ? "daily" : look.mode;
+    const drr = shadow?.pixels ?? xray;
+    const pixels = fusedPixels(view, drr, xray, {
+      ...look,
+      mode,
+      focusMm: session.shadowFocusMm.value,
+    });
+    if (part === "fused" || shadow !== null) {
+      context.putImageData(new ImageData(pixels, view.columns, view.rows), 0, 0);
+    }
+  });
+}
+
+function usePointer(
+  session: AlignSession,
+  state: ShadowState,
+  box: { readonly current: HTMLElement | null },
+): void {
+  const pointer = useMemo(() => new ShadowPointer(session, state), [session, state]);
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) {
+      return;
+    }
+    const ending = new AbortController();
+    const options = { signal: ending.signal };
+    element.addEventListener("pointerdown", pointer.down, options);
+    element.addEventListener("pointermove", pointer.move, options);
+    element.addEventListener("pointerup", pointer.up, options);
+    element.addEventListener("pointercancel", pointer.up, options);
+    element.addEventListener("lostpointercapture", pointer.up, options);
+    element.addEventListener("wheel", pointer.wheel, { ...options, passive: false });
+    element.addEventListener("contextmenu", (event) => event.preventDefault(), options);
+    element.addEventListener("dblclick", pointer.twice, options);
+    return () => ending.abort();
+  }, [box, pointer]);
+}

@@ -1,0 +1,120 @@
+import { structureStyle } from "../../overlay/structures";
+import type { AlignSession } from "../../views/align/alignSession";
+import type { ShadowState } from "../../views/align/shadow";
+
+type Place = readonly number[];
+
+/** Outlines and markers over a radiograph, in its pixels; they belong to the pose of the shadow. */
+export function ShadowOverlay({ session, state }: { session: AlignSession; state: ShadowState }) {
+  const shadow = state.shadow.value;
+  const { columns, rows } = state.view;
+  if (shadow === null) {
+    return null;
+  }
+  const { isocentre, outlines, markers } = shadow.overlays;
+  const isStale = state.staleSinceMs.value !== null;
+  // Whole numbers are the middles of pixels; those of SVG are their corners.
+  const [x, y] = [(isocentre[0] ?? 0) + 0.5, (isocentre[1] ?? 0) + 0.5];
+  return (
+    <svg
+      class={`radiograph-overlay${isStale ? " stale" : ""}`}
+      viewBox={`0 0 ${columns} ${rows}`}
+      role="img"
+      aria-label={markerWords(markers)}
+    >
+      {session.layers.structures.value
+        ? outlines.map((outline) => {
+            const { color } = structureStyle({
+              color: outline.color as [number, number, number],
+              kind: "organ",
+              interpreted_type: "",
+            });
+            return (
+              <g key={outline.name} fill="none">
+                <path
+                  d={outlinePath(outline.lines)}
+                  stroke="#000"
+                  stroke-width="3"
+                  vector-effect="non-scaling-stroke"
+                />
+                <path
+                  d={outlinePath(outline.lines)}
+                  stroke={color}
+                  stroke-width="1.5"
+                  vector-effect="non-scaling-stroke"
+                >
+                  <title>{outline.name}</title>
+                </path>
+              </g>
+            );
+          })
+        : null}
+      <path
+        class="isocentre"
+        d={`M${x - 8} ${y}H${x + 8}M${x} ${y - 8}V${y + 8}`}
+        vector-effect="non-scaling-stroke"
+      />
+      {markers.map((marker) => (
+        <MarkerMark key={marker.name} marker={marker} />
+      ))}
+    </svg>
+  );
+}
+
+interface Marker {
+  readonly name: string;
+  readonly expected: Place;
+  readonly found: Place | null;
+  readonly tolerance_px: number;
+}
+
+/** The tolerance about where a marker belongs, a cross where it was found, and in words whether it fits. */
+function MarkerMark({ marker }: { marker: Marker }) {
+  const [x, y] = [(marker.expected[0] ?? 0) + 0.5, (marker.expected[1] ?? 0) + 0.5];
+  const inside = isInside(marker);
+  const tone = inside === null ? "missing" : inside ? "inside" : "outside";
+  return (
+    <g class={`marker ${tone}`}>
+      <circle cx={x} cy={y} r={marker.tolerance_px} vector-effect="non-scaling-stroke" />
+      {marker.found === null ? null : <path d={crossPath(marker.found)} vector-effect="non-scaling-stroke" />}
+      <text x={x + marker.tolerance_px + 3} y={y}>
+        {marker.name} {tone === "missing" ? "not found" : tone}
+      </text>
+    </g>
+  );
+}
+
+/** Whether a marker was found within its tolerance; null where it was not found. */
+export function isInside(marker: Marker): boolean | null {
+  if (marker.found === null) {
+    return null;
+  }
+  const apart = Math.hypot(
+    (marker.found[0] ?? 0) - (marker.expected[0] ?? 0),
+    (marker.found[1] ?? 0) - (marker.expected[1] ?? 0),
+  );
+  return apart <= marker.tolerance_px;
+}
+
+function markerWords(markers: readonly Marker[]): string {
+  const words = markers.map((marker) => {
+    const inside = isInside(marker);
+    return `${marker.name} ${inside === null ? "not found" : inside ? "inside" : "outside"} its tolerance`;
+  });
+  return words.length === 0 ? "Outlines of the plan" : `Outlines of the plan; markers: ${words.join(", ")}`;
+}
+
+function crossPath(found: Place): string {
+  const [x, y] = [(found[0] ?? 0) + 0.5, (found[1] ?? 0) + 0.5];
+  return `M${x - 4} ${y - 4}L${x + 4} ${y + 4}M${x - 4} ${y + 4}L${x + 4} ${y - 4}`;
+}
+
+function outlinePath(lines: readonly (readonly Place[])[]): string {
+  return lines
+    .map((line) =>
+      line
+        .map(([x = 0, y = 0], at) => `${at === 0 ? "M" : "L"}${(x + 0.5).toFixed(1)} ${(y + 0.5).toFixed(1)}`)
+        .join(""),
+    )
+    .join("");
+}

@@ -1,0 +1,120 @@
+/** What the mouse does on a radiograph. */
+
+import type { Matrix4 } from "../../geometry/rigid";
+import { type Gesture, gestureOf, zoomOfWheel } from "../../input/pointer";
+import { type AlignSession, shadowId } from "../../views/align/alignSession";
+import { type ShadowState, shadowShifted } from "../../views/align/shadow";
+
+interface Drag {
+  readonly pointerId: number;
+  readonly gesture: Gesture;
+  readonly name: string;
+  readonly startPose: Matrix4;
+  readonly mmPerPx: number;
+  readonly startX: number;
+  readonly startY: number;
+  lastX: number;
+  lastY: number;
+}
+
+let dragCount = 0;
+
+/** The handlers of one radiograph. */
+export class ShadowPointer {
+  readonly #session: AlignSession;
+  readonly #state: ShadowState;
+  #drag: Drag | null = null;
+
+  constructor(session: AlignSession, state: ShadowState) {
+    this.#session = session;
+    this.#state = state;
+  }
+
+  down = (event: PointerEvent): void => {
+    const session = this.#session;
+    session.focused.value = shadowId(this.#state.view.index);
+    const left = { isMatching: session.isMatching.peek(), isWindowing: session.isWindowing.peek() };
+    const gesture = gestureOf(event, left);
+    const box = event.currentTarget as HTMLElement;
+    if (gesture === null || this.#drag !== null) {
+      return;
+    }
+    box.setPointerCapture(event.pointerId);
+    session.hand.settle();
+    dragCount += 1;
+    this.#drag = {
+      pointerId: event.pointerId,
+      gesture,
+      name: `shadow drag ${dragCount}`,
+      startPose: session.hand.pose.peek(),
+      mmPerPx: this.#mmPerPx(box),
+      startX: event.clientX,
+      startY: event.clientY,
+      lastX: event.clientX,
+      lastY: event.clientY,
+    };
+  };
+
+  move = (event: PointerEvent): void => {
+    const session = this.#session;
+    const drag = this.#drag;
+    if (drag === null || drag.gesture === "crosshair") {
+      this.#focus(event);
+      return;
+    }
+    if (drag.pointerId !== event.pointerId) {
+      return;
+    }
+    const axes = this.#state.axes;
+    if (drag.gesture === "window") {
+      session.look.dragWindow(event.clientX - drag.lastX, event.clientY - drag.lastY);
+    } else if (drag.gesture === "move" && axes !== null && session.isMatching.peek()) {
+      const rightMm = (event.clientX - drag.startX) * drag.mmPerPx;
+      const downMm = (event.clientY - drag.startY) * drag.mmPerPx;
+      const pose = shadowShifted(drag.startPose, axes, { rightMm, downMm, intoMm: 0 });
+      session.hand.move(pose, "drag", drag.name);
+    } else if (drag.gesture === "zoom") {
+      session.zoomFocused(2 ** ((drag.lastY - event.clientY) / 100));
+    }
+    drag.lastX = event.clientX;
+    drag.lastY = event.clientY;
+  };
+
+  up = (event: PointerEvent): void => {
+    if (this.#drag?.pointerId === event.pointerId) {
+      this.#drag = null;
+      this.#session.hand.settle();
+    }
+  };
+
+  wheel = (event: WheelEvent): void => {
+    event.preventDefault();
+    this.#session.zoomFocused(zoomOfWheel(event.deltaY));
+  };
+
+  twice = (): void => {
+    const { maximised } = this.#session;
+    const id = shadowId(this.#state.view.index);
+    maximised.value = maximised.peek() === id ? null : id;
+  };
+
+  /** Millimetres at the isocentre for a pixel of the page, with the zoom in it. */
+  #mmPerPx(box: HTMLElement): number {
+    const { columns, pixel_mm } = this.#state.view;
+    const width = box.querySelector("canvas")?.getBoundingClientRect().width ?? columns;
+    return (columns * pixel_mm) / width;
+  }
+
+  /** Spyglass and split are where the pointer is. */
+  #focus(event: PointerEvent): void {
+    const canvas = (event.currentTarget as HTMLElement).querySelector("canvas");
+    if (canvas === null) {
+      return;
+    }
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    const { columns, rows, pixel_mm } = this.#state.view;
+    const xMm = ((event.clientX - left) / width - 0.5) * columns * pixel_mm;
+    const yMm = ((event.clientY - top) / height - 0.5) * rows * pixel_mm;
+    this.#session.shadowFocusMm.value = [xMm, yMm, 0];
+  }
+}

@@ -1,0 +1,214 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import type { Action, Fraction } from "../../api/documents";
+import { Button } from "../../components/Button";
+import { ApproveDialog, VerdictPanel } from "../../components/decision";
+import { Notice } from "../../components/Notice";
+import { KeyHelp } from "../../components/viewer/KeyHelp";
+import { PosePanel } from "../../components/viewer/PosePanel";
+import { isUnderWay } from "../../state/actions";
+import { StopButton } from "../treat/StopButton";
+import { MODE_WORDS } from "./look";
+import type { Pictures } from "./pictures";
+import { ORIENTATIONS } from "./planeState";
+import type { StandingState } from "./standing";
+import { UseDialog } from "./UseDialog";
+import type { DeskProps } from "./useDesk";
+
+export interface DeskFrameProps extends DeskProps {
+  readonly standing: StandingState;
+  readonly pictures: Pictures | null;
+  readonly tools: ComponentChildren;
+  readonly children: ComponentChildren;
+}
+
+/** What is signed in the dialog: anything, or only what the button that opened it says. */
+type Decide = "anything" | "second look" | "again";
+type Open = "none" | "use" | Decide;
+
+/** Tools on the left, views in the middle, position and decision on the right. */
+export function DeskFrame(props: DeskFrameProps) {
+  const { session, fraction, standing, pictures, tools, children } = props;
+  const open = useSignal<Open>("none");
+  const isMatching = session.isMatching.value;
+  const maximised = session.maximised.value;
+  const match = standing.match.value;
+  return (
+    <>
+      <DeskBanners {...props} />
+      <div class="desk">
+        <aside class="desk-tools" aria-label="Images">
+          <div class="buttons">
+            <Button label="Reset views (R)" onClick={() => session.resetViews()}>
+              Reset views
+            </Button>
+            <Button
+              label="Keys and mouse (?)"
+              onClick={() => {
+                session.isHelpOpen.value = true;
+              }}
+            >
+              Keys ?
+            </Button>
+          </div>
+          {tools}
+        </aside>
+        <div class={`desk-views${isMatching ? " matching" : ""}${maximised === null ? "" : " maximised"}`}>
+          {children}
+        </div>
+        <aside class="desk-decision" aria-label="Position and decision">
+          <PosePanel
+            session={session}
+            pictures={pictures}
+            fraction={fraction}
+            standingWords={standing.words}
+            whyNotUse={standing.whyNotUse}
+            isUsing={isUnderWay(`match ${fraction.course_id}/${fraction.number}`)}
+            onUse={() => {
+              open.value = "use";
+            }}
+          />
+          <VerdictPanel fraction={fraction} match={match} hasNumbers={false} />
+          <DecideButtons
+            fraction={fraction}
+            standing={standing}
+            open={(what) => {
+              open.value = what;
+            }}
+          />
+        </aside>
+      </div>
+      {session.isHelpOpen.value ? (
+        <KeyHelp
+          onClose={() => {
+            session.isHelpOpen.value = false;
+          }}
+        />
+      ) : null}
+      {open.value === "use" ? (
+        <UseDialog
+          session={session}
+          fraction={fraction}
+          standing={standing}
+          onClose={() => (open.value = "none")}
+        />
+      ) : null}
+      {match !== null && open.value !== "none" && open.value !== "use" ? (
+        <ApproveDialog
+          fraction={onlyFor(fraction, open.value)}
+          match={match}
+          matchIndex={fraction.matches.indexOf(match)}
+          seen={seenOf(props)}
+          onClose={() => {
+            open.value = "none";
+          }}
+        />
+      ) : null}
+    </>
+  );
+}
+
+const ACTIONS: Readonly<Record<Exclude<Decide, "anything">, readonly Action[]>> = {
+  "second look": ["second look"],
+  again: ["image again", "set up again"],
+};
+
+/** The fraction with no more to choose from than what a button says. */
+function onlyFor(fraction: Fraction, decide: Decide): Fraction {
+  return decide === "anything"
+    ? fraction
+    : { ...fraction, signing: fraction.signing.filter(({ action }) => ACTIONS[decide].includes(action)) };
+}
+
+function DeskBanners({ session, standing }: DeskFrameProps) {
+  const what =
+    session.daily.kind === "volume" ? "the day's image moves" : "the shadow of the planning CT moves";
+  const overtaken = standing.overtaken.value;
+  const stale = standing.staleWords.value;
+  const countdown = standing.countdown.value;
+  return (
+    <div class="desk-banners">
+      {session.isMatching.value ? (
+        <p class="match-banner" role="status">
+          MATCH MODE: {what}
+          <span>Arrows 1 mm, Shift 5, Ctrl 0.1 · Page Up/Down through the plane · Q/E turn · Esc leaves</span>
+        </p>
+      ) : null}
+      {session.isWindowing.value ? (
+        <p class="window-banner" role="status">
+          Left button: window and level (W or Esc leaves)
+        </p>
+      ) : null}
+      {stale === "" ? null : <Notice tone="bad">{stale}. Take a new image.</Notice>}
+      {countdown === "" ? null : <Notice tone="warn">{countdown}</Notice>}
+      {overtaken === "" ? null : <Notice tone="warn">{overtaken}</Notice>}
+    </div>
+  );
+}
+
+function DecideButtons(props: {
+  readonly fraction: Fraction;
+  readonly standing: StandingState;
+  readonly open: (what: Decide) => void;
+}) {
+  const { fraction, standing, open } = props;
+  const reasons = standing.whyNotApprove.value;
+  const hasMatch = standing.match.value !== null;
+  const isThere = (decide: Exclude<Decide, "anything">) =>
+    hasMatch && onlyFor(fraction, decide).signing.some(({ barred_because }) => barred_because === "");
+  return (
+    <div class="decide">
+      {reasons.length === 0 ? null : (
+        <ul class="list why-not" role="status" aria-label="Why it cannot be approved">
+          {reasons.map((reason) => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      )}
+      <Button
+        tone="primary"
+        isLarge
+        isDeliberate
+        isDisabled={reasons.length > 0}
+        why={reasons.join(" ")}
+        onClick={() => open("anything")}
+      >
+        Approve…
+      </Button>
+      <Button isLarge isDeliberate isDisabled={!isThere("second look")} onClick={() => open("second look")}>
+        Second look…
+      </Button>
+      <Button isLarge isDeliberate isDisabled={!isThere("again")} onClick={() => open("again")}>
+        Image again…
+      </Button>
+      <StopButton fraction={fraction} />
+    </div>
+  );
+}
+
+/** What the page saw of how somebody looked, for who signs. */
+function seenOf({ session, standing }: DeskFrameProps): { words: string; wasSeen: boolean }[] {
+  const ways = session.lookedAt.peek();
+  const modes = Object.entries(MODE_WORDS).filter(([mode]) => ways.has(mode));
+  const seen = [
+    {
+      words: "Both images were on the screen in full, as matched",
+      wasSeen: standing.whyNotApprove.peek().length === 0,
+    },
+    {
+      words: `Looked at as: ${modes.map(([, words]) => words.toLowerCase()).join(", ")}${ways.has("flicker") ? ", flicker" : ""}`,
+      wasSeen: modes.length > 0,
+    },
+  ];
+  if (session.daily.kind === "radiographs") {
+    return seen;
+  }
+  const scrolled = ORIENTATIONS.filter((orientation) => ways.has(orientation));
+  return [
+    ...seen,
+    {
+      words: `Slices were leafed through: ${scrolled.join(", ") || "in no plane"}`,
+      wasSeen: scrolled.length === ORIENTATIONS.length,
+    },
+  ];
+}

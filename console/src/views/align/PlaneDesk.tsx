@@ -1,0 +1,63 @@
+import { useSignalEffect } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { day, personName } from "../../components/format";
+import { FusionTools } from "../../components/viewer/FusionTools";
+import { Overview } from "../../components/viewer/Overview";
+import { PlaneView } from "../../components/viewer/PlaneView";
+import { StructureList } from "../../components/viewer/StructureList";
+import { DeskFrame } from "./DeskFrame";
+import { Pictures } from "./pictures";
+import { ORIENTATIONS } from "./planeState";
+import { imageLabel } from "./standing";
+import { type DeskProps, useDesk } from "./useDesk";
+
+/** The three planes of the planning CT and the day's cone-beam CT. */
+export function PlaneDesk(props: DeskProps) {
+  const { session, fraction } = props;
+  const pictures = useMemo(() => new Pictures(session), [session]);
+  const standing = useDesk(props, pictures.isSeen);
+  useEffect(() => {
+    void pictures.loadAll();
+    return () => pictures.dispose();
+  }, [pictures]);
+  useSignalEffect(() => pictures.follow());
+  useSignalEffect(() => pictures.followRegion());
+  useSignalEffect(() => pictures.followLines());
+  const labels = {
+    patient: personName(fraction.patient.name),
+    planning: `Planning CT, ${day(session.planning.taken_at)}`,
+    daily: imageLabel("volume", session.daily.acquired_at),
+  };
+  return (
+    <DeskFrame
+      {...props}
+      standing={standing}
+      pictures={pictures}
+      tools={
+        <>
+          <FusionTools look={session.look} />
+          <StructureList session={session} pictures={pictures} />
+        </>
+      }
+    >
+      {ORIENTATIONS.map((orientation) => (
+        <PlaneView
+          key={orientation}
+          session={session}
+          pictures={pictures}
+          orientation={orientation}
+          labels={labels}
+          deviation={standing.deviation}
+          staleWords={standing.staleWords}
+        />
+      ))}
+      <Overview
+        session={session}
+        pictures={pictures}
+        deviation={standing.deviation}
+        deviationOf={standing.deviationOf}
+        standingWords={standing.words}
+      />
+    </DeskFrame>
+  );
+}

@@ -1,0 +1,216 @@
+/** The engine of the planes, and what is loaded into it: images first, then what is drawn over them. */
+
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { FrameReport, ImageSlot, IsolineRequest, PlaneIsolines, Unsubscribe } from "../../engine/engine";
+import { SliceEngine } from "../../engine/engine";
+import type { Orientation, Plane } from "../../geometry/planes";
+import { doseLevels } from "../../overlay/structures";
+import type { AlignSession } from "./alignSession";
+import { headerOf } from "./documents";
+import { ORIENTATIONS } from "./planeState";
+
+/** How far an image is. */
+export type Loading =
+  | { readonly kind: "loading"; readonly loadedBytes: number; readonly totalBytes: number }
+  | { readonly kind: "there" }
+  | { readonly kind: "failed"; readonly sentence: string };
+
+/** Identifier of the dose among the scalar volumes. */
+export const DOSE = "dose";
+
+/** Identifier of a structure among the scalar volumes. */
+export const structureId = (number: number): string => `structure ${number}`;
+
+/** See the top of this file. */
+export class Pictures {
+  readonly loading: Readonly<Record<ImageSlot, Signal<Loading>>>;
+  /** Scalar volumes that are there, and why others are not. */
+  readonly scalars: Signal<ReadonlyMap<string, Loading>> = signal(new Map());
+  readonly report: Signal<FrameReport | null> = signal(null);
+  /** Why nothing is drawn any more; null while all is well. */
+  readonly failure: Signal<string | null> = signal(null);
+  readonly isolines: ReadonlyMap<string, Signal<PlaneIsolines | null>>;
+  /** Whether the screen shows both images in full, in their newest state. */
+  readonly isSeen: ReadonlySignal<boolean>;
+  readonly #session: AlignSession;
+  readonly #engine: SliceEngine;
+  readonly #stops: Unsubscribe[];
+  /** Views that the engine draws. */
+  readonly #views: Signal<ReadonlySet<Orientation>> = signal(new Set());
+  #isGone = false;
+
+  constructor(session: AlignSession) {
+    this.#session = session;
+    this.#engine = new SliceEngine();
+    const nothing = (): Loading => ({ kind: "loading", loadedBytes: 0, totalBytes: 0 });
+    this.loading = { planning: signal(nothing()), daily: signal(nothing()) };
+    const ids = [DOSE, ...session.planning.structures.map(({ number }) => structureId(number))];
+    this.isolines = new Map(
+      ORIENTATIONS.flatMap((view) => ids.map((id) => [`${view}/${id}`, signal(null)] as const)),
+    );
+    this.#stops = [
+      this.#engine.onFrame((report) => {
+        this.report.value = report;
+      }),
+      this.#engine.onIsolines((result) => {
+        const lines = this.isolines.get(`${result.viewId}/${result.scalarId}`);
+        if (lines !== undefined) {
+          lines.value = result;
+        }
+      }),
+      this.#engine.onError((error) => {
+        this.failure.value = error.message;
+      }),
+    ];
+    this.isSeen = computed(() => this.#seen());
+  }
+
+  #seen(): boolean {
+    const report = this.report.value;
+    const areThere =
+      this.loading.planning.value.kind === "there" && this.loading.daily.value.kind === "there";
+    return (
+      areThere &&
+      this.failure.value === null &&
+      report?.settled === true &&
+      report.images.planning !== null &&
+      report.images.daily === this.#session.key.uid
+    );
+  }
+
+  /** Load everything: the images, then the dose and the structures, one after another. */
+  async loadAll(): Promise<void> {
+    await Promise.all([this.loadImage("planning"), this.loadImage("daily")]);
+    for (const structure of this.#session.planning.structures) {
+      await this.#loadScalar(structureId(structure.number), structure.distance);
+    }
+    if (this.#session.planning.dose !== null) {
+      await this.#loadScalar(DOSE, this.#session.planning.dose.volume);
+    }
+  }
+
+  /** Load an image, or load it again. */
+  async loadImage(slot: ImageSlot): Promise<void> {
+    const { planning, daily, key } = this.#session;
+    const document = slot === "planning" ? planning.volume : daily.volume;
+    if (document === null) {
+      return;
+    }
+    const loading = this.loading[slot];
+    loading.value = { kind: "loading", loadedBytes: 0, totalBytes: document.bytes };
+    try {
+      await this.#engine.load(slot, {
+        id: slot === "planning" ? document.sha256 : key.uid,
+        header: headerOf(document),
+        values: document.address,
+        onProgress: (loadedBytes, totalBytes) => {
+          loading.value = { kind: "loading", loadedBytes, totalBytes };
+        },
+      });
+      loading.value = { kind: "there" };
+    } catch (error) {
+      loading.value = { kind: "failed", sentence: sentenceOf(error) };
+    }
+  }
+
+  async #loadScalar(id: string, document: NonNullable<AlignSession["daily"]["volume"]>): Promise<void> {
+    if (this.#isGone) {
+      return;
+    }
+    try {
+      await this.#engine.loadScalar({ id, header: headerOf(document), values: document.address }, "planning");
+      this.#setScalar(id, { kind: "there" });
+    } catch (error) {
+      this.#setScalar(id, { kind: "failed", sentence: sentenceOf(error) });
+    }
+  }
+
+  #setScalar(id: string, loading: Loading): void {
+    this.scalars.value = new Map(this.scalars.peek()).set(id, loading);
+  }
+
+  /** Draw a view into a canvas from now on. */
+  addView(orientation: Orientation, canvas: HTMLCanvasElement, plane: Plane): void {
+    this.#engine.addView(orientation, canvas, plane);
+    this.#views.value = new Set(this.#views.peek()).add(orientation);
+  }
+
+  removeView(orientation: Orientation): void {
+    if (!this.#isGone && this.#views.peek().has(orientation)) {
+      this.#views.value = new Set([...this.#views.peek()].filter((one) => one !== orientation));
+      this.#engine.removeView(orientation);
+    }
+  }
+
+  setPlane(orientation: Orientation, plane: Plane): void {
+    this.#engine.setPlane(orientation, plane);
+  }
+
+  /** Tell the engine the look, the pose and the region; read inside an effect, it follows. */
+  follow(): void {
+    const session = this.#session;
+    this.#engine.setLook(session.look.look.value);
+    this.#engine.setPose(session.shownPose.value);
+  }
+
+  /** Tell the engine where the similarity is measured. */
+  followRegion(): void {
+    const figures = this.#session.figures.value;
+    const centre = figures?.region_centre_mm;
+    const size = figures?.region_size_mm;
+    if (!centre || !size) {
+      this.#engine.setRegion(null);
+      return;
+    }
+    const side = (sign: number) => (axis: 0 | 1 | 2) => centre[axis] + (sign * size[axis]) / 2;
+    const [low, high] = [side(-1), side(1)];
+    this.#engine.setRegion({ lowMm: [low(0), low(1), low(2)], highMm: [high(0), high(1), high(2)] });
+  }
+
+  /** Ask for the lines that are drawn; read inside an effect, it follows. */
+  followLines(): void {
+    const requests = this.#wantedLines();
+    for (const orientation of this.#views.value) {
+      this.#engine.setIsolines(orientation, requests);
+    }
+    const wanted = new Set(requests.map(({ scalarId }) => scalarId));
+    for (const [name, lines] of this.isolines) {
+      if (!wanted.has(name.slice(name.indexOf("/") + 1))) {
+        lines.value = null;
+      }
+    }
+  }
+
+  #wantedLines(): readonly IsolineRequest[] {
+    const { planning, layers, hidden } = this.#session;
+    const there = (id: string) => this.scalars.value.get(id)?.kind === "there";
+    const structures = planning.structures
+      .filter(
+        ({ number }) => layers.structures.value && !hidden.value.has(number) && there(structureId(number)),
+      )
+      .map(({ number }) => ({ scalarId: structureId(number), levels: [0] }));
+    if (planning.dose === null || !layers.isodoses.value || !there(DOSE)) {
+      return structures;
+    }
+    const levels = doseLevels(planning.dose.prescription_gy, planning.dose.largest_gy);
+    return [...structures, { scalarId: DOSE, levels: levels.map(({ levelCgy }) => levelCgy) }];
+  }
+
+  /** HU of both images at the crosshair. */
+  probe(): ReturnType<SliceEngine["probe"]> {
+    return this.#engine.probe(this.#session.crosshairMm.peek());
+  }
+
+  /** End the workers and give the memory back. */
+  dispose(): void {
+    this.#isGone = true;
+    for (const stop of this.#stops) {
+      stop();
+    }
+    this.#engine.dispose();
+  }
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
