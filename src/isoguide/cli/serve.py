@@ -106,7 +106,7 @@ def _serve_department(records: str, listening: "Listening", settings: "ServiceSe
             desk,
             listening,
             settings,
-            announce=lambda address: _say(f"The console is at {address} (Ctrl+C ends it)"),
+            announce=lambda address: _say(f"the console is at {address}; Ctrl+C ends it"),
         )
 
 
@@ -117,9 +117,9 @@ def _serve_demonstration(folder: Path, listening: "Listening", settings: "Servic
     with open_demonstration(folder) as shown:
 
         def announce(address: str) -> None:
-            _say(f"The console is at {address} (Ctrl+C ends it)")
+            _say(f"the console is at {address}; Ctrl+C ends it")
             _say(
-                f"Sign in as {shown.sign_in_file} says; the next patient is brought in, which takes a minute"
+                f"sign in as {shown.sign_in_file} says; the next patient is brought in, which takes a minute"
             )
             shown.begin()
 
