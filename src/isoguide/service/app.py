@@ -119,7 +119,7 @@ def app_without_records() -> FastAPI:
         docs_url=None,  # the pages of FastAPI load their script from elsewhere
         redoc_url=None,
         generate_unique_id_function=_operation_name,
-        lifespan=_closing,
+        lifespan=_serving,
     )
     api = APIRouter(
         prefix="/api",
@@ -137,11 +137,16 @@ def app_without_records() -> FastAPI:
 
 
 @asynccontextmanager
-async def _closing(app: FastAPI) -> AsyncIterator[None]:
+async def _serving(app: FastAPI) -> AsyncIterator[None]:
     """Leave nothing running and no file of a patient behind when the service ends."""
-    yield
     clinic: Clinic | None = getattr(app.state, "clinic", None)
-    if clinic is not None:
+    if clinic is None:  # the routes alone, for the document of the API
+        yield
+        return
+    clinic.start()
+    try:
+        yield
+    finally:
         await run_in_threadpool(clinic.close)
 
 

@@ -267,7 +267,7 @@ class FractionChanged(Document):
     number: int
     version: int
     state: str
-    by: str
+    by: str = Field(description="Who made the step; empty where another program recorded it.")
 
 
 class JobChanged(Document):
