@@ -55,6 +55,8 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.{ts,tsx}", "tests/**/*.test.{ts,tsx}"],
     environment: "node",
+    // The colours are read from the style sheet to check their contrast.
+    css: { include: /tokens\.css/ },
     restoreMocks: true,
     passWithNoTests: false,
   },

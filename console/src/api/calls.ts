@@ -28,17 +28,27 @@ const FRACTION = "/api/courses/{course_id}/fractions/{number}";
 
 /** Who is signed in, and which page the service has. */
 export const readVersion = (): Promise<Schemas["VersionDocument"]> => answered(client.GET("/api/version"));
-export const readSession = (): Promise<Session> => answered(client.GET("/api/session"));
+export const readSession = (): Promise<Session> =>
+  answered(client.GET("/api/session", { headers: { "X-Isoguide-Background": "1" } }));
 export const signIn = (name: string, password: string): Promise<Session> =>
   answered(client.POST("/api/session", { body: { name, password } }));
 export const signOut = (): Promise<unknown> => answered(client.DELETE("/api/session"));
-export const changePassword = (old: string, next: string): Promise<unknown> =>
-  answered(client.POST("/api/session/password", { body: { password: old, new_password: next } }));
+/** Somebody is at the screen: the session does not end for want of use. */
+export const extendSession = (): Promise<Session> => answered(client.POST("/api/session/extend"));
+/** All other sessions of the person end, and this one gets another token. */
+export const changePassword = (password: string, next: string): Promise<Session> =>
+  answered(client.POST("/api/session/password", { body: { password, new_password: next } }));
+
+/** Whether somebody at the screen asked, or the page by itself: the latter keeps no session alive. */
+export type Asking = "user" | "page";
+const headersOf = (asking: Asking): Record<string, string> =>
+  asking === "page" ? { "X-Isoguide-Background": "1" } : {};
 
 /** Courses. */
-export const readWorklist = (): Promise<Worklist> => answered(client.GET("/api/worklist"));
-export const readCourse = (courseId: string): Promise<Course> =>
-  answered(client.GET(COURSE, { params: { path: { course_id: courseId } } }));
+export const readWorklist = (asking: Asking): Promise<Worklist> =>
+  answered(client.GET("/api/worklist", { headers: headersOf(asking) }));
+export const readCourse = (courseId: string, asking: Asking = "user"): Promise<Course> =>
+  answered(client.GET(COURSE, { params: { path: { course_id: courseId } }, headers: headersOf(asking) }));
 export const readCourseReview = (courseId: string): Promise<CourseReview> =>
   answered(client.GET("/api/courses/{course_id}/review", { params: { path: { course_id: courseId } } }));
 export const beginFraction = (
@@ -55,8 +65,8 @@ export const beginFraction = (
   );
 
 /** The steps of a fraction; each answers with the fraction as it is then. */
-export const readFraction = (courseId: string, number: number): Promise<Fraction> =>
-  answered(client.GET(FRACTION, at(courseId, number)));
+export const readFraction = (courseId: string, number: number, asking: Asking = "user"): Promise<Fraction> =>
+  answered(client.GET(FRACTION, { ...at(courseId, number), headers: headersOf(asking) }));
 export const askMarks = (
   courseId: string,
   number: number,
@@ -91,13 +101,13 @@ export const resumeBeam = (
   number: number,
   body: Schemas["StepRequest"],
 ): Promise<Fraction> => answered(client.POST(`${FRACTION}/resume`, { ...at(courseId, number), body }));
-/** A hold that is not answered within two seconds counts as not answered, so that it can be pressed again. */
+/** The service confirms a hold within ten seconds, or leaves it to the machine; later there is no answer. */
 export const holdBeam = (courseId: string, number: number, reason: string): Promise<Fraction> =>
   answered(
     client.POST(`${FRACTION}/hold`, {
       ...at(courseId, number),
       body: { reason },
-      signal: AbortSignal.timeout(2000),
+      signal: AbortSignal.timeout(12_000),
     }),
   );
 export const stopFraction = (courseId: string, number: number, reason: string): Promise<Fraction> =>
@@ -138,7 +148,8 @@ export const verifyAudit = (): Promise<Job> => answered(client.POST("/api/audit/
 export const readRooms = (): Promise<RoomState[]> => answered(client.GET("/api/room"));
 
 /** Jobs and files. */
-export const readJobs = (): Promise<Job[]> => answered(client.GET("/api/jobs"));
+export const readJobs = (): Promise<Job[]> =>
+  answered(client.GET("/api/jobs", { headers: headersOf("page") }));
 export const readJob = (jobId: string): Promise<Job> =>
   answered(client.GET("/api/jobs/{job_id}", { params: { path: { job_id: jobId } } }));
 export const cancelJob = (jobId: string): Promise<Job> =>

@@ -46,6 +46,8 @@ export function unsafeHeaders(): Record<string, string> {
 export const client = createClient<paths>({
   baseUrl: typeof location === "undefined" ? "http://localhost" : location.origin,
   credentials: "same-origin",
+  // Looked up at each request, not when the page is loaded, so that it can be put in place of.
+  fetch: (request) => fetch(request),
 });
 
 client.use({

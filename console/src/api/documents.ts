@@ -1,4 +1,4 @@
-import type { components, operations } from "./schema";
+import type { components, webhooks } from "./schema";
 
 type Schemas = components["schemas"];
 
@@ -48,6 +48,6 @@ export type WorklistEntry = Schemas["WorklistEntry"];
 
 /** Everything that comes over the event stream; a page's own heartbeat goes the other way. */
 export type StreamMessage = Exclude<
-  operations["_messagesevents_post"]["requestBody"]["content"]["application/json"],
+  webhooks["events"]["post"]["requestBody"]["content"]["application/json"],
   Schemas["Heartbeat"]
 >;

@@ -20,7 +20,12 @@ export interface StreamParts {
   later: (call: () => void, waitMs: number) => () => void;
   onMessage: (message: StreamMessage) => void;
   onConnected: (isConnected: boolean) => void;
+  /** The session has ended, or the stream was refused before the first message. */
+  onRefused: () => void;
 }
+
+/** With this number the service closes the stream of a session that has ended. */
+const SESSION_ENDED = 4401;
 
 /** How long to wait before the n-th try in a row (from 0), ms: doubling up to five seconds. */
 export function waitBeforeTryMs(tries: number): number {
@@ -35,6 +40,7 @@ export class EventStream {
   #socket: SocketLike | null = null;
   #takeBack: (() => void) | null = null;
   #tries = 0;
+  #hasSpoken = false;
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
@@ -49,18 +55,30 @@ export class EventStream {
     this.#takeBack = null;
     const socket = this.#parts.open();
     this.#socket = socket;
+    this.#hasSpoken = false;
     socket.onopen = () => {
       this.#parts.onConnected(true);
     };
     socket.onmessage = (event) => this.#take(event.data);
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (this.#socket === socket) {
         this.#socket = null;
         this.#parts.onConnected(false);
+        if (event.code === SESSION_ENDED || !this.#hasSpoken) {
+          this.#parts.onRefused();
+        }
         this.#takeBack = this.#parts.later(() => this.start(), waitBeforeTryMs(this.#tries));
         this.#tries += 1;
       }
     };
+  }
+
+  /** Connect now where the stream waits for its next try. */
+  retry(): void {
+    this.#tries = 0;
+    if (this.#takeBack !== null) {
+      this.start();
+    }
   }
 
   /** Disconnect and stay so. */
@@ -90,6 +108,7 @@ export class EventStream {
     if (message !== null) {
       // Only a stream that speaks counts as a success: a proxy may accept and close at once.
       this.#tries = 0;
+      this.#hasSpoken = true;
       this.#parts.onMessage(message);
     }
   }

@@ -2,8 +2,9 @@ import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { personName } from "../components/format";
 import { Notice } from "../components/Notice";
+import { steadyMs } from "../state/clock";
 import { closeFraction, course } from "../state/fraction";
-import { isInterrupted, session } from "../state/session";
+import { isInterrupted, noteActivity, session } from "../state/session";
 import { followService, unfollowService } from "../state/stream";
 import { AccountView } from "../views/account/AccountView";
 import { AuditView } from "../views/audit/AuditView";
@@ -51,6 +52,15 @@ function SignedIn() {
     return unfollowService;
   }, []);
   useEffect(() => {
+    const take = () => noteActivity(steadyMs());
+    addEventListener("pointerdown", take);
+    addEventListener("keydown", take);
+    return () => {
+      removeEventListener("pointerdown", take);
+      removeEventListener("keydown", take);
+    };
+  }, []);
+  useEffect(() => {
     // Whoever works by keyboard goes on in the new view, and a screen reader begins to read there.
     main.current?.focus();
     main.current?.scrollTo(0, 0);
@@ -66,12 +76,12 @@ function SignedIn() {
       </a>
       <TopStrip />
       <Nav />
-      <Banners />
       <main ref={main} class={`view${isFull ? " full" : ""}`} tabIndex={-1}>
         <ErrorBoundary name={address}>
           <View at={at} />
         </ErrorBoundary>
       </main>
+      <Banners />
       {isInterrupted.value ? <SignInAgain /> : null}
     </div>
   );

@@ -2,10 +2,12 @@ import { Button } from "../components/Button";
 import { Mark } from "../components/Mark";
 import { link } from "../state/link";
 import { isStalePage, isWithoutAnswer, notices, putAway } from "../state/notices";
+import { isInterrupted } from "../state/session";
 
-/** What has to be known whatever one does. */
+/** What has to be known whatever one does; below the view, so that no button moves under a finger. */
 export function Banners() {
-  const isLost = link.value === "lost";
+  // Without a session the stream is refused although the service answers.
+  const isLost = link.value === "lost" && !isInterrupted.value;
   return (
     <div class="banners">
       {isStalePage.value ? (

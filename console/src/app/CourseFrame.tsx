@@ -2,7 +2,6 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Course, Fraction } from "../api/documents";
-import { asProblem } from "../api/problem";
 import { Button } from "../components/Button";
 import { Notice, ProblemNotice } from "../components/Notice";
 import { course, fraction, fractionProblem, reloadFraction, showFraction } from "../state/fraction";
@@ -20,24 +19,16 @@ export interface FractionViewProps {
 type FractionView = ComponentType<FractionViewProps>;
 
 /** The align view is most of the page's weight, so it is fetched when it is first opened. */
-const alignModules = import.meta.glob<{ AlignView: FractionView }>("../views/align/AlignView.tsx");
-
-async function loadAlign(into: Signal<FractionView | null>, failed: Signal<string>): Promise<void> {
+async function loadAlign(into: Signal<{ view: FractionView | null }>, failed: Signal<string>): Promise<void> {
   try {
-    const [load] = Object.values(alignModules);
-    const found = await load?.();
-    if (found === undefined) {
-      failed.value = "This page was built without the align view: install the whole of isoguide.";
-      return;
-    }
-    into.value = found.AlignView;
-  } catch (thrown) {
-    failed.value = asProblem(thrown).message;
+    into.value = { view: (await import("../views/align/AlignView")).AlignView };
+  } catch {
+    failed.value = "The align view could not be loaded: load the page again.";
   }
 }
 
 function LazyAlign(props: FractionViewProps) {
-  const view = useSignal<FractionView | null>(null);
+  const view = useSignal<{ view: FractionView | null }>({ view: null });
   const failed = useSignal("");
   useEffect(() => {
     void loadAlign(view, failed);
@@ -45,7 +36,7 @@ function LazyAlign(props: FractionViewProps) {
   if (failed.value !== "") {
     return <Notice tone="bad">{failed.value}</Notice>;
   }
-  const View = view.value;
+  const View = view.value.view;
   return View === null ? <p class="empty dim">The align view is loaded.</p> : <View {...props} />;
 }
 

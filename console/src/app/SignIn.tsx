@@ -77,7 +77,7 @@ export function SignInPage() {
 /** The session ended: sign in over the page, which keeps what was done and repeats nothing by itself. */
 export function SignInAgain() {
   return (
-    <Dialog title="Your session has ended: sign in again" actions={<span />}>
+    <Dialog title="Your session has ended: sign in again">
       <Notice tone="info">
         The page is kept as it was. A step that was refused meanwhile was not done, and nothing is sent again
         by itself: look at the fraction, then repeat it if it is still right.

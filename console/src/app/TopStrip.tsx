@@ -4,23 +4,16 @@ import { Button } from "../components/Button";
 import { birthDate, ofTotal, personName, seconds } from "../components/format";
 import { ageS } from "../components/Live";
 import { Silhouette } from "../components/Silhouette";
-import { stateWords } from "../components/words";
+import { capital, stateWords } from "../components/words";
 import { isUnderWay, once } from "../state/actions";
 import { tickMs } from "../state/clock";
 import { course, fraction } from "../state/fraction";
 import { say } from "../state/notices";
-import { type HeardRoom, roomOf, rooms } from "../state/rooms";
+import { type HeardRoom, limitMsOf, roomOf, rooms } from "../state/rooms";
 import { leave, session } from "../state/session";
+import { holdNow } from "../views/treat/hold";
 import { LinkSign } from "./LinkSign";
-
-/** So old a beam state may be: rooms send 20 times a second. */
-export const BEAM_LIMIT_MS = 300;
-/** A room without a beam is not watched so closely. */
-export const QUIET_LIMIT_MS = 1000;
-
-/** How old the state of a room may be. */
-export const limitMsOf = (room: HeardRoom): number =>
-  room.state.beam === "off" ? QUIET_LIMIT_MS : BEAM_LIMIT_MS;
+import { route } from "./router";
 
 /** Who lies on the couch: never more than one patient is shown. */
 function PatientPart({ patient }: { patient: Patient }) {
@@ -44,7 +37,7 @@ function CoursePart({ shown }: { shown: Course }) {
   return (
     <div class="strip-course">
       <p class="strip-line">
-        <b>{shown.site}</b>
+        <b>{capital(shown.site)}</b>
         <span>
           <span class="dim">plan</span> <b>{shown.plan_label}</b>
         </span>
@@ -73,6 +66,27 @@ function roomToShow(): HeardRoom | undefined {
   return own ?? [...rooms.value.values()].find(({ state }) => state.beam !== "off");
 }
 
+const isBeamOn = (): boolean => roomToShow()?.state.beam === "on";
+
+/** Anybody may hold a beam, at any console and from any view; where the beam is treated its own button does. */
+function StripHold({ room }: { room: HeardRoom }) {
+  const { beam, course_id: courseId, number } = room.state;
+  const at = route.value;
+  const hasOwn = at.view === "course" && at.part === "treat" && at.courseId === courseId;
+  if (courseId === null || hasOwn || (beam !== "on" && beam !== "travelling")) {
+    return null;
+  }
+  return (
+    <Button
+      tone="hold"
+      label={`Hold the beam in ${room.state.room}`}
+      onClick={() => void holdNow(courseId, number ?? 0)}
+    >
+      HOLD
+    </Button>
+  );
+}
+
 /** The beam, wherever the page is; a state that is not fresh is not shown as one. */
 export function BeamState() {
   const room = roomToShow();
@@ -90,13 +104,14 @@ export function BeamState() {
   const isStale = age * 1000 > limitMsOf(room);
   const isElsewhere = now === null || room.state.course_id !== now.course_id;
   return (
-    <div>
+    <div class="strip-beam">
       {isElsewhere ? <p class="small">{room.state.room}:</p> : null}
       {isStale ? (
-        <BeamSign beam="unknown" words={`Beam state not known for ${seconds(age)}`} />
+        <BeamSign beam="unknown" words={`Beam not known, ${seconds(age)}`} />
       ) : (
         <BeamSign beam={room.state.beam} />
       )}
+      <StripHold room={room} />
     </div>
   );
 }
@@ -131,7 +146,7 @@ function UserPart() {
 export function TopStrip() {
   const shown = course.value;
   return (
-    <header class="strip">
+    <header class={`strip${isBeamOn() ? " beam-on" : ""}`}>
       {shown === null ? (
         <div class="strip-course">
           <p class="strip-name">isoguide</p>

@@ -1,6 +1,8 @@
+import type { Signal } from "@preact/signals";
 import type { AxisDifference } from "./axes";
 import { axisValue, lengthMm, sizeDeg } from "./format";
 import { Mark } from "./Mark";
+import { axisProblem, type TypedPose } from "./PoseFields";
 
 /** A bar reaches so many tolerances to each side. */
 const REACH = 3;
@@ -15,7 +17,7 @@ export function barPlace(apart: number, tolerance: number): number {
 function Bar({ difference }: { difference: AxisDifference }) {
   const { apart, tolerance, isInTolerance } = difference;
   if (apart === null || tolerance === null) {
-    return <span class="dim">–</span>;
+    return null;
   }
   const half = 50 / REACH;
   const place = barPlace(apart, tolerance);
@@ -27,6 +29,7 @@ function Bar({ difference }: { difference: AxisDifference }) {
       aria-hidden="true"
     >
       <rect x={50 - half} y="1" width={2 * half} height="12" class="bar-tolerance" />
+      <path d="M0 7h100" class="bar-track" />
       <path d="M50 0v14" class="bar-zero" />
       <rect x={Math.min(50, place)} y="4.5" width={Math.abs(place - 50)} height="5" class="bar-value" />
       <rect x={place - 1} y="1.5" width="2" height="11" class="bar-value" />
@@ -37,7 +40,7 @@ function Bar({ difference }: { difference: AxisDifference }) {
 function State({ difference }: { difference: AxisDifference }) {
   const { isInTolerance, apart } = difference;
   if (apart === null) {
-    return <span class="dim">not read</span>;
+    return null;
   }
   if (isInTolerance === null) {
     return <span class="dim">compare</span>;
@@ -50,55 +53,110 @@ function State({ difference }: { difference: AxisDifference }) {
   );
 }
 
-/** Where the couch has to stand against where it stands, axis by axis. */
+/** A drive that staff read and type. */
+function Entry({ axis, typed }: { axis: AxisDifference["axis"]; typed: Signal<TypedPose> }) {
+  const text = typed.value[axis.key];
+  const isWrong = text.trim() !== "" && axisProblem(text, axis.unit) !== "";
+  return (
+    <div class="with-unit">
+      <input
+        class="input number"
+        type="text"
+        inputMode="decimal"
+        autocomplete="off"
+        spellcheck={false}
+        aria-label={`${axis.name} as read, ${axis.unit === "mm" ? "mm" : "degrees"}`}
+        aria-invalid={isWrong}
+        title={isWrong ? axisProblem(text, axis.unit) : undefined}
+        value={text}
+        onInput={(event) => {
+          typed.value = { ...typed.value, [axis.key]: event.currentTarget.value };
+        }}
+      />
+      <span class="unit">{axis.unit}</span>
+    </div>
+  );
+}
+
+function Row({ difference, typed }: { difference: AxisDifference; typed: Signal<TypedPose> | undefined }) {
+  const { axis, expected, read, apart, isInTolerance } = difference;
+  return (
+    <tr class={isInTolerance === false ? "beyond" : ""}>
+      <th scope="row">
+        <abbr title={`${axis.name}, + ${axis.positive}`}>{axis.short}</abbr>
+      </th>
+      <td class="number">{axisValue(expected, axis.unit)}</td>
+      {typed === undefined ? (
+        <td class="number">
+          {read === null ? <span class="dim">not read</span> : axisValue(read, axis.unit)}
+        </td>
+      ) : (
+        <td class="entry">
+          <Entry axis={axis} typed={typed} />
+        </td>
+      )}
+      <td class="number strong">{apart === null ? "" : axisValue(apart, axis.unit)}</td>
+      <td class="bar-cell">
+        <Bar difference={difference} />
+      </td>
+      <td class="nowrap">
+        <State difference={difference} />
+      </td>
+    </tr>
+  );
+}
+
+/** The tolerance in words; the same for all shifts, and for all turns. */
+function toleranceWords(differences: readonly AxisDifference[]): string {
+  const of = (unit: "mm" | "°") => differences.find(({ axis }) => axis.unit === unit)?.tolerance ?? null;
+  const [mm, deg] = [of("mm"), of("°")];
+  return mm === null || deg === null
+    ? "No tolerance is set for this comparison: it is for the eye."
+    : `In place within ±${lengthMm(mm)} and ±${sizeDeg(deg)} of each axis.`;
+}
+
+/**
+ * Where the couch has to stand against where it stands, axis by axis.
+ *
+ * @param typed - Fields for a reading that staff type, in place of one that a room gives.
+ */
 export function CouchTable(props: {
   differences: readonly AxisDifference[];
   label: string;
   expectedWords?: string;
   readWords?: string;
+  typed?: Signal<TypedPose>;
 }) {
-  const heads = [props.expectedWords ?? "Expected", props.readWords ?? "Read", "Difference", "Tolerance"];
   return (
     <div class="table-frame">
       <table class="table couch-table" aria-label={props.label}>
         <thead>
           <tr>
             <th scope="col">Axis</th>
-            {heads.map((head) => (
-              <th key={head} scope="col" class="number">
-                {head}
-              </th>
-            ))}
+            <th scope="col" class="number">
+              {props.expectedWords ?? "Expected"}
+            </th>
+            <th scope="col" class={props.typed === undefined ? "number" : ""}>
+              {props.readWords ?? "Read"}
+            </th>
+            <th scope="col" class="number">
+              Difference
+            </th>
             <th scope="col">
               <span class="visually-hidden">Bar</span>
             </th>
-            <th scope="col">Is</th>
+            <th scope="col">
+              <span class="visually-hidden">State</span>
+            </th>
           </tr>
         </thead>
         <tbody>
           {props.differences.map((one) => (
-            <tr key={one.axis.key} class={one.isInTolerance === false ? "beyond" : ""}>
-              <th scope="row">
-                <abbr title={`${one.axis.name}, + ${one.axis.positive}`}>{one.axis.short}</abbr>
-              </th>
-              <td class="number">{axisValue(one.expected, one.axis.unit)}</td>
-              <td class="number">{axisValue(one.read, one.axis.unit)}</td>
-              <td class="number strong">{axisValue(one.apart, one.axis.unit)}</td>
-              <td class="number dim">
-                {one.tolerance === null
-                  ? "none"
-                  : `±${one.axis.unit === "mm" ? lengthMm(one.tolerance) : sizeDeg(one.tolerance)}`}
-              </td>
-              <td class="bar-cell">
-                <Bar difference={one} />
-              </td>
-              <td class="nowrap">
-                <State difference={one} />
-              </td>
-            </tr>
+            <Row key={one.axis.key} difference={one} typed={props.typed} />
           ))}
         </tbody>
       </table>
+      <p class="dim small">{toleranceWords(props.differences)}</p>
     </div>
   );
 }

@@ -5,7 +5,7 @@ export interface DialogProps {
   title: string;
   children: ComponentChildren;
   /** The buttons. */
-  actions: ComponentChildren;
+  actions?: ComponentChildren;
   /** Esc and the like; undefined: it cannot be put away. */
   onCancel?: () => void;
   tone?: "plain" | "danger";
@@ -53,7 +53,7 @@ export function Dialog({ title, children, actions, onCancel, tone = "plain", isW
         {title}
       </h2>
       <div class="dialog-body">{children}</div>
-      <div class="dialog-actions">{actions}</div>
+      {actions === undefined ? null : <div class="dialog-actions">{actions}</div>}
     </dialog>
   );
 }

@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { steadyMs } from "../state/clock";
 import type { MotionColumns, MotionRing } from "../state/motion";
+import { plain, signed } from "./format";
 import { chartReachMm, MOTION_AXES } from "./motionAxes";
 
 const SHOWN_S = 60;
@@ -60,12 +61,12 @@ function optionsOf(width: number, height: number, gate: () => number | null): uP
       {
         ...axis,
         size: rem * 1.9,
-        values: (_plot, ticks) => ticks.map((tick) => `${tick === 0 ? "now" : `${tick} s`}`),
+        values: (_plot, ticks) => ticks.map((tick) => (tick === 0 ? "now" : `${plain(tick, 0)} s`)),
       },
       {
         ...axis,
         size: rem * 3.4,
-        values: (_plot, ticks) => ticks.map((tick) => (tick > 0 ? `+${tick}` : `${tick}`)),
+        values: (_plot, ticks) => ticks.map((tick) => signed(tick, Number.isInteger(tick) ? 0 : 1)),
       },
     ],
     series: [

@@ -61,6 +61,10 @@ export const ACTION_WORDS: Readonly<Record<Action, string>> = {
   stop: "Stop the fraction",
 };
 
+/** The same for an action that a record names; one that is not known is said as it came. */
+export const actionWords = (action: string): string =>
+  Object.hasOwn(ACTION_WORDS, action) ? ACTION_WORDS[action as Action] : action;
+
 const STEP_WORDS: Readonly<Record<Step, string>> = {
   "set-up": "set up",
   image: "take an image",

@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import { readCourse, readFraction } from "../api/calls";
+import { type Asking, readCourse, readFraction } from "../api/calls";
 import type { Course, Fraction, FractionChanged, SecondLookAsked } from "../api/documents";
 import { asProblem, type Problem } from "../api/problem";
 import { type Outcome, once } from "./actions";
@@ -39,19 +39,19 @@ export async function showFraction(courseId: string, number: number): Promise<vo
     openFraction.value = null;
   }
   wanted = { courseId, number };
-  await reloadFraction();
+  await reloadFraction("user");
 }
 
 /** Load what is shown anew. */
-export async function reloadFraction(): Promise<void> {
+export async function reloadFraction(asking: Asking = "page"): Promise<void> {
   const asked = wanted;
   if (asked === null) {
     return;
   }
   try {
     const [ofCourse, ofFraction] = await Promise.all([
-      readCourse(asked.courseId),
-      asked.number === 0 ? null : readFraction(asked.courseId, asked.number),
+      readCourse(asked.courseId, asking),
+      asked.number === 0 ? null : readFraction(asked.courseId, asked.number, asking),
     ]);
     if (wanted === asked) {
       openProblem.value = null;

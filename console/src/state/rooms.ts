@@ -11,6 +11,15 @@ export interface HeardRoom {
   heardMs: number;
 }
 
+/** So old a state with a beam may be, ms: rooms send 20 times a second. */
+export const BEAM_LIMIT_MS = 300;
+/** So old one without a beam may be. */
+export const QUIET_LIMIT_MS = 1000;
+
+/** How old the state of a room may be, ms. */
+export const limitMsOf = (room: HeardRoom): number =>
+  room.state.beam === "off" ? QUIET_LIMIT_MS : BEAM_LIMIT_MS;
+
 /** Every connected room that the stream spoke of, by its name. */
 const heard = signal<ReadonlyMap<string, HeardRoom>>(new Map());
 export const rooms: ReadonlySignal<ReadonlyMap<string, HeardRoom>> = heard;

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { readSession, readVersion, signIn, signOut } from "../api/calls";
+import { extendSession, readSession, readVersion, signIn, signOut } from "../api/calls";
 import { rememberPage, setCsrfToken, thisPage } from "../api/client";
 import type { Session } from "../api/documents";
 import { asProblem } from "../api/problem";
@@ -37,6 +37,32 @@ export async function resumeSession(): Promise<void> {
 /** Sign in. */
 export async function enter(name: string, password: string): Promise<void> {
   begin(await signIn(name, password));
+}
+
+/** Take what a session was answered with: after a change of the password its token is another one. */
+export const takeSession = (found: Session): void => begin(found);
+
+const EXTENDED_EVERY_MS = 60_000;
+let extendedMs = Number.NEGATIVE_INFINITY;
+
+/** Somebody is at the screen, seen by a key, a finger, or a beam that is watched; said once a minute. */
+export function noteActivity(nowMs: number): void {
+  if (!session.peek() || isInterrupted.peek() || nowMs - extendedMs < EXTENDED_EVERY_MS) {
+    return;
+  }
+  extendedMs = nowMs;
+  // Should it fail, the next step of the user meets the same and says so.
+  void extendSession()
+    .then((found) => {
+      session.value = found;
+    })
+    .catch(() => {});
+}
+
+/** Ask whether the session goes on, where the stream was refused without a word. */
+export async function checkSession(): Promise<void> {
+  // A 401 opens the sign-in by itself, and no answer its banner.
+  await readSession().catch(() => {});
 }
 
 /** Sign out; the page forgets everything by being loaded anew. */

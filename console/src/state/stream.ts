@@ -1,12 +1,13 @@
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { thisPage } from "../api/client";
 import type { StreamMessage } from "../api/documents";
 import { EventStream, streamAddress } from "../api/socket";
 import { noteFractionChanged, noteSecondLook, reloadFraction } from "./fraction";
 import { reloadJobs, takeJob } from "./jobs";
 import { noteConnected, noteMessage } from "./link";
-import { isStalePage } from "./notices";
+import { isStalePage, isWithoutAnswer } from "./notices";
 import { forgetLags, takeRoom } from "./rooms";
+import { checkSession, isInterrupted } from "./session";
 
 /** Grows whenever something of the department changed that the worklist shows. */
 export const changes = signal(0);
@@ -17,6 +18,7 @@ export function takeMessage(message: StreamMessage): void {
   switch (message.type) {
     case "hello":
       isStalePage.value = message.page !== thisPage();
+      isWithoutAnswer.value = false;
       catchUp();
       break;
     case "room":
@@ -54,6 +56,14 @@ const stream = new EventStream({
   },
   onMessage: takeMessage,
   onConnected: noteConnected,
+  onRefused: () => void checkSession(),
+});
+
+/** Whoever has signed in again need not wait for the next try. */
+effect(() => {
+  if (!isInterrupted.value) {
+    stream.retry();
+  }
 });
 
 /** Follow the service from now on. */

@@ -2,7 +2,7 @@ import { effect, signal } from "@preact/signals";
 import { steadyMs } from "./clock";
 import { noteWatching } from "./link";
 import { roomOf } from "./rooms";
-import { session } from "./session";
+import { noteActivity, session } from "./session";
 import { sendHeartbeat } from "./stream";
 
 const BEAT_MS = 250;
@@ -56,6 +56,9 @@ export function watchBeam(courseId: string, number: number): () => void {
     };
     if (maySayWatched(facts)) {
       sendHeartbeat(courseId, number);
+      if (room?.state.beam === "on") {
+        noteActivity(steadyMs());
+      }
     }
   }, BEAT_MS);
   return () => {

@@ -148,6 +148,7 @@ async def _serving(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await run_in_threadpool(clinic.close)
+        await run_in_threadpool(app.state.gallery.close)
 
 
 def _messages(

@@ -5,7 +5,7 @@ import type { ApproveRequest, Fraction, Match } from "../../api/documents";
 import type { Problem } from "../../api/problem";
 import { isUnderWay } from "../../state/actions";
 import { wallMs } from "../../state/clock";
-import { fraction as openFraction, takeStep } from "../../state/fraction";
+import { takeStep } from "../../state/fraction";
 import { session } from "../../state/session";
 import { Button } from "../Button";
 import { Dialog } from "../Dialog";
@@ -13,6 +13,7 @@ import { Notice, ProblemNotice } from "../Notice";
 import { type TypedPose, typedCouch, usePoseFields } from "../PoseFields";
 import { CouchNow, Evidence, WhatIsDone, WhatWasSeen } from "./ApproveParts";
 import { checklistOf } from "./checklist";
+import { isOvertaken, OvertakenNotice } from "./Overtaken";
 import { Signatures } from "./Signatures";
 import { SignedRecord, WaitingWords } from "./SignedRecord";
 import {
@@ -85,12 +86,6 @@ function missingOf(props: ApproveDialogProps, draft: SigningDraft, typed: TypedP
   }
   return missing;
 }
-
-/** The version that was opened is signed, or none: a change under the dialog bars it. */
-const isOvertaken = (opened: Fraction): boolean => {
-  const now = openFraction.value;
-  return now !== null && now.course_id === opened.course_id && now.version !== opened.version;
-};
 
 interface Parts {
   draft: Signal<SigningDraft>;
@@ -171,18 +166,15 @@ export function ApproveDialog(latest: ApproveDialogProps) {
         </>
       }
     >
-      {overtaken ? (
-        <Notice tone="bad">
-          The fraction was changed while this was open, so nothing here can be signed: close it and look at
-          the fraction as it is now.
-        </Notice>
-      ) : null}
+      {overtaken ? <OvertakenNotice /> : null}
       {problem.value === null ? null : <ProblemNotice problem={problem.value} />}
       <div class="approve-grid">
         <Evidence fraction={fraction} match={match} />
         <div class="stack">
           <WhatIsDone fraction={fraction} draft={draft} />
           <WhatWasSeen fraction={fraction} match={match} draft={draft} seen={latest.seen ?? []} />
+        </div>
+        <div class="stack">
           {needsCouch(fraction, draft.value) ? (
             <CouchNow fraction={fraction} match={match} typed={parts.typed} />
           ) : null}

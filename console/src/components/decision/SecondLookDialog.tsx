@@ -14,9 +14,10 @@ import { Notice, ProblemNotice } from "../Notice";
 import { typedCouch, usePoseFields } from "../PoseFields";
 import { either, typedWords } from "../words";
 import { CouchNow, Evidence } from "./ApproveParts";
+import { isOvertaken, OvertakenNotice } from "./Overtaken";
 import { SignatureFields } from "./SignatureFields";
 import { SignedRecord, WaitingWords } from "./SignedRecord";
-import { LEAST_REASON_WORDS } from "./signing";
+import { isSamePerson, LEAST_REASON_WORDS } from "./signing";
 
 /** What is missing of an answer to a second look, in words. */
 export function missingOfAnswer(
@@ -36,8 +37,10 @@ export function missingOfAnswer(
   }
   if (draft.signature.name.trim() === "" || draft.signature.password === "") {
     found.push("Sign with name and password.");
-  } else if (draft.signature.name.trim().toLowerCase() === waiting.by.trim().toLowerCase()) {
+  } else if (isSamePerson(draft.signature.name, waiting.by)) {
     found.push("Another person than the first has to sign.");
+  } else if (isSamePerson(draft.signature.name, waiting.not_second)) {
+    found.push(`${waiting.not_second} matched by hand and cannot be the second person.`);
   }
   return found;
 }
@@ -61,6 +64,8 @@ export function SecondLookDialog(latest: {
   const problem = useSignal<Problem | null>(null);
   const signed = useSignal<Fraction | null>(null);
   const missing = missingOfAnswer(draft.value, waiting, wallMs.value);
+  const isBusy = isUnderWay(`second signature ${fraction.course_id}/${fraction.number}`);
+  const overtaken = !isBusy && isOvertaken(fraction);
   const needsCouch = fraction.room === null && draft.value.agree === true;
   const couch = needsCouch ? typedCouch(typed.value, fraction.expected_pose) : null;
   if (needsCouch && couch === null) {
@@ -104,8 +109,8 @@ export function SecondLookDialog(latest: {
             tone="primary"
             isLarge
             isDeliberate
-            isBusy={isUnderWay(`second signature ${fraction.course_id}/${fraction.number}`)}
-            isDisabled={missing.length > 0}
+            isBusy={isBusy}
+            isDisabled={missing.length > 0 || overtaken}
             onClick={() => void send()}
           >
             {draft.value.agree === false ? "Sign that you do not agree" : "Sign that you agree"}
@@ -113,6 +118,7 @@ export function SecondLookDialog(latest: {
         </>
       }
     >
+      {overtaken ? <OvertakenNotice /> : null}
       {problem.value === null ? null : <ProblemNotice problem={problem.value} />}
       <Notice tone="warn">
         <WaitingWords waiting={waiting} />

@@ -1,7 +1,7 @@
 import type { Fraction, SignedDecision, WaitingSignature } from "../../api/documents";
 import { dayAndTime, timeOfDay } from "../format";
 import { Mark } from "../Mark";
-import { either } from "../words";
+import { actionWords, either } from "../words";
 
 /**
  * A decision as the service recorded it, not as the page sent it.
@@ -16,8 +16,8 @@ export function SignedRecord(props: { decision: SignedDecision; answered: Fracti
       <p class="verdict-line">
         <Mark tone={decision.is_override ? "warn" : "good"} label="Signed" />
         <b>
-          Signed: {decision.action}
-          {decision.is_override ? `, although the protocol says ${decision.proposed}` : ""}
+          Signed: {actionWords(decision.action)}
+          {decision.is_override ? `, although the protocol says: ${actionWords(decision.proposed)}` : ""}
         </b>
       </p>
       <dl class="facts">
@@ -61,7 +61,7 @@ export function WaitingWords({ waiting }: { waiting: WaitingSignature }) {
       <b>
         {waiting.by} ({waiting.role}) asks for a second look
       </b>
-      : {waiting.action}
+      : {actionWords(waiting.action).toLowerCase()}
       {waiting.reason === "" ? "" : `, because: ${waiting.reason}`}. Asked at {timeOfDay(waiting.asked_at)},
       valid until {timeOfDay(waiting.expires_at)}; {either(waiting.roles)} may answer.
     </>

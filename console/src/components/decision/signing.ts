@@ -21,13 +21,20 @@ export interface SigningDraft {
   ticked: ReadonlySet<string>;
 }
 
+/** Who matched by hand and so does not look a second time. */
+const exceptFor = (name: string): string => (name === "" ? "" : ` (not ${name}, who matched by hand)`);
+
 /** Whose signatures an action needs, one sentence. */
 export function signersWords(option: SigningOption): string {
   const first = either(option.first_roles);
   return option.second_roles === null
     ? `One person signs: ${first}.`
-    : `Two people sign: ${first}, and as a second person ${either(option.second_roles)}.`;
+    : `Two people sign: ${first}, and as a second person ${either(option.second_roles)}${exceptFor(option.not_second)}.`;
 }
+
+/** True where two user names are those of one person: names are unique whatever their case. */
+export const isSamePerson = (one: string, other: string): boolean =>
+  one.trim().toLowerCase() === other.trim().toLowerCase();
 
 /** True where the option needs a second person. */
 export const needsSecond = (option: SigningOption | undefined): boolean =>
@@ -69,8 +76,10 @@ function missingSignatures(draft: SigningDraft, option: SigningOption): string[]
   if (needsSecond(option) && !draft.asksSecond) {
     if (draft.second.name.trim() === "" || draft.second.password === "") {
       found.push("A second person signs with name and password, or is asked elsewhere.");
-    } else if (draft.first.name.trim().toLowerCase() === draft.second.name.trim().toLowerCase()) {
+    } else if (isSamePerson(draft.first.name, draft.second.name)) {
       found.push("The second person has to be another one than the first.");
+    } else if (isSamePerson(draft.second.name, option.not_second)) {
+      found.push(`${option.not_second} matched by hand and cannot be the second person.`);
     }
   }
   return found;

@@ -7,7 +7,7 @@ import { dayAndTime } from "../../components/format";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { isUnderWay, once } from "../../state/actions";
-import { session } from "../../state/session";
+import { session, takeSession } from "../../state/session";
 
 function Who() {
   const who = session.value;
@@ -33,6 +33,8 @@ function Who() {
   );
 }
 
+const LEAST_LETTERS = 12;
+
 /** Change one's own password. */
 function ChangePassword() {
   const typed = useSignal({ old: "", next: "", again: "" });
@@ -45,7 +47,7 @@ function ChangePassword() {
     isDone.value = false;
   };
   const change = async () => {
-    const outcome = await once("password", () => changePassword(old, next));
+    const outcome = await once("password", async () => takeSession(await changePassword(old, next)));
     problem.value = outcome.kind === "problem" ? outcome.problem : null;
     if (outcome.kind === "done") {
       typed.value = { old: "", next: "", again: "" };
@@ -68,6 +70,7 @@ function ChangePassword() {
         type="password"
         autocomplete="new-password"
         value={next}
+        hint={`At least ${LEAST_LETTERS} characters`}
         onInput={(text) => set({ next: text })}
       />
       <TextField
@@ -82,7 +85,7 @@ function ChangePassword() {
         <Button
           tone="primary"
           isBusy={isUnderWay("password")}
-          isDisabled={old === "" || next === "" || next !== again}
+          isDisabled={old === "" || next.length < LEAST_LETTERS || next !== again}
           onClick={() => void change()}
         >
           Change the password

@@ -56,8 +56,8 @@ function Margins({ margins }: { margins: Group["margins"] }) {
             <tr key={margin.name}>
               <th scope="row">
                 {margin.name} <span class="dim">{margin.formula}</span>
-                <p class="dim small">
-                  {margin.assumes} {margin.source}
+                <p class="dim small light">
+                  {capital(margin.assumes)}. {margin.source}.
                 </p>
               </th>
               {margin.mm.map((value, index) => (

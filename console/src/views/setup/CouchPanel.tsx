@@ -2,7 +2,6 @@ import { type Signal, useSignal } from "@preact/signals";
 import { setUp } from "../../api/calls";
 import type { CouchPose, Course, Fraction } from "../../api/documents";
 import type { Problem } from "../../api/problem";
-import { QUIET_LIMIT_MS } from "../../app/TopStrip";
 import { couchDifferences } from "../../components/axes";
 import { Button } from "../../components/Button";
 import { CouchTable } from "../../components/CouchTable";
@@ -19,7 +18,7 @@ import {
 import { SixTable } from "../../components/SixTable";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
-import { roomOf } from "../../state/rooms";
+import { QUIET_LIMIT_MS, roomOf } from "../../state/rooms";
 
 /** What the couch is compared with, and in which words. */
 function expectation(course: Course, fraction: Fraction): { pose: CouchPose | null; words: string } {
@@ -64,15 +63,12 @@ function TypedCouch(props: {
       {hasCorrection ? (
         <PoseFields typed={onMarks} fraction={fraction} legend="1. Couch with the patient on the marks" />
       ) : null}
-      <PoseFields
-        typed={typed}
-        fraction={fraction}
-        legend={hasCorrection ? "2. Couch after the systematic correction" : "Couch as it reads now"}
-      />
+      {hasCorrection ? <h3>2. Couch after the systematic correction</h3> : null}
       <CouchTable
-        label="Couch expected and typed"
+        label="Couch expected and as it reads now"
         expectedWords={words}
-        readWords="Typed"
+        readWords="Reads now"
+        typed={typed}
         differences={couchDifferences(pose, typedSoFar(typed.value), toleranceOf(fraction))}
       />
     </>

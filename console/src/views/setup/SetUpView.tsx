@@ -1,4 +1,5 @@
 import type { Course, Fraction } from "../../api/documents";
+import { asSentence } from "../../api/problem";
 import { accessoryWords } from "../../components/accessories";
 import { FractionHead } from "../../components/FractionHead";
 import { Notice } from "../../components/Notice";
@@ -33,7 +34,7 @@ export function SetUpView({ course, fraction }: { course: Course; fraction: Frac
       <div class="stack">
         {course.warnings.map((warning) => (
           <Notice key={warning} tone="warn" isQuiet>
-            {warning}
+            {asSentence(warning)}
           </Notice>
         ))}
         {fraction.no_image_because === "" ? null : (

@@ -4,6 +4,7 @@ import { Dialog } from "../../components/Dialog";
 import { PatientLine } from "../../components/decision";
 import { meterset } from "../../components/format";
 import { Notice } from "../../components/Notice";
+import { roomOf } from "../../state/rooms";
 
 /** Asked once more before there is a beam: Enter does not confirm it, and it can become impossible meanwhile. */
 export function BeamDialog(props: {
@@ -14,6 +15,8 @@ export function BeamDialog(props: {
   onConfirm: (step: "beam on" | "resume") => void;
 }) {
   const { fraction, step, why, onClose, onConfirm } = props;
+  const { delivered_mu: delivered, planned_mu: planned } =
+    roomOf(fraction.course_id, fraction.number)?.state ?? fraction;
   return (
     <Dialog
       title={step === "resume" ? "Resume the beam?" : "Turn the beam on?"}
@@ -38,8 +41,8 @@ export function BeamDialog(props: {
     >
       <PatientLine fraction={fraction} />
       <p>
-        {meterset(fraction.delivered_mu)} of {meterset(fraction.planned_mu)} are delivered so far. You watch
-        the beam on this page: it is held when the page is closed, hidden, or loses its link. Press H to hold.
+        {meterset(delivered)} of {meterset(planned)} are delivered so far. You watch the beam on this page: it
+        is held when the page is closed, hidden, or loses its link. Press H to hold.
       </p>
       {why.map((reason) => (
         <Notice key={reason} tone="bad">

@@ -3,7 +3,6 @@ import { useEffect } from "preact/hooks";
 import { beamOn, resumeBeam } from "../../api/calls";
 import type { Fraction } from "../../api/documents";
 import { asSentence, type Problem } from "../../api/problem";
-import { limitMsOf } from "../../app/TopStrip";
 import { BeamSign } from "../../components/BeamSign";
 import { Button } from "../../components/Button";
 import { meterset, percent, seconds } from "../../components/format";
@@ -14,7 +13,7 @@ import { isUnderWay } from "../../state/actions";
 import { tickMs } from "../../state/clock";
 import { takeStep } from "../../state/fraction";
 import { link } from "../../state/link";
-import { type HeardRoom, roomOf } from "../../state/rooms";
+import { type HeardRoom, limitMsOf, roomOf } from "../../state/rooms";
 import { BeamDialog } from "./BeamDialog";
 import { whyNoBeam } from "./beam";
 import { holdNow, meansHold } from "./hold";
@@ -63,7 +62,7 @@ function useHoldKey(fraction: Fraction, isArmed: boolean): void {
     }
     const take = (event: KeyboardEvent) => {
       if (meansHold({ ...pick(event), target: event.target as HTMLElement | null })) {
-        void holdNow(fraction);
+        void holdNow(fraction.course_id, fraction.number);
       }
     };
     addEventListener("keydown", take);
@@ -86,12 +85,7 @@ function BeamButtons(props: {
   return (
     <div class="buttons">
       {canHold ? (
-        <Button
-          tone="hold"
-          isLarge
-          isBusy={isUnderWay(`hold ${name}`)}
-          onClick={() => void holdNow(fraction)}
-        >
+        <Button tone="hold" isLarge onClick={() => void holdNow(fraction.course_id, fraction.number)}>
           HOLD <kbd>H</kbd>
         </Button>
       ) : (

@@ -2,17 +2,16 @@ import { useSignal } from "@preact/signals";
 import { moveCouch } from "../../api/calls";
 import type { Fraction } from "../../api/documents";
 import type { Problem } from "../../api/problem";
-import { limitMsOf } from "../../app/TopStrip";
 import { type AxisDifference, couchDifferences, type PartialPose } from "../../components/axes";
 import { Button } from "../../components/Button";
 import { CouchTable } from "../../components/CouchTable";
 import { Live } from "../../components/Live";
 import { ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
-import { PoseFields, typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
+import { typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
-import { roomOf } from "../../state/rooms";
+import { limitMsOf, roomOf } from "../../state/rooms";
 
 const compare = (fraction: Fraction, read: PartialPose | null): AxisDifference[] =>
   couchDifferences(fraction.order_pose ?? fraction.expected_pose, read, {
@@ -78,13 +77,11 @@ function StaffCouch({ fraction }: { fraction: Fraction }) {
   };
   return (
     <>
-      {isPossible ? (
-        <PoseFields typed={typed} fraction={fraction} legend="Couch as it reads after it was driven" />
-      ) : null}
       <CouchTable
-        label="Couch expected and typed"
+        label="Couch expected and as it reads after it was driven"
         expectedWords={heading(fraction)}
-        readWords="Typed"
+        readWords="Reads now"
+        {...(isPossible ? { typed } : {})}
         differences={compare(fraction, isPossible ? typedSoFar(typed.value) : null)}
       />
       {problem.value === null ? null : <ProblemNotice problem={problem.value} />}

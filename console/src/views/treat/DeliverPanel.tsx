@@ -9,7 +9,7 @@ import { NumberField, SelectField } from "../../components/Fields";
 import { meterset } from "../../components/format";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
-import { PoseFields, typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
+import { typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
 import {
@@ -133,10 +133,11 @@ export function DeliverPanel({ fraction }: { fraction: Fraction }) {
       </Notice>
       {isPossible ? (
         <>
-          <PoseFields typed={pose} fraction={fraction} legend="Couch as it was read before the beam" />
+          <h3>Couch as it was read before the beam</h3>
           <CouchTable
             label="Couch before the beam"
-            readWords="Typed"
+            readWords="Read"
+            typed={pose}
             differences={couchDifferences(fraction.expected_pose, typedSoFar(pose.value), {
               mm: fraction.tolerance_mm,
               deg: fraction.tolerance_deg,

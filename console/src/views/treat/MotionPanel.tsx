@@ -1,5 +1,4 @@
 import type { Fraction } from "../../api/documents";
-import { limitMsOf, QUIET_LIMIT_MS } from "../../app/TopStrip";
 import { lengthMm, seconds, shiftMm } from "../../components/format";
 import { Live } from "../../components/Live";
 import { Mark } from "../../components/Mark";
@@ -7,7 +6,7 @@ import { MotionChart, type MotionSource } from "../../components/MotionChart";
 import { dashOf, MOTION_AXES } from "../../components/motionAxes";
 import { Panel } from "../../components/Panel";
 import { steadyMs } from "../../state/clock";
-import { type HeardRoom, motionOf, roomOf } from "../../state/rooms";
+import { type HeardRoom, limitMsOf, motionOf, QUIET_LIMIT_MS, roomOf } from "../../state/rooms";
 import { distanceMm } from "./beam";
 
 /** Where the target is now, axis by axis, with the line that draws it. */

@@ -3,6 +3,7 @@ import { dayAndTime, remaining } from "../../components/format";
 import { Mark } from "../../components/Mark";
 import { Panel } from "../../components/Panel";
 import { SixTable } from "../../components/SixTable";
+import { actionWords } from "../../components/words";
 import { wallMs } from "../../state/clock";
 
 /** How long something is still valid, in words. */
@@ -30,10 +31,10 @@ export function OrderPanel({ fraction }: { fraction: Fraction }) {
         <p class="dim">Nothing has been approved in this fraction.</p>
       ) : (
         <p>
-          <b>{decision.action}</b>, signed by <b>{decision.by}</b> ({decision.role})
+          <b>{actionWords(decision.action)}</b>, signed by <b>{decision.by}</b> ({decision.role})
           {decision.second === "" ? "" : `, second look by ${decision.second}`}
           {decision.is_override
-            ? `, although the protocol says ${decision.proposed}: ${decision.reason}`
+            ? `, although the protocol says '${decision.proposed}': ${decision.reason}`
             : ""}
         </p>
       )}

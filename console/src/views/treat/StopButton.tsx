@@ -35,12 +35,7 @@ function StopDialog({ fraction, onClose }: { fraction: Fraction; onClose: () => 
       actions={
         <>
           {beam === "on" || beam === "travelling" ? (
-            <Button
-              tone="hold"
-              isLarge
-              isBusy={isUnderWay(`hold ${name}`)}
-              onClick={() => void holdNow(fraction)}
-            >
+            <Button tone="hold" isLarge onClick={() => void holdNow(fraction.course_id, fraction.number)}>
               HOLD the beam now
             </Button>
           ) : null}

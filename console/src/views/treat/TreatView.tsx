@@ -5,6 +5,7 @@ import { FractionHead } from "../../components/FractionHead";
 import { FractionRecord } from "../../components/FractionRecord";
 import { say } from "../../state/notices";
 import { roomOf } from "../../state/rooms";
+import { session } from "../../state/session";
 import { watchBeam } from "../../state/watch";
 import { BeamPanel } from "./BeamPanel";
 import { CouchPanel } from "./CouchPanel";
@@ -19,6 +20,12 @@ const WATCHED_STATES: ReadonlySet<string> = new Set(["verified", "beam on", "hel
 function mayBeOn(fraction: Fraction): boolean {
   const beam = roomOf(fraction.course_id, fraction.number)?.state.beam;
   return beam === "on" || beam === "travelling" || fraction.state === "beam on";
+}
+
+/** True where the one who is signed in here watches the beam, or where nobody is known to. */
+function isMine(fraction: Fraction): boolean {
+  const watchedBy = roomOf(fraction.course_id, fraction.number)?.state.watched_by ?? "";
+  return watchedBy === "" || watchedBy === session.value?.name;
 }
 
 /** While the beam is on, the page is not left by a click: the view is what watches it. */
@@ -46,25 +53,32 @@ export function TreatView({ fraction }: { course: Course; fraction: Fraction }) 
   const isConnected = fraction.room !== null;
   const isWatched = isConnected && (WATCHED_STATES.has(fraction.state) || mayBeOn(fraction));
   useEffect(() => (isWatched ? watchBeam(courseId, number) : undefined), [isWatched, courseId, number]);
-  useLeaveGuard(isConnected && mayBeOn(fraction));
+  useLeaveGuard(isConnected && mayBeOn(fraction) && isMine(fraction));
   const isOver = fraction.state === "closed" || fraction.state === "stopped";
   return (
     <>
       <FractionHead fraction={fraction} title="Treat">
         <StopButton fraction={fraction} />
       </FractionHead>
-      <div class="treat-grid">
-        <div class="stack">
-          {isConnected ? <BeamPanel fraction={fraction} /> : null}
-          {isConnected ? <MotionPanel fraction={fraction} /> : null}
-          {isConnected ? null : <DeliverPanel fraction={fraction} />}
-        </div>
-        <div class="stack">
-          <OrderPanel fraction={fraction} />
-          <CouchPanel fraction={fraction} />
-        </div>
-      </div>
-      {isOver ? <FractionRecord fraction={fraction} /> : null}
+      {isOver ? <FractionRecord fraction={fraction} /> : <Treating fraction={fraction} />}
     </>
+  );
+}
+
+/** What is needed while the fraction goes on. */
+function Treating({ fraction }: { fraction: Fraction }) {
+  const isConnected = fraction.room !== null;
+  return (
+    <div class="treat-grid">
+      <div class="stack">
+        {isConnected ? <BeamPanel fraction={fraction} /> : null}
+        {isConnected ? <MotionPanel fraction={fraction} /> : null}
+        {isConnected ? null : <DeliverPanel fraction={fraction} />}
+      </div>
+      <div class="stack">
+        <CouchPanel fraction={fraction} />
+        <OrderPanel fraction={fraction} />
+      </div>
+    </div>
   );
 }

@@ -1,6 +1,6 @@
 import { holdBeam } from "../../api/calls";
-import type { Fraction } from "../../api/documents";
 import { once } from "../../state/actions";
+import { steadyMs } from "../../state/clock";
 import { reloadFraction, takeFraction } from "../../state/fraction";
 import { say } from "../../state/notices";
 import { noteHoldPressed } from "../../state/watch";
@@ -8,10 +8,14 @@ import { noteHoldPressed } from "../../state/watch";
 /** The reason that goes with a hold that is pressed: it must not wait for words. */
 export const PRESSED = "held by hand at the console";
 
+const AGAIN_AFTER_MS = 2000;
+
 /** Hold the beam now. Should the request be lost, the missing heartbeat holds it, and the page says so. */
-export async function holdNow({ course_id: courseId, number }: Fraction): Promise<void> {
+export async function holdNow(courseId: string, number: number): Promise<void> {
   noteHoldPressed();
-  const outcome = await once(`hold ${courseId}/${number}`, () => holdBeam(courseId, number, PRESSED));
+  // A double click is one hold; whoever presses again seconds later is never made to wait for an answer.
+  const name = `hold ${courseId}/${number} ${Math.floor(steadyMs() / AGAIN_AFTER_MS)}`;
+  const outcome = await once(name, () => holdBeam(courseId, number, PRESSED));
   if (outcome.kind === "done") {
     takeFraction(outcome.value);
   } else if (outcome.kind === "problem") {

@@ -2,7 +2,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { beginFraction, readCourse } from "../../api/calls";
 import type { Course, WorklistEntry } from "../../api/documents";
-import type { Problem } from "../../api/problem";
+import { asSentence, type Problem } from "../../api/problem";
 import { go } from "../../app/router";
 import {
   accessoryWords,
@@ -160,7 +160,7 @@ export function BeginDialog({ entry, onClose }: { entry: WorklistEntry; onClose:
       <Whose entry={entry} />
       {course?.warnings.map((warning) => (
         <Notice key={warning} tone="warn">
-          {warning}
+          {asSentence(warning)}
         </Notice>
       ))}
       <Devices devices={devices} />

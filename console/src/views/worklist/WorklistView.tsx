@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
-import { readWorklist } from "../../api/calls";
+import { useEffect, useRef } from "preact/hooks";
+import { type Asking, readWorklist } from "../../api/calls";
 import type { RoomLine, WorklistEntry } from "../../api/documents";
 import { go, hashOf } from "../../app/router";
 import { Button } from "../../components/Button";
@@ -26,7 +26,9 @@ function WhoIsNeeded({ entry }: { entry: WorklistEntry }) {
             Second look asked by {waiting.by} ({waiting.role})
           </b>
           <br />
-          {either(waiting.roles)} may answer until {timeOfDay(waiting.expires_at)}
+          <span class="small">
+            {either(waiting.roles)} may answer until {timeOfDay(waiting.expires_at)}
+          </span>
         </span>
       </p>
     );
@@ -90,7 +92,7 @@ function EntryRow({ entry, onBegin }: { entry: WorklistEntry; onBegin: () => voi
         <PatientCell entry={entry} />
       </th>
       <td>
-        <b>{entry.site}</b>
+        <b>{capital(entry.site)}</b>
         <br />
         <span class="small">{entry.plan_label}</span>
       </td>
@@ -172,11 +174,16 @@ function EntryTable(props: { entries: readonly WorklistEntry[]; onBegin: (entry:
 
 /** Who is treated: what each one waits for, and whom. */
 export function WorklistView() {
-  const { resource, reload } = useResource("worklist", readWorklist);
+  // Only the first time somebody at the screen asks; later the page does by itself.
+  const asking = useRef<Asking>("user");
+  const { resource, reload } = useResource("worklist", () => readWorklist(asking.current));
   const begun = useSignal<WorklistEntry | null>(null);
   const changed = changes.value;
   useEffect(() => {
-    void reload();
+    if (asking.current === "page") {
+      void reload();
+    }
+    asking.current = "page";
     const timer = setInterval(() => void reload(), 15_000);
     return () => clearInterval(timer);
   }, [changed, reload]);
