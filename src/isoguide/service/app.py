@@ -130,7 +130,9 @@ def app_without_records() -> FastAPI:
         api.include_router(router)
     app.include_router(api)
     app.include_router(stream.router, prefix="/api")
-    app.webhooks.post("events", summary="Messages of the event stream")(_messages)
+    app.webhooks.post("events", summary="Messages of the event stream", responses=problem_responses())(
+        _messages
+    )
     add_handlers(app)
     app.openapi = lambda: _document_of(app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app
