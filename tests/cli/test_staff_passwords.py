@@ -3,14 +3,23 @@
 import getpass
 import io
 import json
+import os
+import shutil
+import signal
+import socket
 import sys
+import threading
+import time
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
+from isoguide.course import Person, Role
+from isoguide.records import Place, create_records
 from isoguide.workflow.clinic import accounts
 from isoguide.workflow.clinic.accounts import Accounts, HashingCost
-from isoguide.workflow.clinic.department import open_desk
+from isoguide.workflow.clinic.department import open_desk, utc_now
 
 CHEAP = HashingCost(passes=1, memory_kib=8, lanes=1)
 GOOD = "four quiet words here"
@@ -21,13 +30,33 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Empty records, and the same with "berg" as administrator and "anna" on the staff: to be copied."""
+    folder = tmp_path_factory.mktemp("passwords")
+    create_records(Place.embedded(folder / "empty"), clock=utc_now).close()
+    shutil.copytree(folder / "empty", folder / "administered")
+    with open_desk(str(folder / "administered")) as desk:
+        Accounts(desk.records, CHEAP).make_administrator(Person("berg", Role.PHYSICIST), GOOD)
+        desk.records.add_person(Person("anna", Role.THERAPIST), by="berg")
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path: Path, isoguide, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Empty records named by the environment, and hashes that cost nothing."""
     monkeypatch.setattr(accounts, "HashingCost", lambda: CHEAP)
     monkeypatch.setenv("ISOGUIDE_RECORDS", str(tmp_path / "records"))
-    assert isoguide("db", "upgrade").code == 0
+    shutil.copytree(made / "empty", tmp_path / "records")
     return tmp_path / "records"
+
+
+@pytest.fixture
+def administered(place: Path, made: Path) -> Path:
+    """The same with "berg" as administrator and "anna" on the staff."""
+    shutil.rmtree(place)
+    shutil.copytree(made / "administered", place)
+    return place
 
 
 @pytest.fixture
@@ -60,15 +89,6 @@ def piped(monkeypatch: pytest.MonkeyPatch):
     return pipe
 
 
-@pytest.fixture
-def administered(place: Path, isoguide, piped) -> Path:
-    """Records in which "berg" is administrator and "anna" on the staff."""
-    piped(f"{GOOD}\n")
-    assert isoguide("staff", "administrator", "berg", "--role", "physicist", "--stdin").code == 0
-    assert isoguide("staff", "add", "anna", "--role", "therapist", "--by", "berg").code == 0
-    return place
-
-
 def is_right(place: Path, name: str, password: str) -> bool:
     with open_desk(str(place)) as desk:
         try:
@@ -81,6 +101,21 @@ def refused(ending) -> str:
     assert (ending.code, ending.out) == (2, "")
     assert ending.err.count("\n") == 1
     return ending.err
+
+
+def answer_when_there(method: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, dict]:
+    """Ask a service that may just be beginning."""
+    for _ in range(600):
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, json.load(answer)
+        except ConnectionError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    return 0, {"status": 0}
 
 
 class TestTheFirstAdministrator:
@@ -163,7 +198,48 @@ class TestAPassword:
 
 
 class TestServe:
-    """What the console refuses before it begins; that it serves is tested with the service."""
+    def served(self, isoguide, ending: signal.Signals, *options: str, **said: str) -> tuple[str, dict]:
+        """Serve, post a sign-in without a body and with these headers, and stop; return what was answered."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        answers = []
+
+        def look_and_stop() -> None:
+            headers = {name.replace("_", "-"): value.format(port=port) for name, value in said.items()}
+            host = {"Host": headers["Host"]}
+            answers.append(answer_when_there("GET", port, "/api/version", host))
+            headers["X-Isoguide-Page"] = answers[0][1]["page_build"]  # there may be a page or none
+            answers.append(answer_when_there("POST", port, "/api/session", headers))
+            os.kill(os.getpid(), ending)
+
+        looking = threading.Thread(target=look_and_stop)
+        looking.start()
+        done = isoguide("serve", "--port", port, *options)
+        looking.join()
+        assert (done.code, done.err) == (0, "")
+        assert [answer[0] for answer in answers] == [200, answers[1][1]["status"]]
+        return done.out.replace(str(port), "PORT"), answers[1][1]
+
+    def test_opens_the_console_until_ctrl_c(self, administered, isoguide):
+        # What only a proxy may say is believed of nobody here: the scheme of the page is still http.
+        said = {
+            "X_Forwarded_Proto": "https",
+            "Origin": "https://localhost:{port}",
+            "Host": "localhost:{port}",
+        }
+        out, problem = self.served(isoguide, signal.SIGINT, **said)
+        assert out == "the console is at http://127.0.0.1:PORT/; Ctrl+C ends it\nthe console has ended\n"
+        assert problem["kind"] == "foreign request"
+
+    def test_opens_the_console_behind_a_proxy_until_it_is_terminated(self, administered, isoguide):
+        public = "console.clinic.example"
+        said = {"X_Forwarded_Proto": "https", "Origin": f"https://{public}", "Host": public}
+        options = ("--behind-proxy", "--public-name", public)
+        out, problem = self.served(isoguide, signal.SIGTERM, *options, **said)
+        assert out.startswith(f"the console is at https://{public}/ (the proxy forwards to 127.0.0.1:PORT);")
+        assert out.endswith("the console has ended\n")
+        assert problem["kind"] == "bad input"  # it came through to the sign-in, which misses its body
 
     def test_nobody_can_sign_in_yet(self, place, isoguide):
         sentence = refused(isoguide("serve"))

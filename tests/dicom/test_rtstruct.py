@@ -30,6 +30,19 @@ def test_the_frame_is_the_one_asked_for(tmp_path: Path) -> None:
     assert found.structures[0].frame == DAILY
 
 
+@pytest.mark.parametrize(
+    ("stated", "colour"),
+    [([255, 128, 0], (255, 128, 0)), (None, None), ([255, 128], None), ([255, 128, 300], None)],
+)
+def test_the_colour_is_that_of_the_planning_system_or_none(
+    tmp_path: Path, stated: list[int] | None, colour: tuple[int, int, int] | None
+) -> None:
+    ds = structure_set()
+    if stated is not None:
+        ds.ROIContourSequence[0].ROIDisplayColor = stated
+    assert read_structure_set(save(ds, tmp_path / "rs")).structures[0].colour == colour
+
+
 def test_names_are_found_without_regard_to_case_where_that_leaves_one(tmp_path: Path) -> None:
     found = read_structure_set(save(structure_set(points={"ptv": (0, 0, 0)}), tmp_path / "rs"))
     assert found.structure("ptv").number == 2

@@ -10,7 +10,7 @@ from isoguide.geometry.iec61217 import fixed_from_planning
 from isoguide.geometry.transforms import rotation_x, rotation_z
 from isoguide.geometry.xray_view import gantry_view
 from isoguide.projection.analytic import Solid, interpolated_line_integrals
-from isoguide.projection.project import occupied_box, project_volume, project_volumes
+from isoguide.projection.project import CastVolume, occupied_box, project_volume, project_volumes
 
 TILTED = rotation_z(25.0) @ rotation_x(-40.0)
 GRID = Grid.axial(FIXED, (120, 120, 120), (0.8, 0.8, 0.8), (-47.6, -47.6, -47.6))
@@ -187,3 +187,15 @@ def test_a_volume_too_large_for_the_kernel_is_refused_instead_of_wrapping_around
     huge = np.broadcast_to(np.float32(0.0), grid.shape)
     with pytest.raises(GeometryError, match="too large to project"):
         project_volume(huge, grid, [cone(0.0)])
+
+
+def test_a_volume_that_is_cast_again_and_again_gives_what_one_projection_gives():
+    values = np.random.default_rng(2).uniform(0.0, 1.0, (9, 8, 7)).astype(np.float32)
+    values[:3] = 0.0
+    grid = Grid.axial(FIXED, values.shape, (2.0, 2.0, 3.0), (-7.0, -7.0, -12.0))
+    view = cone(30.0, size=(12, 11))
+    cast = CastVolume.of(values, grid)
+    np.testing.assert_array_equal(cast.project([view]), project_volume(values, grid, [view]))
+    assert cast.project([]).shape == (0, 0, 0)
+    with pytest.raises(GeometryError, match="cannot look at"):
+        cast.project([view.in_frame(fixed_from_planning("HFS", np.zeros(3)).inverse())])

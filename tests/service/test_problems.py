@@ -84,6 +84,17 @@ def test_a_body_that_is_no_json_is_refused_in_a_sentence(service) -> None:
     assert answer.json()["detail"] == "the body of the request is no JSON: correct it"
 
 
+def test_an_address_or_a_method_that_there_is_not_is_said(service) -> None:
+    client = service.signed_in("anna")
+    for method, path, status in (
+        ("PUT", "/api/session", 405),
+        ("POST", "/api/none", 405),
+        ("GET", "/api/none", 404),
+    ):
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.json()["kind"]) == (status, "no such address")
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_no_document_takes_a_number_that_is_none(number: str) -> None:
     class Shift(Document):

@@ -1,17 +1,12 @@
 """Where a service may listen, and how it begins and ends."""
 
-import json
-import re
-import signal
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
-from signed_in_client import CHEAP, PASSWORDS
+from signed_in_client import CHEAP
 
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.service.server import Listening, is_loopback, serve
@@ -69,37 +64,6 @@ def test_a_host_that_is_not_this_computer_is_named(service) -> None:
     listening = Listening("nowhere.invalid", allow_unencrypted=True)
     with pytest.raises(InputError, match=r"'nowhere\.invalid' is no address of this computer"):
         serve(service.desk, listening, service.settings, announce=nothing)
-
-
-def answer_of(url: str, headers: dict[str, str], body: bytes | None = None) -> tuple[int, dict]:
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - our own service
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own service
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_asked_to_stop_and_then_ends_cleanly(staffed: Path, by: signal.Signals) -> None:
-    command = [sys.executable, "-m", "isoguide.cli", "serve", "--port", "0", "--records", str(staffed)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            said = process.stdout.readline()
-            address = re.fullmatch(r"the console is at (http://127\.0\.0\.1:\d+/); Ctrl\+C ends it\n", said)[
-                1
-            ]
-            assert answer_of(f"{address}api/version", {})[0] == 200
-            # A header of a proxy that is not there is believed by nobody: the page's scheme is still http.
-            body = json.dumps({"name": "anna", "password": PASSWORDS["anna"]}).encode()
-            headers = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}
-            headers["Origin"] = address.rstrip("/").replace("http", "https")
-            status, document = answer_of(f"{address}api/session", headers, body)
-            assert (status, document["kind"]) == (403, "foreign request")
-        finally:
-            process.send_signal(by)
-            out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, "the console has ended\n", "")
 
 
 def test_the_command_line_loads_no_server_for_its_help() -> None:

@@ -27,8 +27,9 @@ from isoguide.errors import (
 from isoguide.records import Records
 from isoguide.treatment import State
 from isoguide.treatment.refusals import OutOfOrderError, RefusedError
-from isoguide.workflow.clinic import beam_watch, open_fraction
+from isoguide.workflow.clinic import beam_watch, room_drive
 from isoguide.workflow.clinic.beam_watch import CONSOLE_SILENT, SHUT_DOWN, BeamWatch
+from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.station_file import StationFile
 from isoguide.workflow.clinic.virtual_station import VirtualStation
@@ -257,6 +258,31 @@ class TestWhateverFailsHoldsTheBeam:
         d.drive._watch.wait_ended(20.0)
         assert d.drive.desk.status(COURSE).state is not State.BEAM_ON
 
+    def test_a_watching_thread_that_hears_nobody_is_gone_round(
+        self, d: ConnectedDepartment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hangs, may_go_on = threading.Event(), threading.Event()
+
+        def hang(_watch: BeamWatch, _now: object) -> None:
+            if d.station._room.beam.delivered_mu > 50.0:
+                hangs.set()
+                may_go_on.wait(20.0)
+
+        monkeypatch.setattr(BeamWatch, "_console", hang)
+        monkeypatch.setattr(room_drive, "HEARD_S", 0.01)
+        monkeypatch.setattr(room_drive, "SETTLES_S", 0.01)
+        d.irradiate(0.0)
+        d.clock.stop_in(np.inf)
+        assert hangs.wait(20.0)
+        asked_s = d.clock.seconds
+        with pytest.raises(DeviceError, match="press the emergency stop"):
+            d.drive.hold(reason="now", by="ben")
+        d.clock.wait(1.0)
+        assert d.is_off
+        assert d.station._room.beam.intervals[-1][1] - asked_s < 0.3  # what the machine takes to turn off
+        may_go_on.set()
+        assert d.drive._watch.wait_ended(20.0)
+
     def test_a_target_that_leaves_its_place(
         self, open_room: OpenRoom, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -336,7 +362,7 @@ class TestRecords:
         self, d: ConnectedDepartment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Another process stops the fraction at its desk, which does not know of the room."""
-        monkeypatch.setattr(open_fraction, "_DELIVERY_WRITTEN_S", 0.0)  # as if the beam took half a minute
+        monkeypatch.setattr(Desk, "_let_delivery_be_written", lambda *_: None)  # it takes longer than that
         d.irradiate(2.0)
         d.desk.stop(COURSE, by="berg", reason="the wrong patient")
         d.run(3.0)
@@ -359,6 +385,17 @@ def test_a_machine_that_does_not_answer_before_the_beam_is_not_turned_on(open_ro
         assert d.is_off
         with pytest.raises(DeviceError):
             d.drive.hold(reason="to be sure", by="anna")
+
+
+def test_a_machine_that_has_another_plan_loaded_is_not_turned_on(d: ConnectedDepartment) -> None:
+    prepared = d.station._prepared
+    d.station._prepared = replace(prepared, patient=replace(prepared.patient, plan=None))
+    d.begin("fraction of NAL")
+    d.drive.set_up(by="anna")
+    with pytest.raises(RefusedError, match=r"has 200\.0 MU loaded and the plan of this course has 750\.0 MU"):
+        d.drive.beam_on(by="anna", session=CONSOLE)
+    assert d.is_off
+    assert d.station._room.beam.intervals == ()
 
 
 def test_the_console_has_a_second() -> None:

@@ -159,7 +159,7 @@ class TestOneStepAtATime:
     def test_the_desk_makes_no_step_while_the_beam_is_on(self, d: ConnectedDepartment) -> None:
         d.irradiate()
         at_desk = d.drive.desk
-        with pytest.raises(RefusedError, match=r"the beam of fraction 1 of course C0001 is on.*hold it"):
+        with pytest.raises(RefusedError, match=r"the beam of course C0001 is on.*hold it"):
             at_desk.stop(COURSE, by="ben", reason="a word")
         for step in (d.drive.set_up, d.drive.image, d.drive.carry_out, d.drive.finish):
             with pytest.raises(RefusedError, match="the beam is on"):
@@ -305,6 +305,12 @@ class TestARestart:
 
 
 class TestTheStateOfTheRoom:
+    def test_is_sent_to_whoever_listens_as_long_as_the_room_is_open(self, d: ConnectedDepartment) -> None:
+        with d.events.subscribed() as subscription:
+            assert subscription.get(20.0).room == "virtual room"
+            d.drive.close()
+        assert d.events._looks == ()
+
     def test_shows_the_couch_axis_by_axis_beside_where_it_has_to_stand(self, d: ConnectedDepartment) -> None:
         d.begin()
         assert d.drive.state().expected_couch is None

@@ -202,10 +202,11 @@ class TestWhileADeliveryIsWritten:
     def test_no_other_step_takes_the_beam_for_left_on(self, matched: Department, between: list) -> None:
         d = matched
         target = treated_to_the_beam(d)
-        between.append(lambda desk: desk.stop(d.course, by="ben", reason="the patient is unwell"))
-        status = d.desk.deliver(d.course, all_delivered(d), by="anna", couch=target)
+        whole = all_delivered(d)
+        between.append(lambda desk: desk.deliver(d.course, whole, by="ben", couch=target))
+        status = d.desk.deliver(d.course, whole, by="anna", couch=target)
         assert status.state is State.CLOSED
-        assert len(status.stored.deliveries) == len(all_delivered(d))
+        assert len(status.stored.deliveries) == len(whole)
         assert isinstance(between[1], ConflictError)
         assert "anna records what was delivered of fraction 1 of course C0001 now" in str(between[1])
 

@@ -3413,6 +3413,15 @@ export interface components {
             bottom: string;
             /** Columns */
             columns: number;
+            /**
+             * Down Axis
+             * @description Direction in which rows grow: a unit vector, daily LPS.
+             */
+            down_axis: [
+                number,
+                number,
+                number
+            ];
             /** Index */
             index: number;
             /**
@@ -3437,6 +3446,15 @@ export interface components {
             pixel_mm: number;
             /** Right */
             right: string;
+            /**
+             * Right Axis
+             * @description Direction in which columns grow: a unit vector, daily LPS.
+             */
+            right_axis: [
+                number,
+                number,
+                number
+            ];
             /** Rows */
             rows: number;
             /**

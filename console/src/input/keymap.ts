@@ -52,8 +52,10 @@ export interface Binding {
   readonly chord: string;
   readonly scope: KeyScope;
   readonly action: KeyAction;
-  /** What it does, for the help. */
+  /** What it does. */
   readonly words: string;
+  /** Keys of one group are one line of the help, under these words. */
+  readonly group?: string;
 }
 
 /** The part of a keyboard event that decides. */
@@ -89,12 +91,10 @@ function arrowBindings(): Binding[] {
     ARROWS.flatMap(([key, right, down, side]) => {
       const action: KeyAction = { kind: "nudge", right, down, size };
       const chord = prefix + key;
-      return (["match", "navigate"] as const).map((scope) => ({
-        chord,
-        scope,
-        action,
-        words: `${scope === "match" ? "move the image that is matched" : "move the crosshair"} ${STEP_MM[size]} mm ${side}`,
-      }));
+      return (["match", "navigate"] as const).map((scope) => {
+        const group = `${scope === "match" ? "move the image" : "move the crosshair"} ${STEP_MM[size]} mm`;
+        return { chord, scope, action, words: `${group} ${side}`, group };
+      });
     }),
   );
 }
@@ -106,12 +106,16 @@ function throughBindings(): Binding[] {
       const chord = `${prefix}${towardsViewer === 1 ? "PageUp" : "PageDown"}`;
       const side = towardsViewer === 1 ? "towards you" : "away from you";
       const action: KeyAction = { kind: "through", towardsViewer, size };
-      return (["match", "navigate"] as const).map((scope) => ({
-        chord,
-        scope,
-        action,
-        words: `${scope === "match" ? "move the image that is matched" : "move the plane"} ${STEP_MM[size]} mm ${side}`,
-      }));
+      return (["match", "navigate"] as const).map((scope) => {
+        const moved = `${scope === "match" ? "move the image" : "move the plane"} ${STEP_MM[size]} mm`;
+        return {
+          chord,
+          scope,
+          action,
+          words: `${moved} ${side}`,
+          group: `${moved} towards or away from you`,
+        };
+      });
     }),
   );
 }
@@ -122,7 +126,8 @@ function turnBindings(): Binding[] {
       chord: `${prefix}${clockwise === -1 ? "q" : "e"}`,
       scope: "match" as const,
       action: { kind: "turn", clockwise, size } as const,
-      words: `turn ${STEP_DEG[size]}° ${clockwise === -1 ? "counter-clockwise" : "clockwise"} about the isocentre`,
+      words: `turn ${STEP_DEG[size]}° ${clockwise === -1 ? "counter-clockwise" : "clockwise"}`,
+      group: `turn ${STEP_DEG[size]}° about the isocentre, counter-clockwise or clockwise`,
     })),
   );
 }
@@ -133,6 +138,7 @@ function presetBindings(): Binding[] {
     scope: "always",
     action: { kind: "preset", index },
     words: `window ${index + 1} of the list`,
+    group: "windows of the list",
   }));
 }
 

@@ -5,7 +5,7 @@ import { labelPlace, pathOf } from "./lines";
 import { arrowScale, arrowsOf, boxCut, overlayTransform } from "./residuals";
 import { rulerOf } from "./ruler";
 import { doseLevels, structureStyle } from "./structures";
-import { ELLIPSE_95, ellipseWords, isocentreEllipse } from "./uncertainty";
+import { ELLIPSE_95, ellipseWords, isocentreEllipse, sizeWords } from "./uncertainty";
 
 const SIZE = { mmPerPx: 0.5, widthPx: 400, heightPx: 300 };
 const STILL: CouchCorrection = {
@@ -98,6 +98,10 @@ describe("the ellipse of the isocentre", () => {
     expect(ellipse.shortMm).toBeCloseTo(0.2 * ELLIPSE_95, 9);
     expect(ellipse.angleDeg).toBeCloseTo(0, 9);
     expect(ellipseWords(ellipse)).toBe("95 %: isocentre within ±1.2 × ±0.5 mm");
+  });
+
+  test("never calls a small uncertainty zero", () => {
+    expect(sizeWords({ longMm: 0.14, shortMm: 0.04, angleDeg: 0 })).toBe("±0.1 × ±0.04 mm");
   });
 
   test("shows the long axis upright where the head is up", () => {

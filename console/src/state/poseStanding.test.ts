@@ -52,7 +52,7 @@ describe("approving", () => {
     ["a hand pose was not used yet", { shown: translation([0.1, 0, 0]) }, "not the one the service has"],
     ["the image is past", { age: { kind: "past", sinceS: 1 } }, "too old"],
     ["the pictures are not there", { isSeen: false }, "nobody has seen"],
-    ["a newer image counts", { matchedImageUid: "1.2.4" }, "newer image"],
+    ["a newer image counts", { matchedImageUid: "1.2.4" }, "another image"],
     ["there is no match", { matchedImageUid: null, matched: null }, "no match"],
     ["the service is silent", { isConnected: false }, "does not answer"],
     ["the state does not allow it", { possible: ["match"] }, "not at the step"],

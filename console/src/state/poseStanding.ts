@@ -72,7 +72,9 @@ export function whyNotApprove(standing: Standing): readonly string[] {
   if (standing.matchedImageUid === null) {
     reasons.push("There is no match yet.");
   } else if (standing.matchedImageUid !== standing.shownImageUid) {
-    reasons.push("A newer image counts than the one on the screen; show the newest image first.");
+    reasons.push(
+      "The match that counts is of another image than the one on the screen; show the newest image.",
+    );
   }
   if (standing.age.kind === "past") {
     reasons.push("The image is too old to rest a decision on; take a new one.");

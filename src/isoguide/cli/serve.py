@@ -1,11 +1,16 @@
 """``isoguide serve``: the console of a department in a browser."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from isoguide.cli.endings import one_sentence_endings
 from isoguide.cli.options import PLACE, RecordsOption
+
+if TYPE_CHECKING:
+    from isoguide.service.server import Listening
+    from isoguide.service.settings import ServiceSettings
 
 
 def serve_command(
@@ -14,6 +19,16 @@ def serve_command(
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8080,
     records: RecordsOption = PLACE,
+    demo: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Open the department of a demonstration, with its virtual room connected."
+        ),
+    ] = None,
+    inbox: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where machines export to: its folders are offered as images."),
+    ] = None,
     session_minutes: Annotated[
         int, typer.Option(min=1, max=720, help="A session ends after so long without use.")
     ] = 15,
@@ -42,6 +57,8 @@ def serve_command(
 
     `isoguide serve`
 
+    `isoguide serve --demo demo/`
+
     `isoguide serve --records department/ --port 8081`
 
     `isoguide serve --behind-proxy --public-name console.clinic.example`
@@ -49,10 +66,8 @@ def serve_command(
     with one_sentence_endings():
         from datetime import timedelta
 
-        from isoguide.cli.terminal import console
-        from isoguide.service.server import Listening, serve
+        from isoguide.service.server import Listening
         from isoguide.service.settings import ServiceSettings
-        from isoguide.workflow.clinic.department import open_desk
 
         listening = Listening(
             host,
@@ -65,13 +80,48 @@ def serve_command(
             host_names=listening.host_names,
             secure_cookie=behind_proxy,
             session_idle=timedelta(minutes=session_minutes),
+            inbox=inbox,
         )
-        out = console()
-        with open_desk(records) as desk:
-            serve(
-                desk,
-                listening,
-                settings,
-                announce=lambda address: out.print(f"the console is at {address}; Ctrl+C ends it"),
+        if demo is not None:
+            _serve_demonstration(demo, listening, settings)
+        else:
+            _serve_department(records, listening, settings)
+        _say("the console has ended")
+
+
+def _say(words: str) -> None:
+    from rich.text import Text
+
+    from isoguide.cli.terminal import console
+
+    console().print(Text(words), soft_wrap=True)
+
+
+def _serve_department(records: str, listening: "Listening", settings: "ServiceSettings") -> None:
+    from isoguide.service.server import serve
+    from isoguide.workflow.clinic.department import open_desk
+
+    with open_desk(records) as desk:
+        serve(
+            desk,
+            listening,
+            settings,
+            announce=lambda address: _say(f"the console is at {address}; Ctrl+C ends it"),
+        )
+
+
+def _serve_demonstration(folder: Path, listening: "Listening", settings: "ServiceSettings") -> None:
+    from isoguide.service.server import ConnectedRooms, serve
+    from isoguide.workflow.clinic.demonstration import open_demonstration
+
+    with open_demonstration(folder) as shown:
+
+        def announce(address: str) -> None:
+            _say(f"the console is at {address}; Ctrl+C ends it")
+            _say(
+                f"sign in as {shown.sign_in_file} says; the next patient is brought in, which takes a minute"
             )
-        out.print("the console has ended")
+            shown.begin()
+
+        rooms = ConnectedRooms((shown.drive,), shown.events)
+        serve(shown.desk, listening, settings, rooms=rooms, announce=announce)

@@ -7,6 +7,7 @@ plane the part ends where the mask ends: as far outwards as half of the way to t
 :mod:`isoguide.images.mask`.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -59,10 +60,7 @@ def signed_distance_mm(structure: Structure, grid: Grid) -> Float32:
     order = np.argsort(plane_of_edge, kind="stable")
     ends = (np.concatenate([edges.start, edges.stop], axis=1) * scale)[order]
     bounds = np.searchsorted(plane_of_edge[order], np.arange(len(planes) + 1))
-    drawn = [
-        _in_plane_mm(ends[first:last], (x_mm, y_mm), shape)
-        for first, last in zip(bounds, bounds[1:], strict=False)
-    ]
+    drawn = [_in_plane_mm(ends[first:last], (x_mm, y_mm), shape) for first, last in pairwise(bounds)]
     stack = _Stack(planes, joined_planes(np.diff(planes), spacing_mm), drawn, spacing_mm)
     for position in range(len(slices)):
         slices[position] = stack.at(float(position))

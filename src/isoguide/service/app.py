@@ -31,7 +31,6 @@ from isoguide.service.routes import events as stream
 from isoguide.service.settings import ServiceSettings
 from isoguide.service.state import ServiceState
 from isoguide.workflow.clinic.desk import Desk
-from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.room_events import RoomEvents
 
@@ -93,9 +92,9 @@ def create_app(
     app = app_without_records()
     state = ServiceState.of(desk, settings or ServiceSettings())
     app.state.service = state
-    app.state.gallery = Gallery.of(desk)
     app.state.clinic = Clinic.of(desk, state.settings, events or RoomEvents(), drives)
     app.state.event_texts = EventTexts(app.state.clinic)
+    app.state.gallery = app.state.clinic.gallery
 
     @app.get("/{path:path}", include_in_schema=False)
     def read_page(path: str) -> Response:
@@ -144,6 +143,7 @@ async def _closing(app: FastAPI) -> AsyncIterator[None]:
     clinic: Clinic | None = getattr(app.state, "clinic", None)
     if clinic is not None:
         await run_in_threadpool(clinic.close)
+        await run_in_threadpool(app.state.gallery.close)
 
 
 def _messages(

@@ -9,6 +9,7 @@ from isoguide.service.settings import ServiceSettings
 from isoguide.workflow.clinic.console import Console
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.inbox import Inbox
+from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.room_events import JobChanged, RoomEvents
 from isoguide.workflow.clinic.uploads import Uploads
@@ -21,6 +22,7 @@ class Clinic:
     """What the routes of the clinic share."""
 
     desk: Desk
+    gallery: Gallery
     console: Console
     events: RoomEvents
     jobs: Jobs
@@ -50,9 +52,11 @@ class Clinic:
         def told(job: Job) -> None:
             events.publish(JobChanged(job.job_id, job.title, job.state, job.fraction_done, job.step))
 
+        gallery = Gallery.of(desk)
         return cls(
             desk,
-            Console(desk, events, drives),
+            gallery,
+            Console(desk, events, drives, gallery.prefetch),
             events,
             Jobs(told, lambda error: status_and_kind(error)[1], settings.now),
             Uploads(settings.uploads, settings.now),
@@ -67,4 +71,5 @@ class Clinic:
             drive.close()
         self.jobs.close()
         self.uploads.close()
+        self.gallery.close()
         self.events.close()

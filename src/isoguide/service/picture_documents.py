@@ -210,6 +210,8 @@ def _view(index: int, shown: ShownView, address: str) -> ViewDocument:
         address=f"{address}?v={shown.sha256}",
         sha256=shown.sha256,
         isocentre=_two(shown.isocentre),
+        right_axis=three_of(shown.view.row_direction),
+        down_axis=three_of(shown.view.column_direction),
         left=left,
         right=right,
         top=top,

@@ -4,12 +4,12 @@
 
     IsoguideError
     └── ServiceRefusal
-        ├── NotSignedInError     nobody is signed in, or not any more
-        ├── ForeignRequestError  the request does not come from the page of this service
-        ├── StalePageError       the page is of another version
-        ├── AdministratorNeededError   only an administrator may do this
-        ├── TooManyError         too often, or too many wrong passwords
-        └── NoSuchAddressError   there is nothing at this address
+        ├── NotSignedInError          nobody is signed in, or not any more
+        ├── ForeignRequestError       the request does not come from the page of this service
+        ├── StalePageError            the page is of another version
+        ├── AdministratorNeededError  only an administrator may do this
+        ├── TooManyError              too often, or too many wrong passwords
+        └── NoSuchAddressError        there is nothing at this address
 """
 
 from isoguide.errors import IsoguideError

@@ -194,7 +194,8 @@ def _require_same_origin(scope: Scope, headers: Headers) -> None:
 
 def _require_small_body(headers: Headers) -> None:
     length = headers.get("content-length", "0")
-    if "transfer-encoding" in headers or not length.isdecimal() or int(length) > LARGEST_OPEN_BODY:
+    is_number = length.isdecimal() and len(length) <= len(str(LARGEST_OPEN_BODY))
+    if "transfer-encoding" in headers or not is_number or int(length) > LARGEST_OPEN_BODY:
         msg = f"nobody is signed in, so no more than {LARGEST_OPEN_BODY} bytes are taken: sign in first"
         raise InputError(msg)
 

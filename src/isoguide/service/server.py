@@ -15,6 +15,8 @@ from isoguide.service.app import create_app
 from isoguide.service.settings import LOOPBACK_NAMES, ServiceSettings
 from isoguide.workflow.clinic.accounts import Accounts
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.room_drive import RoomDrive
+from isoguide.workflow.clinic.room_events import RoomEvents
 
 _PATIENCE_WITH_THE_LAST_S: Final = 5
 """So long requests that go on may take when the service is to end; streams would go on for ever."""
@@ -85,8 +87,21 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectedRooms:
+    """The rooms that answer by themselves, and the hub that they tell; none unless given."""
+
+    drives: tuple[RoomDrive, ...] = ()
+    events: RoomEvents | None = None
+
+
 def serve(
-    desk: Desk, listening: Listening, settings: ServiceSettings, *, announce: Callable[[str], None]
+    desk: Desk,
+    listening: Listening,
+    settings: ServiceSettings,
+    *,
+    rooms: ConnectedRooms | None = None,
+    announce: Callable[[str], None],
 ) -> None:
     """Serve a desk until somebody asks to stop (Ctrl+C, SIGTERM).
 
@@ -98,6 +113,8 @@ def serve(
         Where.
     settings
         How; the names of ``listening`` are taken.
+    rooms
+        What is connected.
     announce
         Is told the address once it can be reached.
 
@@ -114,7 +131,8 @@ def serve(
             "isoguide staff administrator NAME --role ROLE"
         )
         raise MissingEvidenceError(msg)
-    app = create_app(desk, settings)
+    rooms = rooms or ConnectedRooms()
+    app = create_app(desk, settings, events=rooms.events, drives=rooms.drives)
     with _bound(listening) as bound:
         config = uvicorn.Config(
             app,

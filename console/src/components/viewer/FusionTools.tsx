@@ -143,13 +143,16 @@ function Window(props: {
             preset === undefined ? of.peek() : { centreHu: preset.centre_hu, widthHu: preset.width_hu };
         }}
       >
-        {chosen < 0 ? <option value="-1">{`W ${widthHu} L ${centreHu}`}</option> : null}
+        {chosen < 0 ? <option value="-1">{windowWords(widthHu, centreHu)}</option> : null}
         {presets.map((preset, index) => (
           <option key={preset.name} value={String(index)}>
-            {`${index < 5 ? `${index + 1} ` : ""}${preset.name} (W ${preset.width_hu} L ${preset.centre_hu})`}
+            {`${index < 5 ? `${index + 1} ` : ""}${preset.name} (${windowWords(preset.width_hu, preset.centre_hu)})`}
           </option>
         ))}
       </select>
     </label>
   );
 }
+
+const windowWords = (widthHu: number, centreHu: number): string =>
+  `W ${Math.round(widthHu)} L ${Math.round(centreHu)}`;

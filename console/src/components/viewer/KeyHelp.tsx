@@ -26,6 +26,17 @@ function printed(chord: string): string {
   );
 }
 
+/** Lines of the help: words, and the keys that they are about. */
+function linesOf(scope: Binding["scope"]): readonly (readonly [string, readonly string[]])[] {
+  const lines = new Map<string, string[]>();
+  for (const { chord, words, group } of KEY_MAP.filter((binding) => binding.scope === scope)) {
+    const line = lines.get(group ?? words) ?? [];
+    line.push(chord);
+    lines.set(group ?? words, line);
+  }
+  return [...lines];
+}
+
 /** Every key and every button of the mouse. */
 export function KeyHelp({ onClose }: { onClose: () => void }) {
   return (
@@ -55,10 +66,12 @@ export function KeyHelp({ onClose }: { onClose: () => void }) {
           <section key={scope}>
             <h3>{title}</h3>
             <dl>
-              {KEY_MAP.filter((binding) => binding.scope === scope).map(({ chord, words }) => (
-                <div key={chord}>
+              {linesOf(scope).map(([words, chords]) => (
+                <div key={words}>
                   <dt>
-                    <kbd>{printed(chord)}</kbd>
+                    {chords.map((chord) => (
+                      <kbd key={chord}>{printed(chord)}</kbd>
+                    ))}
                   </dt>
                   <dd>{words}</dd>
                 </div>

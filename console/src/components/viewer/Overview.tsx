@@ -2,7 +2,7 @@ import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@p
 import type { Probe } from "../../engine/engine";
 import { couchCorrection } from "../../geometry/correction";
 import { planeThrough } from "../../geometry/planes";
-import { isocentreEllipse } from "../../overlay/uncertainty";
+import { isocentreEllipse, sizeWords } from "../../overlay/uncertainty";
 import { AXES, correctionOf, type SixDocument, shortDirection, signed } from "../../state/poseNumbers";
 import type { AlignSession } from "../../views/align/alignSession";
 import type { Pictures } from "../../views/align/pictures";
@@ -54,7 +54,8 @@ function Number3({ session, words }: { session: AlignSession; words: (typeof AXE
 }
 
 /** The ellipses of the views in words. */
-function Sureness({ session, deviation, deviationOf }: OverviewProps) {
+export function Sureness(props: Pick<OverviewProps, "session" | "deviation" | "deviationOf">) {
+  const { session, deviation, deviationOf } = props;
   const lines = useComputed(() => {
     const six = deviation.value;
     if (six === null) {
@@ -73,7 +74,7 @@ function Sureness({ session, deviation, deviationOf }: OverviewProps) {
         session.hand.setup.patientPosition,
         plane,
       );
-      return `${orientation} ±${ellipse.longMm.toFixed(1)} × ±${ellipse.shortMm.toFixed(1)} mm`;
+      return `${orientation} ${sizeWords(ellipse)}`;
     }).join(", ");
   });
   return (
@@ -95,14 +96,16 @@ function Values({ session, pictures }: { session: AlignSession; pictures: Pictur
     }
     void pictures.probe().then((probe) => {
       if (session.crosshairMm.peek() === atMm) {
-        words.value = `At the crosshair: ${valueWords(probe)}`;
+        const unit = session.daily.is_hounsfield === false ? "" : " HU";
+        words.value = `At the crosshair: ${valueWords(probe, unit)}`;
       }
     });
   });
   return <p class="small dim">{words}</p>;
 }
 
-function valueWords({ planningHu, dailyHu }: Probe): string {
-  const word = (value: number | null) => (value === null ? "not imaged" : `${Math.round(value)} HU`);
-  return `planning ${word(planningHu)}, day ${word(dailyHu)}.`;
+function valueWords({ planningHu, dailyHu }: Probe, dailyUnit: string): string {
+  const word = (value: number | null, unit: string) =>
+    value === null ? "not imaged" : `${Math.round(value)}${unit}`;
+  return `planning ${word(planningHu, " HU")}, day ${word(dailyHu, dailyUnit)}.`;
 }

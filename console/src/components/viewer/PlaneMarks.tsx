@@ -23,6 +23,24 @@ export function Crosshair({ session, drawn }: MarksProps) {
   return <path class="crosshair" d={path} />;
 }
 
+/** Edge of the spyglass, or the line of the split. */
+export function FocusMark({ session, drawn }: MarksProps) {
+  const path = useComputed(() => {
+    const { mode, focusMm, spyglassRadiusMm, splitLine } = session.look.look.value;
+    const { xPx, yPx } = screenFromMm(drawn.value, focusMm);
+    const { widthPx, heightPx, mmPerPx } = drawn.value;
+    if (mode === "spyglass") {
+      const r = spyglassRadiusMm / mmPerPx;
+      return `M${xPx - r} ${yPx}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
+    }
+    if (mode === "split") {
+      return splitLine === "vertical" ? `M${xPx} 0V${heightPx}` : `M0 ${yPx}H${widthPx}`;
+    }
+    return "";
+  });
+  return <path class="focus-mark" d={path} />;
+}
+
 /** The plan isocentre, where it lies in this plane or in front of it. */
 export function IsocentreMark({ session, drawn }: MarksProps) {
   const transform = useComputed(() => {

@@ -10,6 +10,7 @@ import { LoadingNote } from "./LoadingNote";
 import { DoseLines, StructureLines } from "./PlaneLines";
 import {
   Crosshair,
+  FocusMark,
   IsocentreMark,
   RegionMark,
   ResidualArrows,
@@ -75,6 +76,7 @@ export function PlaneView(props: PlaneViewProps) {
           <RegionMark session={session} drawn={drawn} />
           <ResidualArrows session={session} drawn={drawn} />
         </g>
+        <FocusMark session={session} drawn={drawn} />
         <Crosshair session={session} drawn={drawn} />
         <UncertaintyMark session={session} drawn={drawn} deviation={deviation} />
         <IsocentreMark session={session} drawn={drawn} />

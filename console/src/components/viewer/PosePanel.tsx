@@ -7,6 +7,7 @@ import type { Pictures } from "../../views/align/pictures";
 import { SIX_AXES } from "../axes";
 import { Button } from "../Button";
 import { axisValue, counted, lengthMm, plain, sizeDeg } from "../format";
+import { Notice } from "../Notice";
 import { Panel } from "../Panel";
 import { SixInputs } from "./SixInputs";
 
@@ -54,6 +55,7 @@ export function PosePanel(props: PosePanelProps) {
       {fraction.degrees_of_freedom < 6 ? (
         <CouchDoes session={session} freedom={fraction.degrees_of_freedom} />
       ) : null}
+      <Limits session={session} />
       {session.isMatching.value || reasons.length === 0 ? (
         <div class="use">
           <Button
@@ -105,6 +107,15 @@ function HandTools({ session }: { session: AlignSession }) {
           Set-up
         </Button>
       </div>
+      <Button
+        isDisabled={automatic === null || isSamePose(automatic, pose)}
+        label="Show the automatic result, or your position again (hold A)"
+        onClick={() => {
+          session.isComparing.value = !session.isComparing.peek();
+        }}
+      >
+        {session.isComparing.value ? "AUTOMATIC is shown: back to yours" : "Compare with automatic (A)"}
+      </Button>
       <p class="small dim">
         {counted(history.movements.length, "movement")} recorded
         {left < 100
@@ -169,6 +180,29 @@ function Likeness({ session, pictures }: PosePanelProps) {
       <dt>Left after the couch</dt>
       <dd>{residual}</dd>
     </dl>
+  );
+}
+
+/** What keeps this position from being carried out, or from being carried out without a person. */
+function Limits({ session }: { session: AlignSession }) {
+  const now = session.similarity.known.value;
+  if (now.kind !== "known") {
+    return null;
+  }
+  const { out_of_reach = [], needs_person = [] } = now.answer;
+  return (
+    <>
+      {out_of_reach.map((sentence) => (
+        <Notice key={sentence} tone="bad">
+          The couch cannot do it: {sentence}
+        </Notice>
+      ))}
+      {needs_person.map((sentence) => (
+        <Notice key={sentence} tone="warn">
+          A person has to look: {sentence}
+        </Notice>
+      ))}
+    </>
   );
 }
 

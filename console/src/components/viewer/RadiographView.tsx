@@ -10,7 +10,7 @@ import { seconds } from "../format";
 import { Notice } from "../Notice";
 import { StaleMark } from "./PlaneView";
 import { fusedPixels } from "./radiographPixels";
-import { ShadowOverlay } from "./ShadowOverlay";
+import { MarkerList, ShadowOverlay } from "./ShadowOverlay";
 import { ShadowPointer } from "./shadowPointer";
 import type { ViewLabels } from "./ViewLabels";
 
@@ -37,7 +37,10 @@ export function RadiographView(props: RadiographViewProps) {
   const hidden = useComputed(
     () => session.maximised.value !== null && !(session.maximised.value === id && part === "fused"),
   );
-  const scale = useComputed(() => `transform: scale(${session.shadowZoom.value})`);
+  const scale = useComputed(() => {
+    const [x, y] = session.shadowPanPx.value;
+    return `transform: translate(${x}px, ${y}px) scale(${session.shadowZoom.value})`;
+  });
   const name = `${part === "fused" ? "Radiograph and DRR" : "DRR"} ${view.name}: ${labels.daily} of ${labels.patient}`;
   useDrawing(session, state, part, canvas);
   usePointer(session, state, box);
@@ -69,8 +72,9 @@ export function RadiographView(props: RadiographViewProps) {
       </div>
       <div class="corner top-right">
         <span>{part === "fused" ? labels.daily : `DRR of ${labels.planning}`}</span>
-        {part === "fused" ? <span>and DRR of {labels.planning}</span> : null}
+        {part === "fused" ? <span>DRR of {labels.planning}</span> : null}
       </div>
+      <MarkerList state={state} />
       <ShadowAge state={state} />
       <StaleMark words={staleWords} />
     </section>

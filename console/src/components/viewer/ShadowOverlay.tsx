@@ -17,10 +17,10 @@ export function ShadowOverlay({ session, state }: { session: AlignSession; state
   const [x, y] = [(isocentre[0] ?? 0) + 0.5, (isocentre[1] ?? 0) + 0.5];
   return (
     <svg
-      class={`radiograph-overlay${isStale ? " stale" : ""}`}
+      class={`radiograph-overlay${isStale ? " outdated" : ""}`}
       viewBox={`0 0 ${columns} ${rows}`}
       role="img"
-      aria-label={markerWords(markers)}
+      aria-label={isStale ? "Outlines of an older pose" : markerWords(markers)}
     >
       {session.layers.structures.value
         ? outlines.map((outline) => {
@@ -54,8 +54,8 @@ export function ShadowOverlay({ session, state }: { session: AlignSession; state
         d={`M${x - 8} ${y}H${x + 8}M${x} ${y - 8}V${y + 8}`}
         vector-effect="non-scaling-stroke"
       />
-      {markers.map((marker) => (
-        <MarkerMark key={marker.name} marker={marker} />
+      {markers.map((marker, index) => (
+        <MarkerMark key={marker.name} marker={marker} number={index + 1} textPx={columns / 36} />
       ))}
     </svg>
   );
@@ -68,20 +68,40 @@ interface Marker {
   readonly tolerance_px: number;
 }
 
-/** The tolerance about where a marker belongs, a cross where it was found, and in words whether it fits. */
-function MarkerMark({ marker }: { marker: Marker }) {
+/** The tolerance about where a marker belongs, and a cross where it was found. */
+function MarkerMark(props: { readonly marker: Marker; readonly number: number; readonly textPx: number }) {
+  const { marker, number, textPx } = props;
   const [x, y] = [(marker.expected[0] ?? 0) + 0.5, (marker.expected[1] ?? 0) + 0.5];
-  const inside = isInside(marker);
-  const tone = inside === null ? "missing" : inside ? "inside" : "outside";
   return (
-    <g class={`marker ${tone}`}>
+    <g class={`marker ${toneOf(marker)}`}>
       <circle cx={x} cy={y} r={marker.tolerance_px} vector-effect="non-scaling-stroke" />
       {marker.found === null ? null : <path d={crossPath(marker.found)} vector-effect="non-scaling-stroke" />}
-      <text x={x + marker.tolerance_px + 3} y={y}>
-        {marker.name} {tone === "missing" ? "not found" : tone}
+      <text x={x + marker.tolerance_px + 2} y={y} font-size={textPx}>
+        {number}
       </text>
     </g>
   );
+}
+
+/** What became of every marker, in words. */
+export function MarkerList({ state }: { state: ShadowState }) {
+  // Inside or outside is said of the pose on the screen, or not at all.
+  const isStale = state.staleSinceMs.value !== null;
+  const markers = isStale ? [] : (state.shadow.value?.overlays.markers ?? []);
+  return (
+    <ol class="marker-list" hidden={markers.length === 0}>
+      {markers.map((marker) => (
+        <li key={marker.name} class={toneOf(marker)}>
+          {marker.name}: {toneOf(marker) === "missing" ? "not found" : `${toneOf(marker)} its tolerance`}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function toneOf(marker: Marker): "inside" | "outside" | "missing" {
+  const inside = isInside(marker);
+  return inside === null ? "missing" : inside ? "inside" : "outside";
 }
 
 /** Whether a marker was found within its tolerance; null where it was not found. */

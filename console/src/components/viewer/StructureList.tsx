@@ -19,6 +19,11 @@ export function StructureList({ session, pictures }: { session: AlignSession; pi
           <StructureLine key={structure.number} session={session} pictures={pictures} structure={structure} />
         ))}
       </ul>
+      {planning.not_drawn?.map((sentence) => (
+        <p key={sentence} class="field-problem small">
+          {sentence}
+        </p>
+      ))}
       {planning.dose === null ? (
         <p class="small dim">No isodoses: {planning.no_dose_because || "the plan has no dose"}.</p>
       ) : (
@@ -35,7 +40,7 @@ export function StructureList({ session, pictures }: { session: AlignSession; pi
 }
 
 /** Where the match was made, what is left, and how sure it is. */
-export function MatchLayers({ session }: { session: AlignSession }) {
+function MatchLayers({ session }: { session: AlignSession }) {
   const { layers } = session;
   const figures = session.figures.value;
   return (

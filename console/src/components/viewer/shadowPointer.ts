@@ -73,6 +73,9 @@ export class ShadowPointer {
       const downMm = (event.clientY - drag.startY) * drag.mmPerPx;
       const pose = shadowShifted(drag.startPose, axes, { rightMm, downMm, intoMm: 0 });
       session.hand.move(pose, "drag", drag.name);
+    } else if (drag.gesture === "pan") {
+      const [x, y] = session.shadowPanPx.peek();
+      session.shadowPanPx.value = [x + event.clientX - drag.lastX, y + event.clientY - drag.lastY];
     } else if (drag.gesture === "zoom") {
       session.zoomFocused(2 ** ((drag.lastY - event.clientY) / 100));
     }

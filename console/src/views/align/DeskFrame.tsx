@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { Action, Fraction } from "../../api/documents";
 import { Button } from "../../components/Button";
@@ -18,6 +18,7 @@ import type { DeskProps } from "./useDesk";
 export interface DeskFrameProps extends DeskProps {
   readonly standing: StandingState;
   readonly pictures: Pictures | null;
+  readonly isSeen: ReadonlySignal<boolean>;
   readonly tools: ComponentChildren;
   readonly children: ComponentChildren;
 }
@@ -30,6 +31,9 @@ type Open = "none" | "use" | Decide;
 export function DeskFrame(props: DeskFrameProps) {
   const { session, fraction, standing, pictures, tools, children } = props;
   const open = useSignal<Open>("none");
+  // For whoever measures the page from outside: whether all is drawn, and how long the last frame took.
+  const isSeen = useComputed(() => String(props.isSeen.value));
+  const latencyMs = useComputed(() => pictures?.report.value?.latencyMs.toFixed(1));
   const isMatching = session.isMatching.value;
   const maximised = session.maximised.value;
   const match = standing.match.value;
@@ -53,7 +57,11 @@ export function DeskFrame(props: DeskFrameProps) {
           </div>
           {tools}
         </aside>
-        <div class={`desk-views${isMatching ? " matching" : ""}${maximised === null ? "" : " maximised"}`}>
+        <div
+          class={`desk-views${isMatching ? " matching" : ""}${maximised === null ? "" : " maximised"}`}
+          data-seen={isSeen}
+          data-latency-ms={latencyMs}
+        >
           {children}
         </div>
         <aside class="desk-decision" aria-label="Position and decision">
@@ -139,6 +147,7 @@ function DeskBanners({ session, standing }: DeskFrameProps) {
           Left button: window and level (W or Esc leaves)
         </p>
       ) : null}
+      {standing.over.value === "" ? null : <Notice tone="info">{standing.over}</Notice>}
       {stale === "" ? null : <Notice tone="bad">{stale}. Take a new image.</Notice>}
       {countdown === "" ? null : <Notice tone="warn">{countdown}</Notice>}
       {overtaken === "" ? null : <Notice tone="warn">{overtaken}</Notice>}

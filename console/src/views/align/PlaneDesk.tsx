@@ -33,6 +33,7 @@ export function PlaneDesk(props: DeskProps) {
       {...props}
       standing={standing}
       pictures={pictures}
+      isSeen={pictures.isSeen}
       tools={
         <>
           <FusionTools look={session.look} />

@@ -2,8 +2,8 @@ import { useComputed, useSignalEffect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { day, personName } from "../../components/format";
 import { FusionTools } from "../../components/viewer/FusionTools";
+import { Sureness } from "../../components/viewer/Overview";
 import { RadiographView } from "../../components/viewer/RadiographView";
-import { MatchLayers } from "../../components/viewer/StructureList";
 import { DeskFrame } from "./DeskFrame";
 import { imageLabel } from "./standing";
 import { type DeskProps, useDesk } from "./useDesk";
@@ -30,7 +30,7 @@ export function ShadowDesk(props: DeskProps) {
   });
   const labels = {
     patient: personName(fraction.patient.name),
-    planning: `Planning CT, ${day(session.planning.taken_at)}`,
+    planning: `CT, ${day(session.planning.taken_at)}`,
     daily: imageLabel("radiographs", session.daily.acquired_at),
   };
   return (
@@ -38,6 +38,7 @@ export function ShadowDesk(props: DeskProps) {
       {...props}
       standing={standing}
       pictures={null}
+      isSeen={isSeen}
       tools={
         <>
           <FusionTools look={session.look} />
@@ -53,7 +54,7 @@ export function ShadowDesk(props: DeskProps) {
               <span>Outlines of structures</span>
               <kbd>S</kbd>
             </label>
-            <MatchLayers session={session} />
+            <Sureness session={session} deviation={standing.deviation} deviationOf={standing.deviationOf} />
           </section>
         </>
       }

@@ -21,6 +21,7 @@ import {
   type SimilarityAnswer,
   setupOf,
   three,
+  type WindowPreset,
 } from "./documents";
 import { Hand } from "./hand";
 import { LookState } from "./look";
@@ -64,6 +65,8 @@ export class AlignSession {
   readonly shadowFocusMm: Signal<Vec3> = signal([0, 0, 0]);
   /** How the radiographs are magnified together. */
   readonly shadowZoom: Signal<number> = signal(1);
+  /** By how much the radiographs are moved on the page together, CSS pixels. */
+  readonly shadowPanPx: Signal<readonly [number, number]> = signal([0, 0]);
   /** In what ways the images were looked at: for who signs. */
   readonly lookedAt: Signal<ReadonlySet<string>> = signal(new Set());
 
@@ -75,7 +78,10 @@ export class AlignSession {
     this.uncorrected = rigidTransform("uncorrected", daily.uncorrected);
     this.hand = new Hand(setupOf(planning, daily), pose ?? this.uncorrected);
     this.crosshairMm = signal(this.planIsocentreMm);
-    this.look = new LookState(planning.windows, daily.windows, this.crosshairMm);
+    this.look =
+      daily.kind === "volume"
+        ? new LookState(planning.windows, daily.windows, this.crosshairMm)
+        : new LookState(GREYS, GREYS, this.crosshairMm);
     const whole = wholeOf(planning, daily, this.uncorrected);
     const planeOf = (orientation: Orientation) => new PlaneState(orientation, this.crosshairMm, whole);
     this.planes = { axial: planeOf("axial"), coronal: planeOf("coronal"), sagittal: planeOf("sagittal") };
@@ -159,6 +165,8 @@ export class AlignSession {
       return;
     }
     const inPlane = add(scale(plane.right, rightMm), scale(plane.down, downMm));
+    // By keys, spyglass and split go along with the crosshair.
+    this.look.focusMm.value = null;
     this.crosshairMm.value = add(this.crosshairMm.peek(), inPlane);
   }
 
@@ -227,6 +235,7 @@ export class AlignSession {
   /** All views as at the beginning; the match stays. */
   resetViews(): void {
     this.shadowZoom.value = 1;
+    this.shadowPanPx.value = [0, 0];
     for (const orientation of ORIENTATIONS) {
       this.planes[orientation].reset();
     }
@@ -275,6 +284,14 @@ export class AlignSession {
     return wasMaximised;
   }
 }
+
+/** Windows of radiographs and their shadows, in the grey values of the screen that both come in. */
+const GREYS: readonly WindowPreset[] = [
+  { name: "all", centre_hu: 127.5, width_hu: 255 },
+  { name: "dark parts", centre_hu: 80, width_hu: 160 },
+  { name: "bright parts", centre_hu: 175, width_hu: 160 },
+  { name: "hard", centre_hu: 127.5, width_hu: 128 },
+];
 
 /** Name of a radiograph among the views. */
 export const shadowId = (index: number): string => `radiograph ${index}`;

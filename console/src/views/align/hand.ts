@@ -30,7 +30,7 @@ export class Hand {
   readonly #nowMs: () => number;
   #lastMs = 0;
 
-  constructor(setup: TreatmentSetup, planningFromDaily: Matrix4, nowMs: () => number = Date.now) {
+  constructor(setup: TreatmentSetup, planningFromDaily: Matrix4, nowMs: () => number = () => Date.now()) {
     this.setup = setup;
     this.#nowMs = nowMs;
     this.history = signal(begun(setup, planningFromDaily));

@@ -25,6 +25,8 @@ export class StandingState {
   /** Over every picture; empty while the image counts. */
   readonly staleWords: ReadonlySignal<string>;
   readonly countdown: ReadonlySignal<string>;
+  /** That the fraction has ended; empty while it goes on. */
+  readonly over: ReadonlySignal<string>;
   readonly whyNotApprove: ReadonlySignal<readonly string[]>;
   readonly whyNotUse: ReadonlySignal<readonly string[]>;
   readonly deviation: ReadonlySignal<SixDocument | null>;
@@ -43,7 +45,15 @@ export class StandingState {
       const base = this.matched.value ?? session.uncorrected;
       return !isSamePose(session.hand.pose.value, base);
     });
-    this.age = computed(() => imageAge(fraction.value.image_valid_until, serviceNowMs.value));
+    // What is over rests on nothing any more: its images are looked at, and their age says nothing.
+    this.age = computed(() =>
+      fraction.value.ended_at
+        ? { kind: "unlimited" }
+        : imageAge(fraction.value.image_valid_until, serviceNowMs.value),
+    );
+    this.over = computed(() =>
+      fraction.value.ended_at ? `This fraction is over (${fraction.value.state}): it is only looked at.` : "",
+    );
     this.staleWords = computed(() => (this.age.value.kind === "past" ? staleWordsOf(this.age.value) : ""));
     this.countdown = computed(() =>
       this.age.value.kind === "ending"
@@ -133,5 +143,5 @@ function wordsOf(match: Match | null, isDraft: boolean): string {
 
 /** The labels that stand in every view. */
 export function imageLabel(kind: "volume" | "radiographs", acquiredAt: string): string {
-  return `Day's ${kind === "volume" ? "CBCT" : "radiographs"}, ${timeOfDay(acquiredAt)}`;
+  return `${kind === "volume" ? "Day's CBCT" : "Radiographs"}, ${timeOfDay(acquiredAt)}`;
 }

@@ -33,6 +33,8 @@ export function useDesk(props: DeskProps, isSeen: ReadonlySignal<boolean>): Stan
   useKeys(session);
   useSignalEffect(() => {
     session.similarity.put(session.hand.pose.value);
+    // Who moves looks at what is moved.
+    session.isComparing.value = false;
   });
   useSignalEffect(() => {
     hasDraft.value = standing.isDraft.value;

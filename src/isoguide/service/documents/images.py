@@ -81,6 +81,8 @@ class ViewDocument(Document):
     address: str
     sha256: str = Field(description="Of the grey values.")
     isocentre: tuple[float, float] = Field(description="Where the machine isocentre is in the view.")
+    right_axis: Three = Field(description="Direction in which columns grow: a unit vector, daily LPS.")
+    down_axis: Three = Field(description="Direction in which rows grow: a unit vector, daily LPS.")
     left: str = Field(description="Letters of the patient's side at the left edge; two where oblique.")
     right: str
     top: str

@@ -13,6 +13,7 @@ from typing import Final
 from isoguide.errors import DeviceError
 from isoguide.treatment import Fraction, State
 from isoguide.treatment.fraction import Monitor
+from isoguide.treatment.words import in_words
 from isoguide.workflow.clinic.delivery_sink import DeliverySink
 
 CONSOLE_S: Final = 1.0
@@ -127,7 +128,10 @@ class BeamWatch:
             self._refusal = error
         finally:
             if self.fraction.state is State.BEAM_ON or self.fraction.beam_may_be_on:
-                self.fraction.stop("the beam is not watched any more")
+                refusal = self._refusal
+                self.fraction.stop(
+                    in_words(refusal) if refusal is not None else "nobody watches the beam any more"
+                )
             self._has_ended.set()
             self._is_turned_on.set()
 

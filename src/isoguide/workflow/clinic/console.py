@@ -4,7 +4,7 @@ Each step rests on what its user saw, and whoever listens is told of it, also wh
 fraction safer. What staff read and type at the desk, a connected room says by itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -46,10 +46,18 @@ class Console:
         Is told of each new version of a fraction.
     drives
         The connected rooms, each with the course that is treated there.
+    look_ahead
+        Is told of course and fraction that somebody will look at: what is drawn can be read meanwhile.
     """
 
-    def __init__(self, desk: Desk, events: RoomEvents, drives: Sequence[RoomDrive] = ()) -> None:
-        self._desk, self._events = desk, events
+    def __init__(
+        self,
+        desk: Desk,
+        events: RoomEvents,
+        drives: Sequence[RoomDrive] = (),
+        look_ahead: Callable[[str, int], None] | None = None,
+    ) -> None:
+        self._desk, self._events, self._look_ahead = desk, events, look_ahead
         self._drives = {drive.course_id: drive for drive in drives}
         self._signatures = PendingSignatures()
 
@@ -96,6 +104,7 @@ class Console:
             status = self._desk_of(key.course_id).begin(
                 key.course_id, by=by, accessories=accessories, reason=reason, seen_version=seen
             )
+        self._looked_at_next(key)
         return self._now(status)
 
     def marks(self, key: FractionKey, measured: Mapping[str, Array], couch: TableTopPose) -> MarksSetUp:
@@ -157,18 +166,20 @@ class Console:
         self.require_imaging(asked, has_export=folder is not None)
         with self._told(asked.course_id, asked.by):
             if drive is not None:
-                return self._now(drive.image(by=asked.by, progress=progress, seen_version=asked.seen))
-            assert folder is not None  # noqa: S101 - required above; tells the type checker
-            status = self._desk.image(
-                asked.course_id,
-                folder,
-                by=asked.by,
-                couch=asked.reading(),
-                said=said,
-                progress=progress,
-                seen_version=asked.seen,
-            )
-            return self._now(status)
+                status = drive.image(by=asked.by, progress=progress, seen_version=asked.seen)
+            else:
+                assert folder is not None  # noqa: S101 - required above; tells the type checker
+                status = self._desk.image(
+                    asked.course_id,
+                    folder,
+                    by=asked.by,
+                    couch=asked.reading(),
+                    said=said,
+                    progress=progress,
+                    seen_version=asked.seen,
+                )
+        self._looked_at_next(asked.key)
+        return self._now(status)
 
     def match_by_hand(
         self, asked: Asked, planning_from_daily: Array, image_uid: str, movements: Sequence[Movement]
@@ -353,6 +364,10 @@ class Console:
         drive = self._drives.get(course_id)
         return drive is not None and drive.heartbeat(session)
 
+    def _looked_at_next(self, key: FractionKey) -> None:
+        if self._look_ahead is not None:
+            self._look_ahead(key.course_id, key.number)
+
     def _now(self, status: FractionStatus) -> FractionNow:
         drive = self._drives.get(status.key.course_id)
         room = drive.room.name if drive is not None else None
@@ -392,18 +407,19 @@ class Console:
     @contextmanager
     def _told(self, course_id: str, by: str) -> Iterator[None]:
         """Tell who listens when the block has changed the fraction, whether it ended well or not."""
-        before = self._newest(course_id)
+        # A connected room knows what was shown last: its beam is held without asking the records first.
+        drive = self._drives.get(course_id)
+        before = self._newest(course_id) if drive is None else None
         try:
             yield
         finally:
             with suppress(IsoguideError):  # who listens looks again; the step is what counts
-                self._tell(before, course_id, by)
+                if drive is not None:
+                    drive.refresh()  # which tells of it where it is new
+                else:
+                    self._tell(before, course_id, by)
 
     def _tell(self, before: FractionLine | None, course_id: str, by: str) -> None:
-        drive = self._drives.get(course_id)
-        if drive is not None:
-            drive.refresh()  # which tells of it where it is new
-            return
         after = self._newest(course_id)
         if after is not None and after != before:
             key = after.key

@@ -17,10 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from isoguide.course import Accessory, DeliveryRecord, ProtocolAction, SimulationRecord
-from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.course import Accessory, DeliveryRecord, ProtocolAction
+from isoguide.errors import InputError
 from isoguide.geometry.correction import CouchCorrection
-from isoguide.geometry.couch import corrected_pose
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.progress import Progress, part_of, silent
@@ -28,14 +27,14 @@ from isoguide.records import ConflictError, Records
 from isoguide.records.image_store import ImageStore
 from isoguide.treatment import Fraction, State
 from isoguide.treatment.accessories import require_couch_index, require_same_accessories
-from isoguide.treatment.couch_check import out_of_place
 from isoguide.treatment.marks import MarkLimits, MarksSetUp, set_up_from_marks
 from isoguide.treatment.offline import imaging_day
 from isoguide.treatment.protocol_limits import fraction_limits
-from isoguide.treatment.refusals import PositionError, RefusedError
+from isoguide.treatment.refusals import RefusedError
 from isoguide.treatment.signatures import require_signatures
 from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, prepared_for, stored_files
 from isoguide.workflow.clinic.day_image import ImageSaid, read_taken_image
+from isoguide.workflow.clinic.desk_checks import require_offline_made, require_planned_beams
 from isoguide.workflow.clinic.desk_room import DeskClock
 from isoguide.workflow.clinic.fraction_status import FractionStatus, status_of
 from isoguide.workflow.clinic.hand_match import Movement, hand_match
@@ -207,7 +206,7 @@ class Desk:
         """
         self.records.person(by)
         opened = self._open(course_id, seen_version)
-        _require_offline_made(opened, couch, on_marks)
+        require_offline_made(opened, couch, on_marks)
         first = self.first_set_up(course_id) or opened.simulation.planned_couch
         if first is not None:
             require_couch_index(first, couch)
@@ -462,7 +461,7 @@ class Desk:
         """
         self.records.person(by)
         opened = self._open(course_id, seen_version)
-        _require_planned_beams(opened.simulation, deliveries)
+        require_planned_beams(opened.simulation, deliveries)
         given_mu = opened.stored.summary.delivered_mu + sum(one.delivered_mu for one in deliveries)
         fraction, recorder = self._take_up(opened, Told(by, couch, delivered_mu=given_mu))
         recorder.deliver(deliveries)
@@ -491,6 +490,7 @@ class Desk:
         if not reason.strip():
             msg = "a fraction is stopped with a reason: say why"
             raise InputError(msg)
+        self._require_unwatched(course_id)
         self._let_delivery_be_written(course_id)
         for tries_left in reversed(range(_STOPS_TRIED)):
             fraction, recorder = self._take_up_unwatched(self._open(course_id, seen_version), Told(by))
@@ -519,6 +519,11 @@ class Desk:
         require_seen(opened.stored, seen)
         return opened
 
+    def _require_unwatched(self, course_id: str) -> None:
+        if self.is_watched(course_id):
+            msg = f"the beam of course {course_id} is on and is being watched: hold it before anything else"
+            raise RefusedError(msg)
+
     def _let_delivery_be_written(self, course_id: str) -> None:
         """Wait until no delivery is being written, but not for long: what was given would not be recorded."""
         for _ in range(round(DELIVERY_WRITTEN.total_seconds() / _STOP_WAITS_S)):
@@ -534,38 +539,5 @@ class Desk:
         return self._take_up_unwatched(opened, told)
 
     def _take_up_unwatched(self, opened: OpenFraction, told: Told) -> tuple[Fraction, FractionRecorder]:
-        key = opened.stored.line.key
-        if self.is_watched(key.course_id):
-            msg = f"the beam of {key} is on and is being watched: hold it before anything else"
-            raise RefusedError(msg)
+        self._require_unwatched(opened.stored.line.key.course_id)
         return take_up(self.records, self.clock, opened, told)
-
-
-def _require_offline_made(opened: OpenFraction, couch: TableTopPose, on_marks: TableTopPose | None) -> None:
-    offline = opened.kept.offline
-    if offline is None:
-        return
-    shift = ", ".join(f"{value:+.1f}" for value in offline.shift_mm)
-    if on_marks is None:
-        msg = (
-            f"today's set-up has a systematic correction of {shift} mm (lateral, longitudinal, vertical): "
-            "read the couch with the patient on his marks, move it by that, and give both readings"
-        )
-        raise MissingEvidenceError(msg)
-    limits = fraction_limits(opened.protocol).couch
-    off = out_of_place(corrected_pose(on_marks, offline, yaw_axis=limits.yaw_axis), couch, limits)
-    if off:
-        msg = f"the systematic correction of {shift} mm was not made: {'; '.join(off)}"
-        raise PositionError(msg)
-
-
-def _require_planned_beams(simulation: SimulationRecord, deliveries: Sequence[DeliveryRecord]) -> None:
-    known = {beam.number for beam in simulation.beams}
-    for one in deliveries:
-        if one.beam_number not in known:
-            names = ", ".join(f"{beam.number} ({beam.name})" for beam in simulation.beams)
-            msg = f"plan '{simulation.plan_label}' has no treatment beam {one.beam_number}; it has {names}"
-            raise InputError(msg)
-    if not any(one.delivered_mu > 0.0 for one in deliveries):
-        msg = "no monitor unit was delivered by any beam: stop the fraction with a reason instead"
-        raise InputError(msg)

@@ -26,7 +26,7 @@ from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.refusals import OutOfOrderError, RefusedError
 from isoguide.treatment.states import Event, state_after
 from isoguide.workflow.clinic.beam_monitors import target_displacement, unchanged_monitor
-from isoguide.workflow.clinic.beam_watch import BeamOrder, BeamWatch
+from isoguide.workflow.clinic.beam_watch import SHUT_DOWN, BeamOrder, BeamWatch
 from isoguide.workflow.clinic.connected_room import ConnectedRoom, NoImage, ports_of
 from isoguide.workflow.clinic.delivery_sink import DeliverySink, PatientSink
 from isoguide.workflow.clinic.desk import Desk
@@ -40,6 +40,8 @@ from isoguide.workflow.clinic.seen import SeenVersion, require_seen
 
 SETTLES_S: Final = 10.0
 """A hold is confirmed, or left to the machine, within this: three attempts and its heartbeat."""
+HEARD_S: Final = 2.0
+"""A watch that has not ended so long after it was asked to does not hear: it looks ten times a second."""
 STOPS_TRIED: Final = 5
 """So often a stop is tried while others go on with the fraction."""
 
@@ -66,7 +68,7 @@ class RoomDrive:
     course_id
         Whose course.
     events
-        Is told what happens, and asked for nothing.
+        Is told what happens, and shown the room; nothing here waits for it.
 
     Attributes
     ----------
@@ -93,6 +95,9 @@ class RoomDrive:
         self._watch: BeamWatch | None = None
         self._newest: _TakenUp | None = None
         self._is_closed = False
+        self._events = events
+        if events is not None:
+            events.show(self.state)
 
     def __enter__(self) -> Self:
         return self
@@ -328,9 +333,13 @@ class RoomDrive:
                 *monitors_of(asked, fraction, target_displacement(self.room)),
                 unchanged_monitor(self.desk.records, delivered.recorder),
             )
-            watch = BeamWatch(
-                fraction, delivered, order, turn_on=lambda: turn_on(fraction), monitors=monitors
-            )
+            planned_mu = taken_up.opened.planned_mu
+
+            def turn_on_the_plan() -> State:
+                _require_loaded(fraction, planned_mu)
+                return turn_on(fraction)
+
+            watch = BeamWatch(fraction, delivered, order, turn_on=turn_on_the_plan, monitors=monitors)
             self._watch = watch
             watch.start()
             return self._status()
@@ -351,6 +360,8 @@ class RoomDrive:
             If no beam is watched, and the machine does not answer.
         OutputError
             If the beam is off and that could not be recorded yet.
+        DeviceError
+            If nobody confirms that the beam is off: press the emergency stop.
         """
         watch = self._running()
         if watch is None:
@@ -358,7 +369,7 @@ class RoomDrive:
             msg = "no beam is on that could be held"
             raise OutOfOrderError(msg)
         watch.ask_hold(reason, by)
-        watch.wait_ended(SETTLES_S)
+        self._wait_off(watch, reason)
         self._write_waiting()
         return self._status()
 
@@ -375,7 +386,7 @@ class RoomDrive:
         watch = self._running()
         if watch is not None:
             watch.ask_stop(reason, by)
-            watch.wait_ended(SETTLES_S)
+            self._wait_off(watch, reason)
             self._write_waiting()
             status = self._status()
             if status.state.is_final:
@@ -411,12 +422,33 @@ class RoomDrive:
             return self._status()
 
     def close(self) -> None:
-        """End the work in this process: a beam that is on is held first, and going on needs a new image."""
+        """End the work in this process: a beam that is on is held first, and going on needs a new image.
+
+        Raises
+        ------
+        DeviceError
+            If nobody confirms that the beam is off: press the emergency stop.
+        """
         self._is_closed = True
+        if self._events is not None:
+            self._events.hide(self.state)
         watch = self._running()
         if watch is not None:
             watch.shut_down()
-            watch.wait_ended(SETTLES_S)
+            self._wait_off(watch, SHUT_DOWN)
+
+    def _wait_off(self, watch: BeamWatch, reason: str) -> None:
+        """Wait until a watch has ended its beam as it was asked to; turn it off here where it does not."""
+        if watch.wait_ended(HEARD_S):
+            return
+        with suppress(DeviceError):
+            self.room.beam.hold(reason)
+        if not watch.wait_ended(SETTLES_S):
+            msg = (
+                f"{self.room.name} was told to turn its beam off, and what watches it does not confirm that: "
+                "look at the machine and press the emergency stop"
+            )
+            raise DeviceError(msg)
 
     def _running(self) -> BeamWatch | None:
         watch = self._watch
@@ -474,3 +506,22 @@ class RoomDrive:
     def _status(self) -> FractionStatus:
         self._display.refresh()
         return self.desk.status(self.course_id)
+
+
+def _require_loaded(fraction: Fraction, planned_mu: float) -> None:
+    """Refuse a machine that has loaded anything but the meterset of the plan.
+
+    Raises
+    ------
+    RefusedError
+        With both.
+    DeviceError
+        If the machine does not answer, or its beam is on.
+    """
+    loaded_mu = fraction.ask_beam().planned_mu
+    if abs(loaded_mu - planned_mu) > fraction.limits.beam.tolerance_mu:
+        msg = (
+            f"the machine has {loaded_mu:.1f} MU loaded and the plan of this course has {planned_mu:.1f} MU: "
+            "load the plan of this patient"
+        )
+        raise RefusedError(msg)
