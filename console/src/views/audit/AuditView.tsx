@@ -45,21 +45,20 @@ function Verify() {
 
 /** Whether nothing was changed afterwards; a result that does not say so is no good news. */
 function JobResult({ result }: { result: Record<string, unknown> }) {
-  const findings = Array.isArray(result["findings"]) ? result["findings"].map(String) : [];
-  const isIntact = result["is_intact"] === true && findings.length === 0;
+  const { is_intact: isIntact, findings, entries, head_seq: headSeq, head_sha256: fingerprint } = result;
+  const found = Array.isArray(findings) ? findings.map(String) : [];
+  const isWhole = isIntact === true && found.length === 0;
   return (
     <div class="stack tight">
-      <Notice tone={isIntact ? "good" : "bad"}>
-        <b>{isIntact ? "The record is whole." : "THE RECORD WAS CHANGED AFTERWARDS."}</b>{" "}
-        {String(result["entries"] ?? "an unknown number of")} entries were verified, up to no.{" "}
-        {String(result["head_seq"] ?? "unknown")}.
+      <Notice tone={isWhole ? "good" : "bad"}>
+        <b>{isWhole ? "The record is whole." : "THE RECORD WAS CHANGED AFTERWARDS."}</b> {String(entries)}{" "}
+        entries were verified, up to no. {String(headSeq)}.
       </Notice>
-      {findings.map((finding) => (
+      {found.map((finding) => (
         <p key={finding}>{asSentence(finding)}</p>
       ))}
       <p class="small">
-        <span class="dim">Fingerprint of the head</span>{" "}
-        <span class="mono">{String(result["head_sha256"] ?? "not said")}</span>
+        <span class="dim">Fingerprint of the head</span> <span class="mono">{String(fingerprint)}</span>
       </p>
     </div>
   );
