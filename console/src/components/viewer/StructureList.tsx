@@ -19,7 +19,7 @@ export function StructureList({ session, pictures }: { session: AlignSession; pi
           <StructureLine key={structure.number} session={session} pictures={pictures} structure={structure} />
         ))}
       </ul>
-      {planning.not_drawn?.map((sentence) => (
+      {planning.not_drawn.map((sentence) => (
         <p key={sentence} class="field-problem small">
           {sentence}
         </p>

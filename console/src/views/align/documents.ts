@@ -12,20 +12,13 @@ import type { Vec3 } from "../../geometry/vector";
 type Schemas = components["schemas"];
 
 /** Documents under the names that they have in the service. */
-export type PlanningPictures = Schemas["PlanningPictures"] & { readonly not_drawn?: readonly string[] };
-export type DailyPictures = Schemas["DailyPictures"] & { readonly is_hounsfield?: boolean };
+export type PlanningPictures = Schemas["PlanningPictures"];
+export type DailyPictures = Schemas["DailyPictures"];
 export type MatchFigures = Schemas["MatchFigures"];
 export type StructureDocument = Schemas["StructureDocument"];
-/** A radiograph; its axes are unit vectors in daily LPS, and nothing is moved in a view without them. */
-export type ViewDocument = Schemas["ViewDocument"] & {
-  readonly right_axis?: readonly number[] | null;
-  readonly down_axis?: readonly number[] | null;
-};
+export type ViewDocument = Schemas["ViewDocument"];
 export type WindowPreset = Schemas["WindowPreset"];
-export type SimilarityAnswer = Schemas["SimilarityAnswer"] & {
-  readonly needs_person?: readonly string[];
-  readonly out_of_reach?: readonly string[];
-};
+export type SimilarityAnswer = Schemas["SimilarityAnswer"];
 export type ShadowOverlays = Schemas["ShadowOverlays"];
 export type HandMatchRequest = Schemas["HandMatchRequest"];
 
