@@ -74,7 +74,7 @@ export function RadiographView(props: RadiographViewProps) {
         <span>{part === "fused" ? labels.daily : `DRR of ${labels.planning}`}</span>
         {part === "fused" ? <span>DRR of {labels.planning}</span> : null}
       </div>
-      <MarkerList state={state} />
+      {part === "fused" ? <MarkerList state={state} /> : null}
       <ShadowAge state={state} />
       <StaleMark words={staleWords} />
     </section>
@@ -106,10 +106,11 @@ function ShadowAge({ state }: { state: ShadowState }) {
     );
   }
   const since = state.staleSinceMs.value;
-  if (since === null && state.pixels.value !== null) {
+  const isFirst = state.shadow.value === null;
+  const isQuick = state.shadow.value?.isQuick ?? false;
+  if (since === null && !isQuick && state.pixels.value !== null) {
     return null;
   }
-  const isFirst = state.shadow.value === null;
   const ageS = since === null ? 0 : Math.max(0, Math.max(tickMs.value, 0) - since) / 1000;
   return (
     <p class="shadow-age" role="status">
@@ -117,7 +118,9 @@ function ShadowAge({ state }: { state: ShadowState }) {
         ? "The radiograph is loaded…"
         : isFirst
           ? "The DRR is drawn…"
-          : `DRR of the pose ${seconds(ageS)} ago`}
+          : since === null
+            ? "Coarse DRR while the pose moves"
+            : `DRR of the pose ${seconds(ageS)} ago`}
     </p>
   );
 }
