@@ -3144,12 +3144,24 @@ export interface components {
             markers: components["schemas"]["MarkerPlace"][];
             /** Outlines */
             outlines: components["schemas"]["OutlineDocument"][];
+            /**
+             * Were Markers Sought
+             * @description Whether the match looked for markers: where it did not, none is found and none lost.
+             * @default false
+             */
+            were_markers_sought: boolean;
         };
         /**
          * ShadowRequest
          * @description Where the patient is taken to lie.
          */
         ShadowRequest: {
+            /**
+             * Is Quick
+             * @description A DRR of the same size with half the detail, soon: for a pose that is about to be left. Nobody decides on it.
+             * @default false
+             */
+            is_quick: boolean;
             /**
              * Planning From Daily
              * @description A 4×4 matrix by rows, DICOM LPS, mm.

@@ -74,10 +74,14 @@ export function RadiographView(props: RadiographViewProps) {
         <span>{part === "fused" ? labels.daily : `DRR of ${labels.planning}`}</span>
         {part === "fused" ? <span>DRR of {labels.planning}</span> : null}
       </div>
+<<<<<<< HEAD
       <MarkerList state={state} />
       {state.axes === null && session.isMatching.value ? (
         <p class="shadow-age">The axes of this view are not known: nothing can be moved in it.</p>
       ) : null}
+=======
+      {part === "fused" ? <MarkerList state={state} /> : null}
+>>>>>>> w-drr
       <ShadowAge state={state} />
       <StaleMark words={staleWords} />
     </section>
@@ -109,10 +113,11 @@ function ShadowAge({ state }: { state: ShadowState }) {
     );
   }
   const since = state.staleSinceMs.value;
-  if (since === null && state.pixels.value !== null) {
+  const isFirst = state.shadow.value === null;
+  const isQuick = state.shadow.value?.isQuick ?? false;
+  if (since === null && !isQuick && state.pixels.value !== null) {
     return null;
   }
-  const isFirst = state.shadow.value === null;
   const ageS = since === null ? 0 : Math.max(0, Math.max(tickMs.value, 0) - since) / 1000;
   return (
     <p class="shadow-age" role="status">
@@ -120,7 +125,9 @@ function ShadowAge({ state }: { state: ShadowState }) {
         ? "The radiograph is loaded…"
         : isFirst
           ? "The DRR is drawn…"
-          : `DRR of the pose ${seconds(ageS)} ago`}
+          : since === null
+            ? "Coarse DRR while the pose moves"
+            : `DRR of the pose ${seconds(ageS)} ago`}
     </p>
   );
 }

@@ -69,21 +69,27 @@ export const askOverlays = (
   answered(
     client.POST(`${IMAGE}/views/{index}/overlays`, {
       params: { path: { ...path(key), index } },
-      body: { planning_from_daily: [...planningFromDaily] },
+      body: { planning_from_daily: [...planningFromDaily], is_quick: false },
       signal,
     }),
   );
 
-/** The radiograph that the CT casts for a pose: one byte a pixel, as large as the view. */
+/**
+ * The radiograph that the CT casts for a pose: one byte a pixel, as large as the view.
+ *
+ * @param isQuick - With half the detail and soon: for a pose that is about to be left.
+ */
 export async function askDrr(
   key: ImageKey,
   index: number,
   planningFromDaily: Matrix4,
+  isQuick: boolean,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const [course, image] = [encodeURIComponent(key.courseId), encodeURIComponent(key.uid)];
   const address = `/api/courses/${course}/fractions/${key.number}/images/${image}/views/${index}/drr`;
-  return new Uint8Array(await fetchBytes(address, { planning_from_daily: [...planningFromDaily] }, signal));
+  const body = { planning_from_daily: [...planningFromDaily], is_quick: isQuick };
+  return new Uint8Array(await fetchBytes(address, body, signal));
 }
 
 /** Send a position that a person found. */
