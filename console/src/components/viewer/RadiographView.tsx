@@ -74,14 +74,10 @@ export function RadiographView(props: RadiographViewProps) {
         <span>{part === "fused" ? labels.daily : `DRR of ${labels.planning}`}</span>
         {part === "fused" ? <span>DRR of {labels.planning}</span> : null}
       </div>
-<<<<<<< HEAD
-      <MarkerList state={state} />
+      {part === "fused" ? <MarkerList state={state} /> : null}
       {state.axes === null && session.isMatching.value ? (
         <p class="shadow-age">The axes of this view are not known: nothing can be moved in it.</p>
       ) : null}
-=======
-      {part === "fused" ? <MarkerList state={state} /> : null}
->>>>>>> w-drr
       <ShadowAge state={state} />
       <StaleMark words={staleWords} />
     </section>

@@ -13,7 +13,12 @@ type Schemas = components["schemas"];
 
 /** Documents under the names that they have in the service. */
 export type PlanningPictures = Schemas["PlanningPictures"];
+<<<<<<< HEAD
 export type DailyPictures = Schemas["DailyPictures"];
+=======
+export type PlannedStructures = Schemas["PlannedStructures"];
+export type DailyPictures = Schemas["DailyPictures"] & { readonly is_hounsfield?: boolean };
+>>>>>>> w-bench
 export type MatchFigures = Schemas["MatchFigures"];
 export type StructureDocument = Schemas["StructureDocument"];
 export type ViewDocument = Schemas["ViewDocument"];
@@ -33,9 +38,15 @@ const IMAGE = "/api/courses/{course_id}/fractions/{number}/images/{uid}";
 
 const path = ({ courseId, number, uid }: ImageKey) => ({ course_id: courseId, number, uid });
 
-/** Everything of the plan that is drawn. */
+/** What is drawn of the plan, but for its structures. */
 export const readPlanning = (courseId: string): Promise<PlanningPictures> =>
   answered(client.GET("/api/courses/{course_id}/planning", { params: { path: { course_id: courseId } } }));
+
+/** The structures of the plan. */
+export const readStructures = (courseId: string): Promise<PlannedStructures> =>
+  answered(
+    client.GET("/api/courses/{course_id}/planning/structures", { params: { path: { course_id: courseId } } }),
+  );
 
 /** The day's image. */
 export const readDaily = (key: ImageKey): Promise<DailyPictures> =>

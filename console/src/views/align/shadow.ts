@@ -3,12 +3,8 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { fetchBytes } from "../../api/client";
 import { compose, type Matrix4, rotationAbout, rotationAboutPoint, translation } from "../../geometry/rigid";
-<<<<<<< HEAD
 import { add, cross, dot, norm, scale, type Vec3 } from "../../geometry/vector";
-=======
-import { add, cross, norm, scale, type Vec3 } from "../../geometry/vector";
 import { OneAtATime } from "../../state/oneAtATime";
->>>>>>> w-drr
 import { isSamePose } from "../../state/pose";
 import { NewestAnswer } from "../../state/poseNewest";
 import {
