@@ -209,6 +209,7 @@ class TestServe:
             headers = {name.replace("_", "-"): value.format(port=port) for name, value in said.items()}
             host = {"Host": headers["Host"]}
             answers.append(answer_when_there("GET", port, "/api/version", host))
+            headers["X-Isoguide-Page"] = answers[0][1]["page_build"]  # there may be a page or none
             answers.append(answer_when_there("POST", port, "/api/session", headers))
             os.kill(os.getpid(), ending)
 

@@ -18,6 +18,8 @@ from signed_in_client import ADDRESS, CHEAP, PASSWORDS
 from small_course import coarse_room
 
 from isoguide.course import SimulationRecord
+from isoguide.errors import UnreadableError
+from isoguide.records import Records
 from isoguide.service.app import create_app
 from isoguide.service.clinic import Clinic
 from isoguide.service.settings import ServiceSettings
@@ -177,6 +179,35 @@ def test_anybody_holds_the_beam_and_goes_on_only_by_what_he_saw(room: RoomServic
         assert refused["kind"] == "conflict"
         stopped = page.post(f"{FRACTIONS}/1/stop", {"reason": "he is not well"})
         assert stopped["state"] == "stopped"
+
+
+def test_the_beam_is_held_although_the_records_cannot_be_read(
+    room: RoomService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = room.signed_in("anna")
+    shown = verified(room, page)
+    with watched_by(room, page, shown) as socket:
+        room.run(1.0, word(room, socket))
+
+        def damaged(*_arguments: object) -> None:
+            raise UnreadableError("the records are damaged: restore a backup")
+
+        for name in ("newest_fraction", "course"):
+            monkeypatch.setattr(Records, name, damaged)
+        asked = {"course_id": COURSE, "by": "ben", "reason": "he coughs"}
+
+        def hold() -> None:
+            with pytest.raises(UnreadableError):
+                room.state.console.hold(**asked)
+
+        asking = threading.Thread(target=hold)
+        asking.start()
+        while asking.is_alive():
+            room.run(0.25, word(room, socket))
+        assert room.room.is_off
+        monkeypatch.undo()
+    shown = page.fraction()
+    assert (shown["state"], shown["reason"]) == ("held", "he coughs")
 
 
 class TestARoomThatAnswersByItself:

@@ -166,7 +166,6 @@ def connected_department(
         if prepare:
             station.prepare()
         with RoomDrive(desk, station, COURSE, events) as drive:
-            events.show(drive.state)
             try:
                 yield ConnectedDepartment(desk, clock, station, drive, events, folder)
             finally:

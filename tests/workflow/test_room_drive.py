@@ -305,6 +305,12 @@ class TestARestart:
 
 
 class TestTheStateOfTheRoom:
+    def test_is_sent_to_whoever_listens_as_long_as_the_room_is_open(self, d: ConnectedDepartment) -> None:
+        with d.events.subscribed() as subscription:
+            assert subscription.get(20.0).room == "virtual room"
+            d.drive.close()
+        assert d.events._looks == ()
+
     def test_shows_the_couch_axis_by_axis_beside_where_it_has_to_stand(self, d: ConnectedDepartment) -> None:
         d.begin()
         assert d.drive.state().expected_couch is None

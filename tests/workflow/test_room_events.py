@@ -87,6 +87,23 @@ class TestTheHub:
         assert all(isinstance(one, RoomState) for one in found)
         assert found[0].sequence < found[1].sequence < found[2].sequence
 
+    def test_shows_every_room_until_it_is_hidden(self, events: RoomEvents) -> None:
+        def one() -> RoomState:
+            return RoomState(1, AT, "room 1")
+
+        def other() -> RoomState:
+            return RoomState(1, AT, "room 2")
+
+        events.show(one)
+        events.show(other)
+        with events.subscribed() as subscription:
+            assert {subscription.get(20.0).room, subscription.get(20.0).room} == {"room 1", "room 2"}
+        events.hide(one)
+        events.hide(one)
+        with events.subscribed() as subscription:
+            found = [subscription.get(20.0).room for _ in range(4)]
+        assert found[-2:] == ["room 2", "room 2"]
+
     def test_goes_on_when_the_room_cannot_be_looked_at_once(self, events: RoomEvents) -> None:
         looks = iter([ValueError(), None, state(7)])
 

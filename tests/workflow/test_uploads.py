@@ -74,7 +74,7 @@ def test_an_upload_says_what_it_holds_and_when_it_goes_away(
 
 
 def test_files_have_names_of_our_own_whatever_they_were_called(uploads: Uploads, plan: bytes) -> None:
-    hostile = {"../../etc/passwd": plan, "/var/lib/id": b"a", "a.nrrd": b"NRRD0004", "x\x00y\n": b"b"}
+    hostile = {"../../etc/passwd": plan, "C:\\keys\\id": b"a", "a.nrrd": b"NRRD0004", "x\x00y\n": b"b"}
     upload = sent(uploads, "anna", **hostile)
     assert sorted(path.name for path in upload.folder.iterdir()) == [
         "file-000001",

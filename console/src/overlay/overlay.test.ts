@@ -4,8 +4,8 @@ import { planeThrough } from "../geometry/planes";
 import { labelPlace, pathOf } from "./lines";
 import { arrowScale, arrowsOf, boxCut, overlayTransform } from "./residuals";
 import { rulerOf } from "./ruler";
-import { doseLevels, structureStyle } from "./structures";
-import { ELLIPSE_95, ellipseWords, isocentreEllipse } from "./uncertainty";
+import { doseLevels, pageDashes, pageLength, structureStyle } from "./structures";
+import { ELLIPSE_95, ellipseWords, isocentreEllipse, sizeWords } from "./uncertainty";
 
 const SIZE = { mmPerPx: 0.5, widthPx: 400, heightPx: 300 };
 const STILL: CouchCorrection = {
@@ -61,6 +61,12 @@ describe("styles", () => {
     });
   });
 
+  test("lines and dashes grow with the page's letters", () => {
+    expect(pageLength(1.5)).toBe("0.1rem");
+    expect(pageDashes("3 6")).toBe("0.2rem 0.4rem");
+    expect(pageDashes("")).toBe("none");
+  });
+
   test("a black line of the plan is still seen on a dark image", () => {
     expect(structureStyle({ color: [0, 0, 0], kind: "organ", interpreted_type: "" }).color).toBe(
       "rgb(50, 50, 50)",
@@ -98,6 +104,10 @@ describe("the ellipse of the isocentre", () => {
     expect(ellipse.shortMm).toBeCloseTo(0.2 * ELLIPSE_95, 9);
     expect(ellipse.angleDeg).toBeCloseTo(0, 9);
     expect(ellipseWords(ellipse)).toBe("95 %: isocentre within ±1.2 × ±0.5 mm");
+  });
+
+  test("never calls a small uncertainty zero", () => {
+    expect(sizeWords({ longMm: 0.14, shortMm: 0.04, angleDeg: 0 })).toBe("±0.1 × ±0.04 mm");
   });
 
   test("shows the long axis upright where the head is up", () => {

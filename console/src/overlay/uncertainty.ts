@@ -51,7 +51,13 @@ function ellipseOf(xx: number, xy: number, yy: number): Ellipse {
   };
 }
 
+/** Half axes of an ellipse: "±1.2 × ±0.5 mm"; small ones keep a digit more, so that none reads as zero. */
+export function sizeWords({ longMm, shortMm }: Ellipse): string {
+  const size = (mm: number) => `±${mm.toFixed(mm < 0.1 ? 2 : 1)}`;
+  return `${size(longMm)} × ${size(shortMm)} mm`;
+}
+
 /** An ellipse in words. */
 export function ellipseWords(ellipse: Ellipse): string {
-  return `95 %: isocentre within ±${ellipse.longMm.toFixed(1)} × ±${ellipse.shortMm.toFixed(1)} mm`;
+  return `95 %: isocentre within ${sizeWords(ellipse)}`;
 }

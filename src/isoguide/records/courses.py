@@ -174,11 +174,12 @@ def standings(connection: Connection) -> tuple[CourseStanding, ...]:
 
 
 def _standing(line: CourseLine, rows: list[Any]) -> CourseStanding:
-    given = [row["started_at"] for row in rows if row["delivered_mu"] > 0.0]
+    closed = [row for row in rows if row["state"] == str(State.CLOSED)]
+    given = [row["started_at"] for row in rows if row["delivered_mu"] > 0.0 or row in closed]
     return CourseStanding(
         line,
         to_line(rows[-1]) if rows else None,
-        sum(row["state"] == str(State.CLOSED) for row in rows),
+        len(closed),
         datetime.fromisoformat(given[-1]) if given else None,
     )
 

@@ -2,7 +2,7 @@ import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from "@p
 import type { Probe } from "../../engine/engine";
 import { couchCorrection } from "../../geometry/correction";
 import { planeThrough } from "../../geometry/planes";
-import { isocentreEllipse } from "../../overlay/uncertainty";
+import { isocentreEllipse, sizeWords } from "../../overlay/uncertainty";
 import { AXES, correctionOf, type SixDocument, shortDirection, signed } from "../../state/poseNumbers";
 import type { AlignSession } from "../../views/align/alignSession";
 import type { Pictures } from "../../views/align/pictures";
@@ -74,7 +74,7 @@ export function Sureness(props: Pick<OverviewProps, "session" | "deviation" | "d
         session.hand.setup.patientPosition,
         plane,
       );
-      return `${orientation} ±${ellipse.longMm.toFixed(1)} × ±${ellipse.shortMm.toFixed(1)} mm`;
+      return `${orientation} ${sizeWords(ellipse)}`;
     }).join(", ");
   });
   return (

@@ -72,7 +72,7 @@ export function RadiographView(props: RadiographViewProps) {
       </div>
       <div class="corner top-right">
         <span>{part === "fused" ? labels.daily : `DRR of ${labels.planning}`}</span>
-        {part === "fused" ? <span>and DRR of {labels.planning}</span> : null}
+        {part === "fused" ? <span>DRR of {labels.planning}</span> : null}
       </div>
       <MarkerList state={state} />
       <ShadowAge state={state} />

@@ -17,10 +17,10 @@ export function ShadowOverlay({ session, state }: { session: AlignSession; state
   const [x, y] = [(isocentre[0] ?? 0) + 0.5, (isocentre[1] ?? 0) + 0.5];
   return (
     <svg
-      class={`radiograph-overlay${isStale ? " stale" : ""}`}
+      class={`radiograph-overlay${isStale ? " outdated" : ""}`}
       viewBox={`0 0 ${columns} ${rows}`}
       role="img"
-      aria-label={markerWords(markers)}
+      aria-label={isStale ? "Outlines of an older pose" : markerWords(markers)}
     >
       {session.layers.structures.value
         ? outlines.map((outline) => {
@@ -85,7 +85,9 @@ function MarkerMark(props: { readonly marker: Marker; readonly number: number; r
 
 /** What became of every marker, in words. */
 export function MarkerList({ state }: { state: ShadowState }) {
-  const markers = state.shadow.value?.overlays.markers ?? [];
+  // Inside or outside is said of the pose on the screen, or not at all.
+  const isStale = state.staleSinceMs.value !== null;
+  const markers = isStale ? [] : (state.shadow.value?.overlays.markers ?? []);
   return (
     <ol class="marker-list" hidden={markers.length === 0}>
       {markers.map((marker) => (

@@ -121,5 +121,5 @@ export function ViewCorners(props: {
 }
 
 function windowWords(window: { readonly centreHu: number; readonly widthHu: number }): string {
-  return `W ${Math.round(window.widthHu)} L ${Math.round(window.centreHu)}`;
+  return `W ${Math.round(window.widthHu)} L ${Math.round(window.centreHu)}`.replace("-", "−");
 }

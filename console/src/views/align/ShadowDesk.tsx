@@ -30,7 +30,7 @@ export function ShadowDesk(props: DeskProps) {
   });
   const labels = {
     patient: personName(fraction.patient.name),
-    planning: `Planning CT, ${day(session.planning.taken_at)}`,
+    planning: `CT, ${day(session.planning.taken_at)}`,
     daily: imageLabel("radiographs", session.daily.acquired_at),
   };
   return (

@@ -79,6 +79,8 @@ export class ShadowState {
   readonly staleSinceMs: ReadonlySignal<number | null>;
   readonly #pose: ReadonlySignal<Matrix4>;
   readonly #askedAtMs: Signal<number> = signal(0);
+  /** Whether the shadow on the screen belonged to the pose until it was moved. */
+  #wasFresh = true;
 
   constructor(key: ImageKey, view: ViewDocument, pose: ReadonlySignal<Matrix4>) {
     this.view = view;
@@ -99,8 +101,15 @@ export class ShadowState {
   /** Ask for the shadow of the pose; read inside an effect, it follows. */
   follow(): void {
     const pose = this.#pose.value;
-    if (this.staleSinceMs.peek() === null || this.shadow.peek() === null) {
+    const shown = this.shadow.peek();
+    if (shown !== null && isSamePose(shown.pose, pose)) {
+      this.asked.drop();
+      this.#wasFresh = true;
+      return;
+    }
+    if (this.#wasFresh) {
       this.#askedAtMs.value = performance.now();
+      this.#wasFresh = false;
     }
     this.asked.put(pose);
   }
@@ -132,6 +141,7 @@ export class ShadowState {
     const shadow = { pose, pixels, overlays };
     // Dropped questions must not bring an older shadow onto the screen.
     if (!stop.aborted) {
+      this.#wasFresh = true;
       this.shadow.value = shadow;
     }
     return shadow;

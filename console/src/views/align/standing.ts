@@ -143,5 +143,5 @@ function wordsOf(match: Match | null, isDraft: boolean): string {
 
 /** The labels that stand in every view. */
 export function imageLabel(kind: "volume" | "radiographs", acquiredAt: string): string {
-  return `Day's ${kind === "volume" ? "CBCT" : "radiographs"}, ${timeOfDay(acquiredAt)}`;
+  return `${kind === "volume" ? "Day's CBCT" : "Radiographs"}, ${timeOfDay(acquiredAt)}`;
 }

@@ -133,10 +133,9 @@ class RoomSummary:
         preparation = drive.room.preparation
         words = preparation.words
         if preparation.is_ready:
-            shown = drive.state()
-            words = shown.state or "ready"
-            if shown.beam in ("on", "unknown"):
-                words = "the beam is on" if shown.beam == "on" else "the machine does not answer"
+            beam = drive.room.look().beam
+            words = "the machine does not answer" if beam is None else words
+            words = "the beam is on" if beam is not None and beam.is_on else words
         return cls(drive.room.name, preparation.is_ready, words, drive.course_id)
 
 

@@ -128,8 +128,10 @@ class BeamWatch:
             self._refusal = error
         finally:
             if self.fraction.state is State.BEAM_ON or self.fraction.beam_may_be_on:
-                why = self._refusal
-                self.fraction.stop(in_words(why) if why is not None else "nobody watches the beam any more")
+                refusal = self._refusal
+                self.fraction.stop(
+                    in_words(refusal) if refusal is not None else "nobody watches the beam any more"
+                )
             self._has_ended.set()
             self._is_turned_on.set()
 

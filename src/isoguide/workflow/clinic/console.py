@@ -407,18 +407,19 @@ class Console:
     @contextmanager
     def _told(self, course_id: str, by: str) -> Iterator[None]:
         """Tell who listens when the block has changed the fraction, whether it ended well or not."""
-        before = self._newest(course_id)
+        # A connected room knows what was shown last: its beam is held without asking the records first.
+        drive = self._drives.get(course_id)
+        before = self._newest(course_id) if drive is None else None
         try:
             yield
         finally:
             with suppress(IsoguideError):  # who listens looks again; the step is what counts
-                self._tell(before, course_id, by)
+                if drive is not None:
+                    drive.refresh()  # which tells of it where it is new
+                else:
+                    self._tell(before, course_id, by)
 
     def _tell(self, before: FractionLine | None, course_id: str, by: str) -> None:
-        drive = self._drives.get(course_id)
-        if drive is not None:
-            drive.refresh()  # which tells of it where it is new
-            return
         after = self._newest(course_id)
         if after is not None and after != before:
             key = after.key

@@ -68,7 +68,7 @@ class RoomDrive:
     course_id
         Whose course.
     events
-        Is told what happens, and asked for nothing.
+        Is told what happens, and shown the room; nothing here waits for it.
 
     Attributes
     ----------
@@ -95,6 +95,9 @@ class RoomDrive:
         self._watch: BeamWatch | None = None
         self._newest: _TakenUp | None = None
         self._is_closed = False
+        self._events = events
+        if events is not None:
+            events.show(self.state)
 
     def __enter__(self) -> Self:
         return self
@@ -427,6 +430,8 @@ class RoomDrive:
             If nobody confirms that the beam is off: press the emergency stop.
         """
         self._is_closed = True
+        if self._events is not None:
+            self._events.hide(self.state)
         watch = self._running()
         if watch is not None:
             watch.shut_down()

@@ -144,15 +144,21 @@ class RoomEvents:
     """
 
     period_s: float = PERIOD_S
-    _look: Callable[[], RoomState | None] | None = field(default=None, init=False)
+    _looks: tuple[Callable[[], RoomState | None], ...] = field(default=(), init=False)
     _inbox: "queue.SimpleQueue[Event | None]" = field(default_factory=queue.SimpleQueue, init=False)
     _subscriptions: list[Subscription] = field(default_factory=list, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
 
-    def show(self, look: Callable[[], RoomState | None] | None) -> None:
-        """Say where the state of the room comes from; None, and none is sent."""
-        self._look = look
+    def show(self, look: Callable[[], RoomState | None]) -> None:
+        """Say where the state of a room comes from, one for each room; where it gives None, none is sent."""
+        with self._lock:
+            self._looks = (*self._looks, look)
+
+    def hide(self, look: Callable[[], RoomState | None]) -> None:
+        """Send the state of a room no more; harmless when it was not shown."""
+        with self._lock:
+            self._looks = tuple(one for one in self._looks if one != look)
 
     def publish(self, event: Event) -> None:
         """Put an event down for all who listen now; returns at once and never fails."""
@@ -206,7 +212,8 @@ class RoomEvents:
             if left_s <= 0.0:
                 due_s = time.monotonic() + self.period_s
                 if self._listening():
-                    self._send_state()
+                    for look in self._looks:
+                        self._send_state(look)
                 continue
             with suppress(queue.Empty):
                 event = self._inbox.get(timeout=left_s)
@@ -214,10 +221,9 @@ class RoomEvents:
                     return
                 self._send(event)
 
-    def _send_state(self) -> None:
-        look = self._look
+    def _send_state(self, look: Callable[[], RoomState | None]) -> None:
         try:
-            state = look() if look is not None else None
+            state = look()
         except Exception:  # noqa: BLE001 - one look that fails must not end the stream
             # Consoles show by themselves that nothing arrives; the next look may succeed.
             _LOG.exception("the state of the room cannot be told")

@@ -331,8 +331,8 @@ def _looked_into(received: Receiver) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found = inspect_path(received.folder) if received.names else None
     if found is None or not found.items:
         msg = (
-            f"among the files of the upload ({len(received.names)}) is nothing of DICOM, no image and no "
-            "plan: choose the exported folder"
+            f"among the files of the upload ({len(received.names)}) is nothing of DICOM, no image, no plan: "
+            "choose the exported folder"
         )
         raise MissingEvidenceError(msg)
     items = [f"{item.kind}: {item.text}" for item in found.items]

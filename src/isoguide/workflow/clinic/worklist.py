@@ -1,6 +1,6 @@
 """Who is treated, and what can be done for each of them now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from isoguide.errors import InputError
@@ -95,7 +95,7 @@ class Worklist:
 
     def _line(self, standing: CourseStanding) -> WorklistLine:
         known = self._known.get(_version_of(standing))
-        return known if known is not None else self._read(standing)
+        return replace(known, standing=standing) if known is not None else self._read(standing)
 
     def _read(self, standing: CourseStanding) -> WorklistLine:
         course_id, newest = standing.line.course_id, standing.newest
