@@ -22,15 +22,7 @@ export function StructureList({ session, pictures }: { session: AlignSession; pi
           <StructureLine key={structure.number} session={session} pictures={pictures} structure={structure} />
         ))}
       </ul>
-<<<<<<< HEAD
-      {planning.not_drawn.map((sentence) => (
-        <p key={sentence} class="field-problem small">
-          {sentence}
-        </p>
-      ))}
-=======
       <StructureNotes session={session} pictures={pictures} />
->>>>>>> w-bench
       {planning.dose === null ? (
         <p class="small dim">No isodoses: {planning.no_dose_because || "the plan has no dose"}.</p>
       ) : (

@@ -13,12 +13,8 @@ type Schemas = components["schemas"];
 
 /** Documents under the names that they have in the service. */
 export type PlanningPictures = Schemas["PlanningPictures"];
-<<<<<<< HEAD
-export type DailyPictures = Schemas["DailyPictures"];
-=======
 export type PlannedStructures = Schemas["PlannedStructures"];
-export type DailyPictures = Schemas["DailyPictures"] & { readonly is_hounsfield?: boolean };
->>>>>>> w-bench
+export type DailyPictures = Schemas["DailyPictures"];
 export type MatchFigures = Schemas["MatchFigures"];
 export type StructureDocument = Schemas["StructureDocument"];
 export type ViewDocument = Schemas["ViewDocument"];

@@ -213,14 +213,8 @@ class OpenImage:
             self.windows()
         else:
             self.views()
-<<<<<<< HEAD
             self._masks()
             self._quick_caster()
-        if self.engine is not None:
-            self.found_again()
-            self.similarity(self.day.uncorrected)
-=======
->>>>>>> w-bench
 
     def _answer(self) -> RigidTransform:
         match = last_match(self.stored, self.day.image.uid)
