@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bony_patient import AS_PLANNED, ISOCENTRE_MM, PIXEL_MM, PIXELS, anatomy, bony_ct, expose, lying, seen, view
+from bony_patient import (
+    AS_PLANNED,
+    ISOCENTRE_MM,
+    PIXEL_MM,
+    PIXELS,
+    anatomy,
+    bony_ct,
+    expose,
+    lying,
+    seen,
+    view,
+)
 
 from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.transforms import RigidTransform
