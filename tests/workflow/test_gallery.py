@@ -229,12 +229,12 @@ class TestPictures:
         with pytest.raises(MissingEvidenceError, match="was not matched"):
             unmatched.found_again()
 
-    def test_reading_ahead_leaves_nothing_to_make(self, department: Department) -> None:
+    def test_reading_ahead_leaves_nothing_to_make_for_the_first_picture(self, department: Department) -> None:
         gallery = Gallery.of(department.desk)
         gallery.prefetch(department.course, 1)
         gallery.prefetch("C0099", 1)  # what goes wrong is said to whoever asks
         gallery.close()
         before = gallery.cache.size_bytes
         image = gallery.image(department.course, 1, uid_of(department))
-        image.voxels(), image.found_again(), gallery.planning_voxels(department.course)
+        image.voxels(), image.windows(), gallery.planning_voxels(department.course)
         assert gallery.cache.size_bytes == before > 3_000_000

@@ -3,7 +3,14 @@ import { useComputed } from "@preact/signals";
 import type { PlaneIsolines } from "../../engine/engine";
 import type { Plane } from "../../geometry/planes";
 import { labelPlace, pathOf } from "../../overlay/lines";
-import { type DoseLevel, doseLevels, type LineStyle, structureStyle } from "../../overlay/structures";
+import {
+  type DoseLevel,
+  doseLevels,
+  type LineStyle,
+  pageDashes,
+  pageLength,
+  structureStyle,
+} from "../../overlay/structures";
 import type { AlignSession } from "../../views/align/alignSession";
 import { DOSE, type Pictures, structureId } from "../../views/align/pictures";
 import { carriedOver } from "./drawnPlane";
@@ -19,18 +26,15 @@ interface LinesProps {
 export function StructureLines({ session, pictures, viewId, drawn }: LinesProps) {
   return (
     <>
-      {session.planning.structures.map((structure) => {
-        const lines = pictures.isolines.get(`${viewId}/${structureId(structure.number)}`);
-        return lines === undefined ? null : (
-          <Line
-            key={structure.number}
-            lines={lines}
-            drawn={drawn}
-            level={0}
-            style={structureStyle(structure)}
-          />
-        );
-      })}
+      {session.structures.value?.structures.map((structure) => (
+        <Line
+          key={structure.number}
+          lines={pictures.linesOn(viewId, structureId(structure.number))}
+          drawn={drawn}
+          level={0}
+          style={structureStyle(structure)}
+        />
+      ))}
     </>
   );
 }
@@ -38,8 +42,8 @@ export function StructureLines({ session, pictures, viewId, drawn }: LinesProps)
 /** Isodoses, only where the service gave a dose for this frame of reference. */
 export function DoseLines({ session, pictures, viewId, drawn }: LinesProps) {
   const { dose } = session.planning;
-  const lines = pictures.isolines.get(`${viewId}/${DOSE}`);
-  if (dose === null || lines === undefined) {
+  const lines = pictures.linesOn(viewId, DOSE);
+  if (dose === null) {
     return null;
   }
   return (
@@ -70,14 +74,14 @@ function Line({ lines, drawn, level, style }: LineProps) {
         d={path}
         stroke="#000"
         stroke-opacity="0.75"
-        stroke-width={style.widthPx + 2}
+        stroke-width={pageLength(style.widthPx + 2)}
         vector-effect="non-scaling-stroke"
       />
       <path
         d={path}
         stroke={style.color}
-        stroke-width={style.widthPx}
-        stroke-dasharray={style.dashes}
+        stroke-width={pageLength(style.widthPx)}
+        stroke-dasharray={pageDashes(style.dashes)}
         vector-effect="non-scaling-stroke"
       />
     </g>

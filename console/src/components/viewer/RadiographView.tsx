@@ -75,6 +75,9 @@ export function RadiographView(props: RadiographViewProps) {
         {part === "fused" ? <span>DRR of {labels.planning}</span> : null}
       </div>
       {part === "fused" ? <MarkerList state={state} /> : null}
+      {state.axes === null && session.isMatching.value ? (
+        <p class="shadow-age">The axes of this view are not known: nothing can be moved in it.</p>
+      ) : null}
       <ShadowAge state={state} />
       <StaleMark words={staleWords} />
     </section>

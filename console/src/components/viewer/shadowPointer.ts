@@ -1,7 +1,7 @@
 /** What the mouse does on a radiograph. */
 
 import type { Matrix4 } from "../../geometry/rigid";
-import { type Gesture, gestureOf, zoomOfWheel } from "../../input/pointer";
+import { type Gesture, gestureOf, isForControl, zoomOfWheel } from "../../input/pointer";
 import { type AlignSession, shadowId } from "../../views/align/alignSession";
 import type { ViewDocument } from "../../views/align/documents";
 import { type ShadowState, shadowShifted } from "../../views/align/shadow";
@@ -33,6 +33,9 @@ export class ShadowPointer {
 
   down = (event: PointerEvent): void => {
     const session = this.#session;
+    if (isForControl(event.target)) {
+      return;
+    }
     session.focused.value = shadowId(this.#state.view.index);
     const left = { isMatching: session.isMatching.peek(), isWindowing: session.isWindowing.peek() };
     const gesture = gestureOf(event, left);

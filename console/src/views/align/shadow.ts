@@ -3,7 +3,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { fetchBytes } from "../../api/client";
 import { compose, type Matrix4, rotationAbout, rotationAboutPoint, translation } from "../../geometry/rigid";
-import { add, cross, norm, scale, type Vec3 } from "../../geometry/vector";
+import { add, cross, dot, norm, scale, type Vec3 } from "../../geometry/vector";
 import { OneAtATime } from "../../state/oneAtATime";
 import { isSamePose } from "../../state/pose";
 import { NewestAnswer } from "../../state/poseNewest";
@@ -22,15 +22,11 @@ export interface ViewAxes {
   readonly down: Vec3;
 }
 
-/** The axes of a view; null where the service does not give them, and then nothing is moved in it. */
-export function axesOf(view: ViewDocument): ViewAxes | null {
-  const { right_axis, down_axis } = view;
-  if (!right_axis || !down_axis) {
-    return null;
-  }
-  const [right, down] = [three(right_axis), three(down_axis)];
+/** The axes of a view; null where they are no directions, and then nothing is moved in it. */
+export function axesOf(view: Pick<ViewDocument, "right_axis" | "down_axis">): ViewAxes | null {
+  const [right, down] = [three(view.right_axis), three(view.down_axis)];
   const isUnit = Math.abs(norm(right) - 1) < 1e-3 && Math.abs(norm(down) - 1) < 1e-3;
-  return isUnit ? { right, down } : null;
+  return isUnit && Math.abs(dot(right, down)) < 1e-3 ? { right, down } : null;
 }
 
 /**

@@ -5,7 +5,15 @@ import type { ViewDocument } from "./documents";
 import { ShadowState } from "./shadow";
 
 const KEY = { courseId: "C1", number: 1, uid: "1.2" };
-const VIEW = { index: 0, columns: 2, rows: 1, pixel_mm: 1, address: "/pixels" } as unknown as ViewDocument;
+const VIEW = {
+  index: 0,
+  columns: 2,
+  rows: 1,
+  pixel_mm: 1,
+  address: "/pixels",
+  right_axis: [1, 0, 0],
+  down_axis: [0, 1, 0],
+} as unknown as ViewDocument;
 const OVERLAYS = { isocentre: [0, 0], outlines: [], markers: [] };
 
 /** What the service draws, how long it takes for a quick shadow, and for where it was asked for one. */

@@ -50,18 +50,23 @@ class WindowPreset(Document):
     width_hu: float
 
 
+class PlannedStructures(Document):
+    """The structures of the plan: made after the images, which are looked at first."""
+
+    structures: tuple[StructureDocument, ...]
+    not_drawn: tuple[str, ...] = Field(
+        (), description="Why further structures are not drawn, a sentence each."
+    )
+
+
 class PlanningPictures(Document):
-    """Everything of the plan that is drawn."""
+    """What is drawn of the plan, but for its structures."""
 
     volume: VolumeHeader
     taken_at: str
     patient_position: str
     frame_of_reference_uid: str
     isocentre_mm: Three
-    structures: tuple[StructureDocument, ...]
-    not_drawn: tuple[str, ...] = Field(
-        (), description="Why further structures are not drawn, a sentence each."
-    )
     dose: DoseDocument | None
     no_dose_because: str = Field(description="Why there are no isodoses; empty where there are.")
     windows: tuple[WindowPreset, ...]

@@ -123,9 +123,9 @@ class Gallery:
         return OpenImage(key, day, stored, self.cache, lambda: self._structures(plan)[0])
 
     def prefetch(self, course_id: str, number: int) -> None:
-        """Begin to read what will be drawn of a fraction: at once, in the background.
+        """Begin to read the images of a fraction that will be drawn: at once, in the background.
 
-        What goes wrong is said when somebody asks for it.
+        Nothing else is made ahead: it would take the time of who waits for the first picture. What goes wrong is said when somebody asks for it.
         """
         self.readers.submit(self._read_ahead, course_id, number)
 
@@ -137,11 +137,10 @@ class Gallery:
         def of_newest_image() -> None:
             images = self.records.fraction(course_id, number).images
             if images:
-                self.image(course_id, number, images[-1].uid).read_all()
+                self.image(course_id, number, images[-1].uid).read_shown()
 
         steps: tuple[Callable[[], object], ...] = (
             lambda: self.planning_voxels(course_id),
-            lambda: self.structures(course_id),
             of_newest_image,
         )
         for step in steps:

@@ -206,8 +206,8 @@ class OpenImage:
             return volume_picture(self.day, target, pose, plane)
         return radiograph_picture(self.day, self.views(), self._caster(), target, pose, plane)
 
-    def read_all(self) -> None:
-        """Make what will be asked for: first what is seen first."""
+    def read_shown(self) -> None:
+        """Make what is seen first."""
         if self.is_volume:
             self.voxels()
             self.windows()
@@ -215,9 +215,6 @@ class OpenImage:
             self.views()
             self._masks()
             self._quick_caster()
-        if self.engine is not None:
-            self.found_again()
-            self.similarity(self.day.uncorrected)
 
     def _answer(self) -> RigidTransform:
         match = last_match(self.stored, self.day.image.uid)
