@@ -65,6 +65,9 @@ export interface Shadow {
   readonly isQuick: boolean;
 }
 
+/** Pause after the last movement before the whole shadow is asked for: until then the quick one is not held up. */
+const REST_MS = 250;
+
 /** A pose, and the how manyth it was that the hand came to. */
 interface Asked {
   readonly pose: Matrix4;
@@ -96,7 +99,7 @@ export class ShadowState {
     this.axes = axesOf(view);
     this.#key = key;
     this.#pose = pose;
-    this.asked = new NewestAnswer((wanted, stop) => this.#askWhole(wanted, stop));
+    this.asked = new NewestAnswer((wanted, stop) => this.#askWhole(wanted, stop), REST_MS);
     this.#quick = new OneAtATime((wanted) => this.#askQuick(wanted));
     this.staleSinceMs = computed(() => {
       const shown = this.shadow.value;

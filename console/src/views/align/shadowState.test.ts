@@ -53,12 +53,12 @@ test("a shadow is seen only while it belongs to the pose on the screen", async (
   await state.load();
   state.follow();
   expect(state.isSeen).toBe(false);
-  await vi.advanceTimersByTimeAsync(200);
+  await vi.advanceTimersByTimeAsync(300);
   expect(state.isSeen).toBe(true);
   pose.value = translation([1, 0, 0]);
   expect(state.isSeen).toBe(false);
   state.follow();
-  await vi.advanceTimersByTimeAsync(200);
+  await vi.advanceTimersByTimeAsync(300);
   expect(state.isSeen).toBe(true);
 });
 
@@ -73,7 +73,7 @@ test("its age counts from the movement that left it, however many follow", async
     expect(state.staleSinceMs.value).toBe(leftMs);
     await vi.advanceTimersByTimeAsync(100);
   }
-  await vi.advanceTimersByTimeAsync(200);
+  await vi.advanceTimersByTimeAsync(300);
   expect(state.staleSinceMs.value).toBeNull();
 });
 
@@ -82,7 +82,7 @@ async function seen() {
   const { pose, state } = opened();
   await state.load();
   state.follow();
-  await vi.advanceTimersByTimeAsync(200);
+  await vi.advanceTimersByTimeAsync(300);
   const moveTo = (rightMm: number) => {
     pose.value = translation([rightMm, 0, 0]);
     state.follow();
@@ -102,7 +102,7 @@ test("while the hand moves a quick shadow follows, which nobody decides on, and 
     expect(state.staleSinceMs.value).toBeNull();
     expect(state.isSeen).toBe(false);
   }
-  await vi.advanceTimersByTimeAsync(200);
+  await vi.advanceTimersByTimeAsync(300);
   expect(state.shadow.value?.isQuick).toBe(false);
   expect(state.isSeen).toBe(true);
 });
@@ -156,7 +156,7 @@ test("a quick shadow that comes late never takes the place of a newer one", asyn
 test("going back to the pose that is drawn needs no new shadow", async () => {
   const { pose, state } = opened();
   state.follow();
-  await vi.advanceTimersByTimeAsync(200);
+  await vi.advanceTimersByTimeAsync(300);
   pose.value = translation([1, 0, 0]);
   state.follow();
   pose.value = translation([0, 0, 0]);
@@ -171,7 +171,7 @@ test("a shadow or a radiograph of another size is refused, not stretched", async
   await state.load();
   expect(state.problem.value).toContain("3 pixels");
   state.follow();
-  await vi.advanceTimersByTimeAsync(200);
+  await vi.advanceTimersByTimeAsync(300);
   expect(state.asked.known.value).toMatchObject({ kind: "failed" });
   expect(state.shadow.value).toBeNull();
 });

@@ -164,6 +164,11 @@ def enlarged(values: Pixels, factor: int, shape: tuple[int, int]) -> Pixels:
     return np.asarray(tall[:, column] * (np.float32(1.0) - right) + tall[:, beside] * right, dtype=np.float32)
 
 
+def window_of(view: XrayView, rows: slice, columns: slice) -> XrayView:
+    """Return a view of some neighbouring rows and columns of a view."""
+    return _cut_view(view, (rows, columns), 1)
+
+
 def pixel_at_mm(view: XrayView, point_mm: Array) -> float:
     """Return how long a pixel of a view is at the depth of a point (3,), mm: the mean of both directions."""
     depth_mm = float(view.normal @ (point_mm - view.source_mm))

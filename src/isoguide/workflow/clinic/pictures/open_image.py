@@ -214,6 +214,7 @@ class OpenImage:
         else:
             self.views()
             self._masks()
+            self._markers()
             self._quick_caster()
 
     def _answer(self) -> RigidTransform:
