@@ -10,6 +10,8 @@ from jsonschema import Draft202012Validator
 from isoguide.service.openapi_document import openapi_text
 
 DOCUMENT = json.loads(openapi_text())
+WITHOUT_EXAMPLE = {"StepRequest", "MarksRequest", "HandMatchRequest", "ShadowRequest", "SimilarityRequest"}
+"""A version alone, and what consists of many numbers."""
 OPERATIONS = [
     (f"{verb.upper()} {path}", operation)
     for path, item in DOCUMENT["paths"].items()

@@ -186,6 +186,22 @@ def test_a_look_does_not_wait_for_a_room_that_is_busy_and_says_how_old_it_is(ope
         assert (d.station.look().at - before.at).total_seconds() == pytest.approx(5.0)
 
 
+def test_a_look_asks_for_the_target_ten_times_a_second_and_says_when_it_was_seen(
+    open_room: OpenRoom,
+) -> None:
+    with open_room() as d:
+        d.station.place_patient(COURSE, 1)
+        seen = []
+        for _ in range(4):
+            look = d.station.look()
+            assert (look.at - look.target.at).total_seconds() < 0.1
+            seen.append(look.target.at)
+            d.clock.wait(0.06)
+        assert [seen[1] == seen[0], seen[2] == seen[1], seen[3] == seen[2]] == [True, False, True]
+        d.station.place_patient(COURSE, 1)
+        assert d.station.look().target.at == d.clock.now()
+
+
 def test_a_couch_that_moves_lets_others_look(open_room: OpenRoom) -> None:
     with open_room() as d:
         d.station.place_patient(COURSE, 1)

@@ -41,6 +41,14 @@ def test_that_goes_on_is_taken_over_where_it_is(d: ConnectedDepartment) -> None:
     assert station.couch().pose == d.station.couch().pose
 
 
+def test_whose_image_became_too_old_overnight_is_imaged_again(d: ConnectedDepartment) -> None:
+    first = prepare_waiting_fraction(d.drive)
+    d.clock.wait(3600.0)
+    again = prepare_waiting_fraction(d.drive)
+    assert (again.state, len(first.stored.images), len(again.stored.images)) == (State.ALIGNED, 1, 2)
+    assert again.images_left == first.images_left - 1
+
+
 def test_there_is_none_after_the_last_or_when_the_course_has_ended(d: ConnectedDepartment) -> None:
     for _ in range(2):
         d.begin("fraction of NAL")

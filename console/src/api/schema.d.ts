@@ -1057,6 +1057,11 @@ export interface components {
         /**
          * AccessoryDocument
          * @description Something that holds the patient, with its place on the couch.
+         * @example {
+         *       "index": "H2",
+         *       "kind": "MASK",
+         *       "label": "Head mask"
+         *     }
          */
         AccessoryDocument: {
             /**
@@ -1072,6 +1077,23 @@ export interface components {
         /**
          * ApproveRequest
          * @description Sign what is done about the newest match.
+         * @example {
+         *       "action": "correct",
+         *       "couch": {
+         *         "lateral_mm": 1.2,
+         *         "longitudinal_mm": 853.4,
+         *         "vertical_mm": -118
+         *       },
+         *       "image_uid": "1.2.826.0.1.3680043.8.498.1",
+         *       "match_index": 0,
+         *       "seen_version": 4,
+         *       "signatures": [
+         *         {
+         *           "name": "anna",
+         *           "password": "four quiet words here"
+         *         }
+         *       ]
+         *     }
          */
         ApproveRequest: {
             /**
@@ -1113,6 +1135,17 @@ export interface components {
         /**
          * AuditLine
          * @description One link of the chain.
+         * @example {
+         *       "action": "align",
+         *       "actor": "anna",
+         *       "at": "2026-03-02T08:14:03Z",
+         *       "details": [
+         *         "match added: verdict accept; correction lateral mm -3.1"
+         *       ],
+         *       "seq": 4711,
+         *       "sha256": "9f2c6d0e7f3b4a5c8d1e2f3a4b5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e0f1a2b3c",
+         *       "subject": "fraction 7 of course C0001"
+         *     }
          */
         AuditLine: {
             /** Action */
@@ -1221,6 +1254,16 @@ export interface components {
         /**
          * BeginRequest
          * @description Begin the next fraction.
+         * @example {
+         *       "accessories": [
+         *         {
+         *           "index": "H2",
+         *           "kind": "MASK",
+         *           "label": "Head mask"
+         *         }
+         *       ],
+         *       "number": 7
+         *     }
          */
         BeginRequest: {
             /** Accessories */
@@ -1524,6 +1567,20 @@ export interface components {
         /**
          * DeliverRequest
          * @description What was delivered, as staff read it at the machine.
+         * @example {
+         *       "couch": {
+         *         "lateral_mm": 1.2,
+         *         "longitudinal_mm": 853.4,
+         *         "vertical_mm": -118
+         *       },
+         *       "deliveries": [
+         *         {
+         *           "beam_number": 1,
+         *           "delivered_mu": 201.5
+         *         }
+         *       ],
+         *       "seen_version": 8
+         *     }
          */
         DeliverRequest: {
             /** @description As it was read; left out where a connected room answers. */
@@ -1633,9 +1690,20 @@ export interface components {
         /**
          * FractionChanged
          * @description A fraction has a new version.
+         * @example {
+         *       "by": "anna",
+         *       "course_id": "C0001",
+         *       "number": 7,
+         *       "state": "aligned",
+         *       "type": "fraction",
+         *       "version": 4
+         *     }
          */
         FractionChanged: {
-            /** By */
+            /**
+             * By
+             * @description Who made the step; empty where another program recorded it.
+             */
             by: string;
             /** Course Id */
             course_id: string;
@@ -1852,11 +1920,6 @@ export interface components {
              */
             position: string;
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
-        };
         /**
          * HandMatchRequest
          * @description Where a person found the patient.
@@ -1882,6 +1945,11 @@ export interface components {
         /**
          * Heartbeat
          * @description Sent by the console that watches a beam, at least four times a second.
+         * @example {
+         *       "course_id": "C0001",
+         *       "number": 7,
+         *       "type": "heartbeat"
+         *     }
          */
         Heartbeat: {
             /** Course Id */
@@ -1951,6 +2019,15 @@ export interface components {
         /**
          * ImageRequest
          * @description Take the image that was exported, or let the connected room take one.
+         * @example {
+         *       "couch": {
+         *         "lateral_mm": 1.2,
+         *         "longitudinal_mm": 853.4,
+         *         "vertical_mm": -118
+         *       },
+         *       "inbox_name": "CBCT 0815",
+         *       "seen_version": 2
+         *     }
          */
         ImageRequest: {
             /** @description As it was read; left out where a connected room answers. */
@@ -1983,6 +2060,11 @@ export interface components {
         /**
          * InboxEntry
          * @description A folder of the inbox.
+         * @example {
+         *       "files": 88,
+         *       "modified_at": "2026-03-02T08:14:03Z",
+         *       "name": "CBCT 0815"
+         *     }
          */
         InboxEntry: {
             /** Files */
@@ -2286,6 +2368,11 @@ export interface components {
         /**
          * NewCourseRequest
          * @description Register a course from an uploaded planning export.
+         * @example {
+         *       "protocol": "prostate-seeds",
+         *       "site": "prostate",
+         *       "upload_id": "9f3a61c2d4e5f607"
+         *     }
          */
         NewCourseRequest: {
             /** Protocol */
@@ -2801,6 +2888,9 @@ export interface components {
         /**
          * ReasonRequest
          * @description A step towards safety: it needs a reason, and no version.
+         * @example {
+         *       "reason": "the patient coughs"
+         *     }
          */
         ReasonRequest: {
             /** Reason */
@@ -2959,6 +3049,18 @@ export interface components {
         /**
          * SecondSignatureRequest
          * @description Answer a first signature that waits.
+         * @example {
+         *       "couch": {
+         *         "lateral_mm": 1.2,
+         *         "longitudinal_mm": 853.4,
+         *         "vertical_mm": -118
+         *       },
+         *       "seen_version": 5,
+         *       "signature": {
+         *         "name": "berg",
+         *         "password": "the mountain is quiet"
+         *       }
+         *     }
          */
         SecondSignatureRequest: {
             /**
@@ -3031,6 +3133,14 @@ export interface components {
         /**
          * SetUpRequest
          * @description The patient lies on his marks.
+         * @example {
+         *       "couch": {
+         *         "lateral_mm": 1.2,
+         *         "longitudinal_mm": 853.4,
+         *         "vertical_mm": -118
+         *       },
+         *       "seen_version": 1
+         *     }
          */
         SetUpRequest: {
             /** @description As it was read; left out where a connected room answers. */
@@ -3060,12 +3170,24 @@ export interface components {
             markers: components["schemas"]["MarkerPlace"][];
             /** Outlines */
             outlines: components["schemas"]["OutlineDocument"][];
+            /**
+             * Were Markers Sought
+             * @description Whether the match looked for markers: where it did not, none is found and none lost.
+             * @default false
+             */
+            were_markers_sought: boolean;
         };
         /**
          * ShadowRequest
          * @description Where the patient is taken to lie.
          */
         ShadowRequest: {
+            /**
+             * Is Quick
+             * @description A DRR of the same size with half the detail, soon: for a pose that is about to be left. Nobody decides on it.
+             * @default false
+             */
+            is_quick: boolean;
             /**
              * Planning From Daily
              * @description A 4×4 matrix by rows, DICOM LPS, mm.
@@ -3375,6 +3497,16 @@ export interface components {
         /**
          * UploadDocument
          * @description Files that were uploaded, and what they hold in plain words.
+         * @example {
+         *       "bytes": 63441120,
+         *       "expires_at": "2026-03-02T09:14:03Z",
+         *       "files": 121,
+         *       "items": [
+         *         "CT series: 120 slices of 512 × 512"
+         *       ],
+         *       "problems": [],
+         *       "upload_id": "9f3a61c2d4e5f607"
+         *     }
          */
         UploadDocument: {
             /** Bytes */
@@ -3392,19 +3524,6 @@ export interface components {
             problems: string[];
             /** Upload Id */
             upload_id: string;
-        };
-        /** ValidationError */
-        ValidationError: {
-            /** Context */
-            ctx?: Record<string, never>;
-            /** Input */
-            input?: unknown;
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
         };
         /**
          * VersionDocument
@@ -12756,13 +12875,130 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
-            /** @description Validation Error */
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

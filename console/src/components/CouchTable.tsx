@@ -85,7 +85,9 @@ function Row({ difference, typed }: { difference: AxisDifference; typed: Signal<
       <th scope="row">
         <abbr title={`${axis.name}, + ${axis.positive}`}>{axis.short}</abbr>
       </th>
-      <td class="number">{axisValue(expected, axis.unit)}</td>
+      <td class="number">
+        {expected === null ? <span class="dim">none</span> : axisValue(expected, axis.unit)}
+      </td>
       {typed === undefined ? (
         <td class="number">
           {read === null ? <span class="dim">not read</span> : axisValue(read, axis.unit)}
@@ -108,6 +110,9 @@ function Row({ difference, typed }: { difference: AxisDifference; typed: Signal<
 
 /** The tolerance in words; the same for all shifts, and for all turns. */
 function toleranceWords(differences: readonly AxisDifference[]): string {
+  if (differences.every(({ expected }) => expected === null)) {
+    return "There is nothing to compare with.";
+  }
   const of = (unit: "mm" | "°") => differences.find(({ axis }) => axis.unit === unit)?.tolerance ?? null;
   const [mm, deg] = [of("mm"), of("°")];
   return mm === null || deg === null

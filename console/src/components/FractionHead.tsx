@@ -22,12 +22,14 @@ export function FractionHead(props: { fraction: Fraction; title: string; childre
         </div>
         {props.children}
       </div>
-      {fraction.reason === "" ? null : <Notice tone="info">{asSentence(fraction.reason)}</Notice>}
-      {waiting === null ? null : (
-        <Notice tone="warn">
-          <WaitingWords waiting={waiting} />
-        </Notice>
-      )}
+      <div class="head-notices">
+        {fraction.reason === "" ? null : <Notice tone="info">{asSentence(fraction.reason)}</Notice>}
+        {waiting === null ? null : (
+          <Notice tone="warn">
+            <WaitingWords waiting={waiting} />
+          </Notice>
+        )}
+      </div>
     </>
   );
 }

@@ -31,7 +31,7 @@ export function Journal({ lines }: { lines: readonly JournalLine[] }) {
                 {line.state_before === line.state_after ? "" : `${line.state_before} → `}
                 {line.state_after}
               </td>
-              <td>{line.detail}</td>
+              <td class="wrapped">{line.detail}</td>
             </tr>
           ))}
         </tbody>

@@ -61,11 +61,13 @@ function optionsOf(width: number, height: number, gate: () => number | null): uP
       {
         ...axis,
         size: rem * 1.9,
+        space: rem * 5,
         values: (_plot, ticks) => ticks.map((tick) => (tick === 0 ? "now" : `${plain(tick, 0)} s`)),
       },
       {
         ...axis,
         size: rem * 3.4,
+        space: rem * 2,
         values: (_plot, ticks) => ticks.map((tick) => signed(tick, Number.isInteger(tick) ? 0 : 1)),
       },
     ],
@@ -74,7 +76,7 @@ function optionsOf(width: number, height: number, gate: () => number | null): uP
       ...MOTION_AXES.map(({ short, token: color, dash }) => ({
         label: short,
         stroke: token(color),
-        width: 2,
+        width: rem * 0.14,
         dash: dash.map((length) => length),
         spanGaps: false,
         points: { show: false },

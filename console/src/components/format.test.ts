@@ -47,6 +47,12 @@ describe("numbers for people", () => {
     expect(estimate({ value: 1.2, low: 0.84, high: 3.24 }, "°", false)).toBe("1.2° (0.8 to 3.2)");
   });
 
+  it("never calls a small uncertainty zero", () => {
+    expect(deviation(0.31, "mm")).toBe(`±0.3${NBSP}mm`);
+    expect(deviation(0.044, "mm")).toBe(`±0.04${NBSP}mm`);
+    expect(deviation(0.001, "°")).toBe(`<${NBSP}±0.01°`);
+  });
+
   it("keeps a large reading in full", () => {
     expect(shiftMm(-1234.56)).toBe(`−1234.6${NBSP}mm`);
     expect(signed(0.06, 1)).toBe("+0.1");

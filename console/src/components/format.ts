@@ -52,12 +52,16 @@ export const sizeDeg = (value: Maybe, decimals = 1): string =>
 export const axisValue = (value: Maybe, unit: "mm" | "°", decimals = 1): string =>
   unit === "mm" ? shiftMm(value, decimals) : turnDeg(value, decimals);
 
-/** A standard deviation: `±0.3 mm`. */
-export function deviation(value: Maybe, unit: "mm" | "°", decimals = 1): string {
+/** A standard deviation: `±0.3 mm`; a small one gets more digits and is never called zero. */
+export function deviation(value: Maybe, unit: "mm" | "°"): string {
   if (!isNumber(value)) {
     return NOT_AVAILABLE;
   }
-  return `±${digits(value, decimals)}${unit === "mm" ? `${NBSP}mm` : "°"}`;
+  const ending = unit === "mm" ? `${NBSP}mm` : "°";
+  if (value < 0.005) {
+    return `<${NBSP}±0.01${ending}`;
+  }
+  return `±${digits(value, value < 0.095 ? 2 : 1)}${ending}`;
 }
 
 /** A meterset: `123.4 MU`. */

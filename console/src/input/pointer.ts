@@ -36,6 +36,11 @@ export function gestureOf(press: Press, left: LeftButton): Gesture | null {
   return left.isMatching ? "move" : "crosshair";
 }
 
+/** Whether a press is for a button that lies over a view: taking the pointer would take its click. */
+export function isForControl(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest("button, a, input, select") !== null;
+}
+
 /** A drag by CSS pixels as a shift in the plane, mm. */
 export function dragShift(plane: Pick<Plane, "mmPerPx">, rightPx: number, downPx: number): ScreenShift {
   return { rightMm: rightPx * plane.mmPerPx, downMm: downPx * plane.mmPerPx, intoMm: 0 };

@@ -4,7 +4,7 @@ import { planeThrough } from "../geometry/planes";
 import { labelPlace, pathOf } from "./lines";
 import { arrowScale, arrowsOf, boxCut, overlayTransform } from "./residuals";
 import { rulerOf } from "./ruler";
-import { doseLevels, structureStyle } from "./structures";
+import { doseLevels, pageDashes, pageLength, structureStyle } from "./structures";
 import { ELLIPSE_95, ellipseWords, isocentreEllipse, sizeWords } from "./uncertainty";
 
 const SIZE = { mmPerPx: 0.5, widthPx: 400, heightPx: 300 };
@@ -59,6 +59,12 @@ describe("styles", () => {
       widthPx: 1.5,
       dashes: "",
     });
+  });
+
+  test("lines and dashes grow with the page's letters", () => {
+    expect(pageLength(1.5)).toBe("0.1rem");
+    expect(pageDashes("3 6")).toBe("0.2rem 0.4rem");
+    expect(pageDashes("")).toBe("none");
   });
 
   test("a black line of the plan is still seen on a dark image", () => {

@@ -7,7 +7,25 @@ export interface StructureLook {
   readonly interpreted_type: string;
 }
 
-/** How a line is drawn; lengths in CSS pixels. */
+/** Pixels of the page's smallest usual font, which is one rem: lines grow with the letters on larger screens. */
+const PX_PER_REM = 15;
+
+/** A length that grows with the page's letters, as SVG and CSS take it. */
+export function pageLength(px: number): string {
+  return `${Number((px / PX_PER_REM).toFixed(4))}rem`;
+}
+
+/** Dashes that grow with the page's letters. */
+export function pageDashes(dashes: string): string {
+  return dashes === ""
+    ? "none"
+    : dashes
+        .split(" ")
+        .map((px) => pageLength(Number(px)))
+        .join(" ");
+}
+
+/** How a line is drawn; lengths in pixels of a page of the smallest usual font. */
 export interface LineStyle {
   readonly color: string;
   readonly widthPx: number;

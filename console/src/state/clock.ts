@@ -8,8 +8,19 @@ const TICK_MS = 100;
 /** The steady clock for what is drawn, ten times a second. */
 export const tickMs = signal(0);
 
-/** The time of day for what is drawn, once a second: ms since 1970. */
+/** The service's time of day for what is drawn, once a second: ms since 1970. */
 export const wallMs = signal(Date.now());
+
+let serviceAheadMs = 0;
+
+/** The service said its time: how long an image is still valid is told by its clock, not by this computer's. */
+export function noteServiceTime(at: string): void {
+  const saidMs = Date.parse(at);
+  if (Number.isFinite(saidMs)) {
+    serviceAheadMs = saidMs - Date.now();
+    wallMs.value = saidMs;
+  }
+}
 
 /** Let the clocks run. */
 export function startClocks(): () => void {
@@ -18,7 +29,7 @@ export function startClocks(): () => void {
     tickMs.value = steadyMs();
   }, TICK_MS);
   const slow = setInterval(() => {
-    wallMs.value = Date.now();
+    wallMs.value = Date.now() + serviceAheadMs;
   }, 1000);
   return () => {
     clearInterval(fast);

@@ -77,8 +77,9 @@ export function closeFraction(): void {
 
 /** The stream says that a fraction has a new version. */
 export function noteFractionChanged(changed: FractionChanged): void {
-  const shown = openFraction.peek();
-  if (isOfShown(changed) && (shown === null || changed.version > shown.version)) {
+  const line = openCourse.peek()?.fractions.find(({ number }) => number === changed.number);
+  const known = Math.min(openFraction.peek()?.version ?? 0, line?.version ?? 0);
+  if (wanted?.courseId === changed.course_id && (changed.version > known || line === undefined)) {
     void reloadFraction();
   }
 }

@@ -2,6 +2,7 @@ import { effect, signal } from "@preact/signals";
 import { thisPage } from "../api/client";
 import type { StreamMessage } from "../api/documents";
 import { EventStream, streamAddress } from "../api/socket";
+import { noteServiceTime } from "./clock";
 import { noteFractionChanged, noteSecondLook, reloadFraction } from "./fraction";
 import { reloadJobs, takeJob } from "./jobs";
 import { noteConnected, noteMessage } from "./link";
@@ -16,7 +17,11 @@ export const changes = signal(0);
 export function takeMessage(message: StreamMessage): void {
   noteMessage();
   switch (message.type) {
+    case "ping":
+      noteServiceTime(message.at);
+      break;
     case "hello":
+      noteServiceTime(message.at);
       isStalePage.value = message.page !== thisPage();
       isWithoutAnswer.value = false;
       catchUp();

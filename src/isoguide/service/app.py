@@ -119,7 +119,7 @@ def app_without_records() -> FastAPI:
         docs_url=None,  # the pages of FastAPI load their script from elsewhere
         redoc_url=None,
         generate_unique_id_function=_operation_name,
-        lifespan=_closing,
+        lifespan=_serving,
     )
     api = APIRouter(
         prefix="/api",
@@ -130,18 +130,25 @@ def app_without_records() -> FastAPI:
         api.include_router(router)
     app.include_router(api)
     app.include_router(stream.router, prefix="/api")
-    app.webhooks.post("events", summary="Messages of the event stream")(_messages)
+    app.webhooks.post("events", summary="Messages of the event stream", responses=problem_responses())(
+        _messages
+    )
     add_handlers(app)
     app.openapi = lambda: _document_of(app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app
 
 
 @asynccontextmanager
-async def _closing(app: FastAPI) -> AsyncIterator[None]:
+async def _serving(app: FastAPI) -> AsyncIterator[None]:
     """Leave nothing running and no file of a patient behind when the service ends."""
-    yield
     clinic: Clinic | None = getattr(app.state, "clinic", None)
-    if clinic is not None:
+    if clinic is None:  # the routes alone, for the document of the API
+        yield
+        return
+    clinic.start()
+    try:
+        yield
+    finally:
         await run_in_threadpool(clinic.close)
         await run_in_threadpool(app.state.gallery.close)
 

@@ -10,6 +10,7 @@ from isoguide.workflow.clinic.console import Console
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.inbox import Inbox
 from isoguide.workflow.clinic.pictures.gallery import Gallery
+from isoguide.workflow.clinic.records_watch import RecordsWatch
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.room_events import JobChanged, RoomEvents
 from isoguide.workflow.clinic.uploads import Uploads
@@ -30,6 +31,7 @@ class Clinic:
     inbox: Inbox
     worklist: Worklist
     reviews: PopulationReviews
+    watch: RecordsWatch
 
     @classmethod
     def of(
@@ -63,12 +65,18 @@ class Clinic:
             Inbox(settings.inbox, settings.now),
             Worklist(desk),
             PopulationReviews(desk.records),
+            RecordsWatch(desk.records, events),
         )
+
+    def start(self) -> None:
+        """Begin what goes on beside the requests."""
+        self.watch.start()
 
     def close(self) -> None:
         """Hold what is on, cancel what runs, and leave no file behind."""
         for drive in self.console.drives:
             drive.close()
+        self.watch.close()
         self.jobs.close()
         self.uploads.close()
         self.gallery.close()

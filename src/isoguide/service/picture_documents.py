@@ -118,6 +118,7 @@ def shadow_overlays(found: Overlays) -> ShadowOverlays:
             )
             for one in found.markers
         ),
+        were_markers_sought=found.were_markers_sought,
     )
 
 

@@ -3,7 +3,14 @@ import { useComputed } from "@preact/signals";
 import type { PlaneIsolines } from "../../engine/engine";
 import type { Plane } from "../../geometry/planes";
 import { labelPlace, pathOf } from "../../overlay/lines";
-import { type DoseLevel, doseLevels, type LineStyle, structureStyle } from "../../overlay/structures";
+import {
+  type DoseLevel,
+  doseLevels,
+  type LineStyle,
+  pageDashes,
+  pageLength,
+  structureStyle,
+} from "../../overlay/structures";
 import type { AlignSession } from "../../views/align/alignSession";
 import { DOSE, type Pictures, structureId } from "../../views/align/pictures";
 import { carriedOver } from "./drawnPlane";
@@ -67,14 +74,14 @@ function Line({ lines, drawn, level, style }: LineProps) {
         d={path}
         stroke="#000"
         stroke-opacity="0.75"
-        stroke-width={style.widthPx + 2}
+        stroke-width={pageLength(style.widthPx + 2)}
         vector-effect="non-scaling-stroke"
       />
       <path
         d={path}
         stroke={style.color}
-        stroke-width={style.widthPx}
-        stroke-dasharray={style.dashes}
+        stroke-width={pageLength(style.widthPx)}
+        stroke-dasharray={pageDashes(style.dashes)}
         vector-effect="non-scaling-stroke"
       />
     </g>

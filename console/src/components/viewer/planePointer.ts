@@ -9,7 +9,15 @@ import {
   screenFromMm,
 } from "../../geometry/planes";
 import type { Matrix4 } from "../../geometry/rigid";
-import { dragShift, type Gesture, gestureOf, turnDeg, zoomOfDrag, zoomOfWheel } from "../../input/pointer";
+import {
+  dragShift,
+  type Gesture,
+  gestureOf,
+  isForControl,
+  turnDeg,
+  zoomOfDrag,
+  zoomOfWheel,
+} from "../../input/pointer";
 import type { AlignSession } from "../../views/align/alignSession";
 
 /** A drag that goes on. */
@@ -44,6 +52,9 @@ export class PlanePointer {
   /** Begin a drag; the view takes the pointer until it is let go. */
   down = (event: PointerEvent): void => {
     const session = this.#session;
+    if (isForControl(event.target)) {
+      return;
+    }
     session.focused.value = this.#orientation;
     const left = { isMatching: session.isMatching.peek(), isWindowing: session.isWindowing.peek() };
     const gesture =
@@ -105,6 +116,12 @@ export class PlanePointer {
       this.#wheel = 0;
       this.#session.scroll(this.#orientation, intoMm);
     }
+  };
+
+  /** This view alone, or all again. */
+  twice = (): void => {
+    const { maximised } = this.#session;
+    maximised.value = maximised.peek() === this.#orientation ? null : this.#orientation;
   };
 
   #hover(place: ScreenPoint): void {

@@ -1,12 +1,12 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { readAudit, verifyAudit } from "../../api/calls";
 import type { AuditLine, AuditPage } from "../../api/documents";
-import { asProblem, type Problem } from "../../api/problem";
+import { asProblem, asSentence, type Problem } from "../../api/problem";
 import { Button } from "../../components/Button";
 import { TextField } from "../../components/Fields";
 import { dayAndTime } from "../../components/format";
 import { JobProgress } from "../../components/JobProgress";
-import { ProblemNotice } from "../../components/Notice";
+import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { isUnderWay, once } from "../../state/actions";
 import { jobs, takeJob } from "../../state/jobs";
@@ -32,8 +32,8 @@ function Verify() {
         Each entry holds the fingerprint of the one before: a change afterwards breaks the chain.
       </p>
       {problem.value === null ? null : <ProblemNotice problem={problem.value} />}
-      {job === undefined ? null : <JobProgress job={job} />}
       {job?.state === "done" && job.result ? <JobResult result={job.result} /> : null}
+      {job !== undefined && job.state !== "done" ? <JobProgress job={job} /> : null}
       <div class="buttons">
         <Button isBusy={isUnderWay("verify audit")} onClick={() => void verify()}>
           Verify the whole chain
@@ -43,16 +43,24 @@ function Verify() {
   );
 }
 
+/** Whether nothing was changed afterwards; a result that does not say so is no good news. */
 function JobResult({ result }: { result: Record<string, unknown> }) {
+  const { is_intact: isIntact, findings, entries, head_seq: headSeq, head_sha256: fingerprint } = result;
+  const found = Array.isArray(findings) ? findings.map(String) : [];
+  const isWhole = isIntact === true && found.length === 0;
   return (
-    <dl class="facts">
-      {Object.entries(result).map(([key, value]) => (
-        <div key={key} class="facts-row">
-          <dt>{key.replaceAll("_", " ")}</dt>
-          <dd>{Array.isArray(value) ? value.join("; ") : String(value)}</dd>
-        </div>
+    <div class="stack tight">
+      <Notice tone={isWhole ? "good" : "bad"}>
+        <b>{isWhole ? "The record is whole." : "THE RECORD WAS CHANGED AFTERWARDS."}</b> {String(entries)}{" "}
+        entries were verified, up to no. {String(headSeq)}.
+      </Notice>
+      {found.map((finding) => (
+        <p key={finding}>{asSentence(finding)}</p>
       ))}
-    </dl>
+      <p class="small">
+        <span class="dim">Fingerprint of the head</span> <span class="mono">{String(fingerprint)}</span>
+      </p>
+    </div>
   );
 }
 
@@ -66,7 +74,7 @@ function LineRow({ line }: { line: AuditLine }) {
       </td>
       <td>{line.action}</td>
       <td>{line.subject}</td>
-      <td>
+      <td class="wrapped">
         {line.details.map((detail) => (
           <p key={detail}>{detail}</p>
         ))}

@@ -18,15 +18,17 @@ import {
   type Ended,
   isMoreThanPlanned,
   type TypedDelivery,
+  withMeterset,
 } from "./deliveries";
 
-const ENDS: readonly { value: Ended; words: string }[] = [
+const ENDS: readonly { value: Ended | ""; words: string }[] = [
+  { value: "", words: "say how" },
   { value: "NORMAL", words: "normally" },
   { value: "OPERATOR", words: "by the operator" },
   { value: "MACHINE", words: "by the machine" },
   { value: "UNKNOWN", words: "in a way not known" },
 ];
-const NOTHING: TypedDelivery = { mu: "", ended: "NORMAL" };
+const NOTHING: TypedDelivery = { mu: "", ended: "" };
 
 function BeamRow(props: { beam: BeamLine; typed: TypedDelivery; onInput: (typed: TypedDelivery) => void }) {
   const { beam, typed, onInput } = props;
@@ -44,7 +46,7 @@ function BeamRow(props: { beam: BeamLine; typed: TypedDelivery; onInput: (typed:
           value={typed.mu}
           problem={deliveryProblem(typed)}
           hint={isMoreThanPlanned(beam, typed) ? "More than the plan has left: read it again." : ""}
-          onInput={(mu) => onInput({ ...typed, mu })}
+          onInput={(mu) => onInput(withMeterset(beam, typed, mu))}
         />
       </td>
       <td>
@@ -104,7 +106,7 @@ export function DeliverPanel({ fraction }: { fraction: Fraction }) {
   const missing = [
     isPossible ? "" : "The position is not verified: nothing may be delivered.",
     couch === null ? "Read the couch before the beam." : "",
-    deliveries === null ? "Type the meterset of each beam that was begun." : "",
+    deliveries === null ? "Type the meterset of each beam that was begun, and how it ended." : "",
   ].filter(Boolean);
   const record = async () => {
     if (couch === null || deliveries === null) {

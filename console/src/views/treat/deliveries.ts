@@ -8,7 +8,15 @@ export type Ended = Delivery["ended"];
 /** What staff typed of one beam. */
 export interface TypedDelivery {
   mu: string;
-  ended: Ended;
+  /** Empty while nobody said it. */
+  ended: Ended | "";
+}
+
+/** Take a typed meterset: a beam that gave all that was left ended normally; anything else has to be said. */
+export function withMeterset(beam: BeamLine, typed: TypedDelivery, mu: string): TypedDelivery {
+  const value = typedNumber(mu);
+  const isAll = value !== null && Math.abs(beam.delivered_mu + value - beam.planned_mu) <= 0.05;
+  return { mu, ended: isAll ? "NORMAL" : typed.ended === "NORMAL" ? "" : typed.ended };
 }
 
 /** What is wrong with what was typed for a beam; more than planned is possible and has to be recorded. */
@@ -35,7 +43,7 @@ export function deliveriesOf(
       continue;
     }
     const value = typedNumber(one.mu);
-    if (value === null || value < 0) {
+    if (value === null || value < 0 || one.ended === "") {
       return null;
     }
     found.push({ beam_number: beam.number, delivered_mu: value, ended: one.ended });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { BeamLine, Fraction, RoomState } from "../../api/documents";
 import type { HeardRoom } from "../../state/rooms";
 import { distanceMm, whyNoBeam } from "./beam";
-import { deliveriesOf, deliveryProblem, isMoreThanPlanned } from "./deliveries";
+import { deliveriesOf, deliveryProblem, isMoreThanPlanned, withMeterset } from "./deliveries";
 import { meansHold } from "./hold";
 
 const fraction = { possible: ["beam on", "image", "stop"] } as unknown as Fraction;
@@ -89,6 +89,14 @@ describe("what staff read of the machine", () => {
       deliveriesOf(beams, { 1: { mu: "100", ended: "NORMAL" }, 2: { mu: "-1", ended: "NORMAL" } }),
     ).toBeNull();
     expect(deliveryProblem({ mu: "-1", ended: "NORMAL" })).not.toBe("");
+  });
+
+  it("ended normally where all was given, and has to be said where not", () => {
+    const [first] = beams as [BeamLine, BeamLine];
+    expect(withMeterset(first, { mu: "", ended: "" }, "312.4").ended).toBe("NORMAL");
+    expect(withMeterset(first, { mu: "312.4", ended: "NORMAL" }, "31").ended).toBe("");
+    expect(withMeterset(first, { mu: "31", ended: "OPERATOR" }, "32").ended).toBe("OPERATOR");
+    expect(deliveriesOf(beams, { 1: { mu: "31", ended: "" } })).toBeNull();
   });
 
   it("is asked about twice when it is more than the plan has left", () => {

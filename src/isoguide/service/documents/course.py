@@ -165,6 +165,10 @@ class MarkDocument(Document):
 class AccessoryDocument(Document):
     """Something that holds the patient, with its place on the couch."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "MASK", "label": "Head mask", "index": "H2"}]}
+    )
+
     kind: str
     label: str
     index: str = ""
@@ -275,6 +279,12 @@ def _marks(found: Sequence[SkinMark | Fiducial]) -> tuple[MarkDocument, ...]:
 
 class NewCourseRequest(Document):
     """Register a course from an uploaded planning export."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"upload_id": "9f3a61c2d4e5f607", "site": "prostate", "protocol": "prostate-seeds"}]
+        }
+    )
 
     upload_id: str
     site: str

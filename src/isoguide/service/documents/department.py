@@ -71,6 +71,21 @@ class JobDocument(Document):
 class UploadDocument(Document):
     """Files that were uploaded, and what they hold in plain words."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "upload_id": "9f3a61c2d4e5f607",
+                    "files": 121,
+                    "bytes": 63441120,
+                    "items": ["CT series: 120 slices of 512 × 512"],
+                    "problems": [],
+                    "expires_at": "2026-03-02T09:14:03Z",
+                }
+            ]
+        }
+    )
+
     upload_id: str
     files: int
     bytes: int
@@ -93,6 +108,12 @@ class UploadDocument(Document):
 
 class InboxEntry(Document):
     """A folder of the inbox."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "CBCT 0815", "files": 88, "modified_at": "2026-03-02T08:14:03Z"}]
+        }
+    )
 
     name: str
     files: int
@@ -173,6 +194,22 @@ def _value(value: object) -> str:
 
 class AuditLine(Document):
     """One link of the chain."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "seq": 4711,
+                    "at": "2026-03-02T08:14:03Z",
+                    "actor": "anna",
+                    "action": "align",
+                    "subject": "fraction 7 of course C0001",
+                    "details": ["match added: verdict accept; correction lateral mm -3.1"],
+                    "sha256": "9f2c6d0e7f3b4a5c8d1e2f3a4b5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e0f1a2b3c",
+                }
+            ]
+        }
+    )
 
     seq: int
     at: datetime
@@ -262,12 +299,27 @@ class RoomStateDocument(Document):
 class FractionChanged(Document):
     """A fraction has a new version."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "fraction",
+                    "course_id": "C0001",
+                    "number": 7,
+                    "version": 4,
+                    "state": "aligned",
+                    "by": "anna",
+                }
+            ]
+        }
+    )
+
     type: Literal["fraction"] = "fraction"
     course_id: str
     number: int
     version: int
     state: str
-    by: str
+    by: str = Field(description="Who made the step; empty where another program recorded it.")
 
 
 class JobChanged(Document):
@@ -303,6 +355,10 @@ class Ping(Document):
 
 class Heartbeat(Document):
     """Sent by the console that watches a beam, at least four times a second."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"type": "heartbeat", "course_id": "C0001", "number": 7}]}
+    )
 
     type: Literal["heartbeat"] = "heartbeat"
     course_id: str

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from isoguide.service.documents.base import CouchPose, Document, Six, Sixteen, Three
 from isoguide.service.documents.course import AccessoryDocument, PatientDocument, WaitingSignature
@@ -150,6 +150,14 @@ class FractionDocument(Document):
 class BeginRequest(Document):
     """Begin the next fraction."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"accessories": [{"kind": "MASK", "label": "Head mask", "index": "H2"}], "number": 7}
+            ]
+        }
+    )
+
     accessories: tuple[AccessoryDocument, ...]
     number: int = Field(description="Which fraction the user means to begin.")
     reason: str = ""
@@ -166,6 +174,17 @@ class StepRequest(Document):
 
 class SetUpRequest(StepRequest):
     """The patient lies on his marks."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "seen_version": 1,
+                    "couch": {"lateral_mm": 1.2, "longitudinal_mm": 853.4, "vertical_mm": -118.0},
+                }
+            ]
+        }
+    )
 
     on_marks: CouchPose | None = Field(
         None, description="The reading on the marks, before a systematic correction."
@@ -190,6 +209,18 @@ class MarksAnswer(Document):
 
 class ImageRequest(StepRequest):
     """Take the image that was exported, or let the connected room take one."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "seen_version": 2,
+                    "couch": {"lateral_mm": 1.2, "longitudinal_mm": 853.4, "vertical_mm": -118.0},
+                    "inbox_name": "CBCT 0815",
+                }
+            ]
+        }
+    )
 
     upload_id: str | None = None
     inbox_name: str | None = Field(None, description="A folder of the inbox.")
@@ -225,6 +256,21 @@ class Signature(Document):
 class ApproveRequest(StepRequest):
     """Sign what is done about the newest match."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "seen_version": 4,
+                    "couch": {"lateral_mm": 1.2, "longitudinal_mm": 853.4, "vertical_mm": -118.0},
+                    "action": "correct",
+                    "image_uid": "1.2.826.0.1.3680043.8.498.1",
+                    "match_index": 0,
+                    "signatures": [{"name": "anna", "password": "four quiet words here"}],
+                }
+            ]
+        }
+    )
+
     action: Action
     reason: str = ""
     image_uid: str = Field(description="Of the match that was looked at.")
@@ -238,6 +284,18 @@ class ApproveRequest(StepRequest):
 class SecondSignatureRequest(StepRequest):
     """Answer a first signature that waits."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "seen_version": 5,
+                    "couch": {"lateral_mm": 1.2, "longitudinal_mm": 853.4, "vertical_mm": -118.0},
+                    "signature": {"name": "berg", "password": "the mountain is quiet"},
+                }
+            ]
+        }
+    )
+
     signature: Signature
     agree: bool = True
     reason: str = ""
@@ -245,6 +303,8 @@ class SecondSignatureRequest(StepRequest):
 
 class ReasonRequest(Document):
     """A step towards safety: it needs a reason, and no version."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the patient coughs"}]})
 
     reason: str
 
@@ -259,6 +319,18 @@ class BeamDelivery(Document):
 
 class DeliverRequest(StepRequest):
     """What was delivered, as staff read it at the machine."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "seen_version": 8,
+                    "couch": {"lateral_mm": 1.2, "longitudinal_mm": 853.4, "vertical_mm": -118.0},
+                    "deliveries": [{"beam_number": 1, "delivered_mu": 201.5}],
+                }
+            ]
+        }
+    )
 
     deliveries: tuple[BeamDelivery, ...]
 

@@ -112,6 +112,11 @@ class ShadowRequest(Document):
     """Where the patient is taken to lie."""
 
     planning_from_daily: Sixteen
+    is_quick: bool = Field(
+        default=False,
+        description="A DRR of the same size with half the detail, soon: for a pose that is about to be left. "
+        "Nobody decides on it.",
+    )
 
 
 class OutlineDocument(Document):
@@ -137,6 +142,10 @@ class ShadowOverlays(Document):
     isocentre: tuple[float, float] = Field(description="Of the plan, in this pose.")
     outlines: tuple[OutlineDocument, ...]
     markers: tuple[MarkerPlace, ...]
+    were_markers_sought: bool = Field(
+        default=False,
+        description="Whether the match looked for markers: where it did not, none is found and none lost.",
+    )
 
 
 class RegionResidualDocument(Document):

@@ -143,7 +143,7 @@ def read_view_pixels(image: ImageDep, index: int, request: Request, v: Version =
 )
 def draw_drr(image: ImageDep, index: int, body: ShadowRequest) -> Response:
     """Return uint8 of the size of the view, on the same grey values."""
-    grey = image.drr(index, _pose(image, body.planning_from_daily))
+    grey = image.drr(index, _pose(image, body.planning_from_daily), is_quick=body.is_quick)
     return Response(grey.tobytes(), media_type="application/octet-stream")
 
 

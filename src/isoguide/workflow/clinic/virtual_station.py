@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,10 @@ from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import RoomSettings
 from isoguide.workflow.clinic.connected_room import Preparation, RoomLook, TargetSample
-from isoguide.workflow.clinic.day_export import write_day_image
+from isoguide.workflow.clinic.day_export import said_of_export, write_day_image
 from isoguide.workflow.clinic.day_image import ImageSaid
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.station_file import StationFile
-from isoguide.workflow.request import RadiographChoice
 from isoguide.workflow.scenario_settings import room_settings, scenario_faults
 from isoguide.workflow.simulate import drawn_days
 from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
@@ -35,6 +35,9 @@ SOURCE: Final = "simulated: the truth of the virtual room"
 QUALITY: Final = "exact, as only a simulation knows it"
 LOOK_S: Final = 0.1
 """Who only looks waits this long for a room that is busy, and then gets the look before."""
+TARGET_EVERY: Final = timedelta(seconds=0.1)
+"""So often a look asks for the target: where a patient breathes that takes some milliseconds, and meanwhile
+the beam has to be watched."""
 WHOLE_SECOND_S: Final = 1.0
 """Files of images state whole seconds, rounded down: an exposure that follows a step by less would seem to be
 of before it."""
@@ -82,10 +85,8 @@ class VirtualStation:
 
     @property
     def image_said(self) -> ImageSaid:
-        """Radiographs of this room name the angle of their source."""
-        if self.file.scenario.room.imaging.model.endswith("pair"):
-            return ImageSaid(radiographs=RadiographChoice(source_from_gantry_deg=0.0))
-        return ImageSaid()
+        """What its exports do not say."""
+        return said_of_export(is_volume=not self.file.scenario.room.imaging.model.endswith("pair"))
 
     @property
     def watches_target(self) -> bool:
@@ -164,6 +165,7 @@ class VirtualStation:
         with self._lock:
             room = self._new_room(prepared, number)
             self._room, self._number, self._has_lost_count = room, number, False
+            self._look = RoomLook(self.clock.now())
             if kept is None:
                 return
             self._has_lost_count = kept.state is State.BEAM_ON or kept.beam.may_be_on
@@ -256,7 +258,10 @@ class VirtualStation:
             else:
                 now = self.clock.now()
                 couch, beam = CouchReading(room.couch.scales(), now), room.beam.peek()
-                self._look = RoomLook(now, couch, None if self._has_lost_count else beam, _sample(room))
+                shown = self._look.target
+                is_young = shown is not None and now - shown.at < TARGET_EVERY
+                target = shown if is_young else _sample(room)
+                self._look = RoomLook(now, couch, None if self._has_lost_count else beam, target)
             return self._look
         finally:
             self._lock.release()

@@ -1,8 +1,11 @@
 """The next fraction of a demonstration, brought to where somebody has to look: matched, and not decided."""
 
+from datetime import timedelta
+
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import CourseStatus
 from isoguide.treatment import State
+from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.workflow.clinic.fraction_status import FractionStatus
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.virtual_department import THERAPIST
@@ -13,8 +16,9 @@ def prepare_waiting_fraction(
 ) -> FractionStatus | None:
     """Begin the next fraction of a course in a virtual room, set up, image and match.
 
-    A fraction that goes on is taken over where it is; only one that was not set up or not imaged is brought
-    as far. Everything happens at the time that it is, and takes the time that it takes.
+    A fraction that goes on is taken over where it is; only one that was not set up or not imaged, or whose
+    image has become too old to decide about, is brought as far. Everything happens at the time that it is,
+    and takes the time that it takes.
 
     Parameters
     ----------
@@ -43,10 +47,20 @@ def prepare_waiting_fraction(
         return None
     if status.state is State.PREPARED:
         status = drive.set_up(by=by)
-    if status.state is State.SET_UP and not status.no_image_because and status.images_left > 0:
+    wants_image = status.state is State.SET_UP and not status.no_image_because
+    if (wants_image or _is_too_old(status)) and status.images_left > 0:
         status = drive.image(by=by, progress=part_of(progress, 0.1, 1.0))
     progress(1.0, "Done")
     return status
+
+
+def _is_too_old(status: FractionStatus) -> bool:
+    """Whether the newest image waits for a decision that may not rest on it any more."""
+    images = status.stored.images
+    if status.state is not State.ALIGNED or not images:
+        return False
+    age_s = (status.at - images[-1].acquired_at) / timedelta(seconds=1)
+    return age_s > fraction_limits(status.opened.protocol).image_age_s
 
 
 def _begun(drive: RoomDrive, by: str) -> FractionStatus | None:

@@ -1,0 +1,230 @@
+"""A department with the small patient in a virtual room, served on a port behind a link that a test can cut."""
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import uvicorn
+from cuttable_link import CuttableLink
+
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "service")]
+
+from connected_department import COURSE, station_file
+from signed_in_client import CHEAP, furnish_accounts
+from small_course import coarse_room
+from small_department import PROTOCOL, simulation_of
+from small_patient import PATIENT
+
+from isoguide.course import SimulationRecord
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.records.image_store import ImageStore
+from isoguide.service.app import create_app
+from isoguide.service.clinic import Clinic
+from isoguide.service.settings import ServiceSettings
+from isoguide.virtual.clock import RealTimeClock
+from isoguide.virtual.phantom import Phantom
+from isoguide.virtual.room import VirtualRoom
+from isoguide.virtual.room_settings import RoomSettings
+from isoguide.workflow.clinic import virtual_station
+from isoguide.workflow.clinic.department import new_desk
+from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.room_drive import RoomDrive
+from isoguide.workflow.clinic.room_events import RoomEvents
+from isoguide.workflow.clinic.virtual_station import VirtualStation
+from isoguide.workflow.clinic.waiting_fraction import prepare_waiting_fraction
+from isoguide.workflow.protocol_file import parse_protocol
+from isoguide.workflow.scenario import Scenario
+from isoguide.workflow.simulation_session import SimulationSession, write_simulation_session
+from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
+
+FRACTIONS = 40
+"""Each test takes the next one."""
+QUICK_MU_MIN, SLOW_MU_MIN = 60_000.0, 300.0
+"""A beam that is through in some seconds, and one that is on for as long as a test needs it."""
+PLANNED_MU = 750.0
+"""Of the arc of the virtual patient."""
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A planned patient as records are made from him."""
+
+    folder: Path
+    phantom: Phantom
+    session: SimulationSession
+
+    @property
+    def planning(self) -> Path:
+        return self.folder
+
+
+class BrowserDepartment:
+    """A department, its room, and the service in front of it."""
+
+    def __init__(self, desk: Desk, station: VirtualStation, drive: RoomDrive, link: CuttableLink) -> None:
+        self.desk, self.station, self.drive, self.link = desk, station, drive, link
+        self.dose_rate_mu_min = QUICK_MU_MIN
+        self.clinic: Clinic
+        self.end_sessions: Callable[[], None]
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds it, by way of the link that can be cut."""
+        return f"http://127.0.0.1:{self.link.port}/"
+
+    @property
+    def now(self) -> FractionStatus:
+        """The newest fraction as the records have it."""
+        return self.desk.status(COURSE)
+
+    @property
+    def simulation(self) -> SimulationRecord:
+        return self.desk.records.course(COURSE).simulation
+
+    @property
+    def number(self) -> int:
+        return self.now.key.number
+
+    @property
+    def room(self) -> VirtualRoom:
+        """The truth."""
+        room = self.station._room
+        assert room is not None
+        return room
+
+    @property
+    def is_radiating(self) -> bool:
+        """The truth about the beam."""
+        return self.room.beam.is_under_way()
+
+    @property
+    def planning_from_daily(self) -> RigidTransform:
+        """The truth about an image that was taken since the couch moved."""
+        return self.room.planning_from_daily()
+
+    @property
+    def events(self) -> list[str]:
+        """What was recorded of the fraction, in order."""
+        return [str(step.entry.event) for step in self.now.stored.steps]
+
+    @property
+    def recorded_mu(self) -> float:
+        return sum(one.delivered_mu for one in self.now.stored.deliveries)
+
+    def wait_for(self, is_so: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        patience = time.monotonic() + 20.0
+        while not is_so():
+            assert time.monotonic() < patience, "it never came to be"
+            time.sleep(0.02)
+
+    def end_fraction(self) -> None:
+        """Stop the fraction that goes on, whatever a test left of it."""
+        self.link.mend()
+        if self.desk.records.course(COURSE).fractions and not self.now.state.is_final:
+            self.drive.stop(reason="the next test begins", by="ben")
+
+    def bring(self) -> FractionStatus:
+        """Bring the next fraction to where somebody has to decide about its match."""
+        self.end_fraction()
+        status = prepare_waiting_fraction(self.drive, by="ben")
+        assert status is not None
+        return status
+
+    def verify(self) -> FractionStatus:
+        """Bring the next fraction to where the beam can be turned on."""
+        self.bring()
+        self.drive.approve(by=["ben"])
+        return self.drive.carry_out(by="ben")
+
+
+@contextmanager
+def browser_department(folder: Path, *, page: Path) -> Iterator[BrowserDepartment]:
+    """Serve a department; the patient is built once, which takes the time."""
+    file = station_file(fractions=FRACTIONS).model_copy(update={"gantry_deg_s": 100.0, "scan_s": 0.1})
+    patient = virtual_patient(file.scenario)
+    store = ImageStore(folder / "records" / "images")
+    simulation = replace(_simulation(folder, patient, store), accessories=(), fractions_planned=FRACTIONS)
+    clock = RealTimeClock(datetime.now(UTC))
+    with new_desk(str(folder / "records"), now=clock.now) as desk:
+        furnish_accounts(desk)
+        parsed = parse_protocol(PROTOCOL, "test")
+        desk.records.add_protocol(parsed, PROTOCOL, by="berg")
+        desk.records.add_course(
+            simulation, protocol_name=parsed.name, protocol_version=parsed.version, by="berg"
+        )
+        station, events = VirtualStation(file, desk, clock), RoomEvents()
+        with RoomDrive(desk, station, COURSE, events) as drive:
+            link = CuttableLink()
+            served = BrowserDepartment(desk, station, drive, link)
+            with _in_place(patient, served), _serving(served, events, page, folder / "inbox"):
+                station.prepare()
+                try:
+                    yield served
+                finally:
+                    served.end_fraction()
+
+
+def _simulation(folder: Path, patient: VirtualPatient, store: ImageStore) -> SimulationRecord:
+    planning = folder / "planning"
+    session = write_simulation_session(planning, patient.phantom, patient=PATIENT, seed="small")
+    return simulation_of(_Planned(planning, patient.phantom, session), store)
+
+
+@contextmanager
+def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[None]:
+    """Give the station the patient that there is, a coarse imager, and a beam as quick as the test says."""
+
+    def settings(wanted: Scenario, fraction: int) -> RoomSettings:
+        coarse = coarse_room(wanted, fraction)
+        return coarse.with_changes(
+            beam=replace(coarse.beam, dose_rate_mu_min=served.dose_rate_mu_min),
+            machine=replace(coarse.machine, leaf_mm_s=1000.0),
+        )
+
+    before = virtual_station.virtual_patient, virtual_station.room_settings
+    virtual_station.virtual_patient, virtual_station.room_settings = lambda *_: patient, settings
+    try:
+        yield
+    finally:
+        virtual_station.virtual_patient, virtual_station.room_settings = before
+
+
+@contextmanager
+def _serving(served: BrowserDepartment, events: RoomEvents, page: Path, inbox: Path) -> Iterator[None]:
+    """Run the service in a thread, set up as ``isoguide serve`` does."""
+    inbox.mkdir()
+    settings = ServiceSettings(
+        page_folder=page, hashing=CHEAP, session_idle=timedelta(hours=1), inbox=inbox
+    )
+    app = create_app(served.desk, settings, events=events, drives=(served.drive,))
+    served.clinic = app.state.clinic
+    sessions = app.state.service.sessions
+    served.end_sessions = sessions._sessions.clear
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    bound = socket.create_server(("127.0.0.1", 0))
+    thread = Thread(target=lambda: server.run(sockets=[bound]), name="served", daemon=True)
+    thread.start()
+    try:
+        with served.link.to(bound.getsockname()[1]):
+            yield
+    finally:
+        events.close()
+        server.should_exit = True
+        thread.join(15.0)
+        bound.close()

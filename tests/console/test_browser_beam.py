@@ -1,0 +1,115 @@
+"""The beam watched at the page: what a lost link shows, and what it does to the beam."""
+
+from collections.abc import Callable
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
+
+from browser_department import QUICK_MU_MIN, SLOW_MU_MIN, BrowserDepartment
+from console_page import ConsolePage
+from playwright.sync_api import expect
+
+from isoguide.treatment import State
+
+OpenConsole = Callable[..., ConsolePage]
+
+LOOKS = """
+() => {
+  window.looks = [];
+  window.looking = setInterval(() => {
+    const text = (selector) => document.querySelector(selector)?.innerText ?? "";
+    window.looks.push({
+      ms: performance.now(),
+      link: text(".link-sign"),
+      beam: text(".beam-row .beam-sign"),
+      meterset: text(".meterset"),
+      strip: text(".strip-beam"),
+      couch: document.querySelectorAll(".treat-grid .stale").length,
+    });
+  }, 50);
+  return performance.now();
+}
+"""
+"""Notes every 50 ms, by the page's own clock, what stands there."""
+
+
+@pytest.fixture
+def slow_beam(served: BrowserDepartment):
+    """A beam that is on for longer than any test looks at it."""
+    served.dose_rate_mu_min = SLOW_MU_MIN
+    served.verify()
+    yield served
+    served.dose_rate_mu_min = QUICK_MU_MIN
+
+
+def test_a_link_lost_while_the_beam_is_on_leaves_no_number_and_no_beam(
+    slow_beam: BrowserDepartment, open_console: OpenConsole
+) -> None:
+    served = slow_beam
+    console = open_console("anna")
+    console.go("treat")
+    console.beam_on()
+    expect(console.page.locator(".beam-row")).to_contain_text("BEAM ON")
+    expect(console.page.locator(".meterset")).to_contain_text("delivered")
+    assert served.is_radiating
+
+    console.page.evaluate(LOOKS)
+    console.page.wait_for_timeout(300)
+    cut_ms = console.page.evaluate("() => performance.now()")
+    served.link.cut()
+    console.page.wait_for_timeout(2500)
+    looks = console.page.evaluate("() => { clearInterval(window.looking); return window.looks; }")
+    before = [look for look in looks if look["ms"] < cut_ms]
+    assert before
+    assert all("BEAM ON" in look["beam"] for look in before)
+    # 300 ms old at most when it was cut, and looked at every 50 ms.
+    late = [look for look in looks if look["ms"] > cut_ms + 1000.0]
+    assert len(late) > 5
+    for look in late:
+        assert "not known" in look["beam"], look
+        assert "not known" in look["strip"], look
+        assert look["meterset"].startswith("no data for"), look
+        assert "Live" not in look["link"], look
+        assert look["couch"], look
+    assert any("NO LINK" in look["link"] for look in late)
+
+    served.wait_for(lambda: served.now.state is State.HELD)
+    assert not served.is_radiating
+    assert "the console that watches the beam does not answer" in served.now.reason
+
+    served.link.mend()
+    console.expect_state("Beam held")
+    expect(console.page.locator(".treat-grid")).to_contain_text(
+        "The console that watches the beam does not answer"
+    )
+    expect(console.page.locator(".link-sign")).to_contain_text("Live")
+    assert not served.is_radiating, "nothing goes on by itself"
+    print(served.now.next_steps if hasattr(served.now, "next_steps") else served.now)
+
+
+def test_h_holds_the_beam_and_it_goes_on_only_when_somebody_says_so(
+    slow_beam: BrowserDepartment, open_console: OpenConsole
+) -> None:
+    served = slow_beam
+    console = open_console("anna")
+    sent = console.sent("/beam-on")
+    console.go("treat")
+    console.button("Beam on").dblclick()
+    console.dialog.get_by_role("button", name="Beam on", exact=True).dblclick()
+    expect(console.page.locator(".beam-row")).to_contain_text("BEAM ON")
+    assert len(sent) == 1
+    console.page.keyboard.press("h")
+    console.expect_state("Beam held")
+    expect(console.page.locator(".treat-grid")).to_contain_text("held by hand at the console")
+    assert not served.is_radiating
+    held_mu = served.recorded_mu
+    console.page.wait_for_timeout(500)
+    assert served.recorded_mu == held_mu
+    console.button("Resume the beam").click()
+    console.dialog.get_by_role("button", name="Resume the beam", exact=True).click()
+    expect(console.page.locator(".beam-row")).to_contain_text("BEAM ON")
+    assert served.is_radiating
+    console.page.keyboard.press("h")
+    console.expect_state("Beam held")
+    assert not served.is_radiating

@@ -1,0 +1,50 @@
+"""A fraction at the page, from the worklist to the signed record, as the records have it afterwards."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
+
+from browser_department import PLANNED_MU, BrowserDepartment
+from console_page import ConsolePage
+from picture_pixels import colours_in
+from playwright.sync_api import expect
+
+OpenConsole = Callable[..., ConsolePage]
+
+
+def test_a_fraction_from_the_worklist_to_the_signed_record(
+    served: BrowserDepartment, open_console: OpenConsole
+) -> None:
+    served.bring()
+    console = open_console("anna")
+    page = console.page
+    console.open_waiting()
+    for view in ("axial", "coronal", "sagittal"):
+        assert colours_in(page, view) > 50, f"the {view} view shows no picture"
+
+    console.button("Approve…").click()
+    expect(console.dialog).to_contain_text("Correct the position")
+    console.sign("anna")
+    expect(console.dialog).to_contain_text("Signed and recorded")
+    expect(console.dialog).to_contain_text("anna (therapist)")
+    approved = served.now.stored.decisions[-1]
+    assert (approved.signatures[0].by, str(approved.action)) == ("anna", "correct")
+    console.button("Close").click()
+
+    console.go("treat")
+    console.button("Move the couch by the order and read it back").click()
+    console.expect_state("Position verified, ready for beam")
+    order = served.now.stored
+    console.button("Beam on").click()
+    console.dialog.get_by_role("button", name="Beam on", exact=True).click()
+    console.expect_state("Treated and closed")
+    record = page.get_by_label(f"Record of fraction {served.number}")
+    expect(record).to_contain_text("Signed: Correct the position")
+    expect(record).to_contain_text("anna (therapist)")
+    expect(record.get_by_role("table").first).to_contain_text(f"{served.recorded_mu:.1f}")
+    assert served.recorded_mu == pytest.approx(PLANNED_MU, abs=0.05)
+    assert not served.is_radiating
+    assert order
