@@ -229,6 +229,14 @@ class TestPictures:
         with pytest.raises(MissingEvidenceError, match="was not matched"):
             unmatched.found_again()
 
+    def test_a_picture_for_the_review_is_drawn_once_for_all_who_look(self, department: Department) -> None:
+        gallery = Gallery.of(department.desk)
+        uid = uid_of(department)
+        drawn = gallery.image(department.course, 1, uid).picture("axial", corrected=True)
+        assert gallery.image(department.course, 1, uid).picture("axial", corrected=True) is drawn
+        assert gallery.image(department.course, 1, uid).picture("axial", corrected=False) != drawn
+        assert gallery.image(department.course, 1, uid).picture("coronal", corrected=True) != drawn
+
     def test_reading_ahead_leaves_nothing_to_make_for_the_first_picture(self, department: Department) -> None:
         gallery = Gallery.of(department.desk)
         gallery.prefetch(department.course, 1)

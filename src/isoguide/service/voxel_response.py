@@ -12,8 +12,8 @@ from isoguide.errors import MismatchError
 FOREVER: Final = "private, max-age=31536000, immutable"
 ASK_AGAIN: Final = "private, no-cache"
 PART_BYTES: Final = 1 << 20
-"""A volume goes out in parts of this size, each when the one before is on its way: whole, it would be copied for
-everybody who asks, and hold up whoever asks for something else."""
+"""A volume goes out in parts, each when the one before is on its way: whole, it would be copied for everybody
+who asks, and hold up whoever asks for something else."""
 
 
 def bytes_response(

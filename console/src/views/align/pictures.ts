@@ -15,6 +15,7 @@ export type Loading =
   | { readonly kind: "failed"; readonly sentence: string };
 
 const FRAME = "isoguide frame";
+const LONGEST_FRAME_MS = 1000;
 
 /** Identifier of the dose among the scalar volumes. */
 export const DOSE = "dose";
@@ -77,6 +78,10 @@ export class Pictures {
 
   /** Load everything: the images, then the dose and the structures, one after another. */
   async loadAll(): Promise<void> {
+    await aFrame();
+    if (this.#isGone) {
+      return;
+    }
     await Promise.all([this.loadImage("planning"), this.loadImage("daily")]);
     await this.loadStructures();
     if (this.#session.planning.dose !== null) {
@@ -230,6 +235,22 @@ export class Pictures {
     }
     this.#engine.dispose();
   }
+}
+
+/**
+ * Wait until the page was laid out: only views that were measured show an image while it arrives, and reading
+ * leaves the page little time for that. A page that is hidden is never laid out, and is not waited for.
+ */
+function aFrame(): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, LONGEST_FRAME_MS);
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        clearTimeout(timer);
+        resolve();
+      }, 0),
+    );
+  });
 }
 
 /** For whoever measures the page from outside: a frame among the browser's own measures, and not kept there. */

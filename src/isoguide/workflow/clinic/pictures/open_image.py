@@ -199,6 +199,11 @@ class OpenImage:
             If there is no answer to draw, or no radiograph looks that way.
         """
         pose = self._answer() if corrected else self.day.uncorrected
+        return self.cache.get(
+            ("picture", self.key, plane, pose.matrix.tobytes()), lambda: self._picture(plane, pose)
+        )
+
+    def _picture(self, plane: PlaneName, pose: RigidTransform) -> bytes:
         target = choose_target(self.day.plan.structures, self.day.plan.planning.isocentre.xyz_mm)
         named = self.day.plan.course.simulation.target
         target = next((one for one in self.day.plan.structures if one.name == named), target)
