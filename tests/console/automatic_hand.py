@@ -60,7 +60,9 @@ def _go(console: ConsolePage, direction: Direction, way: float) -> float:
     """Press keys for a way, to the finest step; return how far it went."""
     gone = 0.0
     for forth, back, size in direction.keys:
-        while abs(way - gone) >= size - 1e-9 or (size == direction.keys[-1][2] and abs(way - gone) > 0.5 * size):
+        while abs(way - gone) >= size - 1e-9 or (
+            size == direction.keys[-1][2] and abs(way - gone) > 0.5 * size
+        ):
             ahead = way > gone
             console.page.keyboard.press(forth if ahead else back)
             gone += size if ahead else -size

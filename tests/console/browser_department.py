@@ -201,9 +201,7 @@ def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[No
 def _serving(served: BrowserDepartment, events: RoomEvents, page: Path, inbox: Path) -> Iterator[None]:
     """Run the service in a thread, set up as ``isoguide serve`` does."""
     inbox.mkdir()
-    settings = ServiceSettings(
-        page_folder=page, hashing=CHEAP, session_idle=timedelta(hours=1), inbox=inbox
-    )
+    settings = ServiceSettings(page_folder=page, hashing=CHEAP, session_idle=timedelta(hours=1), inbox=inbox)
     app = create_app(served.desk, settings, events=events, drives=(served.drive,))
     served.clinic = app.state.clinic
     sessions = app.state.service.sessions

@@ -62,7 +62,13 @@ def test_a_hand_that_only_presses_keys_and_reads_the_likeness_ends_at_the_truth(
     assert found.algorithm == "match by hand"
     difference = truth.inverse().matrix @ found.planning_from_daily
     isocentre = np.append(served.simulation.isocentre_mm, 1.0)
-    print(np.linalg.norm((truth.inverse().matrix @ isocentre - np.linalg.inv(found.planning_from_daily) @ isocentre)[:3]), rotation_angle_deg(difference[:3, :3]), found.algorithm)
+    print(
+        np.linalg.norm(
+            (truth.inverse().matrix @ isocentre - np.linalg.inv(found.planning_from_daily) @ isocentre)[:3]
+        ),
+        rotation_angle_deg(difference[:3, :3]),
+        found.algorithm,
+    )
     assert rotation_angle_deg(difference[:3, :3]) < 0.3
     print(status.decision)
     print(status.stored.steps[-1].entry)
