@@ -65,7 +65,7 @@ benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/markers.py
 	@$(BIN)/python benchmarks/records.py
 	@$(BIN)/python benchmarks/review.py
-	@$(BIN)/python benchmarks/console.py
+	@$(BIN)/python benchmarks/treatment_console.py
 
 lock:
 	@tools/lock.sh
