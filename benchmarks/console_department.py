@@ -177,7 +177,8 @@ def _noisy(values: np.ndarray, sigma: float, rng: np.random.Generator) -> np.nda
     """Add noise where there is something; what was not imaged stays as it is."""
     noise = rng.standard_normal(values.shape, dtype=np.float32) * np.float32(sigma)
     noise[values <= -1000] = 0.0
-    return np.clip(values + np.rint(noise), -1024, 3071).astype(np.int16)
+    noisy: np.ndarray = np.clip(values + np.rint(noise), -1024, 3071).astype(np.int16)
+    return noisy
 
 
 def _earlier_courses(desk: Desk) -> None:

@@ -26,6 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import Browser, Page
 
 import console_load
 import console_page
@@ -111,12 +112,12 @@ def measure_opening(table: Table, department: BenchDepartment, keys: int) -> Non
 class OpenPage:
     """Opens pages of a running service in new browser contexts, signed in as the therapist."""
 
-    browser: console_page.Browser
+    browser: Browser
     address: str
     department: BenchDepartment
 
     @contextmanager
-    def __call__(self, size: tuple[int, int]) -> Iterator[console_page.Page]:
+    def __call__(self, size: tuple[int, int]) -> Iterator[Page]:
         name = THERAPIST.name
         password = self.department.passwords[name]
         with console_page.signed_in(self.browser, self.address, name, password, size) as page:
