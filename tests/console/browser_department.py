@@ -26,6 +26,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.records.image_store import ImageStore
 from isoguide.service.app import create_app
 from isoguide.service.clinic import Clinic
+from isoguide.service.page_files import Page
 from isoguide.service.settings import ServiceSettings
 from isoguide.virtual.clock import RealTimeClock
 from isoguide.virtual.phantom import Phantom
@@ -73,6 +74,7 @@ class BrowserDepartment:
         self.dose_rate_mu_min = QUICK_MU_MIN
         self.clinic: Clinic
         self.end_sessions: Callable[[], None]
+        self.page: Page
 
     @property
     def address(self) -> str:
@@ -118,6 +120,16 @@ class BrowserDepartment:
     def recorded_mu(self) -> float:
         return sum(one.delivered_mu for one in self.now.stored.deliveries)
 
+    @contextmanager
+    def other_build(self) -> Iterator[None]:
+        """Serve as after an update: every page that is open is of another build."""
+        build = self.page.build
+        object.__setattr__(self.page, "build", "0123456789abcdef")
+        try:
+            yield
+        finally:
+            object.__setattr__(self.page, "build", build)
+
     def wait_for(self, is_so: Callable[[], bool]) -> None:
         """Wait until something is so."""
         patience = time.monotonic() + 20.0
@@ -131,16 +143,17 @@ class BrowserDepartment:
         if self.desk.records.course(COURSE).fractions and not self.now.state.is_final:
             self.drive.stop(reason="the next test begins", by="ben")
 
-    def bring(self) -> FractionStatus:
+    def bring(self, dose_rate_mu_min: float = QUICK_MU_MIN) -> FractionStatus:
         """Bring the next fraction to where somebody has to decide about its match."""
         self.end_fraction()
+        self.dose_rate_mu_min = dose_rate_mu_min
         status = prepare_waiting_fraction(self.drive, by="ben")
         assert status is not None
         return status
 
-    def verify(self) -> FractionStatus:
+    def verify(self, dose_rate_mu_min: float = QUICK_MU_MIN) -> FractionStatus:
         """Bring the next fraction to where the beam can be turned on."""
-        self.bring()
+        self.bring(dose_rate_mu_min)
         self.drive.approve(by=["ben"])
         return self.drive.carry_out(by="ben")
 
@@ -206,8 +219,8 @@ def _serving(served: BrowserDepartment, events: RoomEvents, page: Path, inbox: P
     )
     app = create_app(served.desk, settings, events=events, drives=(served.drive,))
     served.clinic = app.state.clinic
-    sessions = app.state.service.sessions
-    served.end_sessions = sessions._sessions.clear
+    served.end_sessions = app.state.service.sessions._sessions.clear
+    served.page = app.state.service.page
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",

@@ -119,8 +119,18 @@ class ConsolePage:
         expect(shown).to_contain_text("in the three planes")
         return float(shown.inner_text().split()[0].replace("−", "-"))
 
-    def beam_on(self) -> None:
+    def ask_for_beam(self) -> None:
+        """Open the dialog that asks once more; a click while the link is late does nothing."""
         self.button("Beam on").click()
+        for _ in range(3):
+            if self.dialog.count():
+                break
+            self.page.wait_for_timeout(500)
+            self.button("Beam on").click()
+        expect(self.dialog).to_contain_text("Turn the beam on?")
+
+    def beam_on(self) -> None:
+        self.ask_for_beam()
         self.dialog.get_by_role("button", name="Beam on", exact=True).click()
 
     def expect_state(self, words: str) -> None:
