@@ -18,11 +18,12 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "ser
 from connected_department import COURSE, station_file
 from signed_in_client import CHEAP, furnish_accounts
 from small_course import coarse_room
-from small_department import PROTOCOL, simulation_of
+from small_department import PROTOCOL, SET_UP, simulation_of
 from small_patient import PATIENT
 
 from isoguide.course import SimulationRecord
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.records import CourseStatus
 from isoguide.records.image_store import ImageStore
 from isoguide.service.app import create_app
 from isoguide.service.clinic import Clinic
@@ -31,7 +32,7 @@ from isoguide.service.settings import ServiceSettings
 from isoguide.virtual.clock import RealTimeClock
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.room import VirtualRoom
-from isoguide.virtual.room_settings import RoomSettings
+from isoguide.virtual.room_settings import Latency, RoomSettings
 from isoguide.workflow.clinic import virtual_station
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
@@ -41,7 +42,7 @@ from isoguide.workflow.clinic.room_events import RoomEvents
 from isoguide.workflow.clinic.virtual_station import VirtualStation
 from isoguide.workflow.clinic.waiting_fraction import prepare_waiting_fraction
 from isoguide.workflow.protocol_file import parse_protocol
-from isoguide.workflow.scenario import Scenario
+from isoguide.workflow.scenario import Scenario, SetUpSection
 from isoguide.workflow.simulation_session import SimulationSession, write_simulation_session
 from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 
@@ -130,6 +131,24 @@ class BrowserDepartment:
         finally:
             object.__setattr__(self.page, "build", build)
 
+    @contextmanager
+    def course_read_by_staff(self) -> Iterator[str]:
+        """A second course, in no room: its patient is set up, and staff bring the files of his image."""
+        records, planned = self.desk.records, self.simulation
+        patient = replace(planned.patient, patient_id="T-2", name="Other^Patient")
+        other = replace(planned, patient=patient, plan_uid=f"{planned.plan_uid}.2")
+        protocol = parse_protocol(PROTOCOL, "test")
+        course = records.add_course(
+            other, protocol_name=protocol.name, protocol_version=protocol.version, by="berg"
+        )
+        self.desk.begin(course, by="ben", accessories=())
+        self.desk.set_up(course, by="ben", couch=SET_UP)
+        try:
+            yield course
+        finally:
+            self.desk.stop(course, by="ben", reason="the next test begins")
+            records.finish_course(course, CourseStatus.STOPPED, by="berg", reason="the next test begins")
+
     def wait_for(self, is_so: Callable[[], bool]) -> None:
         """Wait until something is so."""
         patience = time.monotonic() + 20.0
@@ -161,7 +180,9 @@ class BrowserDepartment:
 @contextmanager
 def browser_department(folder: Path, *, page: Path) -> Iterator[BrowserDepartment]:
     """Serve a department; the patient is built once, which takes the time."""
-    file = station_file(fractions=FRACTIONS).model_copy(update={"gantry_deg_s": 100.0, "scan_s": 0.1})
+    set_up = SetUpSection(fixed_mm=(4.0, -3.0, 2.0), fixed_deg=(0.6, -0.4, 0.8))
+    file = station_file(fractions=FRACTIONS, set_up=set_up)
+    file = file.model_copy(update={"gantry_deg_s": 100.0, "scan_s": 0.1})
     patient = virtual_patient(file.scenario)
     store = ImageStore(folder / "records" / "images")
     simulation = replace(_simulation(folder, patient, store), accessories=(), fractions_planned=FRACTIONS)
@@ -193,11 +214,13 @@ def _simulation(folder: Path, patient: VirtualPatient, store: ImageStore) -> Sim
 
 @contextmanager
 def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[None]:
-    """Give the station the patient that there is, a coarse imager, and a beam as quick as the test says."""
+    """Give the station the patient that there is, a coarse and quick imager, and a beam as the test says."""
 
     def settings(wanted: Scenario, fraction: int) -> RoomSettings:
-        coarse = coarse_room(wanted, fraction)
+        coarse, soon = coarse_room(wanted, fraction), Latency(0.05)
         return coarse.with_changes(
+            imaging=replace(coarse.imaging, delay=soon, reconstruction_delay=soon),
+            couch=replace(coarse.couch, speed_mm_s=100.0, start_delay=soon),
             beam=replace(coarse.beam, dose_rate_mu_min=served.dose_rate_mu_min),
             machine=replace(coarse.machine, leaf_mm_s=1000.0),
         )
@@ -214,9 +237,7 @@ def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[No
 def _serving(served: BrowserDepartment, events: RoomEvents, page: Path, inbox: Path) -> Iterator[None]:
     """Run the service in a thread, set up as ``isoguide serve`` does."""
     inbox.mkdir()
-    settings = ServiceSettings(
-        page_folder=page, hashing=CHEAP, session_idle=timedelta(hours=1), inbox=inbox
-    )
+    settings = ServiceSettings(page_folder=page, hashing=CHEAP, session_idle=timedelta(hours=1), inbox=inbox)
     app = create_app(served.desk, settings, events=events, drives=(served.drive,))
     served.clinic = app.state.clinic
     served.end_sessions = app.state.service.sessions._sessions.clear

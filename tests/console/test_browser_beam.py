@@ -76,10 +76,14 @@ def test_a_link_lost_while_the_beam_is_on_leaves_no_number_and_no_beam(
     )
     expect(console.page.locator(".link-sign")).to_contain_text("Live")
     assert not served.is_radiating, "nothing goes on by itself"
-    # A fault is not resumed from: the domain wants a new image, and the page offers no way around it.
-    expect(console.page.locator(".view-head")).to_contain_text("take a new image to go on", ignore_case=True)
-    expect(console.button("Beam on")).to_be_disabled()
-    expect(console.button("Resume the beam")).to_have_count(0)
+    # It goes on only when somebody says so twice, on a link that is there; who watches is said again.
+    console.button("Resume the beam").click()
+    console.dialog.get_by_role("button", name="Resume the beam", exact=True).click()
+    expect(console.page.locator(".beam-row")).to_contain_text("BEAM ON")
+    expect(console.page.locator(".treat-grid")).to_contain_text("Watched by anna")
+    console.page.keyboard.press("h")
+    console.expect_state("Beam held")
+    assert not served.is_radiating
 
 
 def test_h_holds_the_beam_and_it_goes_on_only_when_somebody_says_so(
@@ -87,7 +91,7 @@ def test_h_holds_the_beam_and_it_goes_on_only_when_somebody_says_so(
 ) -> None:
     served.verify(SLOW_MU_MIN)
     console = open_console("anna")
-    sent = console.sent("/beam-on")
+    sent = console.sent("/beam")
     console.go("treat")
     console.ask_for_beam()
     console.dialog.get_by_role("button", name="Beam on", exact=True).dblclick()
@@ -95,7 +99,7 @@ def test_h_holds_the_beam_and_it_goes_on_only_when_somebody_says_so(
     assert len(sent) == 1
     console.page.keyboard.press("h")
     console.expect_state("Beam held")
-    expect(console.page.locator(".treat-grid")).to_contain_text("held by hand at the console")
+    expect(console.page.locator(".treat-grid")).to_contain_text("Held by hand at the console")
     assert not served.is_radiating
     held_mu = served.recorded_mu
     console.page.wait_for_timeout(500)

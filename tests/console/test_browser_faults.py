@@ -86,3 +86,23 @@ def test_a_browser_without_workers_is_told_so_in_plain_words(
     expect(console.page.locator("body")).to_contain_text("This browser lacks web workers")
     expect(console.page.locator("body")).to_contain_text("use a current Chromium, Edge, Firefox or Safari")
     expect(console.page.get_by_role("button")).to_have_count(0)
+
+
+def test_a_folder_that_is_no_image_is_said_to_be_none_and_counts_no_exposure(
+    served: BrowserDepartment, open_console: OpenConsole, tmp_path: Path
+) -> None:
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("no image at all")
+    with served.course_read_by_staff() as course:
+        left = served.desk.status(course).images_left
+        console = open_console("anna")
+        console.page.goto(f"{served.address}#/courses/{course}/setup/1")
+        console.page.locator("input[type=file]").set_input_files(folder)
+        image = console.page.get_by_role("region", name="Image")
+        expect(image.get_by_role("alert")).to_contain_text(
+            "nothing of DICOM, no image, no plan: choose the exported folder"
+        )
+        expect(console.button("Take in and match this image")).to_be_disabled()
+        assert served.desk.status(course).images_left == left
+        assert served.desk.status(course).state is State.SET_UP

@@ -33,7 +33,7 @@ def test_a_fraction_from_the_worklist_to_the_signed_record(
     (decision,) = served.now.stored.decisions
     assert (decision.by, decision.role, decision.action) == ("anna", "therapist", "correct")
     version = served.now.stored.version
-    expect(console.dialog).to_contain_text(f"approve, version {version}")
+    expect(console.dialog).to_contain_text(f"approve correction, version {version}")
     console.button("Close").click()
 
     console.go("treat")
@@ -42,7 +42,7 @@ def test_a_fraction_from_the_worklist_to_the_signed_record(
     console.button("Beam on").click()
     console.dialog.get_by_role("button", name="Beam on", exact=True).click()
     console.expect_state("Treated and closed")
-    record = page.get_by_label(f"Record of fraction {served.number}")
+    record = page.locator(".fraction-record")
     expect(record).to_contain_text("Signed: Correct the position")
     expect(record).to_contain_text("anna (therapist)")
     expect(record.get_by_role("table").first).to_contain_text(f"{served.recorded_mu:.1f}")

@@ -15,7 +15,9 @@ from isoguide.treatment import State
 
 OpenConsole = Callable[..., ConsolePage]
 
-FOCUSED = "() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.innerText ?? ''"
+FOCUSED = (
+    "() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.innerText ?? ''"
+)
 
 
 def tab_to(console: ConsolePage, words: str, most: int = 80) -> None:

@@ -94,9 +94,11 @@ def test_of_two_people_who_sign_at_once_one_decides_and_the_other_reads_who_it_w
     first, other = sorted(consoles, key=lambda console: console.name != decision.by)
     expect(first.dialog).to_contain_text("Signed and recorded")
     expect(first.dialog).to_contain_text(f"{decision.by} (therapist)")
-    expect(other.dialog).to_contain_text(f"was changed while this was open by {decision.by} (approve")
+    expect(other.dialog).to_contain_text(
+        f"was changed while this was open by {decision.by} (approve correction)"
+    )
     expect(other.dialog.get_by_role("button", name="Sign", exact=True)).to_be_disabled()
-    assert served.events.count("approve") == 1
+    assert served.events.count("approve correction") == 1
 
 
 def test_a_double_click_on_sign_is_one_signature(
