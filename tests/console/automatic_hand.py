@@ -1,4 +1,4 @@
-"""A hand that matches by keys alone: it overshoots on both sides, reads how alike the images are, and centres."""
+"""A hand that matches by keys alone: it overshoots on both sides, reads how alike the images are, centres."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

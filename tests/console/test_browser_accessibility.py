@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable
 
-import console as console_tool
 import pytest
+
+import console as console_tool
 
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 

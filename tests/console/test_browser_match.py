@@ -50,7 +50,7 @@ def test_a_hand_that_only_presses_keys_and_reads_the_likeness_ends_at_the_truth(
     served: BrowserDepartment, open_console: OpenConsole
 ) -> None:
     served.bring()
-    truth, room = served.planning_from_daily, served.room
+    truth = served.planning_from_daily
     console = open_console()
     console.open_waiting()
     console.begin_matching()
