@@ -1,5 +1,6 @@
-"""A hand that matches by keys alone: it overshoots on both sides, reads how alike the images are, and centres."""
+"""A hand that matches by keys alone: it overshoots on both sides, reads how alike the images are, centres."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from console_page import ConsolePage
@@ -36,21 +37,31 @@ DIRECTIONS = (
 )
 
 
-def match_by_keys(console: ConsolePage, sweeps: int = 3) -> None:
-    """Go through all directions, with a shorter reach each time."""
-    for sweep in range(sweeps):
-        for direction in DIRECTIONS:
-            _centre(console, direction, direction.reach / (1.0, 2.0, 2.0)[sweep])
+SWEEPS = (
+    (ConsolePage.likeness, 3, 1.0),
+    (ConsolePage.likeness_of_region, 6, 0.4),
+    (ConsolePage.likeness_of_region, 3, 0.2),
+)
+"""What is read, in how many of the directions, and with which share of their reach."""
 
 
-def _centre(console: ConsolePage, direction: Direction, reach: float) -> None:
+def match_by_keys(console: ConsolePage) -> None:
+    """Go through the directions, at first by what is quick to read, then by what is exact."""
+    for read, count, share in SWEEPS:
+        for direction in DIRECTIONS[:count]:
+            _centre(console, direction, share * direction.reach, read)
+
+
+def _centre(
+    console: ConsolePage, direction: Direction, reach: float, read: Callable[[ConsolePage], float]
+) -> None:
     """Go to the top of the parabola through the likeness here and as far away on both sides."""
     console.focus(direction.view)
-    here = console.likeness()
+    here = read(console)
     forth = _go(console, direction, reach)
-    ahead = console.likeness()
+    ahead = read(console)
     _go(console, direction, -2.0 * forth)
-    behind = console.likeness()
+    behind = read(console)
     bend = ahead - 2.0 * here + behind
     top = 0.5 * forth * (behind - ahead) / bend if bend < 0.0 else (forth if ahead > behind else -forth)
     _go(console, direction, forth + max(-forth, min(forth, top)))

@@ -1,4 +1,4 @@
-"""A department with the small patient in a virtual room, served on a port behind a link that a test can cut."""
+"""A department with the small patient in a virtual room, served on a port behind a link that can be cut."""
 
 import socket
 import sys
@@ -18,19 +18,21 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "ser
 from connected_department import COURSE, station_file
 from signed_in_client import CHEAP, furnish_accounts
 from small_course import coarse_room
-from small_department import PROTOCOL, simulation_of
+from small_department import PROTOCOL, SET_UP, simulation_of
 from small_patient import PATIENT
 
 from isoguide.course import SimulationRecord
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.records import CourseStatus
 from isoguide.records.image_store import ImageStore
 from isoguide.service.app import create_app
 from isoguide.service.clinic import Clinic
+from isoguide.service.page_files import Page
 from isoguide.service.settings import ServiceSettings
 from isoguide.virtual.clock import RealTimeClock
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.room import VirtualRoom
-from isoguide.virtual.room_settings import RoomSettings
+from isoguide.virtual.room_settings import Latency, RoomSettings
 from isoguide.workflow.clinic import virtual_station
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
@@ -40,7 +42,7 @@ from isoguide.workflow.clinic.room_events import RoomEvents
 from isoguide.workflow.clinic.virtual_station import VirtualStation
 from isoguide.workflow.clinic.waiting_fraction import prepare_waiting_fraction
 from isoguide.workflow.protocol_file import parse_protocol
-from isoguide.workflow.scenario import Scenario
+from isoguide.workflow.scenario import Scenario, SetUpSection
 from isoguide.workflow.simulation_session import SimulationSession, write_simulation_session
 from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 
@@ -50,6 +52,23 @@ QUICK_MU_MIN, SLOW_MU_MIN = 60_000.0, 300.0
 """A beam that is through in some seconds, and one that is on for as long as a test needs it."""
 PLANNED_MU = 750.0
 """Of the arc of the virtual patient."""
+
+
+class PacedClock(RealTimeClock):
+    """A real clock that passes more quickly while nobody looks."""
+
+    @contextmanager
+    def quickly(self, times: float = 10.0) -> Iterator[None]:
+        """Let time pass so many times as fast."""
+        self._pace(times)
+        try:
+            yield
+        finally:
+            self._pace(1.0)
+
+    def _pace(self, speed: float) -> None:
+        seconds = self.seconds
+        self._speed, self._zero_s = speed, self._monotonic() - seconds / speed
 
 
 @dataclass(frozen=True)
@@ -73,11 +92,16 @@ class BrowserDepartment:
         self.dose_rate_mu_min = QUICK_MU_MIN
         self.clinic: Clinic
         self.end_sessions: Callable[[], None]
+        self.page: Page
 
     @property
     def address(self) -> str:
         """Where a browser finds it, by way of the link that can be cut."""
         return f"http://127.0.0.1:{self.link.port}/"
+
+    @property
+    def clock(self) -> PacedClock:
+        return self.station.clock
 
     @property
     def now(self) -> FractionStatus:
@@ -118,6 +142,34 @@ class BrowserDepartment:
     def recorded_mu(self) -> float:
         return sum(one.delivered_mu for one in self.now.stored.deliveries)
 
+    @contextmanager
+    def other_build(self) -> Iterator[None]:
+        """Serve as after an update: every page that is open is of another build."""
+        build = self.page.build
+        object.__setattr__(self.page, "build", "0123456789abcdef")
+        try:
+            yield
+        finally:
+            object.__setattr__(self.page, "build", build)
+
+    @contextmanager
+    def course_read_by_staff(self) -> Iterator[str]:
+        """A second course, in no room: its patient is set up, and staff bring the files of his image."""
+        records, planned = self.desk.records, self.simulation
+        patient = replace(planned.patient, patient_id="T-2", name="Other^Patient")
+        other = replace(planned, patient=patient, plan_uid=f"{planned.plan_uid}.2")
+        protocol = parse_protocol(PROTOCOL, "test")
+        course = records.add_course(
+            other, protocol_name=protocol.name, protocol_version=protocol.version, by="berg"
+        )
+        self.desk.begin(course, by="ben", accessories=())
+        self.desk.set_up(course, by="ben", couch=SET_UP)
+        try:
+            yield course
+        finally:
+            self.desk.stop(course, by="ben", reason="the next test begins")
+            records.finish_course(course, CourseStatus.STOPPED, by="berg", reason="the next test begins")
+
     def wait_for(self, is_so: Callable[[], bool]) -> None:
         """Wait until something is so."""
         patience = time.monotonic() + 20.0
@@ -131,28 +183,33 @@ class BrowserDepartment:
         if self.desk.records.course(COURSE).fractions and not self.now.state.is_final:
             self.drive.stop(reason="the next test begins", by="ben")
 
-    def bring(self) -> FractionStatus:
+    def bring(self, dose_rate_mu_min: float = QUICK_MU_MIN) -> FractionStatus:
         """Bring the next fraction to where somebody has to decide about its match."""
         self.end_fraction()
-        status = prepare_waiting_fraction(self.drive, by="ben")
+        self.dose_rate_mu_min = dose_rate_mu_min
+        with self.clock.quickly():
+            status = prepare_waiting_fraction(self.drive, by="ben")
         assert status is not None
         return status
 
-    def verify(self) -> FractionStatus:
+    def verify(self, dose_rate_mu_min: float = QUICK_MU_MIN) -> FractionStatus:
         """Bring the next fraction to where the beam can be turned on."""
-        self.bring()
+        self.bring(dose_rate_mu_min)
         self.drive.approve(by=["ben"])
-        return self.drive.carry_out(by="ben")
+        with self.clock.quickly():
+            return self.drive.carry_out(by="ben")
 
 
 @contextmanager
 def browser_department(folder: Path, *, page: Path) -> Iterator[BrowserDepartment]:
     """Serve a department; the patient is built once, which takes the time."""
-    file = station_file(fractions=FRACTIONS).model_copy(update={"gantry_deg_s": 100.0, "scan_s": 0.1})
+    set_up = SetUpSection(fixed_mm=(4.0, -3.0, 2.0), fixed_deg=(0.6, -0.4, 0.8))
+    file = station_file(fractions=FRACTIONS, set_up=set_up)
+    file = file.model_copy(update={"gantry_deg_s": 100.0, "scan_s": 0.1})
     patient = virtual_patient(file.scenario)
     store = ImageStore(folder / "records" / "images")
     simulation = replace(_simulation(folder, patient, store), accessories=(), fractions_planned=FRACTIONS)
-    clock = RealTimeClock(datetime.now(UTC))
+    clock = PacedClock(datetime.now(UTC))
     with new_desk(str(folder / "records"), now=clock.now) as desk:
         furnish_accounts(desk)
         parsed = parse_protocol(PROTOCOL, "test")
@@ -180,11 +237,13 @@ def _simulation(folder: Path, patient: VirtualPatient, store: ImageStore) -> Sim
 
 @contextmanager
 def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[None]:
-    """Give the station the patient that there is, a coarse imager, and a beam as quick as the test says."""
+    """Give the station the patient that there is, a coarse and quick imager, and a beam as the test says."""
 
     def settings(wanted: Scenario, fraction: int) -> RoomSettings:
-        coarse = coarse_room(wanted, fraction)
+        coarse, soon = coarse_room(wanted, fraction), Latency(0.05)
         return coarse.with_changes(
+            imaging=replace(coarse.imaging, delay=soon, reconstruction_delay=soon),
+            couch=replace(coarse.couch, speed_mm_s=100.0, start_delay=soon),
             beam=replace(coarse.beam, dose_rate_mu_min=served.dose_rate_mu_min),
             machine=replace(coarse.machine, leaf_mm_s=1000.0),
         )
@@ -204,8 +263,8 @@ def _serving(served: BrowserDepartment, events: RoomEvents, page: Path, inbox: P
     settings = ServiceSettings(page_folder=page, hashing=CHEAP, session_idle=timedelta(hours=1), inbox=inbox)
     app = create_app(served.desk, settings, events=events, drives=(served.drive,))
     served.clinic = app.state.clinic
-    sessions = app.state.service.sessions
-    served.end_sessions = sessions._sessions.clear
+    served.end_sessions = app.state.service.sessions._sessions.clear
+    served.page = app.state.service.page
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",

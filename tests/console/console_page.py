@@ -1,6 +1,7 @@
 """What somebody does at the console's page: in the words that stand there."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,8 +120,23 @@ class ConsolePage:
         expect(shown).to_contain_text("in the three planes")
         return float(shown.inner_text().split()[0].replace("−", "-"))
 
+    def likeness_of_region(self) -> float:
+        """How alike the images are in the region of the match, as the service measures it."""
+        shown = self.page.locator(".likeness dd").nth(1)
+        expect(shown).to_have_text(re.compile(r"^[−]?\d"))
+        return float(shown.inner_text().replace("−", "-"))
+
+    def ask_for_beam(self) -> None:
+        """Open the dialog that asks once more; a click while the link is late does nothing."""
+        for _ in range(3):
+            self.page.locator(".beam-row").get_by_role("button", name="Beam on").click()
+            with suppress(AssertionError):
+                expect(self.dialog).to_have_count(1, timeout=1000)
+                break
+        expect(self.dialog).to_contain_text("Turn the beam on?")
+
     def beam_on(self) -> None:
-        self.button("Beam on").click()
+        self.ask_for_beam()
         self.dialog.get_by_role("button", name="Beam on", exact=True).click()
 
     def expect_state(self, words: str) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.image import imread
 from playwright.sync_api import Page
 
-
 _ALONE = "[data-view] > :not(canvas) { visibility: hidden }"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
-from browser_department import QUICK_MU_MIN, SLOW_MU_MIN, BrowserDepartment
+from browser_department import SLOW_MU_MIN, BrowserDepartment
 from console_page import ConsolePage
 from playwright.sync_api import expect
 
@@ -34,19 +34,10 @@ LOOKS = """
 """Notes every 50 ms, by the page's own clock, what stands there."""
 
 
-@pytest.fixture
-def slow_beam(served: BrowserDepartment):
-    """A beam that is on for longer than any test looks at it."""
-    served.dose_rate_mu_min = SLOW_MU_MIN
-    served.verify()
-    yield served
-    served.dose_rate_mu_min = QUICK_MU_MIN
-
-
 def test_a_link_lost_while_the_beam_is_on_leaves_no_number_and_no_beam(
-    slow_beam: BrowserDepartment, open_console: OpenConsole
+    served: BrowserDepartment, open_console: OpenConsole
 ) -> None:
-    served = slow_beam
+    served.verify(SLOW_MU_MIN)
     console = open_console("anna")
     console.go("treat")
     console.beam_on()
@@ -85,23 +76,30 @@ def test_a_link_lost_while_the_beam_is_on_leaves_no_number_and_no_beam(
     )
     expect(console.page.locator(".link-sign")).to_contain_text("Live")
     assert not served.is_radiating, "nothing goes on by itself"
-    print(served.now.next_steps if hasattr(served.now, "next_steps") else served.now)
+    # It goes on only when somebody says so twice, on a link that is there; who watches is said again.
+    console.button("Resume the beam").click()
+    console.dialog.get_by_role("button", name="Resume the beam", exact=True).click()
+    expect(console.page.locator(".beam-row")).to_contain_text("BEAM ON")
+    expect(console.page.locator(".treat-grid")).to_contain_text("Watched by anna")
+    console.page.keyboard.press("h")
+    console.expect_state("Beam held")
+    assert not served.is_radiating
 
 
 def test_h_holds_the_beam_and_it_goes_on_only_when_somebody_says_so(
-    slow_beam: BrowserDepartment, open_console: OpenConsole
+    served: BrowserDepartment, open_console: OpenConsole
 ) -> None:
-    served = slow_beam
+    served.verify(SLOW_MU_MIN)
     console = open_console("anna")
-    sent = console.sent("/beam-on")
+    sent = console.sent("/beam")
     console.go("treat")
-    console.button("Beam on").dblclick()
+    console.ask_for_beam()
     console.dialog.get_by_role("button", name="Beam on", exact=True).dblclick()
     expect(console.page.locator(".beam-row")).to_contain_text("BEAM ON")
     assert len(sent) == 1
     console.page.keyboard.press("h")
     console.expect_state("Beam held")
-    expect(console.page.locator(".treat-grid")).to_contain_text("held by hand at the console")
+    expect(console.page.locator(".treat-grid")).to_contain_text("Held by hand at the console")
     assert not served.is_radiating
     held_mu = served.recorded_mu
     console.page.wait_for_timeout(500)

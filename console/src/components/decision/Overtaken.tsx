@@ -1,5 +1,5 @@
 import type { Fraction } from "../../api/documents";
-import { fraction as shownFraction } from "../../state/fraction";
+import { lastChangeWords, fraction as shownFraction } from "../../state/fraction";
 import { Notice } from "../Notice";
 
 /** True where the fraction got another version since a dialog was opened on it: what was seen is signed, or nothing. */
@@ -13,12 +13,13 @@ export function isOvertaken(opened: Fraction): boolean {
   );
 }
 
-/** Why nothing can be signed any more. */
+/** Why nothing can be signed any more, and who it was. */
 export function OvertakenNotice() {
+  const now = shownFraction.value;
   return (
     <Notice tone="bad">
-      The fraction was changed while this was open, so nothing here can be signed: close it and look at the
-      fraction as it is now.
+      The fraction was changed while this was open{now === null ? "" : ` by ${lastChangeWords(now)}`}, so
+      nothing here can be signed: close it and look at the fraction as it is now.
     </Notice>
   );
 }

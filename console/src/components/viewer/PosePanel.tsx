@@ -109,7 +109,7 @@ function HandTools({ session }: { session: AlignSession }) {
       </div>
       <Button
         isDisabled={automatic === null || isSamePose(automatic, pose)}
-        label="Show the automatic result, or your position again (hold A)"
+        why="The same while the key A is held"
         onClick={() => {
           session.isComparing.value = !session.isComparing.peek();
         }}

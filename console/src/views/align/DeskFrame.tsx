@@ -1,12 +1,13 @@
-import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
+import { type ReadonlySignal, type Signal, useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import type { Action, Fraction } from "../../api/documents";
+import type { Action, Fraction, WaitingSignature } from "../../api/documents";
 import { Button } from "../../components/Button";
-import { ApproveDialog, VerdictPanel } from "../../components/decision";
+import { ApproveDialog, SecondLookDialog, VerdictPanel, WaitingWords } from "../../components/decision";
 import { Notice } from "../../components/Notice";
 import { KeyHelp } from "../../components/viewer/KeyHelp";
 import { PosePanel } from "../../components/viewer/PosePanel";
 import { isUnderWay } from "../../state/actions";
+import { session as signedIn } from "../../state/session";
 import { StopButton } from "../treat/StopButton";
 import { MODE_WORDS } from "./look";
 import type { Pictures } from "./pictures";
@@ -31,6 +32,8 @@ type Open = "none" | "use" | Decide;
 export function DeskFrame(props: DeskFrameProps) {
   const { session, fraction, standing, pictures, tools, children } = props;
   const open = useSignal<Open>("none");
+  // Kept beside the fraction: its answer takes the question away while the dialog still says what was recorded.
+  const answered = useSignal<WaitingSignature | null>(null);
   // For whoever measures the page from outside: whether all is drawn, and how long the last frame took.
   const isSeen = useComputed(() => String(props.isSeen.value));
   const latencyMs = useComputed(() => pictures?.report.value?.latencyMs.toFixed(1));
@@ -83,9 +86,31 @@ export function DeskFrame(props: DeskFrameProps) {
             open={(what) => {
               open.value = what;
             }}
+            answer={(waiting) => {
+              answered.value = waiting;
+            }}
           />
         </aside>
       </div>
+      <DeskDialogs {...props} open={open} answered={answered} />
+    </>
+  );
+}
+
+/** The one dialog that lies over the desk, if any. */
+function DeskDialogs(
+  props: DeskFrameProps & {
+    readonly open: Signal<Open>;
+    readonly answered: Signal<WaitingSignature | null>;
+  },
+) {
+  const { session, fraction, standing, open, answered } = props;
+  const match = standing.match.value;
+  const close = () => {
+    open.value = "none";
+  };
+  return (
+    <>
       {session.isHelpOpen.value ? (
         <KeyHelp
           onClose={() => {
@@ -94,22 +119,24 @@ export function DeskFrame(props: DeskFrameProps) {
         />
       ) : null}
       {open.value === "use" ? (
-        <UseDialog
-          session={session}
-          fraction={fraction}
-          standing={standing}
-          onClose={() => (open.value = "none")}
-        />
+        <UseDialog session={session} fraction={fraction} standing={standing} onClose={close} />
       ) : null}
+      {answered.value === null ? null : (
+        <SecondLookDialog
+          fraction={fraction}
+          waiting={answered.value}
+          onClose={() => {
+            answered.value = null;
+          }}
+        />
+      )}
       {match !== null && open.value !== "none" && open.value !== "use" ? (
         <ApproveDialog
           fraction={onlyFor(fraction, open.value)}
           match={match}
           matchIndex={fraction.matches.indexOf(match)}
           seen={seenOf(props)}
-          onClose={() => {
-            open.value = "none";
-          }}
+          onClose={close}
         />
       ) : null}
     </>
@@ -128,7 +155,7 @@ function onlyFor(fraction: Fraction, decide: Decide): Fraction {
     : { ...fraction, signing: fraction.signing.filter(({ action }) => ACTIONS[decide].includes(action)) };
 }
 
-function DeskBanners({ session, standing }: DeskFrameProps) {
+function DeskBanners({ session, standing, fraction }: DeskFrameProps) {
   const what =
     session.daily.kind === "volume" ? "the day's image moves" : "the shadow of the planning CT moves";
   const overtaken = standing.overtaken.value;
@@ -151,6 +178,11 @@ function DeskBanners({ session, standing }: DeskFrameProps) {
       {stale === "" ? null : <Notice tone="bad">{stale}. Take a new image.</Notice>}
       {countdown === "" ? null : <Notice tone="warn">{countdown}</Notice>}
       {overtaken === "" ? null : <Notice tone="warn">{overtaken}</Notice>}
+      {fraction.waiting_signature === null ? null : (
+        <Notice tone="warn">
+          <WaitingWords waiting={fraction.waiting_signature} />
+        </Notice>
+      )}
     </div>
   );
 }
@@ -159,6 +191,7 @@ function DecideButtons(props: {
   readonly fraction: Fraction;
   readonly standing: StandingState;
   readonly open: (what: Decide) => void;
+  readonly answer: (waiting: WaitingSignature) => void;
 }) {
   const { fraction, standing, open } = props;
   const reasons = standing.whyNotApprove.value;
@@ -184,14 +217,43 @@ function DecideButtons(props: {
       >
         Approve…
       </Button>
-      <Button isLarge isDeliberate isDisabled={!isThere("second look")} onClick={() => open("second look")}>
-        Second look…
-      </Button>
+      <SecondLookButton {...props} reasons={reasons} isThere={isThere("second look")} />
       <Button isLarge isDeliberate isDisabled={!isThere("again")} onClick={() => open("again")}>
         Image again…
       </Button>
       <StopButton fraction={fraction} />
     </div>
+  );
+}
+
+/** Ask another person to look; or answer, for anybody but who asked. */
+function SecondLookButton(props: {
+  readonly fraction: Fraction;
+  readonly reasons: readonly string[];
+  readonly isThere: boolean;
+  readonly open: (what: Decide) => void;
+  readonly answer: (waiting: WaitingSignature) => void;
+}) {
+  const { fraction, reasons, isThere, open, answer } = props;
+  const waiting = fraction.waiting_signature;
+  if (waiting !== null && signedIn.value?.name !== waiting.by) {
+    return (
+      <Button
+        tone="primary"
+        isLarge
+        isDeliberate
+        isDisabled={reasons.length > 0}
+        why={reasons.join(" ")}
+        onClick={() => answer(waiting)}
+      >
+        Answer the second look…
+      </Button>
+    );
+  }
+  return (
+    <Button isLarge isDeliberate isDisabled={!isThere} onClick={() => open("second look")}>
+      Second look…
+    </Button>
   );
 }
 
