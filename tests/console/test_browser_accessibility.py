@@ -10,8 +10,9 @@ import console as console_tool
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
 from browser_department import BrowserDepartment
-from console_page import ConsolePage
 from playwright.sync_api import expect
+
+from console_page import ConsolePage
 
 OpenConsole = Callable[..., ConsolePage]
 

@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
 from browser_department import SLOW_MU_MIN, BrowserDepartment
-from console_page import ConsolePage
 from playwright.sync_api import expect
 
+from console_page import ConsolePage
 from isoguide.treatment import State
 
 OpenConsole = Callable[..., ConsolePage]
