@@ -1,12 +1,11 @@
 """The console: how long a person waits for it, in a real browser at the real service, beside the aim.
 
-Run with ``python benchmarks/treatment_console.py [--write] [--folder FOLDER]``. It makes a department with a course of
-clinical size (``console_department.py``), starts ``isoguide serve``, and drives Chromium with Playwright
-(``console_page.py``): a fraction is opened with the service just started and again, the hand moves by real
-key presses in windows of two sizes, and the virtual room shows its motion with the beam on. Then twenty
-people review at the same time (``console_load.py``). ``--folder`` keeps the department for the next run.
-``--write`` puts the table into docs/benchmarks.md.
-"""
+Run with ``python benchmarks/treatment_console.py [--write] [--folder FOLDER]``. It makes a department with
+a course of clinical size (``console_department.py``), starts ``isoguide serve``, and drives Chromium with
+Playwright (``console_page.py``): a fraction is opened with the service just started and again, the hand
+moves by real key presses in windows of two sizes, and the virtual room shows its motion with the beam on.
+Then twenty people review at the same time (``console_load.py``). ``--folder`` keeps the department for the
+next run. ``--write`` puts the table into docs/benchmarks.md. """
 
 import argparse
 import json
