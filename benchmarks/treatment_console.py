@@ -5,7 +5,8 @@ a course of clinical size (``console_department.py``), starts ``isoguide serve``
 Playwright (``console_page.py``): a fraction is opened with the service just started and again, the hand
 moves by real key presses in windows of two sizes, and the virtual room shows its motion with the beam on.
 Then twenty people review at the same time (``console_load.py``). ``--folder`` keeps the department for the
-next run. ``--write`` puts the table into docs/benchmarks.md. """
+next run. ``--write`` puts the table into docs/benchmarks.md.
+"""
 
 import argparse
 import json
