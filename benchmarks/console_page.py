@@ -4,13 +4,16 @@ Nothing is put into the page but listeners: it tells each frame among the browse
 (``performance.measure``), keys carry their time, and messages of the stream are heard beside the page.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+__all__ = ["Browser", "Error", "Page"]
 
 CHROMIUM: Final = "/usr/bin/chromium"
 ARGUMENTS: Final = (
@@ -25,6 +28,8 @@ KEYS: Final = ("ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown", "PageUp", "e",
 """Shifts in the plane and through it, and turns; they end where they began."""
 REST_MS: Final = 120.0
 """A further pause after a movement is drawn in full."""
+TURN_ON: Final = re.compile("^(Beam on|Resume the beam)$")
+"""The second where a run before has held it."""
 SEEN: Final = 0.5
 """Of the pixels of the axial plane that both images show at the end: with so many it is a useful picture."""
 
@@ -165,9 +170,8 @@ def watch_beam(page: Page, address: str, course: str, seconds: float) -> dict[st
         (``lag``), and to the animation frame that paints it (``painted``).
     """
     page.goto(f"{address}#/courses/{course}/treat/1")
-    page.get_by_role("button", name="Beam on", disabled=False).first.wait_for()
-    page.get_by_role("button", name="Beam on", disabled=False).first.click()
-    page.locator("dialog").get_by_role("button", name="Beam on").click()
+    page.get_by_role("button", name=TURN_ON, disabled=False).first.click()
+    page.locator("dialog").get_by_role("button", name=TURN_ON).click()
     page.locator(".beam-sign.on").first.wait_for()
     page.evaluate("__bench.rooms.length = 0")
     page.wait_for_timeout(1000.0 * seconds)
