@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from isoguide.service.dependencies import ClinicDep, UserDep
 from isoguide.service.documents.course import RoomLine, WaitingSignature, Worklist, WorklistEntry
+from isoguide.treatment.states import State
 
 router = APIRouter(tags=["worklist"])
 
@@ -15,6 +16,8 @@ def read_worklist(clinic: ClinicDep, user: UserDep) -> Worklist:
     waiting = clinic.console.waiting()
     rooms = clinic.console.rooms()
     placed = {room.course_id: room.name for room in rooms}
+    lines = clinic.worklist.lines()
+    clinic.console.look_ahead([line.key for line in lines if line.state == State.ALIGNED])
     return Worklist(
         at=clinic.desk.clock.now(),
         entries=tuple(
@@ -23,7 +26,7 @@ def read_worklist(clinic: ClinicDep, user: UserDep) -> Worklist:
                 WaitingSignature.of(waiting[line.key]) if line.key in waiting else None,
                 placed.get(line.key.course_id),
             )
-            for line in clinic.worklist.lines()
+            for line in lines
         ),
         rooms=tuple(map(RoomLine.of, rooms)),
     )

@@ -7,6 +7,7 @@ fraction safer. What staff read and type at the desk, a connected room says by i
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from isoguide.course import Accessory, ProtocolAction
 from isoguide.errors import InputError, IsoguideError, MissingEvidenceError
@@ -33,6 +34,9 @@ from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.room_events import FractionChanged, RoomEvents, SecondLookAsked
 from isoguide.workflow.clinic.second_look import PendingSignature, PendingSignatures
 from isoguide.workflow.clinic.seen import Seen, require_seen
+
+MOST_AHEAD: Final = 2
+"""Images of so many fractions are read before anybody opens one: each takes a quarter of a gigabyte."""
 
 
 class Console:
@@ -86,6 +90,11 @@ class Console:
         if status.stored.images and not status.state.is_final:
             self._looked_at_next(key)
         return self._now(status)
+
+    def look_ahead(self, keys: Sequence[FractionKey]) -> None:
+        """Read what is drawn of fractions that somebody will open next, the first :data:`MOST_AHEAD`."""
+        for key in keys[:MOST_AHEAD]:
+            self._looked_at_next(key)
 
     def begin(
         self, key: FractionKey, accessories: Sequence[Accessory], *, by: str, reason: str = ""
