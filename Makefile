@@ -4,11 +4,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PEERS := .venv/.peers
 DEMO_DIR ?= demo
+PAGE := src/isoguide/service/page/build.json
+PAGE_SOURCES := $(shell find console/src console/public -type f) $(wildcard console/*.json console/*.ts console/*.html)
 
-.PHONY: help demo test check format page benchmark lock clean
+.PHONY: help demo console test check format page benchmark lock clean
 
 help:
-	@echo "make demo       set up, then treat a virtual patient beside the truth (files in $(DEMO_DIR)/)"
+	@echo "make demo       set up, treat a virtual patient beside the truth (files in $(DEMO_DIR)/), open the console"
+	@echo "make console    open the console of that demonstration again"
 	@echo "make test       set up, then run all tests"
 	@echo "make check      set up, then run every gate: format, lint, types, layers, budgets, docs, tests, coverage, console"
 	@echo "make format     set up, then lay out the code and mend what the linter can mend"
@@ -25,8 +28,13 @@ $(PEERS): requirements/benchmark.txt $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-deps --require-hashes -r requirements/benchmark.txt
 	@touch $@
 
-demo: $(STAMP)
+# Where nobody sits at a terminal the console is not opened: it goes on until somebody ends it.
+demo: $(STAMP) $(PAGE)
 	@$(BIN)/isoguide demo --out $(DEMO_DIR) --force
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/isoguide serve --demo $(DEMO_DIR); fi
+
+console: $(STAMP) $(PAGE)
+	@$(BIN)/isoguide serve --demo $(DEMO_DIR)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -n 2
@@ -41,6 +49,12 @@ format: $(STAMP)
 page: $(STAMP)
 	@$(BIN)/python tools/console.py build
 
+# The page is committed as it was built, so Node is needed only by those who change it.
+$(PAGE): $(PAGE_SOURCES) | $(STAMP)
+	@if command -v npm >/dev/null; then \
+	  $(BIN)/python tools/console.py build || echo "the page was not built anew: the committed one is served"; fi
+	@touch $@
+
 benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/rigid.py
 	@$(BIN)/python benchmarks/projector.py
@@ -51,6 +65,7 @@ benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/markers.py
 	@$(BIN)/python benchmarks/records.py
 	@$(BIN)/python benchmarks/review.py
+	@$(BIN)/python benchmarks/treatment_console.py
 
 lock:
 	@tools/lock.sh

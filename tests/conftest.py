@@ -3,9 +3,15 @@
 import importlib
 import pkgutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from small_patient import SmallPatient
+
+    from isoguide.course import SimulationRecord
 
 # The same examples in every run and no stopwatch: a test that passed fails only when the code changed.
 # To look for new examples: pytest --hypothesis-profile=default
@@ -42,3 +48,46 @@ def interpreted_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, kernel in vars(module).copy().items():
             if hasattr(kernel, "py_func"):
                 monkeypatch.setattr(module, name, kernel.py_func)
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> "SmallPatient":
+    """The small patient, written once as the files that a clinic exports."""
+    from small_patient import write_small_patient
+
+    return write_small_patient(tmp_path_factory.mktemp("patient"))
+
+
+@pytest.fixture(scope="session")
+def simulated(
+    tmp_path_factory: pytest.TempPathFactory, patient: "SmallPatient"
+) -> tuple[Path, "SimulationRecord"]:
+    """An image store with his planning files, and the record that names them."""
+    from small_department import simulation_of
+
+    from isoguide.records.image_store import ImageStore
+
+    folder = tmp_path_factory.mktemp("store") / "images"
+    return folder, simulation_of(patient, ImageStore(folder))
+
+
+@pytest.fixture(scope="session")
+def prepared_once() -> dict[str, object]:
+    """His planning image, once it was prepared: that takes the time."""
+    return {}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> None:
+    """The desk prepares his planning image once for all tests."""
+    from isoguide.workflow.clinic import desk
+
+    for name in ("planning_of", "prepared_for"):
+        slow = getattr(desk, name)
+
+        def cached(*arguments: object, slow=slow, name=name) -> object:
+            if name not in prepared_once:
+                prepared_once[name] = slow(*arguments)
+            return prepared_once[name]
+
+        monkeypatch.setattr(desk, name, cached)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
@@ -28,6 +29,36 @@ def test_absent_attributes_are_empty() -> None:
     assert item.items("BeamSequence") == ()
     assert item.first("BeamSequence") is None
     assert not item.has("PatientID")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "value"),
+    [
+        ("ImageType", "CS", b"ORIGINAL\\PRIMARY \\AXIAL "),
+        ("ImageType", "CS", b"\\PRIMARY"),
+        ("SOPInstanceUID", "UI", b"1.2.840.10008.1\0"),
+        ("PatientID", "LO", b" ID 7 "),
+        ("PatientID", "LO", b""),
+        ("AcquisitionTime", "TM", b"081205.25 "),
+        ("Rows", "US", b"\x00\x02"),
+        ("RescaleSlope", "DS", b"1 "),
+        ("KVP", "DS", b"+1.2E+02"),
+    ],
+)
+def test_what_is_read_from_its_bytes_is_what_pydicom_makes_of_it(keyword: str, vr: str, value: bytes) -> None:
+    tag = Tag(tag_for_keyword(keyword))
+    plain, made = _raw(tag, vr, value), _raw(tag, vr, value)
+    assert made.dataset[tag] is not None  # from now on pydicom's value counts
+    if vr in ("DS", "US"):
+        assert plain.number(keyword) == made.number(keyword) == float(made.dataset[tag].value)
+    else:
+        assert plain.text(keyword) == made.text(keyword)
+
+
+def test_another_character_set_is_left_to_pydicom() -> None:
+    item = _raw(0x00100020, "LO", b"\x1b$B;3ED\x1b(B")  # ISO 2022 IR 87, all bytes of it ASCII
+    item.dataset.set_original_encoding(False, True, ["iso8859", "iso2022_jp"])
+    assert item.text("PatientID") == "\u5c71\u7530"
 
 
 def test_decimal_strings_are_converted_in_one_go() -> None:

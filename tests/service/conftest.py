@@ -12,12 +12,8 @@ sys.path.append(str(Path(__file__).parents[1] / "workflow"))
 
 from clinic_service import ClinicService, clinic_service_in, furnish
 from signed_in_client import Service, make_staffed, service_on
-from small_department import ACCESSORIES, PROTOCOL, SET_UP, simulation_of
-from small_patient import SmallPatient, write_small_patient
-
-from isoguide.course import SimulationRecord
-from isoguide.records.image_store import ImageStore
-from isoguide.workflow.clinic import desk as desk_module
+from small_department import ACCESSORIES, PROTOCOL, SET_UP
+from small_patient import SmallPatient
 
 
 @pytest.fixture(scope="session")
@@ -44,39 +40,6 @@ def open_service(staffed: Path, tmp_path: Path) -> Iterator[Callable[..., Servic
 def service(open_service: Callable[..., Service]) -> Service:
     """A service without a page, its staff with their passwords, and a clock that tests set."""
     return open_service()
-
-
-@pytest.fixture(scope="session")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> SmallPatient:
-    return write_small_patient(tmp_path_factory.mktemp("patient"))
-
-
-@pytest.fixture(scope="session")
-def simulated(
-    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
-) -> tuple[Path, SimulationRecord]:
-    """An image store with the planning files, and the record that names them."""
-    folder = tmp_path_factory.mktemp("store") / "images"
-    return folder, simulation_of(patient, ImageStore(folder))
-
-
-@pytest.fixture(scope="session")
-def prepared_once() -> dict[str, object]:
-    return {}
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> None:
-    """The planning image is prepared once for all tests: that takes the time."""
-    for name in ("planning_of", "prepared_for"):
-        slow = getattr(desk_module, name)
-
-        def cached(*arguments: object, slow=slow, name=name) -> object:
-            if name not in prepared_once:
-                prepared_once[name] = slow(*arguments)
-            return prepared_once[name]
-
-        monkeypatch.setattr(desk_module, name, cached)
 
 
 @pytest.fixture(scope="session")

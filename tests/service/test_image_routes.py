@@ -59,7 +59,9 @@ def test_the_plan_comes_with_its_voxels_and_structures(page: Page) -> None:
     assert document["patient_position"] == "HFS"
     assert document["dose"] is None
     assert "no dose of plan 'EXAMPLE'" in document["no_dose_because"]
-    target = next(one for one in document["structures"] if one["name"] == "PTV")
+    drawn = page.client.get(f"{PLANNING}/structures").json()
+    assert drawn["not_drawn"] == []
+    target = next(one for one in drawn["structures"] if one["name"] == "PTV")
     assert target["kind"] == "target"
     distance = page.bytes_at(target["distance"])
     grid = target["distance"]

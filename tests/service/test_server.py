@@ -1,5 +1,6 @@
 """Where a service may listen, and how it begins and ends."""
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from signed_in_client import CHEAP
 
 from isoguide.errors import InputError, MissingEvidenceError
-from isoguide.service.server import Listening, is_loopback, serve
+from isoguide.service.server import Listening, _bound, is_loopback, serve
 from isoguide.service.settings import ServiceSettings
 from isoguide.workflow.clinic.department import new_desk
 
@@ -64,6 +65,26 @@ def test_a_host_that_is_not_this_computer_is_named(service) -> None:
     listening = Listening("nowhere.invalid", allow_unencrypted=True)
     with pytest.raises(InputError, match=r"'nowhere\.invalid' is no address of this computer"):
         serve(service.desk, listening, service.settings, announce=nothing)
+
+
+def test_a_small_message_never_waits_until_the_one_before_is_acknowledged() -> None:
+    sent_at_once: list[int] = []
+
+    class Connection(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted = transport.get_extra_info("socket")
+            sent_at_once.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    async def connect(bound: socket.socket) -> None:
+        async with await asyncio.get_running_loop().create_server(Connection, sock=bound):
+            _, writer = await asyncio.open_connection(*bound.getsockname()[:2])
+            while not sent_at_once:
+                await asyncio.sleep(0.001)
+            writer.close()
+
+    with _bound(Listening(port=0)) as bound:
+        asyncio.run(asyncio.wait_for(connect(bound), 10.0))
+    assert sent_at_once == [1]
 
 
 def test_the_command_line_loads_no_server_for_its_help() -> None:

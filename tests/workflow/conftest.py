@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from connected_department import ConnectedDepartment, OpenRoom, cached, connected_department, station_file
 from small_course import coarse_room, small_course, small_patient
-from small_department import PROTOCOL, Department, copied, imaged_records, opened, simulation_of
-from small_patient import SmallPatient, write_small_patient
+from small_department import PROTOCOL, Department, copied, imaged_records, opened
+from small_patient import SmallPatient
 
 from isoguide.course import SimulationRecord
-from isoguide.records.image_store import ImageStore
 from isoguide.registration.result import Registration, Verdict
 from isoguide.workflow import simulate
 from isoguide.workflow.align import align
@@ -24,11 +23,6 @@ from isoguide.workflow.course import Course
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.simulate import VirtualPatient
 from isoguide.workflow.virtual_patient import virtual_patient
-
-
-@pytest.fixture(scope="session")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> SmallPatient:
-    return write_small_patient(tmp_path_factory.mktemp("patient"))
 
 
 @pytest.fixture(scope="session")
@@ -81,34 +75,6 @@ def course(virtual: VirtualPatient) -> Course:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(simulate, "room_settings", coarse_room)
         return small_course(virtual, first="fractions = 2\n", report=True)
-
-
-@pytest.fixture(scope="session")
-def prepared_once() -> dict[str, object]:
-    return {}
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, prepared_once: dict[str, object]) -> None:
-    """The planning image is prepared once for all tests: that takes the time."""
-    for name in ("planning_of", "prepared_for"):
-        slow = getattr(desk_module, name)
-
-        def cached(*arguments: object, slow=slow, name=name) -> object:
-            if name not in prepared_once:
-                prepared_once[name] = slow(*arguments)
-            return prepared_once[name]
-
-        monkeypatch.setattr(desk_module, name, cached)
-
-
-@pytest.fixture(scope="session")
-def simulated(
-    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
-) -> tuple[Path, SimulationRecord]:
-    """An image store with the planning files, and the record that names them."""
-    folder = tmp_path_factory.mktemp("store") / "images"
-    return folder, simulation_of(patient, ImageStore(folder))
 
 
 @pytest.fixture

@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bony_patient import ISOCENTRE_MM, PIXEL_MM, PIXELS, anatomy, bony_ct, expose, lying, seen, view
+from bony_patient import (
+    AS_PLANNED,
+    ISOCENTRE_MM,
+    PIXEL_MM,
+    PIXELS,
+    anatomy,
+    bony_ct,
+    expose,
+    lying,
+    seen,
+    view,
+)
 
 from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.transforms import RigidTransform
@@ -13,7 +24,9 @@ from isoguide.images.radiograph_view import RadiographView
 from isoguide.workflow.pictures import Window
 from isoguide.workflow.radiographs.display_drr import (
     ShadowCaster,
+    coarser,
     detail,
+    enlarged,
     meets_grid,
     posed,
     reduced,
@@ -126,3 +139,45 @@ def test_an_image_without_contrast_or_without_a_ray_in_common_has_a_window_of_it
 
     assert windows(shadow, flat, ~nowhere)[1].low == 1.0
     assert windows(np.full_like(flat, np.nan), shadow, nowhere)[0] == Window(0.0, 1.0)
+
+
+@pytest.mark.parametrize(("columns", "rows", "factor"), [(12, 8, 2), (13, 9, 2), (15, 10, 4)])
+def test_values_at_large_pixels_come_back_to_where_they_were(columns, rows, factor):
+    """A ramp of the places themselves: linear interpolation gives it back between the outermost middles."""
+    view = replace(FRONT, size=(columns, rows))
+    large = coarser(view, factor)
+    places = (np.arange(large.size[0]) + 0.5) * factor - 0.5
+    ramp = np.broadcast_to(places.astype(np.float32), large.size[::-1])
+
+    back = enlarged(ramp, factor, (rows, columns))
+
+    assert back.shape == (rows, columns)
+    expected = np.clip(np.arange(columns), places[0], places[-1])
+    np.testing.assert_allclose(back, np.broadcast_to(expected, back.shape), atol=1e-5)
+
+
+def test_a_quick_shadow_of_half_the_pixels_shows_the_same_thickness_at_the_same_place():
+    ct = bony_ct()
+    origin_mm = ISOCENTRE_MM + 0.4 * (ct.grid.origin_mm - ISOCENTRE_MM)
+    fine = replace(ct, grid=replace(ct.grid, spacing_mm=ct.grid.spacing_mm * 0.4, origin_mm=origin_mm))
+    near = replace(FRONT, pixel_spacing_mm=(0.4 * PIXEL_MM, 0.4 * PIXEL_MM))
+    caster = ShadowCaster.of(fine)
+    pose = posed(near, AS_PLANNED)
+
+    (whole,), (quick,) = caster.shadows([pose]), caster.quicker().shadows([coarser(pose, 2)])
+
+    blocks = whole.reshape(PIXELS // 2, 2, PIXELS // 2, 2).mean(axis=(1, 3))
+    known = np.isfinite(blocks) & np.isfinite(quick)
+    assert known.mean() > 0.3
+    scale = float(blocks[known].max())
+    assert np.abs(quick - blocks)[known].mean() < 0.01 * scale
+    there, beside = (np.corrcoef(np.roll(quick, by, axis=1)[known], blocks[known])[0, 1] for by in (0, 1))
+    assert there > 0.99
+    assert there > beside
+
+
+def test_long_voxels_are_not_made_longer_for_a_quick_shadow():
+    """Pairs of 2.5 mm would be 5 mm long, in which a movement of 1 mm is not seen."""
+    caster = ShadowCaster.of(bony_ct())
+
+    assert caster.quicker().attenuation.grid.spacing_mm == pytest.approx([2.5, 2.5, 2.5])

@@ -229,12 +229,20 @@ class TestPictures:
         with pytest.raises(MissingEvidenceError, match="was not matched"):
             unmatched.found_again()
 
-    def test_reading_ahead_leaves_nothing_to_make(self, department: Department) -> None:
+    def test_a_picture_for_the_review_is_drawn_once_for_all_who_look(self, department: Department) -> None:
+        gallery = Gallery.of(department.desk)
+        uid = uid_of(department)
+        drawn = gallery.image(department.course, 1, uid).picture("axial", corrected=True)
+        assert gallery.image(department.course, 1, uid).picture("axial", corrected=True) is drawn
+        assert gallery.image(department.course, 1, uid).picture("axial", corrected=False) != drawn
+        assert gallery.image(department.course, 1, uid).picture("coronal", corrected=True) != drawn
+
+    def test_reading_ahead_leaves_nothing_to_make_for_the_first_picture(self, department: Department) -> None:
         gallery = Gallery.of(department.desk)
         gallery.prefetch(department.course, 1)
         gallery.prefetch("C0099", 1)  # what goes wrong is said to whoever asks
         gallery.close()
         before = gallery.cache.size_bytes
         image = gallery.image(department.course, 1, uid_of(department))
-        image.voxels(), image.found_again(), gallery.planning_voxels(department.course)
+        image.voxels(), image.windows(), gallery.planning_voxels(department.course)
         assert gallery.cache.size_bytes == before > 3_000_000

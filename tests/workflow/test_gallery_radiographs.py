@@ -62,6 +62,23 @@ def test_the_drr_agrees_with_the_radiograph_where_the_match_is_and_less_beside_i
         assert agreement[0] > agreement[1] + 0.02
 
 
+def test_a_quick_drr_is_of_the_same_pose_at_the_same_place(image: OpenImage) -> None:
+    moved = image.day.uncorrected.matrix.copy()
+    moved[:3, 3] += (7.0, -5.0, 3.0)
+    pose = image.day.pose(moved)
+    middle = (slice(40, 152), slice(40, 152))
+    for index in (0, 1):
+        whole, quick = image.drr(index, pose), image.drr(index, pose, is_quick=True)
+        assert quick.shape == whole.shape
+        assert quick.dtype == whole.dtype
+        agreement = {
+            by: np.corrcoef(np.roll(quick, by, axis=(0, 1))[middle].ravel(), whole[middle].ravel())[0, 1]
+            for by in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+        }
+        assert agreement[0, 0] > 0.97
+        assert max(agreement, key=agreement.__getitem__) == (0, 0)
+
+
 def test_overlays_move_with_the_pose_and_by_as_much(image: OpenImage) -> None:
     still = image.overlays(0, image.day.uncorrected)
     moved = image.day.uncorrected.matrix.copy()
@@ -80,9 +97,8 @@ def test_overlays_move_with_the_pose_and_by_as_much(image: OpenImage) -> None:
     assert [one.name for one in still.markers] == [
         one.name for one in image.day.plan.course.simulation.fiducials
     ]
-    assert all(
-        one.found is None for one in still.markers
-    )  # the protocol matches no markers, so none was found
+    assert all(one.found is None for one in still.markers)
+    assert not still.were_markers_sought  # the protocol matches no markers, so none is lost
 
 
 def test_its_figures_are_those_of_the_recorded_match(image: OpenImage) -> None:

@@ -535,7 +535,7 @@ export interface paths {
         };
         /**
          * What is drawn of a plan
-         * @description Return planning CT, structures and dose, each with where its voxels are fetched.
+         * @description Return planning CT and dose, each with where its voxels are fetched.
          */
         get: operations["read_planning"];
         put?: never;
@@ -558,6 +558,26 @@ export interface paths {
          * @description Return cGy as little-endian int16 on the dose's own grid.
          */
         get: operations["read_dose_voxels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/planning/structures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The structures of a plan
+         * @description Return the structures that are drawn, each with where its distance is fetched.
+         */
+        get: operations["read_structures"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2659,8 +2679,22 @@ export interface components {
             type: "ping";
         };
         /**
+         * PlannedStructures
+         * @description The structures of the plan: made after the images, which are looked at first.
+         */
+        PlannedStructures: {
+            /**
+             * Not Drawn
+             * @description Why further structures are not drawn, a sentence each.
+             * @default []
+             */
+            not_drawn: string[];
+            /** Structures */
+            structures: components["schemas"]["StructureDocument"][];
+        };
+        /**
          * PlanningPictures
-         * @description Everything of the plan that is drawn.
+         * @description What is drawn of the plan, but for its structures.
          */
         PlanningPictures: {
             dose: components["schemas"]["DoseDocument"] | null;
@@ -2677,16 +2711,8 @@ export interface components {
              * @description Why there are no isodoses; empty where there are.
              */
             no_dose_because: string;
-            /**
-             * Not Drawn
-             * @description Why further structures are not drawn, a sentence each.
-             * @default []
-             */
-            not_drawn: string[];
             /** Patient Position */
             patient_position: string;
-            /** Structures */
-            structures: components["schemas"]["StructureDocument"][];
             /** Taken At */
             taken_at: string;
             volume: components["schemas"]["VolumeHeader"];
@@ -3144,12 +3170,24 @@ export interface components {
             markers: components["schemas"]["MarkerPlace"][];
             /** Outlines */
             outlines: components["schemas"]["OutlineDocument"][];
+            /**
+             * Were Markers Sought
+             * @description Whether the match looked for markers: where it did not, none is found and none lost.
+             * @default false
+             */
+            were_markers_sought: boolean;
         };
         /**
          * ShadowRequest
          * @description Where the patient is taken to lie.
          */
         ShadowRequest: {
+            /**
+             * Is Quick
+             * @description A DRR of the same size with half the detail, soon: for a pose that is about to be left. Nobody decides on it.
+             * @default false
+             */
+            is_quick: boolean;
             /**
              * Planning From Daily
              * @description A 4×4 matrix by rows, DICOM LPS, mm.
@@ -8626,6 +8664,172 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_structures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedStructures"];
+                };
             };
             /** @description Not signed in */
             401: {

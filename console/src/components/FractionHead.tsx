@@ -23,7 +23,9 @@ export function FractionHead(props: { fraction: Fraction; title: string; childre
         {props.children}
       </div>
       <div class="head-notices">
-        {fraction.reason === "" ? null : <Notice tone="info">{asSentence(fraction.reason)}</Notice>}
+        {fraction.reason === "" || fraction.state === "beam on" ? null : (
+          <Notice tone="info">{asSentence(fraction.reason)}</Notice>
+        )}
         {waiting === null ? null : (
           <Notice tone="warn">
             <WaitingWords waiting={waiting} />

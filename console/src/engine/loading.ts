@@ -2,9 +2,11 @@
 
 import type { VolumeSource } from "./contract";
 import { EngineError } from "./errors";
-import { checkedHeader, NOT_IMAGED, voxelCount } from "./volume";
+import { checkedHeader, voxelCount } from "./volume";
 
 const BYTES_PER_VALUE = 2;
+/** Parts that are there already follow each other without end: the page gets its turn after so long. */
+const TURN_MS = 30;
 
 /** Memory for a volume: shared with the workers where the page may, otherwise handed over when it is full. */
 export interface Memory {
@@ -12,7 +14,7 @@ export interface Memory {
   readonly shared: boolean;
 }
 
-/** Memory in which nothing counts as imaged yet. */
+/** Memory of which nothing may be read yet: what counts as imaged, the number of slices that arrived says. */
 export function allocate(source: VolumeSource, shared: boolean): Memory {
   if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) {
     throw new EngineError(
@@ -20,18 +22,13 @@ export function allocate(source: VolumeSource, shared: boolean): Memory {
     );
   }
   const bytes = BYTES_PER_VALUE * voxelCount(checkedHeader(source.header));
-  if (!shared) {
-    return { buffer: new ArrayBuffer(bytes), shared };
-  }
-  const buffer = new SharedArrayBuffer(bytes);
-  new Int16Array(buffer).fill(NOT_IMAGED);
-  return { buffer, shared };
+  return { buffer: shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes), shared };
 }
 
 /**
  * Read all values of a source into memory.
  *
- * @param onSlices - called with the number of complete slices whenever it grows.
+ * @param onSlices - called with the number of complete slices now and then while it grows, and when all are there.
  * @throws {@link EngineError} if the values do not arrive, or are more or fewer than the header says.
  */
 export async function readValues(
@@ -44,6 +41,7 @@ export async function readValues(
   const sliceBytes = target.length / source.header.sizeIjk[2];
   let loadedBytes = 0;
   let loadedSlices = 0;
+  let turnMs = Number.NEGATIVE_INFINITY;
   for await (const chunk of chunksOf(source, signal)) {
     refuseIfAborted(source, signal);
     if (loadedBytes + chunk.length > target.length) {
@@ -51,11 +49,19 @@ export async function readValues(
     }
     target.set(chunk, loadedBytes);
     loadedBytes += chunk.length;
+    const isLast = loadedBytes === target.length;
+    if (!isLast && performance.now() - turnMs < TURN_MS) {
+      continue;
+    }
     source.onProgress?.(loadedBytes, target.length);
     const complete = Math.floor(loadedBytes / sliceBytes);
     if (complete > loadedSlices) {
       loadedSlices = complete;
       onSlices(loadedSlices);
+    }
+    if (!isLast) {
+      await nextTask();
+      turnMs = performance.now();
     }
   }
   refuseIfAborted(source, signal);
@@ -63,6 +69,9 @@ export async function readValues(
     throw wrongLength(source, "fewer", target.length);
   }
 }
+
+/** Let the page draw and answer before it goes on. */
+const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** End the reading of an image that nobody wants any more.
  *

@@ -5,12 +5,13 @@ looked at, and a value that is needed and makes no sense raises; the rest is lef
 """
 
 import functools
+import re
 import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 import numpy as np
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -19,6 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as DicomSequence
+from pydicom.tag import BaseTag, Tag
 
 from isoguide.errors import UnreadableError
 from isoguide.geometry.frames import Array
@@ -56,13 +58,18 @@ def tolerating_odd_values(read: Callable[P, T]) -> Callable[P, T]:
     return quiet
 
 
+_PLAIN_DECIMAL = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?")
+_PLAIN_TEXT = frozenset(("AE", "AS", "CS", "DA", "LO", "SH", "TM", "UI"))
+"""Representations of short text; of the numbers only DS and US are read for every slice."""
+
+
 @functools.cache
-def _tag_of(keyword: str) -> tuple[int, bool]:
+def _tag_of(keyword: str) -> tuple[BaseTag, str]:
     tag = tag_for_keyword(keyword)
     if tag is None:
         msg = f"{keyword} is not a DICOM keyword"
         raise LookupError(msg)
-    return tag, dictionary_VR(tag) == "DS"
+    return Tag(tag), dictionary_VR(tag)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +93,9 @@ class Item:
 
     def text(self, keyword: str) -> str:
         """Return the value without padding, several values joined by a backslash; empty when absent."""
+        plain = self._plain_text(keyword)
+        if plain is not None:
+            return plain
         value = self._value(keyword)
         if value is None:
             return ""
@@ -106,10 +116,10 @@ class Item:
         UnreadableError
             If a value is not a finite number, or ``count`` is given and differs.
         """
-        tag, is_decimal_string = _tag_of(keyword)
+        tag, representation = _tag_of(keyword)
         if tag not in self.dataset:
             return None
-        raw: object = self.dataset.get_item(tag) if is_decimal_string else None
+        raw: object = self.dataset.get_item(tag) if representation == "DS" else None
         try:
             if isinstance(raw, RawDataElement) and isinstance(raw.value, bytes):
                 # Contours hold hundreds of thousands of numbers: one conversion instead of one object each.
@@ -149,6 +159,9 @@ class Item:
 
     def number(self, keyword: str) -> float | None:
         """Return the single value as float, or None when absent or without a value."""
+        plain = self._plain_number(keyword)
+        if plain is not None:
+            return plain
         values = self.numbers(keyword, 1)
         return None if values is None else float(values[0])
 
@@ -191,6 +204,36 @@ class Item:
         date = self.text(date_keyword)
         time = self.text(time_keyword).partition(".")[0]
         return moment_of(date + (time or "000000").ljust(6, "0"))
+
+    # A course has thousands of slices, and pydicom takes longer to make one value than to find it: what is
+    # written as it is always written is read from its bytes, and everything else is left to pydicom.
+
+    def _plain(self, keyword: str, representation: str) -> tuple[bytes, bool] | None:
+        """Return the bytes of a value that nobody converted yet, and whether they are little endian."""
+        raw: object = self.dataset.get_item(_tag_of(keyword)[0]) if self.has(keyword) else None
+        if not isinstance(raw, RawDataElement) or representation != raw.VR or raw.value is None:
+            return None
+        return bytes(raw.value), raw.is_little_endian
+
+    def _plain_text(self, keyword: str) -> str | None:
+        representation = _tag_of(keyword)[1]
+        found = self._plain(keyword, representation) if representation in _PLAIN_TEXT else None
+        # An escape sequence (0x1B) begins another character set.
+        if found is None or not found[0].isascii() or b"\x1b" in found[0]:
+            return None
+        return "\\".join(part.strip(" \0") for part in found[0].decode("ascii").split("\\"))
+
+    def _plain_number(self, keyword: str) -> float | None:
+        representation = _tag_of(keyword)[1]
+        found = self._plain(keyword, representation) if representation in ("DS", "US") else None
+        if found is None:
+            return None
+        value, is_little_endian = found
+        if representation == "US":
+            order: Literal["little", "big"] = "little" if is_little_endian else "big"
+            return float(int.from_bytes(value, order)) if len(value) == 2 else None
+        text = value.strip(b" \0")
+        return float(text) if _PLAIN_DECIMAL.fullmatch(text) else None
 
     def _value(self, keyword: str) -> object:
         tag, _ = _tag_of(keyword)

@@ -85,6 +85,29 @@ class CastVolume:
         _check_values(values, grid)
         return cls(grid, *_without_air(values))
 
+    def coarser(self, factors: tuple[int, int, int]) -> Self:
+        """Return the volume with larger voxels, each the mean of those that it takes the place of.
+
+        Line integrals stay what they are where the volume changes little from one such voxel to the next.
+
+        Parameters
+        ----------
+        factors
+            How many voxels make one, along i, j, k.
+        """
+        values = self.padded[0, 1:-1, 1:-1, 1:-1]
+        blocks = factors[::-1]
+        # What no whole block is left for is filled up with nothing: there is nothing beyond the grid.
+        whole = np.pad(values, [(0, -size % block) for size, block in zip(values.shape, blocks, strict=True)])
+        mean = np.zeros([size // block for size, block in zip(whole.shape, blocks, strict=True)], np.float32)
+        for k, j, i in np.ndindex(*blocks):
+            mean += whole[k :: blocks[0], j :: blocks[1], i :: blocks[2]]
+        mean /= np.float32(np.prod(blocks))
+        middle_ijk = self.first_ijk + 1.0 + (np.array(factors) - 1.0) / 2.0
+        spacing_mm = self.grid.spacing_mm * factors
+        grid = Grid(self.grid.frame, mean.shape, spacing_mm, self.grid.xyz(middle_ijk), self.grid.direction)
+        return type(self).of(mean, grid)
+
     def project(self, views: Sequence[XrayView]) -> Float32:
         """Integrate along the rays of views, (views, rows, columns); errors as for :func:`project_volume`."""
         _check_views(views, self.grid)

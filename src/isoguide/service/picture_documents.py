@@ -15,6 +15,7 @@ from isoguide.service.documents.images import (
     MarkerPlace,
     MatchFigures,
     OutlineDocument,
+    PlannedStructures,
     PlanningPictures,
     RegionResidualDocument,
     ShadowOverlays,
@@ -35,7 +36,7 @@ from isoguide.workflow.clinic.pictures.windows import NamedWindow, planning_wind
 
 
 def planning_pictures(gallery: Gallery, course_id: str, address: str) -> PlanningPictures:
-    """Say what is drawn of a plan.
+    """Say what is drawn of a plan, but for its structures: who opens it waits for this.
 
     Parameters
     ----------
@@ -45,7 +46,6 @@ def planning_pictures(gallery: Gallery, course_id: str, address: str) -> Plannin
         Of this document; what it names lies below it.
     """
     plan = gallery.plan(course_id)
-    drawn, not_drawn = gallery.structures(course_id)
     series = plan.series
     return PlanningPictures(
         volume=header_of(gallery.planning_voxels(course_id), f"{address}/voxels"),
@@ -53,12 +53,16 @@ def planning_pictures(gallery: Gallery, course_id: str, address: str) -> Plannin
         patient_position=plan.planning.patient_position,
         frame_of_reference_uid=series.frame_of_reference_uid,
         isocentre_mm=three_of(plan.planning.isocentre.xyz_mm),
-        structures=tuple(_structure(one, address) for one in drawn),
-        not_drawn=not_drawn,
         dose=_dose(plan, address),
         no_dose_because=plan.no_dose_because,
         windows=_presets(planning_windows()),
     )
+
+
+def planned_structures(gallery: Gallery, course_id: str, address: str) -> PlannedStructures:
+    """Say which structures of a plan are drawn; parameters as for :func:`planning_pictures`."""
+    drawn, not_drawn = gallery.structures(course_id)
+    return PlannedStructures(structures=tuple(_structure(one, address) for one in drawn), not_drawn=not_drawn)
 
 
 def daily_pictures(image: OpenImage, address: str) -> DailyPictures:
@@ -114,6 +118,7 @@ def shadow_overlays(found: Overlays) -> ShadowOverlays:
             )
             for one in found.markers
         ),
+        were_markers_sought=found.were_markers_sought,
     )
 
 

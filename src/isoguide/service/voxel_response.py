@@ -1,14 +1,19 @@
 """Answers of bytes that never change under their address: a page may keep them, and names them by hash."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Final
 
 from fastapi import Request, Response, status
+from fastapi.responses import StreamingResponse
 
 from isoguide.errors import MismatchError
 
 FOREVER: Final = "private, max-age=31536000, immutable"
 ASK_AGAIN: Final = "private, no-cache"
+PART_BYTES: Final = 1 << 20
+"""A volume goes out in parts, each when the one before is on its way: whole, it would be copied for everybody
+who asks, and hold up whoever asks for something else."""
 
 
 def bytes_response(
@@ -48,7 +53,16 @@ def bytes_response(
     known = [one.strip() for one in request.headers.get("If-None-Match", "").split(",")]
     if tag in known:
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(content, media_type=media_type, headers=headers)
+    if len(content) <= PART_BYTES:
+        return Response(content, media_type=media_type, headers=headers)
+    headers["Content-Length"] = str(len(content))
+    return StreamingResponse(_parts(content), media_type=media_type, headers=headers)
+
+
+async def _parts(content: memoryview | bytes) -> AsyncIterator[memoryview]:
+    whole = memoryview(content)
+    for start in range(0, len(whole), PART_BYTES):
+        yield whole[start : start + PART_BYTES]
 
 
 def sha256_of(content: bytes) -> str:

@@ -14,6 +14,7 @@ import { type TypedPose, typedCouch, usePoseFields } from "../PoseFields";
 import { CouchNow, Evidence, WhatIsDone, WhatWasSeen } from "./ApproveParts";
 import { checklistOf } from "./checklist";
 import { isOvertaken, OvertakenNotice } from "./Overtaken";
+import { SignActions } from "./SignActions";
 import { Signatures } from "./Signatures";
 import { SignedRecord, WaitingWords } from "./SignedRecord";
 import {
@@ -146,24 +147,15 @@ export function ApproveDialog(latest: ApproveDialogProps) {
       isWide
       onCancel={onClose}
       actions={
-        <>
-          <p class="missing" role="status">
-            {missing.join(" ")}
-          </p>
-          <Button isLarge hasFocus onClick={onClose}>
-            Cancel
-          </Button>
-          <Button
-            tone="primary"
-            isLarge
-            isDeliberate
-            isBusy={isBusy}
-            isDisabled={!isReady}
-            onClick={() => void sign(props, parts)}
-          >
-            {draft.value.asksSecond ? "Sign and ask for a second look" : "Sign"}
-          </Button>
-        </>
+        <SignActions
+          missing={missing}
+          isBusy={isBusy}
+          isReady={isReady}
+          onCancel={onClose}
+          onSign={() => void sign(props, parts)}
+        >
+          {draft.value.asksSecond ? "Sign and ask for a second look" : "Sign"}
+        </SignActions>
       }
     >
       {overtaken ? <OvertakenNotice /> : null}

@@ -15,6 +15,7 @@ import { typedCouch, usePoseFields } from "../PoseFields";
 import { either, typedWords } from "../words";
 import { CouchNow, Evidence } from "./ApproveParts";
 import { isOvertaken, OvertakenNotice } from "./Overtaken";
+import { SignActions } from "./SignActions";
 import { SignatureFields } from "./SignatureFields";
 import { SignedRecord, WaitingWords } from "./SignedRecord";
 import { isSamePerson, LEAST_REASON_WORDS } from "./signing";
@@ -98,24 +99,15 @@ export function SecondLookDialog(latest: {
       isWide
       onCancel={onClose}
       actions={
-        <>
-          <p class="missing" role="status">
-            {missing.join(" ")}
-          </p>
-          <Button isLarge hasFocus onClick={onClose}>
-            Cancel
-          </Button>
-          <Button
-            tone="primary"
-            isLarge
-            isDeliberate
-            isBusy={isBusy}
-            isDisabled={missing.length > 0 || overtaken}
-            onClick={() => void send()}
-          >
-            {draft.value.agree === false ? "Sign that you do not agree" : "Sign that you agree"}
-          </Button>
-        </>
+        <SignActions
+          missing={missing}
+          isBusy={isBusy}
+          isReady={missing.length === 0 && !overtaken}
+          onCancel={onClose}
+          onSign={() => void send()}
+        >
+          {draft.value.agree === false ? "Sign that you do not agree" : "Sign that you agree"}
+        </SignActions>
       }
     >
       {overtaken ? <OvertakenNotice /> : null}

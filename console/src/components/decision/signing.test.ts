@@ -90,6 +90,7 @@ describe("a signature under a decision", () => {
       "no correction",
     );
     expect(proposedAction([option({ barred_because: "no" })])).toBeNull();
+    expect(proposedAction([option({ action: "second look" })])).toBeNull();
   });
 
   it("says who signs", () => {

@@ -40,10 +40,13 @@ export const isSamePerson = (one: string, other: string): boolean =>
 export const needsSecond = (option: SigningOption | undefined): boolean =>
   option !== undefined && option.second_roles !== null;
 
-/** The action that is chosen when the dialog opens: what the protocol says, where it may be chosen. */
+/**
+ * The action that is chosen when the dialog opens: what the protocol says, where it may be chosen. A second look
+ * is no action on the patient, so nothing is chosen for it beforehand.
+ */
 export function proposedAction(signing: readonly SigningOption[]): Action | null {
   const proposed = signing.find((option) => option.is_proposed && option.barred_because === "");
-  return proposed?.action ?? null;
+  return proposed === undefined || proposed.action === "second look" ? null : proposed.action;
 }
 
 /** What still keeps a draft from being signed, in words; none where it can be sent. */

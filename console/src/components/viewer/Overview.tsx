@@ -96,7 +96,7 @@ function Values({ session, pictures }: { session: AlignSession; pictures: Pictur
     }
     void pictures.probe().then((probe) => {
       if (session.crosshairMm.peek() === atMm) {
-        const unit = session.daily.is_hounsfield === false ? "" : " HU";
+        const unit = session.daily.is_hounsfield ? " HU" : "";
         words.value = `At the crosshair: ${valueWords(probe, unit)}`;
       }
     });

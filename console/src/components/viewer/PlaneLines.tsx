@@ -26,18 +26,15 @@ interface LinesProps {
 export function StructureLines({ session, pictures, viewId, drawn }: LinesProps) {
   return (
     <>
-      {session.planning.structures.map((structure) => {
-        const lines = pictures.isolines.get(`${viewId}/${structureId(structure.number)}`);
-        return lines === undefined ? null : (
-          <Line
-            key={structure.number}
-            lines={lines}
-            drawn={drawn}
-            level={0}
-            style={structureStyle(structure)}
-          />
-        );
-      })}
+      {session.structures.value?.structures.map((structure) => (
+        <Line
+          key={structure.number}
+          lines={pictures.linesOn(viewId, structureId(structure.number))}
+          drawn={drawn}
+          level={0}
+          style={structureStyle(structure)}
+        />
+      ))}
     </>
   );
 }
@@ -45,8 +42,8 @@ export function StructureLines({ session, pictures, viewId, drawn }: LinesProps)
 /** Isodoses, only where the service gave a dose for this frame of reference. */
 export function DoseLines({ session, pictures, viewId, drawn }: LinesProps) {
   const { dose } = session.planning;
-  const lines = pictures.isolines.get(`${viewId}/${DOSE}`);
-  if (dose === null || lines === undefined) {
+  const lines = pictures.linesOn(viewId, DOSE);
+  if (dose === null) {
     return null;
   }
   return (

@@ -18,6 +18,7 @@ import {
   UncertaintyMark,
 } from "./PlaneMarks";
 import { PlanePointer } from "./planePointer";
+import { usePointer } from "./usePointer";
 import { describeView, EdgeLetters, RulerMark, ViewCorners, type ViewLabels } from "./ViewLabels";
 
 export interface PlaneViewProps {
@@ -53,7 +54,10 @@ export function PlaneView(props: PlaneViewProps) {
     () => session.maximised.value !== null && session.maximised.value !== orientation,
   );
   useCanvas(props, box, canvas);
-  usePointer(session, orientation, box);
+  usePointer(
+    useMemo(() => new PlanePointer(session, orientation), [session, orientation]),
+    box,
+  );
   const line = { session, pictures, viewId: orientation, drawn };
   return (
     <section
@@ -140,36 +144,4 @@ function useCanvas(
       pictures.addView(orientation, canvas.current, drawn);
     }
   });
-}
-
-/** Listeners of the mouse; that of the wheel has to be able to keep the page from scrolling. */
-function usePointer(
-  session: AlignSession,
-  orientation: Orientation,
-  box: { readonly current: HTMLElement | null },
-): void {
-  const pointer = useMemo(() => new PlanePointer(session, orientation), [session, orientation]);
-  useEffect(() => {
-    const element = box.current;
-    if (element === null) {
-      return;
-    }
-    const ending = new AbortController();
-    const options = { signal: ending.signal };
-    element.addEventListener("pointerdown", pointer.down, options);
-    element.addEventListener("pointermove", pointer.move, options);
-    element.addEventListener("pointerup", pointer.up, options);
-    element.addEventListener("pointercancel", pointer.up, options);
-    element.addEventListener("lostpointercapture", pointer.up, options);
-    element.addEventListener("wheel", pointer.wheel, { ...options, passive: false });
-    element.addEventListener("contextmenu", (event) => event.preventDefault(), options);
-    element.addEventListener(
-      "dblclick",
-      () => {
-        session.maximised.value = session.maximised.peek() === orientation ? null : orientation;
-      },
-      options,
-    );
-    return () => ending.abort();
-  }, [session, orientation, box, pointer]);
 }

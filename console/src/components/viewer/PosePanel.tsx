@@ -189,7 +189,7 @@ function Limits({ session }: { session: AlignSession }) {
   if (now.kind !== "known") {
     return null;
   }
-  const { out_of_reach = [], needs_person = [] } = now.answer;
+  const { out_of_reach, needs_person } = now.answer;
   return (
     <>
       {out_of_reach.map((sentence) => (

@@ -1,6 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { useComputed, useSignalEffect } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { tickMs } from "../../state/clock";
 import type { AlignSession } from "../../views/align/alignSession";
 import { shadowId } from "../../views/align/alignSession";
@@ -12,6 +12,7 @@ import { StaleMark } from "./PlaneView";
 import { fusedPixels } from "./radiographPixels";
 import { MarkerList, ShadowOverlay } from "./ShadowOverlay";
 import { ShadowPointer } from "./shadowPointer";
+import { usePointer } from "./usePointer";
 import type { ViewLabels } from "./ViewLabels";
 
 export interface RadiographViewProps {
@@ -43,7 +44,10 @@ export function RadiographView(props: RadiographViewProps) {
   });
   const name = `${part === "fused" ? "Radiograph and DRR" : "DRR"} ${view.name}: ${labels.daily} of ${labels.patient}`;
   useDrawing(session, state, part, canvas);
-  usePointer(session, state, box);
+  usePointer(
+    useMemo(() => new ShadowPointer(session, state), [session, state]),
+    box,
+  );
   return (
     <section
       ref={box}
@@ -74,7 +78,10 @@ export function RadiographView(props: RadiographViewProps) {
         <span>{part === "fused" ? labels.daily : `DRR of ${labels.planning}`}</span>
         {part === "fused" ? <span>DRR of {labels.planning}</span> : null}
       </div>
-      <MarkerList state={state} />
+      {part === "fused" ? <MarkerList state={state} /> : null}
+      {state.axes === null && session.isMatching.value ? (
+        <p class="shadow-age">The axes of this view are not known: nothing can be moved in it.</p>
+      ) : null}
       <ShadowAge state={state} />
       <StaleMark words={staleWords} />
     </section>
@@ -106,10 +113,11 @@ function ShadowAge({ state }: { state: ShadowState }) {
     );
   }
   const since = state.staleSinceMs.value;
-  if (since === null && state.pixels.value !== null) {
+  const isFirst = state.shadow.value === null;
+  const isQuick = state.shadow.value?.isQuick ?? false;
+  if (since === null && !isQuick && state.pixels.value !== null) {
     return null;
   }
-  const isFirst = state.shadow.value === null;
   const ageS = since === null ? 0 : Math.max(0, Math.max(tickMs.value, 0) - since) / 1000;
   return (
     <p class="shadow-age" role="status">
@@ -117,7 +125,9 @@ function ShadowAge({ state }: { state: ShadowState }) {
         ? "The radiograph is loaded…"
         : isFirst
           ? "The DRR is drawn…"
-          : `DRR of the pose ${seconds(ageS)} ago`}
+          : since === null
+            ? "Coarse DRR while the pose moves"
+            : `DRR of the pose ${seconds(ageS)} ago`}
     </p>
   );
 }
@@ -147,29 +157,4 @@ function useDrawing(
       context.putImageData(new ImageData(pixels, view.columns, view.rows), 0, 0);
     }
   });
-}
-
-function usePointer(
-  session: AlignSession,
-  state: ShadowState,
-  box: { readonly current: HTMLElement | null },
-): void {
-  const pointer = useMemo(() => new ShadowPointer(session, state), [session, state]);
-  useEffect(() => {
-    const element = box.current;
-    if (element === null) {
-      return;
-    }
-    const ending = new AbortController();
-    const options = { signal: ending.signal };
-    element.addEventListener("pointerdown", pointer.down, options);
-    element.addEventListener("pointermove", pointer.move, options);
-    element.addEventListener("pointerup", pointer.up, options);
-    element.addEventListener("pointercancel", pointer.up, options);
-    element.addEventListener("lostpointercapture", pointer.up, options);
-    element.addEventListener("wheel", pointer.wheel, { ...options, passive: false });
-    element.addEventListener("contextmenu", (event) => event.preventDefault(), options);
-    element.addEventListener("dblclick", pointer.twice, options);
-    return () => ending.abort();
-  }, [box, pointer]);
 }

@@ -11,7 +11,7 @@ export function ShadowOverlay({ session, state }: { session: AlignSession; state
   if (shadow === null) {
     return null;
   }
-  const { isocentre, outlines, markers } = shadow.overlays;
+  const { isocentre, outlines, markers, were_markers_sought: wereSought } = shadow.overlays;
   const isStale = state.staleSinceMs.value !== null;
   // Whole numbers are the middles of pixels; those of SVG are their corners.
   const [x, y] = [(isocentre[0] ?? 0) + 0.5, (isocentre[1] ?? 0) + 0.5];
@@ -20,7 +20,7 @@ export function ShadowOverlay({ session, state }: { session: AlignSession; state
       class={`radiograph-overlay${isStale ? " outdated" : ""}`}
       viewBox={`0 0 ${columns} ${rows}`}
       role="img"
-      aria-label={isStale ? "Outlines of an older pose" : markerWords(markers)}
+      aria-label={isStale ? "Outlines of an older pose" : markerWords(markers, wereSought)}
     >
       {session.layers.structures.value
         ? outlines.map((outline) => {
@@ -55,7 +55,13 @@ export function ShadowOverlay({ session, state }: { session: AlignSession; state
         vector-effect="non-scaling-stroke"
       />
       {markers.map((marker, index) => (
-        <MarkerMark key={marker.name} marker={marker} number={index + 1} textPx={columns / 36} />
+        <MarkerMark
+          key={marker.name}
+          marker={marker}
+          tone={toneOf(marker, wereSought)}
+          number={index + 1}
+          textPx={columns / 36}
+        />
       ))}
     </svg>
   );
@@ -69,11 +75,16 @@ interface Marker {
 }
 
 /** The tolerance about where a marker belongs, and a cross where it was found. */
-function MarkerMark(props: { readonly marker: Marker; readonly number: number; readonly textPx: number }) {
-  const { marker, number, textPx } = props;
+function MarkerMark(props: {
+  readonly marker: Marker;
+  readonly tone: Tone;
+  readonly number: number;
+  readonly textPx: number;
+}) {
+  const { marker, tone, number, textPx } = props;
   const [x, y] = [(marker.expected[0] ?? 0) + 0.5, (marker.expected[1] ?? 0) + 0.5];
   return (
-    <g class={`marker ${toneOf(marker)}`}>
+    <g class={`marker ${tone}`}>
       <circle cx={x} cy={y} r={marker.tolerance_px} vector-effect="non-scaling-stroke" />
       {marker.found === null ? null : <path d={crossPath(marker.found)} vector-effect="non-scaling-stroke" />}
       <text x={x + marker.tolerance_px + 2} y={y} font-size={textPx}>
@@ -87,21 +98,38 @@ function MarkerMark(props: { readonly marker: Marker; readonly number: number; r
 export function MarkerList({ state }: { state: ShadowState }) {
   // Inside or outside is said of the pose on the screen, or not at all.
   const isStale = state.staleSinceMs.value !== null;
-  const markers = isStale ? [] : (state.shadow.value?.overlays.markers ?? []);
+  const overlays = isStale ? undefined : state.shadow.value?.overlays;
+  const { markers = [], were_markers_sought: wereSought = false } = overlays ?? {};
+  if (!wereSought && markers.length > 0) {
+    return <p class="marker-list">Markers where they are planned; the match does not look for them</p>;
+  }
   return (
     <ol class="marker-list" hidden={markers.length === 0}>
       {markers.map((marker) => (
-        <li key={marker.name} class={toneOf(marker)}>
-          {marker.name}: {toneOf(marker) === "missing" ? "not found" : `${toneOf(marker)} its tolerance`}
+        <li key={marker.name} class={toneOf(marker, wereSought)}>
+          {marker.name}: {TONE_WORDS[toneOf(marker, wereSought)].replace(" its tolerance", "")}
         </li>
       ))}
     </ol>
   );
 }
 
-function toneOf(marker: Marker): "inside" | "outside" | "missing" {
+type Tone = "inside" | "outside" | "missing" | "planned";
+
+const TONE_WORDS: Readonly<Record<Tone, string>> = {
+  inside: "inside its tolerance",
+  outside: "outside its tolerance",
+  missing: "not found",
+  planned: "planned here, not looked for",
+};
+
+/** What became of a marker; one that the match did not look for is not lost. */
+function toneOf(marker: Marker, wereSought: boolean): Tone {
   const inside = isInside(marker);
-  return inside === null ? "missing" : inside ? "inside" : "outside";
+  if (inside === null) {
+    return wereSought ? "missing" : "planned";
+  }
+  return inside ? "inside" : "outside";
 }
 
 /** Whether a marker was found within its tolerance; null where it was not found. */
@@ -116,11 +144,8 @@ export function isInside(marker: Marker): boolean | null {
   return apart <= marker.tolerance_px;
 }
 
-function markerWords(markers: readonly Marker[]): string {
-  const words = markers.map((marker) => {
-    const inside = isInside(marker);
-    return `${marker.name} ${inside === null ? "not found" : inside ? "inside" : "outside"} its tolerance`;
-  });
+function markerWords(markers: readonly Marker[], wereSought: boolean): string {
+  const words = markers.map((marker) => `${marker.name} ${TONE_WORDS[toneOf(marker, wereSought)]}`);
   return words.length === 0 ? "Outlines of the plan" : `Outlines of the plan; markers: ${words.join(", ")}`;
 }
 
@@ -134,6 +159,7 @@ function outlinePath(lines: readonly (readonly Place[])[]): string {
     .map((line) =>
       line
         .map(([x = 0, y = 0], at) => `${at === 0 ? "M" : "L"}${(x + 0.5).toFixed(1)} ${(y + 0.5).toFixed(1)}`)
+        .concat("Z")
         .join(""),
     )
     .join("");

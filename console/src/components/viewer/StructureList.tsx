@@ -4,26 +4,25 @@ import { doseLevels, type LineStyle, structureStyle } from "../../overlay/struct
 import type { AlignSession } from "../../views/align/alignSession";
 import type { StructureDocument } from "../../views/align/documents";
 import { DOSE, type Pictures, structureId } from "../../views/align/pictures";
+import { Button } from "../Button";
+import { Notice } from "../Notice";
 import { residualScale } from "./PlaneMarks";
 
 /** What lies over the images: structures one by one, isodoses, and what the match says about itself. */
 export function StructureList({ session, pictures }: { session: AlignSession; pictures: Pictures }) {
   const { layers, planning } = session;
+  const drawn = session.structures.value;
   return (
     <section class="tool-group" aria-label="Over the images">
       <LayerBox of={layers.structures} keyName="S">
         Structures
       </LayerBox>
       <ul class="structures">
-        {planning.structures.map((structure) => (
+        {drawn?.structures.map((structure) => (
           <StructureLine key={structure.number} session={session} pictures={pictures} structure={structure} />
         ))}
       </ul>
-      {planning.not_drawn?.map((sentence) => (
-        <p key={sentence} class="field-problem small">
-          {sentence}
-        </p>
-      ))}
+      <StructureNotes session={session} pictures={pictures} />
       {planning.dose === null ? (
         <p class="small dim">No isodoses: {planning.no_dose_because || "the plan has no dose"}.</p>
       ) : (
@@ -36,6 +35,32 @@ export function StructureList({ session, pictures }: { session: AlignSession; pi
       )}
       <MatchLayers session={session} />
     </section>
+  );
+}
+
+/** What of the structures is not drawn, or not yet. */
+function StructureNotes({ session, pictures }: { session: AlignSession; pictures: Pictures }) {
+  const why = pictures.noStructures.value;
+  if (why !== null) {
+    return (
+      <Notice tone="bad">
+        The structures were not loaded: {why}{" "}
+        <Button onClick={() => void pictures.loadStructures()}>Load again</Button>
+      </Notice>
+    );
+  }
+  const drawn = session.structures.value;
+  if (drawn === null) {
+    return <p class="small dim">The structures follow the images…</p>;
+  }
+  return (
+    <>
+      {drawn.not_drawn?.map((sentence) => (
+        <p key={sentence} class="field-problem small">
+          {sentence}
+        </p>
+      ))}
+    </>
   );
 }
 

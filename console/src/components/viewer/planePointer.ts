@@ -118,6 +118,12 @@ export class PlanePointer {
     }
   };
 
+  /** This view alone, or all again. */
+  twice = (): void => {
+    const { maximised } = this.#session;
+    maximised.value = maximised.peek() === this.#orientation ? null : this.#orientation;
+  };
+
   #hover(place: ScreenPoint): void {
     const { look, planes } = this.#session;
     if (look.mode.peek() === "spyglass") {

@@ -3,6 +3,7 @@
 import type { Matrix4 } from "../../geometry/rigid";
 import { type Gesture, gestureOf, isForControl, zoomOfWheel } from "../../input/pointer";
 import { type AlignSession, shadowId } from "../../views/align/alignSession";
+import type { ViewDocument } from "../../views/align/documents";
 import { type ShadowState, shadowShifted } from "../../views/align/shadow";
 
 interface Drag {
@@ -106,9 +107,8 @@ export class ShadowPointer {
 
   /** Millimetres at the isocentre for a pixel of the page, with the zoom in it. */
   #mmPerPx(box: HTMLElement): number {
-    const { columns, pixel_mm } = this.#state.view;
-    const width = box.querySelector("canvas")?.getBoundingClientRect().width ?? columns;
-    return (columns * pixel_mm) / width;
+    const canvas = box.querySelector("canvas");
+    return canvas === null ? 0 : mmPerPagePx(this.#state.view, canvas.getBoundingClientRect());
   }
 
   /** Spyglass and split are where the pointer is. */
@@ -118,9 +118,21 @@ export class ShadowPointer {
       return;
     }
     const { left, top, width, height } = canvas.getBoundingClientRect();
-    const { columns, rows, pixel_mm } = this.#state.view;
-    const xMm = ((event.clientX - left) / width - 0.5) * columns * pixel_mm;
-    const yMm = ((event.clientY - top) / height - 0.5) * rows * pixel_mm;
+    const mmPerPx = mmPerPagePx(this.#state.view, { width, height });
+    const xMm = (event.clientX - left - width / 2) * mmPerPx;
+    const yMm = (event.clientY - top - height / 2) * mmPerPx;
     this.#session.shadowFocusMm.value = [xMm, yMm, 0];
   }
+}
+
+/**
+ * Millimetres at the isocentre for a pixel of the page: the radiograph fills its box in one direction and is in
+ * the middle of it in the other.
+ */
+export function mmPerPagePx(
+  view: Pick<ViewDocument, "columns" | "rows" | "pixel_mm">,
+  boxPx: { readonly width: number; readonly height: number },
+): number {
+  const { columns, rows, pixel_mm } = view;
+  return pixel_mm * Math.max(columns / boxPx.width, rows / boxPx.height);
 }

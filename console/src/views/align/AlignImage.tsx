@@ -4,7 +4,7 @@ import type { Course, Fraction } from "../../api/documents";
 import { Button } from "../../components/Button";
 import { Notice } from "../../components/Notice";
 import { AlignSession } from "./alignSession";
-import { engineMatch, type ImageKey, poseOfMatch, readDaily, readFigures, readPlanning } from "./documents";
+import { engineMatch, type ImageKey, poseOfMatch, readDaily, readPlanning } from "./documents";
 import { PlaneDesk } from "./PlaneDesk";
 import { ShadowDesk } from "./ShadowDesk";
 
@@ -69,15 +69,6 @@ async function open(key: ImageKey, fraction: Fraction): Promise<Opened> {
     const newest = fraction.matches.at(-1);
     const counts = newest?.image_uid === key.uid ? newest : engineMatch(fraction, key.uid);
     const session = new AlignSession(key, planning, daily, poseOfMatch(counts));
-    // Why to believe the match is drawn when it comes; the images do not wait for it.
-    void readFigures(key).then(
-      (figures) => {
-        session.figures.value = figures;
-      },
-      () => {
-        session.figures.value = null;
-      },
-    );
     return { kind: "open", session };
   } catch (error) {
     return { kind: "failed", sentence: error instanceof Error ? error.message : String(error) };

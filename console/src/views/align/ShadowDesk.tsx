@@ -19,7 +19,7 @@ export function ShadowDesk(props: DeskProps) {
     }
     return () => {
       for (const state of session.shadows) {
-        state.asked.drop();
+        state.drop();
       }
     };
   }, [session]);

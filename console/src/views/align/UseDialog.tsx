@@ -1,9 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { Fraction } from "../../api/documents";
 import type { Problem } from "../../api/problem";
-import { Button } from "../../components/Button";
 import { Dialog } from "../../components/Dialog";
-import { PatientLine } from "../../components/decision";
+import { PatientLine, SignActions } from "../../components/decision";
 import { counted } from "../../components/format";
 import { ProblemNotice } from "../../components/Notice";
 import { PoseFields, typedCouch, usePoseFields } from "../../components/PoseFields";
@@ -51,24 +50,15 @@ export function UseDialog({ session, fraction, standing, onClose }: UseDialogPro
       title="Use this position as the match"
       onCancel={onClose}
       actions={
-        <>
-          <p class="missing" role="status">
-            {missing.join(" ")}
-          </p>
-          <Button isLarge hasFocus onClick={onClose}>
-            Cancel
-          </Button>
-          <Button
-            tone="primary"
-            isLarge
-            isDeliberate
-            isBusy={isBusy}
-            isDisabled={missing.length > 0}
-            onClick={() => void use()}
-          >
-            Use as the match
-          </Button>
-        </>
+        <SignActions
+          missing={missing}
+          isBusy={isBusy}
+          isReady={missing.length === 0}
+          onCancel={onClose}
+          onSign={() => void use()}
+        >
+          Use as the match
+        </SignActions>
       }
     >
       <PatientLine fraction={fraction} />

@@ -17,7 +17,9 @@ import {
   type DailyPictures,
   type ImageKey,
   type MatchFigures,
+  type PlannedStructures,
   type PlanningPictures,
+  readFigures,
   type SimilarityAnswer,
   setupOf,
   three,
@@ -42,6 +44,8 @@ export class AlignSession {
   readonly planIsocentreMm: Vec3;
   readonly uncorrected: Matrix4;
   readonly figures: Signal<MatchFigures | null> = signal(null);
+  /** The structures of the plan; null until they are there. */
+  readonly structures: Signal<PlannedStructures | null> = signal(null);
   readonly crosshairMm: Signal<Vec3>;
   readonly planes: Readonly<Record<Orientation, PlaneState>>;
   readonly focused: Signal<string> = signal("axial");
@@ -97,6 +101,15 @@ export class AlignSession {
     );
     this.similarity = new NewestAnswer((asked, stop) => askSimilarity(key, asked, stop));
     this.shadows = daily.views.map((view) => new ShadowState(key, view, this.shownPose));
+  }
+
+  /** Ask why to believe the match; it is drawn when it comes. */
+  async askFigures(): Promise<void> {
+    try {
+      this.figures.value = await readFigures(this.key);
+    } catch {
+      this.figures.value = null;
+    }
   }
 
   /** Do what a key asks for in a view of planes; false where it asks for nothing here. */

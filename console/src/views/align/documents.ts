@@ -12,20 +12,14 @@ import type { Vec3 } from "../../geometry/vector";
 type Schemas = components["schemas"];
 
 /** Documents under the names that they have in the service. */
-export type PlanningPictures = Schemas["PlanningPictures"] & { readonly not_drawn?: readonly string[] };
-export type DailyPictures = Schemas["DailyPictures"] & { readonly is_hounsfield?: boolean };
+export type PlanningPictures = Schemas["PlanningPictures"];
+export type PlannedStructures = Schemas["PlannedStructures"];
+export type DailyPictures = Schemas["DailyPictures"];
 export type MatchFigures = Schemas["MatchFigures"];
 export type StructureDocument = Schemas["StructureDocument"];
-/** A radiograph; its axes are unit vectors in daily LPS, and nothing is moved in a view without them. */
-export type ViewDocument = Schemas["ViewDocument"] & {
-  readonly right_axis?: readonly number[] | null;
-  readonly down_axis?: readonly number[] | null;
-};
+export type ViewDocument = Schemas["ViewDocument"];
 export type WindowPreset = Schemas["WindowPreset"];
-export type SimilarityAnswer = Schemas["SimilarityAnswer"] & {
-  readonly needs_person?: readonly string[];
-  readonly out_of_reach?: readonly string[];
-};
+export type SimilarityAnswer = Schemas["SimilarityAnswer"];
 export type ShadowOverlays = Schemas["ShadowOverlays"];
 export type HandMatchRequest = Schemas["HandMatchRequest"];
 
@@ -40,9 +34,15 @@ const IMAGE = "/api/courses/{course_id}/fractions/{number}/images/{uid}";
 
 const path = ({ courseId, number, uid }: ImageKey) => ({ course_id: courseId, number, uid });
 
-/** Everything of the plan that is drawn. */
+/** What is drawn of the plan, but for its structures. */
 export const readPlanning = (courseId: string): Promise<PlanningPictures> =>
   answered(client.GET("/api/courses/{course_id}/planning", { params: { path: { course_id: courseId } } }));
+
+/** The structures of the plan. */
+export const readStructures = (courseId: string): Promise<PlannedStructures> =>
+  answered(
+    client.GET("/api/courses/{course_id}/planning/structures", { params: { path: { course_id: courseId } } }),
+  );
 
 /** The day's image. */
 export const readDaily = (key: ImageKey): Promise<DailyPictures> =>
@@ -76,21 +76,27 @@ export const askOverlays = (
   answered(
     client.POST(`${IMAGE}/views/{index}/overlays`, {
       params: { path: { ...path(key), index } },
-      body: { planning_from_daily: [...planningFromDaily] },
+      body: { planning_from_daily: [...planningFromDaily], is_quick: false },
       signal,
     }),
   );
 
-/** The radiograph that the CT casts for a pose: one byte a pixel, as large as the view. */
+/**
+ * The radiograph that the CT casts for a pose: one byte a pixel, as large as the view.
+ *
+ * @param isQuick - With half the detail and soon: for a pose that is about to be left.
+ */
 export async function askDrr(
   key: ImageKey,
   index: number,
   planningFromDaily: Matrix4,
+  isQuick: boolean,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const [course, image] = [encodeURIComponent(key.courseId), encodeURIComponent(key.uid)];
   const address = `/api/courses/${course}/fractions/${key.number}/images/${image}/views/${index}/drr`;
-  return new Uint8Array(await fetchBytes(address, { planning_from_daily: [...planningFromDaily] }, signal));
+  const body = { planning_from_daily: [...planningFromDaily], is_quick: isQuick };
+  return new Uint8Array(await fetchBytes(address, body, signal));
 }
 
 /** Send a position that a person found. */

@@ -31,8 +31,21 @@ export function useDesk(props: DeskProps, isSeen: ReadonlySignal<boolean>): Stan
     current.value = fraction;
   }, [fraction, standing, current]);
   useKeys(session);
+  // What takes the service seconds is asked once the images are there: the first picture does not wait for it.
+  const wasSeen = useMemo(() => signal(false), [session]);
   useSignalEffect(() => {
-    session.similarity.put(session.hand.pose.value);
+    wasSeen.value ||= isSeen.value;
+  });
+  useSignalEffect(() => {
+    if (wasSeen.value) {
+      void session.askFigures();
+    }
+  });
+  useSignalEffect(() => {
+    const pose = session.hand.pose.value;
+    if (wasSeen.value) {
+      session.similarity.put(pose);
+    }
     // Who moves looks at what is moved.
     session.isComparing.value = false;
   });

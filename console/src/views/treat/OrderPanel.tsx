@@ -24,7 +24,8 @@ function Until({ iso, words }: { iso: string | null; words: string }) {
 
 /** What was approved, by whom, and how long it holds. */
 export function OrderPanel({ fraction }: { fraction: Fraction }) {
-  const decision = fraction.decisions.at(-1);
+  const newest = fraction.decisions.at(-1);
+  const decision = newest?.action === "correct" || newest?.action === "no correction" ? newest : undefined;
   return (
     <Panel title="Approved order">
       {decision === undefined ? (

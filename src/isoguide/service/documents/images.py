@@ -50,18 +50,23 @@ class WindowPreset(Document):
     width_hu: float
 
 
+class PlannedStructures(Document):
+    """The structures of the plan: made after the images, which are looked at first."""
+
+    structures: tuple[StructureDocument, ...]
+    not_drawn: tuple[str, ...] = Field(
+        (), description="Why further structures are not drawn, a sentence each."
+    )
+
+
 class PlanningPictures(Document):
-    """Everything of the plan that is drawn."""
+    """What is drawn of the plan, but for its structures."""
 
     volume: VolumeHeader
     taken_at: str
     patient_position: str
     frame_of_reference_uid: str
     isocentre_mm: Three
-    structures: tuple[StructureDocument, ...]
-    not_drawn: tuple[str, ...] = Field(
-        (), description="Why further structures are not drawn, a sentence each."
-    )
     dose: DoseDocument | None
     no_dose_because: str = Field(description="Why there are no isodoses; empty where there are.")
     windows: tuple[WindowPreset, ...]
@@ -107,6 +112,11 @@ class ShadowRequest(Document):
     """Where the patient is taken to lie."""
 
     planning_from_daily: Sixteen
+    is_quick: bool = Field(
+        default=False,
+        description="A DRR of the same size with half the detail, soon: for a pose that is about to be left. "
+        "Nobody decides on it.",
+    )
 
 
 class OutlineDocument(Document):
@@ -132,6 +142,10 @@ class ShadowOverlays(Document):
     isocentre: tuple[float, float] = Field(description="Of the plan, in this pose.")
     outlines: tuple[OutlineDocument, ...]
     markers: tuple[MarkerPlace, ...]
+    were_markers_sought: bool = Field(
+        default=False,
+        description="Whether the match looked for markers: where it did not, none is found and none lost.",
+    )
 
 
 class RegionResidualDocument(Document):

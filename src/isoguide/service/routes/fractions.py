@@ -29,7 +29,6 @@ from isoguide.service.documents.fraction import (
 from isoguide.service.documents.fraction_now import fraction_document
 from isoguide.service.long_work import ImageSource, take_image
 from isoguide.service.problems import problem_responses
-from isoguide.service.routes.images import GalleryDep
 from isoguide.service.signed_in import SignedIn
 from isoguide.workflow.clinic.asked import Asked, Given, Signed
 from isoguide.workflow.clinic.day_image import ImageSaid
@@ -51,15 +50,10 @@ def begin_fraction(course_id: str, body: BeginRequest, clinic: ClinicDep, user: 
 
 
 @router.get(_STEP, summary="A fraction")
-def read_fraction(
-    course_id: str, number: int, clinic: ClinicDep, gallery: GalleryDep, user: UserDep
-) -> FractionDocument:
+def read_fraction(course_id: str, number: int, clinic: ClinicDep, user: UserDep) -> FractionDocument:
     """Return where a fraction is, what was decided, what may be done now, and whose signatures that needs."""
     del user
-    document = fraction_document(clinic.console.fraction(FractionKey(course_id, number)))
-    if document.ended_at is None and document.images:
-        gallery.prefetch(course_id, number)  # whoever opens it will look at its images next
-    return document
+    return fraction_document(clinic.console.fraction(FractionKey(course_id, number)))
 
 
 @router.post(_STEP + "/marks", summary="The first move of the couch from the marks")

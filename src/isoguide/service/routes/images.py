@@ -14,6 +14,7 @@ from isoguide.service.documents.fraction import SimilarityAnswer, SimilarityRequ
 from isoguide.service.documents.images import (
     DailyPictures,
     MatchFigures,
+    PlannedStructures,
     PlanningPictures,
     ShadowOverlays,
     ShadowRequest,
@@ -61,9 +62,16 @@ def _pose(image: OpenImage, numbers: tuple[float, ...]) -> RigidTransform:
 
 @router.get(PLANNING, summary="What is drawn of a plan")
 def read_planning(course_id: str, gallery: GalleryDep, user: UserDep) -> PlanningPictures:
-    """Return planning CT, structures and dose, each with where its voxels are fetched."""
+    """Return planning CT and dose, each with where its voxels are fetched."""
     del user
     return picture_documents.planning_pictures(gallery, course_id, f"/api/courses/{course_id}/planning")
+
+
+@router.get(f"{PLANNING}/structures", summary="The structures of a plan")
+def read_structures(course_id: str, gallery: GalleryDep, user: UserDep) -> PlannedStructures:
+    """Return the structures that are drawn, each with where its distance is fetched."""
+    del user
+    return picture_documents.planned_structures(gallery, course_id, f"/api/courses/{course_id}/planning")
 
 
 @router.get(f"{PLANNING}/voxels", summary="The planning CT", response_class=Response, responses=BYTES)
@@ -135,7 +143,7 @@ def read_view_pixels(image: ImageDep, index: int, request: Request, v: Version =
 )
 def draw_drr(image: ImageDep, index: int, body: ShadowRequest) -> Response:
     """Return uint8 of the size of the view, on the same grey values."""
-    grey = image.drr(index, _pose(image, body.planning_from_daily))
+    grey = image.drr(index, _pose(image, body.planning_from_daily), is_quick=body.is_quick)
     return Response(grey.tobytes(), media_type="application/octet-stream")
 
 

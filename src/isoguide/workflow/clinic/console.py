@@ -82,7 +82,10 @@ class Console:
         UnknownNameError
             If there is none.
         """
-        return self._now(self._desk_of(key.course_id).status(key.course_id, key.number))
+        status = self._desk_of(key.course_id).status(key.course_id, key.number)
+        if status.stored.images and not status.state.is_final:
+            self._looked_at_next(key)
+        return self._now(status)
 
     def begin(
         self, key: FractionKey, accessories: Sequence[Accessory], *, by: str, reason: str = ""

@@ -7,7 +7,16 @@ from isoguide.dicom import PatientIdentity
 from isoguide.dicom.modules import WrittenSeries
 from isoguide.images.volume import Volume
 from isoguide.treatment.ports import DayImage
+from isoguide.workflow.clinic.day_image import ImageSaid
+from isoguide.workflow.request import RadiographChoice
 from isoguide.workflow.simulation_session import write_daily_export, write_daily_radiographs
+
+
+def said_of_export(*, is_volume: bool) -> ImageSaid:
+    """Return what has to be said of such an export: its radiographs name the angle of their source."""
+    if is_volume:
+        return ImageSaid()
+    return ImageSaid(radiographs=RadiographChoice(source_from_gantry_deg=0.0))
 
 
 def write_day_image(

@@ -1,11 +1,12 @@
 """The image that staff took and exported, as the treatment room would have given it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from isoguide.course import ImagingDose, Modality, Protocol
+from isoguide.dicom import FolderContents
 from isoguide.errors import MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.iec61217 import TableTopPose
@@ -40,6 +41,15 @@ class ImageSaid:
     machine_isocentre_mm: Point | None = None
     dose: ImagingDose | None = None
     radiographs: RadiographChoice = field(default_factory=RadiographChoice)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DayFiles:
+    """The export of an image as far as it is read without the plan: a volume, or what a folder holds."""
+
+    request: AlignRequest
+    contents: FolderContents | None
+    volume: DailyInput | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,23 +105,37 @@ def read_taken_image(
     InputError
         If it cannot be used.
     """
+    return taken_image(planning, read_day_files(folder, said, protocol, progress), couch=couch, now=now)
+
+
+def read_day_files(
+    folder: Path, said: ImageSaid, protocol: Protocol, progress: Progress = silent
+) -> DayFiles:
+    """Read of an export what needs no plan: both can be read at once; see :func:`read_taken_image`."""
     request = AlignRequest(
-        planning.path,
-        folder,
-        machine_isocentre_mm=said.machine_isocentre_mm,
-        radiographs=said.radiographs,
+        folder, folder, machine_isocentre_mm=said.machine_isocentre_mm, radiographs=said.radiographs
     )
     day = look_at_day(request, progress)
     _require_modality(protocol, folder, is_volume=day.kind == "volume")
     if day.kind == "volume":
-        daily = load_daily(request, progress, day.contents)
+        return DayFiles(request, day.contents, load_daily(request, progress, day.contents))
+    return DayFiles(request, day.contents, None)
+
+
+def taken_image(
+    planning: PlanningInput, files: DayFiles, *, couch: TableTopPose, now: datetime | None = None
+) -> TakenImage:
+    """Take what was read for an image of the patient of a plan; see :func:`read_taken_image`."""
+    daily = files.volume
+    if daily is not None:
         check_pair(planning, daily)
-        files = daily.series.paths if daily.series is not None else ()
-        return TakenImage(_of_volume(daily, couch), files, content_sha256=daily.content_sha256)
-    if day.contents is None:
-        msg = f"{folder} is a views file, which does not say whose it is or when: export DICOM"
+        paths = daily.series.paths if daily.series is not None else ()
+        return TakenImage(_of_volume(daily, couch), paths, content_sha256=daily.content_sha256)
+    if files.contents is None:
+        msg = f"{files.request.daily} is a views file, which does not say whose it is or when: export DICOM"
         raise MissingEvidenceError(msg)
-    views = load_room_views(request, planning, day.contents, now=now or datetime.now())
+    request = replace(files.request, planning=planning.path)
+    views = load_room_views(request, planning, files.contents, now=now or datetime.now())
     check_views(planning, views)
     return _of_radiographs(planning, views, couch)
 

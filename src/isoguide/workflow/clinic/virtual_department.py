@@ -15,6 +15,7 @@ from typing import Final
 
 from isoguide.course import CourseHistory, Person, Protocol, ProtocolAction, Role
 from isoguide.dicom import PatientIdentity
+from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
 from isoguide.treatment import (
     Decision,
@@ -30,8 +31,8 @@ from isoguide.treatment.protocol_decision import decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.signatures import require_signatures
 from isoguide.virtual.room import VirtualRoom
-from isoguide.workflow.clinic.day_export import write_day_image
-from isoguide.workflow.clinic.day_image import ImageSaid, TakenImage
+from isoguide.workflow.clinic.day_export import said_of_export, write_day_image
+from isoguide.workflow.clinic.day_image import TakenImage
 from isoguide.workflow.clinic.delivery_sink import DeliverySink
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
@@ -102,9 +103,8 @@ class _Keep:
             taken_at=image.acquired_at,
         )
         taken = TakenImage(image, written.paths)
-        self.recorder.keep_files(
-            image.uid, lambda: StoredImage(keep_image(self.desk.store, taken, ImageSaid()))
-        )
+        said = said_of_export(is_volume=isinstance(image.content, Volume))
+        self.recorder.keep_files(image.uid, lambda: StoredImage(keep_image(self.desk.store, taken, said)))
 
 
 @contextmanager

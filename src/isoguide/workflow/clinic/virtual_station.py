@@ -23,11 +23,10 @@ from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import RoomSettings
 from isoguide.workflow.clinic.connected_room import Preparation, RoomLook, TargetSample
-from isoguide.workflow.clinic.day_export import write_day_image
+from isoguide.workflow.clinic.day_export import said_of_export, write_day_image
 from isoguide.workflow.clinic.day_image import ImageSaid
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.station_file import StationFile
-from isoguide.workflow.request import RadiographChoice
 from isoguide.workflow.scenario_settings import room_settings, scenario_faults
 from isoguide.workflow.simulate import drawn_days
 from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
@@ -86,10 +85,8 @@ class VirtualStation:
 
     @property
     def image_said(self) -> ImageSaid:
-        """Radiographs of this room name the angle of their source."""
-        if self.file.scenario.room.imaging.model.endswith("pair"):
-            return ImageSaid(radiographs=RadiographChoice(source_from_gantry_deg=0.0))
-        return ImageSaid()
+        """What its exports do not say."""
+        return said_of_export(is_volume=not self.file.scenario.room.imaging.model.endswith("pair"))
 
     @property
     def watches_target(self) -> bool:

@@ -38,6 +38,8 @@ COUNTED_SHARE: Final = 0.05
 MATCHED_QUANTILES: Final = np.linspace(0.05, 0.9, 35)
 """Without the brightest part: bars of the couch and instruments are in one image only."""
 SHOWN_PERCENTILES: Final = (1.0, 99.7)
+LONGEST_QUICK_MM: Final = 2.0
+"""Voxels are put together in pairs for quick shadows up to this length: longer ones would hide a movement."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,14 @@ class ShadowCaster:
             If the image has no Hounsfield units.
         """
         return cls(volume.grid, CastVolume.of(attenuation_of(volume, ENERGY_KEV), volume.grid))
+
+    def quicker(self) -> "ShadowCaster":
+        """Return a caster with pairs of voxels put together, for shadows of half the pixels.
+
+        Along an axis where pairs would be longer than :data:`LONGEST_QUICK_MM` voxels stay as they are.
+        """
+        i, j, k = (2 if 2.0 * float(mm) <= LONGEST_QUICK_MM else 1 for mm in self.grid.spacing_mm)
+        return ShadowCaster(self.grid, self.attenuation.coarser((i, j, k)))
 
     def shadows(self, views: Sequence[XrayView]) -> list[Pixels]:
         """Line integrals (rows, columns) for views in PLANNING; NaN where a ray misses the image."""
@@ -135,6 +145,28 @@ def coarser(view: XrayView, factor: int) -> XrayView:
     """
     columns, rows = (max(1, count // factor) * factor for count in view.size)
     return _cut_view(view, (slice(0, rows), slice(0, columns)), factor)
+
+
+def enlarged(values: Pixels, factor: int, shape: tuple[int, int]) -> Pixels:
+    """Return values of :func:`coarser` pixels (rows, columns) at the pixels of the view, ``shape``.
+
+    In between they are interpolated linearly; the outermost ones go on to the edge.
+    """
+    rows, columns = (
+        np.clip((np.arange(count, dtype=np.float32) + 0.5) / factor - 0.5, 0, size - 1)
+        for count, size in zip(shape, values.shape, strict=True)
+    )
+    row, column = rows.astype(np.intp), columns.astype(np.intp)
+    below = np.minimum(row + 1, values.shape[0] - 1)
+    beside = np.minimum(column + 1, values.shape[1] - 1)
+    down, right = (rows - row)[:, None], (columns - column)[None]
+    tall = values[row] * (np.float32(1.0) - down) + values[below] * down
+    return np.asarray(tall[:, column] * (np.float32(1.0) - right) + tall[:, beside] * right, dtype=np.float32)
+
+
+def window_of(view: XrayView, rows: slice, columns: slice) -> XrayView:
+    """Return a view of some neighbouring rows and columns of a view."""
+    return _cut_view(view, (rows, columns), 1)
 
 
 def pixel_at_mm(view: XrayView, point_mm: Array) -> float:

@@ -9,11 +9,13 @@ from scipy.ndimage import uniform_filter1d
 from isoguide.geometry.frames import Array
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.volume import Volume
-from isoguide.workflow.radiographs.display_drr import coarser
+from isoguide.workflow.radiographs.display_drr import coarser, window_of
 from isoguide.workflow.silhouette import silhouettes_of_mask
 
 COARSEST: Final = 4
 """Shadows of structures are computed with pixels no smaller than voxels, at most this many times larger."""
+MARGIN: Final = 2
+"""Pixels about the shadow of the box of a structure: a line about a shadow needs nothing beside it."""
 STEPS_PER_PIXEL: Final = 1.5
 """Vertices of a line about a shadow, where it crosses a pixel."""
 
@@ -26,7 +28,7 @@ def shadow_lines(mask: Volume, poses: Sequence[XrayView], pixel_mm: float) -> li
     mask
         The structure as values 0 and 1 on voxels of the planning CT.
     poses
-        Views in its frame, all with one detector size.
+        Views in its frame.
     pixel_mm
         Length of their pixels at the isocentre.
 
@@ -38,11 +40,29 @@ def shadow_lines(mask: Volume, poses: Sequence[XrayView], pixel_mm: float) -> li
     spacing_mm = mask.grid.spacing_mm
     factor = int(np.clip(spacing_mm.min() / pixel_mm, 1, COARSEST))
     window = 1 + 2 * round(STEPS_PER_PIXEL * float(spacing_mm.max()) / (factor * pixel_mm))
-    coarse = [coarser(pose, factor) for pose in poses]
     return [
-        [(_smoothed(line, window) + 0.5) * factor - 0.5 for line in lines]
-        for lines in silhouettes_of_mask(mask, coarse)
+        [(_smoothed(line, window) + 0.5) * factor - 0.5 for line in _silhouette(mask, coarser(pose, factor))]
+        for pose in poses
     ]
+
+
+def _silhouette(mask: Volume, view: XrayView) -> list[Array]:
+    """Return the lines in a view; only rays that may meet the structure are cast."""
+    corners = view.project(_corners_mm(mask))
+    first = np.maximum(np.floor(corners.min(axis=0)).astype(int) - MARGIN, 0)
+    last = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1 + MARGIN, view.size)
+    if (first >= last).any():
+        return []
+    columns, rows = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
+    (lines,) = silhouettes_of_mask(mask, [window_of(view, rows, columns)])
+    return [line + first for line in lines]
+
+
+def _corners_mm(mask: Volume) -> Array:
+    """Corners of the box of voxels, (8, 3)."""
+    k, j, i = mask.grid.shape
+    ends = np.array([[-0.5, i - 0.5], [-0.5, j - 0.5], [-0.5, k - 0.5]])
+    return mask.grid.xyz(np.stack(np.meshgrid(*ends), axis=-1).reshape(-1, 3))
 
 
 def _smoothed(line: Array, window: int) -> Array:

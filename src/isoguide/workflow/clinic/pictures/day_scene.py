@@ -1,8 +1,9 @@
 """An image of the day as the image store holds it, read just as it was matched."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from isoguide.course import ImageRecord, MatchRecord
+from isoguide.course import ImageRecord, MatchRecord, Protocol
 from isoguide.errors import GeometryError, MissingEvidenceError, UnreadableError
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
@@ -13,7 +14,7 @@ from isoguide.records import StoredFraction
 from isoguide.records.image_store import ImageStore
 from isoguide.treatment.ports import DayImage
 from isoguide.workflow.clinic.course_planning import stored_files
-from isoguide.workflow.clinic.day_image import TakenImage, read_taken_image
+from isoguide.workflow.clinic.day_image import TakenImage, read_day_files, taken_image
 from isoguide.workflow.clinic.kept_image import KeptImage, kept_image
 from isoguide.workflow.clinic.pictures.plan_scene import PlanScene
 
@@ -103,8 +104,19 @@ def last_match(stored: StoredFraction, uid: str) -> MatchRecord | None:
     return next((match for match in reversed(stored.matches) if match.image_uid == uid), None)
 
 
-def read_day_scene(store: ImageStore, plan: PlanScene, image: ImageRecord) -> DayScene:
+def read_day_scene(
+    store: ImageStore, plan: Callable[[], PlanScene], protocol: Protocol, image: ImageRecord
+) -> DayScene:
     """Read an image of the day.
+
+    Parameters
+    ----------
+    store
+        Has its files.
+    plan
+        Gives the plan that it was matched to; asked once the image is read, so that both are read at once.
+    protocol, image
+        As the records hold them.
 
     Raises
     ------
@@ -122,15 +134,10 @@ def read_day_scene(store: ImageStore, plan: PlanScene, image: ImageRecord) -> Da
         raise MissingEvidenceError(msg)
     kept = kept_image(store, image.sha256)
     with stored_files(store, kept.files) as folder:
-        taken = read_taken_image(
-            plan.planning,
-            folder,
-            kept.said,
-            protocol=plan.protocol,
-            couch=image.couch,
-            now=image.acquired_at.astimezone().replace(tzinfo=None),
-        )
-    return DayScene(plan, _as_matched(taken, kept, image, plan), taken.views)
+        files = read_day_files(folder, kept.said, protocol)
+        now = image.acquired_at.astimezone().replace(tzinfo=None)
+        taken = taken_image(plan().planning, files, couch=image.couch, now=now)
+    return DayScene(plan(), _as_matched(taken, kept, image, plan()), taken.views)
 
 
 def _as_matched(taken: TakenImage, kept: KeptImage, image: ImageRecord, plan: PlanScene) -> DayImage:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from isoguide.errors import IsoguideError, MissingEvidenceError
-from isoguide.records import Records
+from isoguide.records import Records, StoredCourse
 from isoguide.records.image_store import ImageStore
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.clinic.pictures.day_scene import image_of, read_day_scene
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.clinic.pictures.picture_cache import PictureCache
@@ -40,7 +41,7 @@ class Gallery:
     records: Records
     store: ImageStore
     cache: PictureCache
-    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "pictures"))
+    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "pictures"))
 
     @classmethod
     def of(cls, desk: Desk, limit_bytes: int = LIMIT_BYTES) -> Self:
@@ -59,8 +60,7 @@ class Gallery:
         InputError
             If there is no such course, or its planning files cannot be used as they were registered.
         """
-        course = self.records.course(course_id)
-        return self.cache.get(("plan", plan_key(course)), lambda: read_plan_scene(self.store, course))
+        return self._plan(self.records.course(course_id))
 
     def planning_voxels(self, course_id: str) -> VoxelBytes:
         """Return the planning CT in Hounsfield units; errors as for :meth:`plan`."""
@@ -115,37 +115,42 @@ class Gallery:
         InputError
             If there is none, or it cannot be read as it was matched; errors as for :meth:`plan`.
         """
-        plan = self.plan(course_id)
+        course = self.records.course(course_id)
         stored = self.records.fraction(course_id, number)
         record = image_of(stored, uid)
-        key = f"{plan.key} {uid} {' '.join(record.sha256)}"
-        day = self.cache.get(("day", key), lambda: read_day_scene(self.store, plan, record))
-        return OpenImage(key, day, stored, self.cache, lambda: self._structures(plan)[0])
+        key = f"{plan_key(course)} {uid} {' '.join(record.sha256)}"
+        protocol = protocol_of(course)
+        day = self.cache.get(
+            ("day", key), lambda: read_day_scene(self.store, lambda: self._plan(course), protocol, record)
+        )
+        return OpenImage(key, day, stored, self.cache, lambda: self._structures(day.plan)[0])
 
     def prefetch(self, course_id: str, number: int) -> None:
-        """Begin to read what will be drawn of a fraction: at once, in the background.
+        """Begin to read the images of a fraction that will be drawn: at once, in the background.
 
-        What goes wrong is said when somebody asks for it.
+        Nothing else is made ahead: it would take the time of who waits for the first picture. What goes wrong
+        is said when somebody asks for it.
         """
-        self.readers.submit(self._read_ahead, course_id, number)
+        self.readers.submit(self._ahead, course_id, number, self._read_plan)
+        self.readers.submit(self._ahead, course_id, number, self._read_newest_image)
+
+    def _plan(self, course: StoredCourse) -> PlanScene:
+        return self.cache.get(("plan", plan_key(course)), lambda: read_plan_scene(self.store, course))
 
     def _structures(self, plan: PlanScene) -> tuple[tuple[DrawnStructure, ...], tuple[str, ...]]:
         grid = plan.planning.volume.grid
         return self.cache.get(("structures", plan.key), lambda: drawn_structures(plan.structures, grid))
 
-    def _read_ahead(self, course_id: str, number: int) -> None:
-        def of_newest_image() -> None:
-            images = self.records.fraction(course_id, number).images
-            if images:
-                self.image(course_id, number, images[-1].uid).read_all()
+    def _read_plan(self, course_id: str, _number: int) -> None:
+        self.planning_voxels(course_id)
 
-        steps: tuple[Callable[[], object], ...] = (
-            lambda: self.planning_voxels(course_id),
-            lambda: self.structures(course_id),
-            of_newest_image,
-        )
-        for step in steps:
-            try:
-                step()
-            except IsoguideError as error:
-                _LOG.info("not read ahead for fraction %s of course %s: %s", number, course_id, error)
+    def _read_newest_image(self, course_id: str, number: int) -> None:
+        images = self.records.fraction(course_id, number).images
+        if images:
+            self.image(course_id, number, images[-1].uid).read_shown()
+
+    def _ahead(self, course_id: str, number: int, read: Callable[[str, int], None]) -> None:
+        try:
+            read(course_id, number)
+        except IsoguideError as error:
+            _LOG.info("not read ahead for fraction %s of course %s: %s", number, course_id, error)

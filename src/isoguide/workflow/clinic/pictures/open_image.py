@@ -110,18 +110,33 @@ class OpenImage:
             raise MissingEvidenceError(msg)
         return shown[index]
 
-    def drr(self, index: int, planning_from_daily: RigidTransform) -> Grey:
-        """Draw the planning CT as a view would see it in a pose, ``[row, column]``; errors as for a view."""
-        return self.view(index).drr(planning_from_daily, self._caster())
+    def drr(self, index: int, planning_from_daily: RigidTransform, *, is_quick: bool = False) -> Grey:
+        """Draw the planning CT as a view would see it in a pose, ``[row, column]``; errors as for a view.
+
+        Parameters
+        ----------
+        index, planning_from_daily
+            Which view, and the pose.
+        is_quick
+            With half the detail in a small part of the time: for a pose that is about to be left.
+        """
+        shown = self.view(index)
+        if is_quick:
+            return shown.quick_drr(planning_from_daily, self._quick_caster())
+        return shown.drr(planning_from_daily, self._caster())
 
     def overlays(self, index: int, planning_from_daily: RigidTransform) -> Overlays:
         """Project the plan into a view for a pose; errors as for a view."""
-        plan = self.day.plan
-        masks: tuple[ShadowMask, ...] = self.cache.get(
-            ("masks", plan.key), lambda: shadow_masks(self.structures(), plan.planning.volume)
+        isocentre_mm = self.day.plan.planning.isocentre.xyz_mm
+        markers, were_sought = self._markers()
+        return overlays(
+            self.view(index),
+            planning_from_daily,
+            isocentre_mm,
+            self._masks(),
+            markers,
+            were_markers_sought=were_sought,
         )
-        isocentre_mm = plan.planning.isocentre.xyz_mm
-        return overlays(self.view(index), planning_from_daily, isocentre_mm, masks, self._markers())
 
     def found_again(self) -> FoundAgain:
         """Make the engine's match again, with all its figures.
@@ -184,6 +199,11 @@ class OpenImage:
             If there is no answer to draw, or no radiograph looks that way.
         """
         pose = self._answer() if corrected else self.day.uncorrected
+        return self.cache.get(
+            ("picture", self.key, plane, pose.matrix.tobytes()), lambda: self._picture(plane, pose)
+        )
+
+    def _picture(self, plane: PlaneName, pose: RigidTransform) -> bytes:
         target = choose_target(self.day.plan.structures, self.day.plan.planning.isocentre.xyz_mm)
         named = self.day.plan.course.simulation.target
         target = next((one for one in self.day.plan.structures if one.name == named), target)
@@ -191,16 +211,16 @@ class OpenImage:
             return volume_picture(self.day, target, pose, plane)
         return radiograph_picture(self.day, self.views(), self._caster(), target, pose, plane)
 
-    def read_all(self) -> None:
-        """Make what will be asked for: first what is seen first."""
+    def read_shown(self) -> None:
+        """Make what is seen first."""
         if self.is_volume:
             self.voxels()
             self.windows()
         else:
             self.views()
-        if self.engine is not None:
-            self.found_again()
-            self.similarity(self.day.uncorrected)
+            self._masks()
+            self._markers()
+            self._quick_caster()
 
     def _answer(self) -> RigidTransform:
         match = last_match(self.stored, self.day.image.uid)
@@ -213,15 +233,24 @@ class OpenImage:
         plan = self.day.plan
         return self.cache.get(("caster", plan.key), lambda: ShadowCaster.of(plan.planning.volume))
 
+    def _masks(self) -> tuple[ShadowMask, ...]:
+        plan = self.day.plan
+        return self.cache.get(
+            ("masks", plan.key), lambda: shadow_masks(self.structures(), plan.planning.volume)
+        )
+
+    def _quick_caster(self) -> ShadowCaster:
+        return self.cache.get(("quick caster", self.day.plan.key), lambda: self._caster().quicker())
+
     def _prepared(self) -> Prepared:
         key = self.day.plan.key if self.is_volume else self.key
         return self.cache.get(("prepared", key), lambda: prepare_again(self.day))
 
-    def _markers(self) -> tuple[ShownMarker, ...]:
+    def _markers(self) -> tuple[tuple[ShownMarker, ...], bool]:
+        """Return the implanted markers, and whether it is known what a match made of them."""
         if self.day.plan.protocol.markers is not None and self.engine is not None:
-            return self.found_again().shown_markers()
+            found = self.found_again()
+            return found.shown_markers(), not found.differs_because
         tolerance_mm = MarkerMatchSettings().migration_limit_mm
-        return tuple(
-            ShownMarker(one.name, one.position_mm, None, tolerance_mm)
-            for one in self.day.plan.course.simulation.fiducials
-        )
+        fiducials = self.day.plan.course.simulation.fiducials
+        return tuple(ShownMarker(one.name, one.position_mm, None, tolerance_mm) for one in fiducials), False

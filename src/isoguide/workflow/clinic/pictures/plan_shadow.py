@@ -19,7 +19,9 @@ from isoguide.workflow.pictures import Window
 from isoguide.workflow.planes import Pixels
 from isoguide.workflow.radiographs.display_drr import (
     ShadowCaster,
+    coarser,
     detail,
+    enlarged,
     in_the_patient,
     pixel_at_mm,
     posed,
@@ -36,6 +38,10 @@ Grey = NDArray[np.uint8]
 
 WIDEST: Final = 512
 """Most rows and columns of a radiograph on the screen."""
+QUICK_PIXEL_MM: Final = 1.0
+"""While a pose moves, DRRs have about one ray in so many mm each way, at the isocentre."""
+QUICK_FACTORS: Final = (2, 4)
+"""At least and at most one ray for so many rows and columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +99,7 @@ class ShownView:
         return cls(
             name=f"seen from the patient's {oblique_sides(pose.source_mm - pose.detector_centre_mm)}",
             view=one.view,
-            grey=_grey(xray, xray_window),
+            grey=_grey(_share(xray, xray_window)),
             pixel_mm=pixel_mm,
             letters=(left_letter, right_letter, top_letter, bottom_letter),
             isocentre=pose.project(isocentre_mm[None])[0],
@@ -102,14 +108,27 @@ class ShownView:
 
     def drr(self, planning_from_daily: RigidTransform, caster: ShadowCaster) -> Grey:
         """Draw the planning CT as the view would see it in a pose, ``[row, column]``, black beside the CT."""
-        (shadow,) = caster.shadows([posed(self.view, planning_from_daily)])
-        return _grey(detail(shadow, np.isfinite(shadow), self.pixel_mm), self.window)
+        return _grey(self._share(self.view, planning_from_daily, caster))
+
+    def quick_drr(self, planning_from_daily: RigidTransform, quick_caster: ShadowCaster) -> Grey:
+        """Draw the same, of the same size, from few rays through few voxels: for a pose that moves on."""
+        factor = int(np.clip(QUICK_PIXEL_MM / self.pixel_mm, *QUICK_FACTORS))
+        share = self._share(coarser(self.view, factor), planning_from_daily, quick_caster)
+        return _grey(enlarged(share, factor, self.grey.shape))
+
+    def _share(self, view: XrayView, planning_from_daily: RigidTransform, caster: ShadowCaster) -> Pixels:
+        """Return greys from 0 to 1 for a view with pixels a whole number of times as large."""
+        (shadow,) = caster.shadows([posed(view, planning_from_daily)])
+        pixel_mm = self.pixel_mm * view.pixel_spacing_mm[0] / self.view.pixel_spacing_mm[0]
+        return _share(detail(shadow, np.isfinite(shadow), pixel_mm), self.window)
 
 
-def _grey(pixels: Pixels, window: Window) -> Grey:
-    return np.asarray(
-        np.nan_to_num(window.grey(pixels)) * np.float32(255.0) + np.float32(0.5), dtype=np.uint8
-    )
+def _share(pixels: Pixels, window: Window) -> Pixels:
+    return np.nan_to_num(window.grey(pixels))
+
+
+def _grey(share: Pixels) -> Grey:
+    return np.asarray(share * np.float32(255.0) + np.float32(0.5), dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,11 +161,15 @@ class MarkerSpot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlays:
-    """What lies over a radiograph for a pose; ``isocentre`` (2,) is that of the plan."""
+    """What lies over a radiograph for a pose; ``isocentre`` (2,) is that of the plan.
+
+    ``were_markers_sought``: where they were not, a marker without a found place is not a lost one.
+    """
 
     isocentre: Array
     outlines: tuple[Outline, ...]
     markers: tuple[MarkerSpot, ...]
+    were_markers_sought: bool
 
 
 def shadow_masks(drawn: Sequence[DrawnStructure], volume: Volume) -> tuple[ShadowMask, ...]:
@@ -170,6 +193,8 @@ def overlays(
     isocentre_mm: Array,
     masks: Sequence[ShadowMask],
     markers: Sequence[ShownMarker],
+    *,
+    were_markers_sought: bool,
 ) -> Overlays:
     """Project the plan into a view.
 
@@ -185,6 +210,8 @@ def overlays(
         Structures.
     markers
         Implanted markers; where one was found stays where it is in the image, whatever the pose.
+    were_markers_sought
+        Whether the match looked for them.
     """
     pose = posed(shown.view, planning_from_daily)
     return Overlays(
@@ -202,4 +229,5 @@ def overlays(
             )
             for one in markers
         ),
+        were_markers_sought=were_markers_sought,
     )
