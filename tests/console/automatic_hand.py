@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console_page import ConsolePage
+from operated_page import ConsolePage
 
 
 @dataclass(frozen=True)

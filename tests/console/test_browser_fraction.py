@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
 from browser_department import PLANNED_MU, BrowserDepartment
-from console_page import ConsolePage
+from operated_page import ConsolePage
 from picture_pixels import colours_in
 from playwright.sync_api import expect
 

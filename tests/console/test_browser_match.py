@@ -10,7 +10,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the 
 
 from automatic_hand import match_by_keys
 from browser_department import BrowserDepartment
-from console_page import ConsolePage
+from operated_page import ConsolePage
 from picture_pixels import moved_px, pixels_of, ruler_px_mm
 
 from isoguide.course import ProtocolAction
