@@ -31,6 +31,7 @@ LARGEST_BYTES: Final = 250_000
 COLOURS: Final = (256, 128, 64, 32)
 FRACTIONS: Final = 5
 THERAPIST: Final = "virtual-therapist"
+PHYSICIST: Final = "virtual-physicist"
 CHROMIUM: Final = "/usr/bin/chromium"
 ARGUMENTS: Final = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 PREPARED_MS: Final = 300_000
@@ -48,7 +49,8 @@ def quantised(png: bytes) -> bytes:
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in COLOURS:
         out = io.BytesIO()
-        few = picture.quantize(colours, dither=Image.Dither.NONE)
+        # Rare colours are kept: a thin line of a structure must not become grey.
+        few = picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(out, format="PNG", optimize=True)
         if out.tell() <= LARGEST_BYTES:
             return out.getvalue()
@@ -82,17 +84,18 @@ class Camera:
     ----------
     page
         Of a browser.
-    address, password
-        Where the service is, and how the therapist signs there.
+    address, passwords
+        Where the service is, and how its staff sign there.
     out
         Gets the pictures.
     """
 
-    def __init__(self, page: Page, address: str, password: str, out: Path) -> None:
-        self.page, self.address, self.password, self.out = page, address, password, out
+    def __init__(self, page: Page, address: str, passwords: dict[str, str], out: Path) -> None:
+        self.page, self.address, self.passwords, self.out = page, address, passwords, out
 
     def take(self, name: str) -> None:
         """Write what stands there now."""
+        self.page.mouse.move(0, 0)  # nothing looks chosen because a pointer happens to be over it
         path = self.out / f"console-{name}.png"
         path.write_bytes(quantised(self.page.screenshot(animations="disabled", caret="hide")))
         print(f"{path}: {path.stat().st_size // 1000} kB")
@@ -109,7 +112,7 @@ class Camera:
         """Sign in as soon as the service answers, and wait for the fraction that waits."""
         self.page.goto(self.address)
         self.page.get_by_label("User name").fill(THERAPIST)
-        self.page.get_by_label("Password").fill(self.password)
+        self.page.get_by_label("Password").fill(self.passwords[THERAPIST])
         self.page.keyboard.press("Enter")
         waiting = self.page.get_by_text("Matched, to be decided")
         waiting.wait_for(timeout=PREPARED_MS)
@@ -139,12 +142,17 @@ class Camera:
         page.locator(".desk-views[data-seen=true]").wait_for(timeout=PREPARED_MS)
 
     def approve(self) -> None:
-        """Sign what the protocol says, and carry it out."""
+        """Sign the correction, with a second person where the protocol asks for one, and carry it out."""
         self.button("Approve…").click()
         dialog = self.page.get_by_role("dialog")
+        dialog.get_by_role("radio", name=re.compile("^Correct the position")).check()
         for box in dialog.get_by_role("checkbox").all():
             box.check()
-        dialog.get_by_label("Password").first.fill(self.password)
+        dialog.get_by_label("Password").first.fill(self.passwords[THERAPIST])
+        if dialog.get_by_label("Password").count() > 1:
+            dialog.get_by_label("User name").nth(1).fill(PHYSICIST)
+            dialog.get_by_label("Password").nth(1).fill(self.passwords[PHYSICIST])
+        self.page.locator(".dialog-body").evaluate("one => one.scrollTo(0, 0)")
         self.page.wait_for_timeout(500)
         self.take("approve")
         dialog.get_by_role("button", name="Sign", exact=True).click()
@@ -191,7 +199,7 @@ def photograph(folder: Path, out: Path) -> None:
         )
         page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
         _until_it_answers(lambda: page.goto(address))
-        camera = Camera(page, address, passwords(folder)[THERAPIST], out)
+        camera = Camera(page, address, passwords(folder), out)
         steps: tuple[Callable[[], None], ...] = (
             camera.sign_in,
             camera.align,

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
+import pytest
 import uvicorn
 from cuttable_link import CuttableLink
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "service")]
 
-from connected_department import COURSE, station_file
+from connected_department import COURSE, cached, station_file
 from signed_in_client import CHEAP, furnish_accounts
 from small_course import coarse_room
 from small_department import PROTOCOL, SET_UP, simulation_of
@@ -33,6 +34,7 @@ from isoguide.virtual.clock import RealTimeClock
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import Latency, RoomSettings
+from isoguide.workflow.clinic import desk as desk_module
 from isoguide.workflow.clinic import virtual_station
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
@@ -237,7 +239,10 @@ def _simulation(folder: Path, patient: VirtualPatient, store: ImageStore) -> Sim
 
 @contextmanager
 def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[None]:
-    """Give the station the patient that there is, a coarse and quick imager, and a beam as the test says."""
+    """Give the station the patient that there is, a coarse and quick imager, and a beam as the test says.
+
+    His planning image is prepared once, which takes the time of a match.
+    """
 
     def settings(wanted: Scenario, fraction: int) -> RoomSettings:
         coarse, soon = coarse_room(wanted, fraction), Latency(0.05)
@@ -248,12 +253,13 @@ def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[No
             machine=replace(coarse.machine, leaf_mm_s=1000.0),
         )
 
-    before = virtual_station.virtual_patient, virtual_station.room_settings
-    virtual_station.virtual_patient, virtual_station.room_settings = lambda *_: patient, settings
-    try:
+    kept: dict[str, object] = {}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(virtual_station, "virtual_patient", lambda *_: patient)
+        patched.setattr(virtual_station, "room_settings", settings)
+        for name in ("planning_of", "prepared_for"):
+            patched.setattr(desk_module, name, cached(kept, name, getattr(desk_module, name)))
         yield
-    finally:
-        virtual_station.virtual_patient, virtual_station.room_settings = before
 
 
 @contextmanager

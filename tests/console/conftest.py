@@ -43,7 +43,7 @@ def chromium(served: object) -> Iterator[object]:
 @pytest.fixture
 def open_console(served: object, chromium: object) -> Iterator[Callable[..., object]]:
     """Open a console in a browser of its own, in which somebody is signed in unless the name is empty."""
-    from console_page import ConsolePage
+    from operated_page import ConsolePage
 
     contexts = []
 

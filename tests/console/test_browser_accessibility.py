@@ -10,9 +10,8 @@ import console as console_tool
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
 from browser_department import BrowserDepartment
+from operated_page import ConsolePage
 from playwright.sync_api import expect
-
-from console_page import ConsolePage
 
 OpenConsole = Callable[..., ConsolePage]
 

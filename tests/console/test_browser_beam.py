@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
 from browser_department import SLOW_MU_MIN, BrowserDepartment
+from operated_page import ConsolePage
 from playwright.sync_api import expect
 
-from console_page import ConsolePage
 from isoguide.treatment import State
 
 OpenConsole = Callable[..., ConsolePage]
@@ -76,6 +76,7 @@ def test_a_link_lost_while_the_beam_is_on_leaves_no_number_and_no_beam(
     )
     expect(console.page.locator(".link-sign")).to_contain_text("Live")
     assert not served.is_radiating, "nothing goes on by itself"
+    expect(console.page.locator(".view-head")).to_contain_text("Resume the beam if the hold was short")
     # It goes on only when somebody says so twice, on a link that is there; who watches is said again.
     console.button("Resume the beam").click()
     console.dialog.get_by_role("button", name="Resume the beam", exact=True).click()

@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
 from browser_department import BrowserDepartment
+from operated_page import ConsolePage
 from playwright.sync_api import expect
 from signed_in_client import PASSWORDS
 
-from console_page import ConsolePage
 from isoguide.treatment import State
 
 OpenConsole = Callable[..., ConsolePage]

@@ -8,10 +8,9 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
 from browser_department import PLANNED_MU, BrowserDepartment
+from operated_page import ConsolePage
 from picture_pixels import colours_in
 from playwright.sync_api import expect
-
-from console_page import ConsolePage
 
 OpenConsole = Callable[..., ConsolePage]
 

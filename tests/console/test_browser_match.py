@@ -10,9 +10,9 @@ pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the 
 
 from automatic_hand import match_by_keys
 from browser_department import BrowserDepartment
+from operated_page import ConsolePage
 from picture_pixels import moved_px, pixels_of, ruler_px_mm
 
-from console_page import ConsolePage
 from isoguide.course import ProtocolAction
 from isoguide.geometry.transforms import rotation_angle_deg
 

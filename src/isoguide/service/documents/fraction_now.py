@@ -1,6 +1,6 @@
 """A fraction as a document: values of the domain only, chosen and named for a console."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from isoguide.course import ImageRecord, MatchRecord, Modality, Protocol, ProtocolAction
@@ -45,6 +45,14 @@ _EVENTS: Final[dict[Step, tuple[Event, ...]]] = {
     "stop": (Event.STOP,),
 }
 """What each step begins with in the table of states."""
+_NEXT_IN_A_ROOM: Final[Mapping[State, tuple[str, ...]]] = {
+    State.SET_UP: ("take an image",),
+    State.APPROVED: ("move the couch by the order and read it back",),
+    State.COUCH_MOVED: ("read the couch back",),
+    State.BEAM_ON: ("watch the beam, and hold it if anything is not as it should be",),
+    State.HELD: ("resume the beam if the hold was short and asked for, or else take a new image, or stop",),
+}
+"""What is said otherwise than to staff who read couch and machine and type what they say."""
 _BY_STAFF: Final = frozenset({"deliver"})
 _BY_ROOM: Final = frozenset({"beam on", "hold", "resume"})
 
@@ -54,7 +62,7 @@ def fraction_document(now: FractionNow) -> FractionDocument:
     status = now.status
     return FractionDocument(
         **_heading(status),
-        **_progress(status),
+        **_progress(status, is_connected=now.room is not None),
         **_couch(status),
         **_matching(status),
         **_beam(status),
@@ -101,14 +109,16 @@ def _heading(status: FractionStatus) -> dict[str, Any]:
     }
 
 
-def _progress(status: FractionStatus) -> dict[str, Any]:
+def _progress(status: FractionStatus, *, is_connected: bool) -> dict[str, Any]:
     line = status.stored.line
+    is_without_image = status.state is State.SET_UP and bool(status.no_image_because)
+    in_room = _NEXT_IN_A_ROOM.get(status.state) if is_connected and not is_without_image else None
     return {
         "state": str(status.state),
         "reason": status.reason,
         "started_at": line.started_at,
         "ended_at": line.ended_at,
-        "next_steps": status.next_steps,
+        "next_steps": in_room or status.next_steps,
         "needs_somebody": status.needs_somebody,
         "images_left": max(status.images_left, 0),
         "image_valid_until": signing.image_valid_until(status.opened),
