@@ -1,20 +1,15 @@
 import type { Decision, Fraction, Match, SigningOption } from "../../api/documents";
 import { lengthMm, timeOfDay } from "../format";
-import { Mark, type Tone } from "../Mark";
+import { Mark } from "../Mark";
 import { Panel } from "../Panel";
 import { SixTable } from "../SixTable";
 import { ACTION_WORDS, capital } from "../words";
 import { signersWords } from "./signing";
-
-const VERDICTS: Readonly<Record<Match["verdict"], { tone: Tone; words: string }>> = {
-  accept: { tone: "good", words: "The match can be relied on" },
-  review: { tone: "warn", words: "The match needs a person's eyes" },
-  "not available": { tone: "bad", words: "There is no match" },
-};
+import { verdictOf } from "./verdict";
 
 /** The verdict of a match in words, with its reasons. */
 export function Verdict({ match }: { match: Match }) {
-  const { tone, words } = VERDICTS[match.verdict];
+  const { tone, words } = verdictOf(match);
   return (
     <div class={`verdict ${tone}`} role="status">
       <p class="verdict-line">
@@ -29,7 +24,7 @@ export function Verdict({ match }: { match: Match }) {
         </ul>
       )}
       {match.needs_person.map((why) => (
-        <p key={why}>A person has to look: {why}.</p>
+        <p key={why}>{capital(why)}.</p>
       ))}
     </div>
   );

@@ -171,9 +171,9 @@ function Likeness({ session, pictures }: PosePanelProps) {
   });
   return (
     <dl class="likeness">
-      <dt>Alike, on the screen</dt>
+      <dt>Rough, on the screen</dt>
       <dd>{atOnce}</dd>
-      <dt>Alike, match region</dt>
+      <dt>Similarity of the match region</dt>
       <dd>{service}</dd>
       <dt>From the automatic result</dt>
       <dd>{fromEngine}</dd>
