@@ -4,9 +4,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -95,6 +96,7 @@ class BrowserDepartment:
         self.clinic: Clinic
         self.end_sessions: Callable[[], None]
         self.page: Page
+        self.in_place: Callable[[], AbstractContextManager[None]]
 
     @property
     def address(self) -> str:
@@ -223,12 +225,15 @@ def browser_department(folder: Path, *, page: Path) -> Iterator[BrowserDepartmen
         with RoomDrive(desk, station, COURSE, events) as drive:
             link = CuttableLink()
             served = BrowserDepartment(desk, station, drive, link)
-            with _in_place(patient, served), _serving(served, events, page, folder / "inbox"):
-                station.prepare()
+            served.in_place = partial(_in_place, patient, served, {})
+            with _serving(served, events, page, folder / "inbox"):
+                with served.in_place():
+                    station.prepare()
                 try:
                     yield served
                 finally:
-                    served.end_fraction()
+                    with served.in_place():
+                        served.end_fraction()
 
 
 def _simulation(folder: Path, patient: VirtualPatient, store: ImageStore) -> SimulationRecord:
@@ -238,7 +243,7 @@ def _simulation(folder: Path, patient: VirtualPatient, store: ImageStore) -> Sim
 
 
 @contextmanager
-def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[None]:
+def _in_place(patient: VirtualPatient, served: BrowserDepartment, kept: dict[str, object]) -> Iterator[None]:
     """Give the station the patient that there is, a coarse and quick imager, and a beam as the test says.
 
     His planning image is prepared once, which takes the time of a match.
@@ -253,7 +258,6 @@ def _in_place(patient: VirtualPatient, served: BrowserDepartment) -> Iterator[No
             machine=replace(coarse.machine, leaf_mm_s=1000.0),
         )
 
-    kept: dict[str, object] = {}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(virtual_station, "virtual_patient", lambda *_: patient)
         patched.setattr(virtual_station, "room_settings", settings)

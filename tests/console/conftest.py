@@ -34,7 +34,7 @@ def chromium(served: object) -> Iterator[object]:
     """Ends with the file: its event loop would be in the way of other tests."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
+    with served.in_place(), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
