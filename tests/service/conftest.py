@@ -1,15 +1,11 @@
 """A service for each test, and the small patient of the workflow's tests in one."""
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "workflow"))
-
 from clinic_service import ClinicService, clinic_service_in, furnish
 from signed_in_client import Service, make_staffed, service_on
 from small_department import ACCESSORIES, PROTOCOL, SET_UP

@@ -10,7 +10,7 @@ import isoguide
 from isoguide import errors
 from isoguide.errors import IsoguideError
 from isoguide.records import ConflictError
-from isoguide.service.documents.document import Document
+from isoguide.service.documents.base import Document
 from isoguide.service.problems import problem_responses, response_to, sentence_of, status_and_kind
 from isoguide.treatment import refusals
 

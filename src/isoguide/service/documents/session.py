@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import ConfigDict, Field, SecretStr
 
 from isoguide.course import Role
-from isoguide.service.documents.document import Document
+from isoguide.service.documents.base import Document
 
 _MOST_LETTERS = 1024
 
