@@ -4,7 +4,9 @@ Each sample is an anchor: the places of the last moments against it, on an even 
 point moves about. Each is asked to tell the places at even steps after it; the errors are kept for each step.
 Two regressions share one Gram matrix: on these numbers alone, and on cosines of random projections of them as
 well, which approximate a Gaussian kernel (Rahimi and Recht, NIPS 2007). They and "it stays where it is" are
-mixed by the inverse fourth power of their running squared errors.
+mixed by the inverse fourth power of their running squared errors. The covariance of the mixture's errors is
+made larger or smaller until 95 of 100 lie within its ellipsoid of 95 % (adaptive conformal inference, Gibbs
+and Candès, NeurIPS 2021).
 """
 
 from typing import NamedTuple
@@ -31,8 +33,14 @@ COUNT, SINCE, LEARNED = range(3)
 """Whole numbers of the state: samples seen, the first after the last gap, anchors learned from."""
 BEGAN_S, SCALE_MM, SPREAD_MM2, RECENT = range(4)
 """Real numbers of the state: see :class:`PredictorState`."""
-WEIGHT, FIRST_S, LAST_S = range(3)
-"""Of the errors: how many they hold, forgotten ones less; the first and the last anchor that was judged."""
+WEIGHT, FIRST_S, LAST_S, LOOSENED = range(4)
+"""Of the errors: how many they hold, forgotten ones less; the first and the last anchor that was judged; the
+logarithm of the factor that calibrates their covariance."""
+RADIUS_95 = 7.8147
+"""χ² of three degrees of freedom at 95 %."""
+MISSED, STEP_OF_FACTOR = 0.05, 0.02
+LEAST_FACTOR, LARGEST_FACTOR = -1.0, 2.0
+"""Of the logarithm."""
 
 
 class PredictorDesign(NamedTuple):
@@ -147,7 +155,7 @@ def empty_state(design: PredictorDesign) -> PredictorState:
         squares=np.zeros((horizons, MEMBERS)),
         errors_mm2=np.zeros((horizons, 3, 3)),
         still_mm2=np.zeros((horizons, 3, 3)),
-        judged=np.zeros((horizons, 3)),
+        judged=np.zeros((horizons, 4)),
     )
 
 
@@ -192,6 +200,31 @@ def _measure(design: PredictorDesign, state: PredictorState, n: int) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _deviation(errors: Floats, away: Floats) -> float:
+    """Squared length of a deviation in standard deviations; changes both arguments."""
+    total = 0.0
+    for p in range(3):
+        for q in range(p + 1):
+            left = errors[p, q]
+            for r in range(q):
+                left -= errors[p, r] * errors[q, r]
+            errors[p, q] = np.sqrt(max(left, LEAST_MM2)) if p == q else left / errors[q, q]
+        for q in range(p):
+            away[p] -= errors[p, q] * away[q]
+        away[p] /= errors[p, p]
+        total += away[p] ** 2
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _calibrate(judged: Floats, errors: Floats, away: Floats) -> None:
+    """Loosen the covariance when an error lies outside its ellipsoid, tighten it a little when not."""
+    outside = _deviation(errors, away) > RADIUS_95 * np.exp(judged[LOOSENED])
+    factor = judged[LOOSENED] + STEP_OF_FACTOR * ((1.0 if outside else 0.0) - MISSED)
+    judged[LOOSENED] = min(max(factor, LEAST_FACTOR), LARGEST_FACTOR)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _judge(design: PredictorDesign, state: PredictorState, slot: int, horizon: int) -> None:
     """Compare with what came what each member and the mixture had said from an anchor."""
     judged, at_s = state.judged[horizon], state.times_s[slot]
@@ -203,6 +236,8 @@ def _judge(design: PredictorDesign, state: PredictorState, slot: int, horizon: i
     judged[WEIGHT], judged[LAST_S] = kept + 1.0, at_s
     old, new = kept / (kept + 1.0), 1.0 / (kept + 1.0)
     target = state.targets_mm[slot, horizon]
+    if kept >= ENOUGH:
+        _calibrate(judged, state.errors_mm2[horizon].copy(), state.paths_mm[slot, horizon] - target)
     for member in range(MEMBERS):
         square = 0.0
         for axis in range(3):
@@ -360,34 +395,19 @@ def _expect(
     watched = state.judged[after, LAST_S] - state.judged[after, FIRST_S] >= design.trial_s
     mixed = watched and state.filled[slot] == 2
     covariances = state.errors_mm2 if mixed else state.still_mm2
+    looser = np.exp(state.judged[after, LOOSENED]) if mixed else 1.0
+    looser_before = np.exp(state.judged[after - 1, LOOSENED]) if mixed else 1.0
     for a in range(3):
         place[a] = state.places_mm[slot, a]
         if mixed:
             before = state.paths_mm[slot, after - 1, a] if after > 0 else place[a]
             place[a] = (1.0 - share) * before + share * state.paths_mm[slot, after, a]
         for b in range(3):
-            error = covariances[after - 1, a, b] if after > 0 else 0.0
-            errors[a, b] = (1.0 - share) * error + share * covariances[after, a, b]
+            error = looser_before * covariances[after - 1, a, b] if after > 0 else 0.0
+            errors[a, b] = (1.0 - share) * error + share * looser * covariances[after, a, b]
     if mixed:
         return 2
     return 1 if watched else 0
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _deviation(errors: Floats, away: Floats) -> float:
-    """Squared length of a deviation in standard deviations; changes both arguments."""
-    total = 0.0
-    for p in range(3):
-        for q in range(p + 1):
-            left = errors[p, q]
-            for r in range(q):
-                left -= errors[p, r] * errors[q, r]
-            errors[p, q] = np.sqrt(max(left, LEAST_MM2)) if p == q else left / errors[q, q]
-        for q in range(p):
-            away[p] -= errors[p, q] * away[q]
-        away[p] /= errors[p, p]
-        total += away[p] ** 2
-    return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
@@ -478,7 +498,8 @@ def expected_reference(
     filled, features, scale = _features_reference(design, times_s, places_mm)
     targets = np.stack([_at(times_s, places_mm, times_s + step_s) for step_s in steps_s], axis=1)
     members = np.full((len(times_s), design.horizons, MEMBERS, 3), np.nan)
-    paths, errors, squares = members[:, :, 0].copy(), np.zeros((design.horizons, 3, 3)), np.zeros(0)
+    paths, squares = members[:, :, 0].copy(), np.zeros((design.horizons, MEMBERS))
+    errors = np.zeros((design.horizons, 3, 3))
     for n, now_s in enumerate(times_s):
         known = [n_ for n_ in range(n) if filled[n_] and times_s[n_] + steps_s[-1] <= now_s + ROUNDING_S]
         squares = np.zeros((design.horizons, MEMBERS))
@@ -491,7 +512,7 @@ def expected_reference(
                 wrong = members[judged, horizon] - targets[judged, horizon, None]
                 squares[horizon] = shares @ np.square(wrong).sum(axis=-1)
                 wrong = paths[judged, horizon] - targets[judged, horizon]
-                errors[horizon] = (wrong * shares[:, None]).T @ wrong
+                errors[horizon] = _calibrated_reference(design, times_s[judged], wrong)
         if not filled[n] or len(known) < ENOUGH:
             continue
         shares = np.exp((times_s[known] - times_s[known[-1]]) / design.memory_s)[:, None]
@@ -506,6 +527,19 @@ def expected_reference(
         shares /= shares.sum(axis=1, keepdims=True)
         paths[n] = (shares[..., None] * members[n]).sum(axis=1)
     return paths[-1], errors, squares
+
+
+def _calibrated_reference(design: PredictorDesign, times_s: Floats, wrong_mm: Floats) -> Floats:
+    """Return the covariance of errors, (m, 3), that were found one after the other, times its factor."""
+    factor, covariance = 0.0, np.zeros((3, 3))
+    for m in range(len(times_s)):
+        kept = np.exp((times_s[: m + 1] - times_s[m]) / design.error_memory_s)
+        if kept[:-1].sum() >= ENOUGH:
+            outside = wrong_mm[m] @ np.linalg.solve(covariance, wrong_mm[m]) > RADIUS_95 * np.exp(factor)
+            factor += STEP_OF_FACTOR * (float(outside) - MISSED)
+            factor = min(max(factor, LEAST_FACTOR), LARGEST_FACTOR)
+        covariance = (wrong_mm[: m + 1] * kept[:, None]).T @ wrong_mm[: m + 1] / kept.sum()
+    return covariance * np.exp(factor)
 
 
 def _at(times_s: Floats, places_mm: Floats, at_s: Floats) -> Floats:

@@ -130,7 +130,8 @@ class Prediction:
     position_mm
         In the axes of what was seen, (3,).
     covariance_mm2
-        Of the error of the prediction against what will be seen, (3, 3).
+        Of the error of the prediction against where it will be seen, (3, 3): the noise of images is in it, so
+        that it is on the safe side for where the target is.
     is_regular
         Whether the target moves as it has done before; False as well until that has been learned.
     """
