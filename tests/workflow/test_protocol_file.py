@@ -101,6 +101,8 @@ class TestMistakes:
              "least_probability = 0.9 and monitoring.settled_probability = 0.8 must grow in this order"),
             (f"{GATED}device = 'chest marker'\n", "monitoring.xray_every_s is missing"),
             (f"{GATED}device = 'markers, kV arm'\n", "does not say which: add the section markers"),
+            (f"{GATED}device = 'bone, stereo pair'\nlongest_latency_s = 0.6\n",
+             "monitoring.longest_latency_s is 0.6: TG-76 allows 0.5"),
             ("[monitoring]\ndevice = 'bone, stereo pair'\n",
              "monitoring has no gate: give its radius as intrafraction.shift_mm"),
             ("[sources]\n'tolerance.shift' = 'a paper'\n", "did you mean 'tolerance.shift_mm'?"),

@@ -74,7 +74,7 @@ class Monitoring:
         return self.device.startswith("markers")
 
     def _need_probabilities(self) -> None:
-        if not self.least_probability <= self.settled_probability < 1.0:
+        if not self.least_probability < self.settled_probability < 1.0:
             msg = (
                 f"monitoring.least_probability = {self.least_probability:g} and "
                 f"monitoring.settled_probability = {self.settled_probability:g} must grow in this order and "
