@@ -84,9 +84,9 @@ def parse_protocol(text: str, source: str) -> Protocol:
         protocol = written.protocol()
         if protocol.monitoring is not None:
             gate_settings(protocol)  # what no gate may do is refused today, not with the patient on the table
-        return protocol
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
+    return protocol
 
 
 def written_protocol(protocol: Protocol) -> ProtocolFile:
