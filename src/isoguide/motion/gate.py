@@ -159,7 +159,7 @@ class TargetGate:
     def withhold(self, now: datetime, reason: str) -> GateDecision:
         """Close the gate for a doubt from outside, such as a permission that has lapsed; it never raises."""
         try:
-            self._probability = self._position_mm = None
+            self._tell_nothing()
             if self._state is not GateState.STOPPED:
                 self._close(now, GateEvent.DOUBT, reason)
             return self._answer(now)
@@ -186,9 +186,12 @@ class TargetGate:
         self._probability: float | None = None
         self._position_mm: Array | None = None
 
+    def _tell_nothing(self) -> None:
+        self._probability, self._position_mm = None, None
+
     def _take_in(self, now: datetime) -> None:
         """Everything that happens at a look."""
-        self._probability = self._position_mm = None
+        self._tell_nothing()
         if self._began_at is None:
             self._began_at = self._looked_at = self._closed_at = now
             self._watchfulness.reset(now)
@@ -316,7 +319,7 @@ class TargetGate:
         self._state, self._reason = following, reason
 
     def _stop(self, now: datetime, error: Exception) -> GateDecision:
-        self._probability = self._position_mm = None
+        self._tell_nothing()
         self._follow(GateEvent.FAULT, _in_words(self._watch.source, error))
         return GateDecision(now, self._state, self._reason, sighting=self._newest, holds=self._holds)
 
