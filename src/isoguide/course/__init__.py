@@ -9,6 +9,7 @@ from isoguide.course.fraction_record import (
     MatchRecord,
 )
 from isoguide.course.history import CourseHistory, FractionSummary
+from isoguide.course.monitoring import Monitoring
 from isoguide.course.protocol import (
     ActionLevel,
     Approval,
@@ -50,6 +51,7 @@ __all__ = [
     "MatchInstructions",
     "MatchRecord",
     "Modality",
+    "Monitoring",
     "PatientKey",
     "Person",
     "PlannedBeam",
