@@ -10,46 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from isoguide.errors import ImageLostError
-from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.sample import Sighting
 from isoguide.treatment import FractionMemory
-from isoguide.treatment.ports import Beam, BeamStatus, Clock, CouchReading, DayImage, Room, require_aware
+from isoguide.treatment.ports import Beam, BeamStatus, Clock, CouchReading, DayImage, Room
 from isoguide.workflow.clinic.day_image import ImageSaid
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TargetSample:
-    """Where the target was seen.
-
-    Parameters
-    ----------
-    position_mm
-        Where it is minus where the plan wants it, IEC fixed: lateral, longitudinal, vertical, (3,) mm.
-    at
-        Time of the exposure that it was seen in, aware UTC.
-    source
-        What watches it, in words.
-    quality
-        How sure that is, in words.
-
-    Raises
-    ------
-    GeometryError
-        If the position is not three finite numbers.
-    InputError
-        If the time has no zone.
-    """
-
-    position_mm: Array
-    at: datetime
-    source: str
-    quality: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "position_mm", frozen_array(self.position_mm, (3,), "the position of the target")
-        )
-        require_aware(self.at, "the sample of the target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +27,7 @@ class RoomLook:
     at: datetime
     couch: CouchReading | None = None
     beam: BeamStatus | None = None
-    target: TargetSample | None = None
+    sighting: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +133,7 @@ class ConnectedRoom(Protocol):
         """
         ...
 
-    def target(self) -> TargetSample | None:
+    def target(self) -> Sighting | None:
         """Return where the target is now; None where nothing watches it, or it cannot be told."""
         ...
 

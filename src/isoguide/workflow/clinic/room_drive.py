@@ -120,7 +120,7 @@ class RoomDrive:
         if watch is not None:
             return self._display.state(watch.fraction, watch.order.by)
         is_behind = newest is not None and bool(newest.sink.waiting)
-        return self._display.state(newest.fraction if newest is not None and is_behind else None, "")
+        return self._display.state(newest.fraction if newest is not None and is_behind else None)
 
     def refresh(self) -> None:
         """Show the fraction as the records have it, after a step that was made by way of :attr:`desk`."""

@@ -1,13 +1,14 @@
 """What a console shows of a connected room: one value for the whole of one moment."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import numpy as np
 
 from isoguide.course import Protocol
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.sample import Sighting, TargetSample
 from isoguide.records import FractionKey
 from isoguide.treatment import FractionMemory, State
 from isoguide.treatment.couch_check import AXES_DEG, AXES_MM, out_of_place
@@ -15,10 +16,11 @@ from isoguide.treatment.limits import CouchLimits
 from isoguide.treatment.ports import BeamStatus, CouchReading
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.units import wrap_deg
-from isoguide.workflow.clinic.connected_room import RoomLook, TargetSample
+from isoguide.workflow.clinic.connected_room import RoomLook
 from isoguide.workflow.clinic.open_fraction import OpenFraction
+from isoguide.workflow.clinic.watched_gate import GateShown
 
-BeamWord = Literal["off", "on", "travelling", "held", "unknown"]
+BeamWord = Literal["off", "on", "travelling", "waiting", "held", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,15 @@ class RoomState:
         Where the couch is, where it has to stand now (None while that is not known), the two axis by axis,
         and whether all of it together is within the limits.
     beam, delivered_mu, planned_mu
-        What the machine shows of its beam; "unknown" where it does not answer, or may be on.
-    target, gate_mm, is_in_gate
-        Where the target is, how far it may be from its place by the protocol, and whether it is within; None
-        where nothing watches it, or the protocol has no such limit.
+        What the machine shows of its beam; "waiting" while the gate withholds it, "unknown" where it does
+        not answer, or may be on.
+    sighting, gate_mm, is_in_gate
+        The newest look at the target, how far it may be from its place by the protocol, and whether it is
+        within; None where nothing watches it, it was not seen, or the protocol has no such limit.
+    monitoring
+        What the protocol watches the target with while the beam is on, in words; empty where with nothing.
+    gate
+        What the gate says, or said last; None where none has worked.
     hold_reason
         Why the beam was held last, while it is.
     watched_by
@@ -74,9 +81,11 @@ class RoomState:
     beam: BeamWord = "unknown"
     delivered_mu: float = 0.0
     planned_mu: float = 0.0
-    target: TargetSample | None = None
+    sighting: Sighting | None = None
     gate_mm: float | None = None
     is_in_gate: bool | None = None
+    monitoring: str = ""
+    gate: GateShown | None = None
     hold_reason: str = ""
     watched_by: str = ""
 
@@ -134,10 +143,18 @@ class ShownFraction:
 
 
 _NO_ANSWER: Final[BeamWord] = "unknown"
+FRESH: Final = timedelta(seconds=1)
+"""A look at the target that is older does not tell whether it is inside the gate now."""
 
 
 def room_state(
-    name: str, sequence: int, look: RoomLook, shown: ShownFraction | None, watched_by: str = ""
+    name: str,
+    sequence: int,
+    look: RoomLook,
+    shown: ShownFraction | None,
+    *,
+    watched_by: str = "",
+    gate: GateShown | None = None,
 ) -> RoomState:
     """Put together what a room shows and what is known of its fraction.
 
@@ -153,7 +170,10 @@ def room_state(
         The fraction, None where none was begun.
     watched_by
         Who turned the beam on.
+    gate
+        What the gate of its beam says; the target is then shown as the gate sees it.
     """
+    sighting = gate.decision.sighting if gate is not None else look.sighting
     if shown is None:
         return RoomState(
             sequence,
@@ -161,7 +181,7 @@ def room_state(
             name,
             couch=look.couch,
             beam=_beam_word(look.beam, None),
-            target=look.target,
+            sighting=sighting,
             planned_mu=look.beam.planned_mu if look.beam is not None else 0.0,
         )
     limits = fraction_limits(shown.protocol).couch
@@ -185,9 +205,10 @@ def room_state(
         beam=_beam_word(look.beam, memory),
         delivered_mu=look.beam.delivered_mu if look.beam is not None else shown.delivered_mu,
         planned_mu=shown.planned_mu,
-        target=look.target,
+        sighting=sighting,
         gate_mm=gate_mm,
-        is_in_gate=_is_in_gate(look.target, gate_mm),
+        is_in_gate=_is_in_gate(sighting, gate_mm, look.at),
+        gate=gate,
         hold_reason=memory.hold_reason if memory is not None and memory.state is State.HELD else "",
         watched_by=watched_by,
     )
@@ -224,7 +245,7 @@ def _differences(
     return tuple(found)
 
 
-def _is_in_gate(target: TargetSample | None, gate_mm: float | None) -> bool | None:
-    if target is None or gate_mm is None:
+def _is_in_gate(sighting: Sighting | None, gate_mm: float | None, now: datetime) -> bool | None:
+    if not isinstance(sighting, TargetSample) or gate_mm is None or abs(now - sighting.at) > FRESH:
         return None
-    return bool(np.linalg.norm(target.position_mm) <= gate_mm)
+    return bool(np.linalg.norm(sighting.position_mm) <= gate_mm)
