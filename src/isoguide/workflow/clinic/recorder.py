@@ -45,8 +45,8 @@ class StoredImage:
 class FractionRecorder:
     """The sink of one fraction.
 
-    Decisions, deliveries, motion and notes are told to it before the step that they belong to; they are written with
-    that step, in the same transaction, or with the next one where a step fails.
+    Decisions, deliveries, motion and notes are told to it before the step that they belong to; they are
+    written with that step, in the same transaction, or with the next one where a step fails.
 
     A step towards safety is made even where it cannot be written, so it does not raise then:
     :meth:`require_written` does.
