@@ -47,6 +47,7 @@ class GatedDelivery:
         self, gate: Gate, hear: Hear, beam: BeamGuard, timeline: Timeline, limits: BeamLimits
     ) -> None:
         self._gate, self._hear, self._beam, self._timeline = gate, hear, beam, timeline
+        self._has_ended = False
         beam.require_gated()
         if not 0.0 < gate.period_s < gate.permit_s <= limits.heartbeat_s:
             msg = (
@@ -81,7 +82,8 @@ class GatedDelivery:
         decision = self._gate.look(self._timeline.now())
         age_s = (self._timeline.now() - decision.at) / timedelta(seconds=1)
         if abs(age_s) >= self._gate.permit_s:
-            msg = f"the gate's decision is {age_s:.2f} s old: it does not follow within {self._gate.permit_s:g} s"
+            limit_s = self._gate.permit_s
+            msg = f"the gate's decision is {age_s:.2f} s old, not within {limit_s:g} s: it does not follow"
             raise DeviceError(msg)
         if decision.permits_beam:
             self._beam.permit(self._gate.permit_s - max(age_s, 0.0))
@@ -92,8 +94,10 @@ class GatedDelivery:
 
     def end(self) -> None:
         """Stop watching the target. Never raises: the beam is off by now, and nothing hangs on it."""
-        with suppress(Exception):
-            self._gate.end()
+        if not self._has_ended:
+            self._has_ended = True
+            with suppress(Exception):
+                self._gate.end()
 
 
 def realign_words(decision: GateDecision) -> str:

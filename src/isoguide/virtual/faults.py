@@ -21,6 +21,7 @@ FaultName = Literal[
     "couch-reads-wrong",
     "link-broken",
     "beam-drops",
+    "gate-sticks",
 ]
 Device = Literal["imager", "couch", "beam"]
 Moment = Literal["before beam", "beam on"]
@@ -100,6 +101,11 @@ FAULTS: Final[Mapping[str, FaultKind]] = MappingProxyType(
         "beam-drops": FaultKind(
             happens="the machine turns its beam off by itself before all is delivered",
             expected="the fraction is stopped with the meterset that was given",
+            ends_in_once=_STOPPED,
+        ),
+        "gate-sticks": FaultKind(
+            happens="the machine goes on radiating when a gated delivery has to wait",
+            expected="the beam is held, and the fraction is stopped with the meterset that was given",
             ends_in_once=_STOPPED,
         ),
     }
