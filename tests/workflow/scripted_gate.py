@@ -17,6 +17,21 @@ def seen(at: datetime, position_mm: tuple[float, float, float], number: int = 1)
     return TargetSample(np.array(position_mm), covariance, at, number, SOURCE, 1.0, "all markers agree")
 
 
+class IdleWatch:
+    """Watches nothing: a scripted gate says itself what was seen."""
+
+    source = SOURCE
+
+    def start(self) -> None:
+        pass
+
+    def take(self, _now: datetime) -> tuple[Sighting, ...]:
+        return ()
+
+    def stop(self) -> None:
+        pass
+
+
 @dataclass
 class ScriptedGate:
     """Implements :class:`isoguide.motion.gating.Gate`; a test sets its fields from another thread.

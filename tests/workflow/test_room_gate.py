@@ -5,15 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from connected_department import CONSOLE, COURSE, ConnectedDepartment, OpenRoom, events_of, recorded_mu
-from scripted_gate import ScriptedGate
+from scripted_gate import IdleWatch, ScriptedGate
 from small_department import PROTOCOL
 
+from isoguide.course import Monitoring
+from isoguide.errors import OutputError
 from isoguide.motion.gate_settings import GateSettings
-from isoguide.motion.gating import GateState
+from isoguide.motion.gating import GateState, TargetWatch
 from isoguide.motion.sample import TargetSample
 from isoguide.treatment import State
 from isoguide.treatment.refusals import RefusedError
 from isoguide.workflow.clinic.virtual_station import VirtualStation
+from isoguide.workflow.motion.recording import Recording, RecordingWriter
 
 GATED = PROTOCOL.replace(
     "[[action_levels]]",
@@ -32,7 +35,7 @@ def gate() -> ScriptedGate:
 def d(
     open_room: OpenRoom, gate: ScriptedGate, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ConnectedDepartment]:
-    monkeypatch.setattr(VirtualStation, "watch", lambda *_: None)
+    monkeypatch.setattr(VirtualStation, "watch", lambda *_: IdleWatch())
     with open_room(protocol=GATED, make_gate=lambda *_: gate) as department:
         yield department
 
@@ -138,6 +141,81 @@ class TestATargetThatDoesNotComeBack:
         assert d.station.couch().pose == couch
 
 
+class TestTheRecording:
+    def test_of_each_delivery_is_kept_with_the_fraction(
+        self, d: ConnectedDepartment, gate: ScriptedGate
+    ) -> None:
+        gate.say(GateState.BEAM_ON, position_mm=INSIDE)
+        d.irradiate(4.0)
+        gate.say(GateState.HOLD, "the target has left the gate", position_mm=OUTSIDE, holds=1)
+        d.run(4.0)
+        gate.say(GateState.BEAM_ON, position_mm=INSIDE)
+        d.run(2.0)
+        d.meanwhile(lambda: d.drive.hold(reason="he coughs", by="ben"))
+        d.beam_on(1000.0, d.drive.resume)
+        status = d.drive.desk.status(COURSE)
+        assert status.state is State.CLOSED
+        first, second = status.stored.motions
+        assert (first.device, first.gate_mm) == ("bone in stereoscopic pairs of radiographs", 3.0)
+        assert [one.reason for one in first.holds] == ["the target has left the gate"]
+        assert first.duty_cycle == pytest.approx(0.6, abs=0.05)
+        # Radiation follows permissions by the delays of the machine, and its end is seen at a look.
+        assert first.beam_on_s == pytest.approx(first.permitted_s, abs=1.0)
+        assert second.holds == ()
+        recording = Recording.read(d.desk.store.path_of(first.recording_sha256))
+        assert (recording.header.patient_id, recording.header.fraction) == ("T-1", 1)
+        assert [change.is_on for change in recording.beam] == [True, False, True, False]
+        assert list((d.folder / "records" / "motion").iterdir()) == [], "what is in the store lies there once"
+
+    def test_that_cannot_be_written_any_more_holds_the_beam_and_the_step_is_written(
+        self, d: ConnectedDepartment, gate: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate.say(GateState.BEAM_ON, position_mm=INSIDE)
+        d.irradiate(2.0)
+        monkeypatch.setattr(RecordingWriter, "_write_all", _full)
+        gate.say(GateState.HOLD, "the target has left the gate", position_mm=OUTSIDE)
+        d.run(2.0)
+        status = d.drive.desk.status(COURSE)
+        assert status.state is State.HELD
+        assert "cannot be recorded" in status.reason
+        assert d.is_off
+        assert recorded_mu(d) > 0.0
+
+    def test_that_cannot_be_begun_leaves_the_beam_off(
+        self, d: ConnectedDepartment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (d.folder / "records" / "motion").write_text("in the way")
+        with pytest.raises(OutputError, match="cannot write the recording"):
+            d.irradiate(1.0)
+        assert d.is_off
+
+    def test_of_a_beam_that_was_refused_leaves_no_file(
+        self, d: ConnectedDepartment, gate: ScriptedGate
+    ) -> None:
+        gate.cannot_arm = "the stereo tubes do not answer"
+        with pytest.raises(Exception, match="do not answer"):
+            d.irradiate(1.0)
+        assert list((d.folder / "records" / "motion").iterdir()) == []
+
+    def test_that_cannot_be_kept_is_said_in_the_audit_and_stays_where_it_is(
+        self, d: ConnectedDepartment, gate: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate.say(GateState.BEAM_ON, position_mm=INSIDE)
+        d.irradiate(2.0)
+
+        def full(*_: object) -> str:
+            msg = "the image store is full"
+            raise OutputError(msg)
+
+        monkeypatch.setattr(d.desk.store, "add", full)
+        d.meanwhile(lambda: d.drive.hold(reason="he coughs", by="ben"))
+        status = d.drive.desk.status(COURSE)
+        assert (status.state, status.stored.motions) == (State.HELD, ())
+        notes = [entry for entry in d.desk.records.audit_entries() if entry.action == "motion not kept"]
+        assert "the image store is full" in str(notes)
+        assert len(list((d.folder / "records" / "motion").iterdir())) == 1
+
+
 class TestWhateverFails:
     def test_of_a_gate_that_stops_holds_the_beam_by_a_fault(
         self, d: ConnectedDepartment, gate: ScriptedGate
@@ -195,15 +273,23 @@ def test_the_gate_is_made_as_the_protocol_says(
 ) -> None:
     asked: list[object] = []
 
-    def make(watch: object, settings: GateSettings) -> ScriptedGate:
-        asked.extend((watch, settings.gate_mm, settings.dwell_s))
+    def make(watch: TargetWatch, settings: GateSettings) -> ScriptedGate:
+        asked.extend((watch.source, settings.gate_mm, settings.dwell_s))
         return gate
 
-    monkeypatch.setattr(VirtualStation, "watch", lambda _station, monitoring: monitoring.device)
+    def watch(_station: VirtualStation, monitoring: Monitoring) -> IdleWatch:
+        asked.append(monitoring.device)
+        return IdleWatch()
+
+    monkeypatch.setattr(VirtualStation, "watch", watch)
     slower = GATED.replace('pair"\n', 'pair"\ndwell_s = 0.7\n', 1)
     with open_room(protocol=slower, make_gate=make) as d:
         d.irradiate(1.0)
-    assert asked == ["bone, stereo pair", 3.0, 0.7]
+    assert asked == ["bone, stereo pair", "scripted imager", 3.0, 0.7]
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def _broken(*_: object) -> None:

@@ -136,6 +136,8 @@ class BeamWatch:
                 self.fraction.stop(
                     in_words(refusal) if refusal is not None else "nobody watches the beam any more"
                 )
+            if self.gate is not None:
+                self.gate.recording.end()
             self._has_ended.set()
             self._is_turned_on.set()
 

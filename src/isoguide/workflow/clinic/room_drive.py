@@ -346,7 +346,8 @@ class RoomDrive:
             taken_up = self._take_up(order.by)
             fraction, delivered = taken_up.fraction, taken_up.delivered
             protocol = taken_up.opened.protocol
-            gate = BeamGate.of(self.room, protocol, self._make_gate)
+            gate = BeamGate.of(self.room, taken_up.opened, self.desk.store, self._make_gate)
+            delivered.end_recording = gate.end_recording if gate is not None else None
             displacement = target_displacement(self.room) if gate is None else None
             monitors = (
                 *monitors_of(protocol.intrafraction, fraction, displacement),

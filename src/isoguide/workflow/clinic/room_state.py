@@ -7,6 +7,7 @@ from typing import Final, Literal
 import numpy as np
 
 from isoguide.course import Protocol
+from isoguide.course.monitoring import DEVICE_WORDS
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.motion.sample import Sighting, TargetSample
 from isoguide.records import FractionKey
@@ -16,7 +17,6 @@ from isoguide.treatment.limits import CouchLimits
 from isoguide.treatment.ports import BeamStatus, CouchReading
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.units import wrap_deg
-from isoguide.workflow.clinic.beam_gate import monitoring_words
 from isoguide.workflow.clinic.connected_room import RoomLook
 from isoguide.workflow.clinic.gate_shown import GateShown
 from isoguide.workflow.clinic.open_fraction import OpenFraction
@@ -213,7 +213,7 @@ def room_state(
         sighting=sighting,
         gate_mm=gate_mm,
         is_in_gate=_is_in_gate(sighting, gate_mm, look.at),
-        monitoring=monitoring_words(shown.protocol),
+        monitoring=_monitoring_words(shown.protocol),
         gate=gate,
         hold_reason=memory.hold_reason if memory is not None and memory.state is State.HELD else "",
         watched_by=watched_by,
@@ -251,6 +251,10 @@ def _differences(
         is_near = abs(wrap_deg(read - wanted)) <= limits.tolerance_deg
         found.append(AxisDifference(axis, wanted, read, "°", is_near))
     return tuple(found)
+
+
+def _monitoring_words(protocol: Protocol) -> str:
+    return DEVICE_WORDS[protocol.monitoring.device] if protocol.monitoring is not None else ""
 
 
 def _sighting(look: RoomLook, protocol: Protocol, gate: GateShown | None) -> Sighting | None:

@@ -265,7 +265,9 @@ class VirtualStation:
         LinkLostError
             If nobody lies here.
         """
-        msg = f"the virtual room cannot watch the target by {DEVICE_WORDS[monitoring.device]}: treat elsewhere"
+        msg = (
+            f"the virtual room cannot watch the target by {DEVICE_WORDS[monitoring.device]}: treat elsewhere"
+        )
         raise RefusedError(msg)
 
     def look(self) -> RoomLook:
