@@ -105,9 +105,11 @@ class PredictorState(NamedTuple):
         The mean place.
     gram, moments, factor, weights, linear_weights
         The regression, its Cholesky factor and its solutions, (features, 3 horizons).
-    squares, errors_mm2, still_mm2, judged
-        Running squared error of each member, covariance of the mixture's error and of that of staying, and
-        what they hold, (horizons, ...).
+    squares, errors_mm2, judged
+        Running squared error of each member, covariance of the mixture's error, and what they hold,
+        (horizons, ...).
+    still_mm2, still_judged
+        Covariance of the error of staying, watched from the beginning on, and what it holds.
     """
 
     counts: Numbers
@@ -128,8 +130,9 @@ class PredictorState(NamedTuple):
     linear_weights: Floats
     squares: Floats
     errors_mm2: Floats
-    still_mm2: Floats
     judged: Floats
+    still_mm2: Floats
+    still_judged: Floats
 
 
 def empty_state(design: PredictorDesign) -> PredictorState:
@@ -154,8 +157,9 @@ def empty_state(design: PredictorDesign) -> PredictorState:
         linear_weights=np.zeros((linear, 3 * horizons)),
         squares=np.zeros((horizons, MEMBERS)),
         errors_mm2=np.zeros((horizons, 3, 3)),
-        still_mm2=np.zeros((horizons, 3, 3)),
         judged=np.zeros((horizons, 4)),
+        still_mm2=np.zeros((horizons, 3, 3)),
+        still_judged=np.zeros((horizons, 4)),
     )
 
 
@@ -225,31 +229,46 @@ def _calibrate(judged: Floats, errors: Floats, away: Floats) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _judge(design: PredictorDesign, state: PredictorState, slot: int, horizon: int) -> None:
-    """Compare with what came what each member and the mixture had said from an anchor."""
-    judged, at_s = state.judged[horizon], state.times_s[slot]
+def _share(judged: Floats, at_s: float, memory_s: float) -> float:
+    """Count one more error, of an anchor at a time, and return its share in their mean."""
     kept = 0.0
     if judged[WEIGHT] == 0.0:
         judged[FIRST_S] = at_s
     else:
-        kept = judged[WEIGHT] * np.exp((judged[LAST_S] - at_s) / design.error_memory_s)
+        kept = judged[WEIGHT] * np.exp((judged[LAST_S] - at_s) / memory_s)
     judged[WEIGHT], judged[LAST_S] = kept + 1.0, at_s
-    old, new = kept / (kept + 1.0), 1.0 / (kept + 1.0)
-    target = state.targets_mm[slot, horizon]
-    if kept >= ENOUGH:
-        _calibrate(judged, state.errors_mm2[horizon].copy(), state.paths_mm[slot, horizon] - target)
+    return 1.0 / (kept + 1.0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _blend(covariance: Floats, away: Floats, share: float) -> None:
+    for a in range(3):
+        for b in range(3):
+            covariance[a, b] += share * (away[a] * away[b] - covariance[a, b])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _judge(design: PredictorDesign, state: PredictorState, slot: int, horizon: int) -> None:
+    """Compare with what came what staying, each member and the mixture had said from an anchor."""
+    target, at_s = state.targets_mm[slot, horizon], state.times_s[slot]
+    share = _share(state.still_judged[horizon], at_s, design.error_memory_s)
+    _blend(state.still_mm2[horizon], state.places_mm[slot] - target, share)
+    if state.filled[slot] < 2:
+        return
+    judged, errors, away = (
+        state.judged[horizon],
+        state.errors_mm2[horizon],
+        state.paths_mm[slot, horizon] - target,
+    )
+    share = _share(judged, at_s, design.error_memory_s)
+    if judged[WEIGHT] >= ENOUGH + 1.0:
+        _calibrate(judged, errors.copy(), away.copy())
+    _blend(errors, away, share)
     for member in range(MEMBERS):
         square = 0.0
         for axis in range(3):
             square += (state.members_mm[slot, horizon, member, axis] - target[axis]) ** 2
-        state.squares[horizon, member] = old * state.squares[horizon, member] + new * square
-    mixed, still = state.paths_mm[slot, horizon], state.places_mm[slot]
-    for a in range(3):
-        for b in range(3):
-            product = (mixed[a] - target[a]) * (mixed[b] - target[b])
-            state.errors_mm2[horizon, a, b] = old * state.errors_mm2[horizon, a, b] + new * product
-            product = (still[a] - target[a]) * (still[b] - target[b])
-            state.still_mm2[horizon, a, b] = old * state.still_mm2[horizon, a, b] + new * product
+        state.squares[horizon, member] += share * (square - state.squares[horizon, member])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
@@ -285,8 +304,7 @@ def _look_back(design: PredictorDesign, state: PredictorState, n: int) -> None:
                 break
             _interpolate(state, n, target_s, state.targets_mm[slot, horizon])
             state.told[slot] += 1
-            if state.filled[slot] == 2:
-                _judge(design, state, slot, horizon)
+            _judge(design, state, slot, horizon)
         if state.told[slot] == design.horizons and state.filled[slot] > 0:
             _learn(design, state, slot, state.times_s[slot] - state.times_s[(anchor - 1) % SAMPLES])
 
@@ -395,8 +413,8 @@ def _expect(
     watched = state.judged[after, LAST_S] - state.judged[after, FIRST_S] >= design.trial_s
     mixed = watched and state.filled[slot] == 2
     covariances = state.errors_mm2 if mixed else state.still_mm2
-    looser = np.exp(state.judged[after, LOOSENED]) if mixed else 1.0
-    looser_before = np.exp(state.judged[after - 1, LOOSENED]) if mixed else 1.0
+    judged = state.judged if mixed else state.still_judged
+    looser, looser_before = np.exp(judged[after, LOOSENED]), np.exp(judged[after - 1, LOOSENED])
     for a in range(3):
         place[a] = state.places_mm[slot, a]
         if mixed:
@@ -407,7 +425,7 @@ def _expect(
             errors[a, b] = (1.0 - share) * error + share * looser * covariances[after, a, b]
     if mixed:
         return 2
-    return 1 if watched else 0
+    return 1 if judged[after, LAST_S] - judged[after, FIRST_S] >= design.trial_s else 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
@@ -420,7 +438,7 @@ def _see(design: PredictorDesign, state: PredictorState, at_s: float, place: Flo
         counts[SINCE], numbers[RECENT] = n, 3.0
     else:
         away, errors = np.empty(3), np.empty((3, 3))
-        if _expect(design, state, n - 1, step_s, away, errors) == 2:
+        if _expect(design, state, n - 1, step_s, away, errors) > 0:
             away -= place
             share = 1.0 - np.exp(-step_s / design.recent_s)
             numbers[RECENT] += share * (_deviation(errors, away) - numbers[RECENT])
