@@ -59,14 +59,14 @@ function GateFigures({ now, room }: { now: GateNow; room: HeardRoom }) {
   const isTotal = isLive || now.hasEnded;
   return (
     <dl class="gate-figures">
-      <Figure name="Chance that the target is inside" value={live(gate.probability, percent)} />
-      <Figure name="Age of the newest frame" value={isRecent ? seconds(sighting.ageS) : NO_NUMBER} />
-      <Figure name="From exposure to decision" value={live(gate.latency_s, (one) => seconds(one, 2))} />
+      <Figure name="Chance of inside" value={live(gate.probability, percent)} />
+      <Figure name="Newest frame" value={isRecent ? `${seconds(sighting.ageS)} old` : NO_NUMBER} />
+      <Figure name="Latency" value={live(gate.latency_s, (one) => seconds(one, 2))} />
       <Figure
-        name="Beam allowed so far"
+        name="Beam allowed"
         value={isTotal && gate.duty_cycle !== null ? percent(gate.duty_cycle) : NO_NUMBER}
       />
-      <Figure name="Holds by the gate" value={isTotal ? `${gate.holds}` : NO_NUMBER} />
+      <Figure name="Gate holds" value={isTotal ? `${gate.holds}` : NO_NUMBER} />
     </dl>
   );
 }

@@ -41,7 +41,13 @@ function AxisNow(props: {
 function TargetNote({ now, room }: { now: SightingNow; room: HeardRoom }) {
   switch (now.kind) {
     case "nothing watches":
-      return <p class="dim">Nothing watches the target in this room.</p>;
+      return (
+        <p class="dim">
+          {room.state.monitoring === ""
+            ? "Nothing watches the target in this room."
+            : `The target is watched while the beam is on, by ${room.state.monitoring}.`}
+        </p>
+      );
     case "no data":
       return <span class="stale">no data since {timeOfDay(now.since)}</span>;
     case "not seen":

@@ -16,12 +16,15 @@ from typing import Final
 import numpy as np
 
 from isoguide.course import SimulationRecord
+from isoguide.course.monitoring import DEVICE_WORDS, Monitoring
 from isoguide.dicom import PatientIdentity, content_hash, read_plan
 from isoguide.errors import InputError, LinkLostError, MismatchError
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.gating import TargetWatch
 from isoguide.motion.sample import TargetSample
 from isoguide.treatment import FractionMemory, State
 from isoguide.treatment.ports import BeamStatus, CouchReading, DayImage
+from isoguide.treatment.refusals import RefusedError
 from isoguide.virtual.clock import DayClock, VirtualClock
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.room import VirtualRoom
@@ -252,6 +255,21 @@ class VirtualStation:
         with self._lock:
             return self._sample()
 
+    def watch(self, monitoring: Monitoring) -> TargetWatch:
+        """Return what watches the target as a protocol asks for it; it has not begun.
+
+        Raises
+        ------
+        RefusedError
+            If this room cannot watch it so.
+        LinkLostError
+            If nobody lies here.
+        """
+        msg = (
+            f"the virtual room cannot watch the target by {DEVICE_WORDS[monitoring.device]}: treat elsewhere"
+        )
+        raise RefusedError(msg)
+
     def look(self) -> RoomLook:
         """Return what the room shows; the look before, where it is busy for longer than a moment."""
         if not self._lock.acquire(timeout=LOOK_S):
@@ -339,6 +357,39 @@ class StationBeam:
         """
         with self.station.used_beam() as room:
             room.beam.turn_on()
+
+    def turn_on_gated(self) -> None:
+        """Order a delivery that radiates only while it is permitted.
+
+        Raises
+        ------
+        LinkLostError
+            If the machine does not answer.
+        """
+        with self.station.used_beam() as room:
+            room.beam.turn_on_gated()
+
+    def permit(self, seconds: float) -> None:
+        """Permit radiation for so long from now.
+
+        Raises
+        ------
+        LinkLostError
+            If the machine does not answer.
+        """
+        with self.station.used_beam() as room:
+            room.beam.permit(seconds)
+
+    def withhold(self, reason: str) -> None:
+        """Permit no radiation any more.
+
+        Raises
+        ------
+        LinkLostError
+            If the machine does not answer.
+        """
+        with self.station.used_beam() as room:
+            room.beam.withhold(reason)
 
     def hold(self, reason: str) -> None:
         """Order the beam off.
