@@ -80,6 +80,20 @@ def monitor_command(
             rich_help_panel=IMAGES,
         ),
     ] = None,
+    isocentre: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,Z",
+            help="Plan isocentre, mm, DICOM LPS, instead of the plan's.",
+            rich_help_panel=IMAGES,
+        ),
+    ] = None,
+    patient_position: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HFS|FFS|...", help="How the patient lies, where no file says so.", rich_help_panel=IMAGES
+        ),
+    ] = None,
     imager: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Geometry of the imager; repeatable.", rich_help_panel=IMAGES),
@@ -143,6 +157,8 @@ def monitor_command(
             source,
             GateChoice(protocol, stated, predicts=not no_prediction),
             planning=planning,
+            isocentre_mm=values.point(isocentre, "--isocentre"),
+            patient_position=values.patient_position(patient_position),
             markers=values.markers(markers),
             radiographs=RadiographChoice(
                 imagers=tuple(imager or ()),

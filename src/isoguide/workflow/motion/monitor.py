@@ -3,12 +3,14 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.prediction import Predictor
+from isoguide.plan import PatientPosition
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration.markers import DeclaredMarkers
 from isoguide.treatment.protocol_limits import gate_settings
@@ -22,9 +24,10 @@ from isoguide.workflow.motion.figures import MotionFigures
 from isoguide.workflow.motion.recording import Recording
 from isoguide.workflow.motion.replay import not_judged, play
 from isoguide.workflow.motion.report import write_monitoring_report
+from isoguide.workflow.motion.track_images import watch_images
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.protocol_file import load_protocol
-from isoguide.workflow.request import RadiographChoice
+from isoguide.workflow.request import AlignRequest, Point, RadiographChoice
 from isoguide.workflow.review.write_files import PAGE, write_files
 
 DOCUMENT: Final = "monitoring.json"
@@ -32,6 +35,7 @@ RECORDING: Final = "recording.jsonl"
 MONITOR_NAMES: Final = (PAGE, DOCUMENT, RECORDING)
 """What the folder of results holds."""
 RECORDING_SUFFIX: Final = ".jsonl"
+TRACE_SUFFIX: Final = ".csv"
 UNGATED_REASONS: Final = ("re-align", "stopped")
 """States of the gate for which somebody has to look."""
 
@@ -94,13 +98,17 @@ class MonitorRequest:
         A recording, a trace, a frames file or a folder of radiographs.
     gate
         What decides.
-    planning, markers, radiographs
-        For images: the planning export, what was implanted, and what a user says about the images.
+    planning, isocentre_mm, patient_position
+        For images: the planning export, and what a user says that it does not.
+    markers, radiographs
+        What was implanted, and what a user says about the images.
     """
 
     source: Path
     gate: GateChoice
     planning: Path | None = None
+    isocentre_mm: Point | None = None
+    patient_position: PatientPosition | None = None
     markers: DeclaredMarkers | None = None
     radiographs: RadiographChoice = field(default_factory=RadiographChoice)
 
@@ -165,7 +173,41 @@ def monitor(
     if source.suffix.lower() == RECORDING_SUFFIX and not source.is_dir():
         _refuse_images(request)
         return monitor_recording(source, out, gate, overwrite=overwrite, progress=progress)
-    raise InputError(f"{source} cannot be monitored yet")
+    if source.suffix.lower() == TRACE_SUFFIX and not source.is_dir():
+        raise InputError(f"{source} cannot be monitored yet")
+    settings = gate.settings()
+    recording, notes = watch_images(
+        _aligning(request),
+        request.markers,
+        settings,
+        now=datetime.now(UTC),
+        progress=part_of(progress, 0.0, 0.6),
+    )
+    return monitor_watched(
+        source.name,
+        Watched(recording, notes),
+        out,
+        gate,
+        overwrite=overwrite,
+        progress=part_of(progress, 0.6, 1.0),
+    )
+
+
+def _aligning(request: MonitorRequest) -> AlignRequest:
+    """Return what the readers of the planning side and of radiographs take."""
+    if request.planning is None:
+        msg = (
+            f"nothing says where the plan wants what {request.source} shows: give the export with --planning"
+        )
+        raise MissingEvidenceError(msg)
+    return AlignRequest(
+        planning=request.planning,
+        isocentre_mm=request.isocentre_mm,
+        patient_position=request.patient_position,
+        daily=request.source,
+        markers=request.markers,
+        radiographs=request.radiographs,
+    )
 
 
 def _refuse_images(request: MonitorRequest) -> None:
@@ -298,7 +340,7 @@ def _require_known(path: Path) -> None:
     if not path.exists():
         msg = f"there is no {path}: give a recording (.jsonl), trace (.csv), frames file (.json) or folder"
         raise MissingEvidenceError(msg)
-    known = (RECORDING_SUFFIX, ".csv", ".json")
+    known = (RECORDING_SUFFIX, TRACE_SUFFIX, ".json")
     if path.is_file() and path.suffix.lower() not in known:
         msg = (
             f"{path} is no recording (.jsonl), trace (.csv) or frames file (.json), and no folder of images: "
