@@ -284,10 +284,30 @@ def reconstruct_command(
             metavar="X,Y,Z", help="Extent in mm about the isocentre, all that was seen unless given."
         ),
     ] = None,
+    breathing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRACE.csv|auto",
+            help="Also make an image of each phase of breathing, to the folder 4DCBCT: by a signal (columns "
+            "seconds from the start of the scan, and depth), or by the breath in the projections.",
+        ),
+    ] = None,
+    scan_seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="How long the scan took; needed with --breathing.")
+    ] = None,
+    bins: Annotated[
+        int | None, typer.Option(metavar="N", help="Into how many a breath is sorted, 10 unless given.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="phase|amplitude", help="By time since breathing in, unless given, or by depth."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier reconstruction.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
-    """Reconstruct the day's cone-beam CT from projections (FDK).
+    """Reconstruct the day's cone-beam CT from projections (FDK), and the phases of breathing in it.
 
     Reads Varian TrueBeam and OBI, Elekta XVI and RTK scans. Needs `pip install 'isoguide[reconstruction]'`.
 
@@ -296,10 +316,16 @@ def reconstruct_command(
     `isoguide reconstruct scan/ --patient-position HFS --out day1/`
 
     `isoguide reconstruct scan/ --patient-position HFS --voxel 1,1,2 --size 260,260,180 --out day1/`
+
+    `isoguide reconstruct scan/ --patient-position HFS --breathing auto --scan-seconds 240 --out day1/`
     """
     with one_sentence_endings():
         from isoguide.cli import values
-        from isoguide.cli.reconstruct import reconstruct_and_show
+        from isoguide.cli.reconstruct import (
+            breathing_request,
+            reconstruct_and_show,
+            reconstruct_phases_and_show,
+        )
         from isoguide.dicom import PatientIdentity
         from isoguide.projection.reconstruct import ReconstructionSettings
         from isoguide.workflow.reconstruct import ReconstructRequest
@@ -312,7 +338,11 @@ def reconstruct_command(
             patient=PatientIdentity(patient_id=patient_id, name=patient_name),
             settings=ReconstructionSettings(voxel_mm=voxel_mm, size_mm=size_mm),
         )
-        reconstruct_and_show(request, out, overwrite=force, quiet=quiet)
+        sorted_by = breathing_request(breathing, scan_seconds, bins, sort)
+        if sorted_by is None:
+            reconstruct_and_show(request, out, overwrite=force, quiet=quiet)
+        else:
+            reconstruct_phases_and_show(request, sorted_by, out, overwrite=force, quiet=quiet)
 
 
 @app.command(name="drr")
