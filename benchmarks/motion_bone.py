@@ -6,7 +6,8 @@ CT. The hard day has bent anatomy around the target, the couch in the beam and a
 
 The patient lies about a millimetre from the plan, breathes, drifts, and after four fifths of the frames he
 shifts at once by more than tracking follows. Frames are a tenth of a second apart. Tracking starts from the
-match of a set-up pair. Times are of a whole call, from the two images to the sample; the processor's are of all cores.
+match of a set-up pair. Times are of a whole call, from the two images to the sample; those of the processor
+are of all cores together.
 No peer of ``radiograph_peers.py`` follows a pose, so that none stands beside these figures.
 """
 
