@@ -1,10 +1,11 @@
-"""What a written protocol means for a fraction: its limits, and what of the plan is matched."""
+"""What a written protocol means for a fraction: its limits, its gate, and what of the plan is matched."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from isoguide.course import MatchInstructions, Protocol
-from isoguide.errors import AmbiguityError
+from isoguide.errors import AmbiguityError, InputError
+from isoguide.motion.gate_settings import GateSettings
 from isoguide.treatment.limits import BeamLimits, CouchLimits, FractionLimits
 
 
@@ -62,6 +63,25 @@ def _narrowed(couch: CouchLimits, protocol: Protocol) -> CouchLimits:
 def _within(travel_deg: tuple[float, float] | None, most_deg: float) -> tuple[float, float]:
     low_deg, high_deg = travel_deg or (-most_deg, most_deg)
     return max(low_deg, -most_deg), min(high_deg, most_deg)
+
+
+def gate_settings(protocol: Protocol) -> GateSettings:
+    """Return what the gate demands while the beam is on, by the section "monitoring" of a protocol.
+
+    Raises
+    ------
+    InputError
+        If the protocol asks for no monitoring, or for what no gate may do.
+    """
+    watched, gate_mm = protocol.monitoring, protocol.intrafraction.shift_mm
+    if watched is None or gate_mm is None:
+        msg = f"the protocol {protocol.label} does not ask for monitoring: add that section, or treat without"
+        raise InputError(msg)
+    asked = {item.name for item in fields(watched)} & {item.name for item in fields(GateSettings)}
+    try:
+        return GateSettings(gate_mm, **{name: getattr(watched, name) for name in asked})
+    except InputError as error:
+        raise InputError(f"monitoring.{error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,8 +101,7 @@ class RoomTruth:
         at_s = self._clock.seconds if seconds is None else seconds
         # The machine isocentre cancels: any point will do for the daily frame in between.
         daily_mm = np.zeros(3)
-        moment = self.moment(at_s)
-        daily_from_planning = moment.displacement.planning_from_daily(
+        daily_from_planning = self.day.displacement.planning_from_daily(
             isocentre_mm=self.patient.isocentre_mm, machine_isocentre_mm=daily_mm
         ).inverse()
         as_set_up = fixed_from_daily(self.patient_position, daily_mm) @ daily_from_planning

@@ -12,9 +12,9 @@ from isoguide.errors import AmbiguityError
 from isoguide.geometry.frames import PLANNING
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
+from isoguide.motion.phases import PhaseMotion, follow_marker, follow_structure
 from isoguide.plan import Fiducial
 from isoguide.progress import Progress, part_of, silent
-from isoguide.registration.phase_motion import PhaseMotion, follow_marker, follow_structure
 
 FEWEST_PHASES: Final = 4
 """Fewer phases do not show both ends of a breath and the way between them."""

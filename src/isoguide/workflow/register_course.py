@@ -10,9 +10,9 @@ import numpy as np
 from isoguide.course import PatientKey, ReferenceImage, SimulationRecord
 from isoguide.dicom import MarkedPoints, load_planning_set, marked_points, scan_folder
 from isoguide.errors import InputError
+from isoguide.motion.phases import PhaseMotion
 from isoguide.plan import SAME_ISOCENTRE_MM, SkinMark
 from isoguide.progress import Progress, part_of, silent
-from isoguide.registration.phase_motion import PhaseMotion
 from isoguide.treatment.marks import MarkShift, check_marks, mark_shifts
 from isoguide.workflow.breathing_motion import PhaseSeries, breathing_motion, find_phases
 from isoguide.workflow.clinic.course_planning import PLANNING_FILE

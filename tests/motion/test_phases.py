@@ -15,8 +15,8 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.mask import structure_mask
 from isoguide.images.structure import Contour, Structure
 from isoguide.images.volume import Volume
+from isoguide.motion.phases import FollowSettings, PhaseMotion, follow_marker, follow_structure
 from isoguide.plan import Fiducial
-from isoguide.registration.phase_motion import FollowSettings, PhaseMotion, follow_marker, follow_structure
 from isoguide.virtual import Breathing, Phantom, breathing_phases, build_phantom, moved_anatomy
 
 Array = NDArray[np.float64]
