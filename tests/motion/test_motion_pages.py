@@ -14,7 +14,7 @@ SOURCE = "\n".join(path.read_text() for path in (ROOT / "src" / "isoguide" / "mo
 
 def rows(page: str, title: str) -> list[list[str]]:
     """Cells of the table under a heading, without its head."""
-    section = page.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    section = page.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -35,3 +35,13 @@ def test_every_reason_that_the_page_explains_is_one_that_the_gate_gives(reason: 
     assert parts, reason
     flat = re.sub(r"\{[^{}]*\}", "…", SOURCE)
     assert re.search(".{0,3}…'?.{0,3}".join(re.escape(part.strip()) for part in parts), flat), reason
+
+
+HOW_TO = (ROOT / "docs" / "how-to" / "monitor-the-beam.md").read_text()
+
+
+def test_the_therapist_is_told_what_to_do_about_every_reason() -> None:
+    told = {row[0] for row in rows(HOW_TO, "When it holds")}
+    explained = {row[0] for row in rows(CONCEPT, "What each reason means")}
+    told_in_words = {"the gate is not armed", "no beam for … s: …"}
+    assert explained - told_in_words == told - {"reason", "---"}
