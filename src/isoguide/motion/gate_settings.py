@@ -46,9 +46,6 @@ class GateSettings:
     bridged_frames
         So many frames in a row may show no target, or show it poorly, before the gate closes; prediction
         carries on over them. 0: the first one closes it.
-    fastest_mm_s
-        No target is displaced faster than this between two frames: a diaphragm reaches about 50 mm/s, a cough
-        more [K].
     realign_after_s
         When the gate stays closed for so long, the patient is to be aligned anew.
     proposal_s
@@ -75,7 +72,6 @@ class GateSettings:
     clock_skew_s: float = 0.05
     least_quality: float = 0.5
     bridged_frames: int = 1
-    fastest_mm_s: float = 150.0
     realign_after_s: float = 15.0
     proposal_s: float = 15.0
     permit_s: float = 0.3

@@ -114,6 +114,13 @@ def follow(
     return evaluate(following.fine, following.views, fine, far.daily_from_planning, centre_mm), False
 
 
+def warm_up(following: Following, pose: Array, centre_mm: Array) -> None:
+    """Do once what following does, on empty images, so that the first exposure is not later than others."""
+    for level in (following.middle, following.fine):
+        empty = [PatchImage(np.zeros(view.size[::-1], np.float32)) for view in following.views]
+        evaluate(level, following.views, empty, pose, centre_mm)
+
+
 def _blurred(
     following: Following, level: RayLevel, exposures: Sequence[Exposure], centre_mm: Array
 ) -> tuple[PatchImage, ...]:
