@@ -6,7 +6,6 @@ page nor a large collection of garbage delays a hold. When nobody reads it any m
 
 import gc
 import signal
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from ctypes import Array as CArray
@@ -14,6 +13,7 @@ from ctypes import c_char
 from datetime import datetime
 from multiprocessing import parent_process
 from multiprocessing.synchronize import Semaphore
+from time import monotonic
 from typing import Final
 
 from isoguide.motion.gate import TargetGate
@@ -115,7 +115,7 @@ def run_monitor(make: GateMaker, settings: GateSettings, memory: "CArray[c_char]
     except Exception as error:  # noqa: BLE001 - it has to be told to the other process, whatever it is
         reason = f"monitoring could not begin: {type(error).__name__} {error}"
         failed = GateDecision(EPOCH, GateState.STOPPED, reason)
-        records.write_decision(WrittenDecision(failed, time.monotonic(), 0.0, -1))
+        records.write_decision(WrittenDecision(failed, monotonic(), 0.0, -1))
         return
     gc.collect()
     gc.freeze()
@@ -138,7 +138,7 @@ class _Monitor:
         self._armed: Order | None = None
         self._permit_until_s = 0.0
         self._parent = parent_process()
-        self._write(GateDecision(EPOCH, GateState.STOPPED, "the gate is not armed"), time.monotonic())
+        self._write(GateDecision(EPOCH, GateState.STOPPED, "the gate is not armed"), monotonic())
 
     @property
     def wait_s(self) -> float:
@@ -154,7 +154,7 @@ class _Monitor:
         if self._armed is None:
             self._watch.fetch()
             return True
-        started_s = time.monotonic()
+        started_s = monotonic()
         now = self._armed.room_time_at(started_s)
         decision = self._gate.look(now)
         lapsed = self._why_lapsed(decision, started_s)
@@ -168,7 +168,7 @@ class _Monitor:
         if order.kind is OrderKind.QUIT:
             return False
         self._permit_until_s = 0.0
-        now_s = time.monotonic()
+        now_s = monotonic()
         if order.kind is OrderKind.END:
             self._armed = None
             self._gate.end()
@@ -184,7 +184,7 @@ class _Monitor:
 
     def _why_lapsed(self, decision: GateDecision, started_s: float) -> str:
         """Why a decision must not let beam pass: nobody reads, or the permission before it ran out."""
-        now_s = time.monotonic()
+        now_s = monotonic()
         unread_s = now_s - self._records.beat_s
         settings = self._gate.settings
         speed = self._armed.speed if self._armed else 1.0
@@ -202,5 +202,5 @@ class _Monitor:
         permit_s = self._gate.permit_s / speed if decision.permits_beam else 0.0
         self._permit_until_s = started_s + permit_s if permit_s else 0.0
         self._records.write_decision(
-            WrittenDecision(decision, time.monotonic(), self._permit_until_s, self._obeyed)
+            WrittenDecision(decision, monotonic(), self._permit_until_s, self._obeyed)
         )
