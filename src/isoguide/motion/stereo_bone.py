@@ -48,7 +48,8 @@ class StereoBoneSettings:
     ----------
     capture_mm, capture_deg
         A target that would have moved by more since it was last followed is searched for instead. In
-        virtual patients tracking finds its way back from 5 mm and 1.5°.
+        virtual patients tracking finds its way from 5 mm and 1.5°, and from 3 mm and 1° where the anatomy
+        around the target has bent; from further off it finds nothing rather than another place.
     search_every_s
         Between two searches lies at least so long: a search takes as long as several pairs, and makes all of
         them late.
