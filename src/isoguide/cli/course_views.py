@@ -7,7 +7,7 @@ from rich.text import Text
 
 from isoguide.cli.department import print_json
 from isoguide.cli.terminal import console
-from isoguide.course import CourseHistory, FractionSummary, SimulationRecord
+from isoguide.course import CourseHistory, FractionSummary, SimulationRecord, StructureMotion
 from isoguide.records import CourseLine, FractionLine, StoredCourse
 from isoguide.treatment.marks import mark_shifts
 from isoguide.treatment.words import correction_words
@@ -109,6 +109,7 @@ def _show_simulation(simulation: SimulationRecord) -> None:
         left_right, front_back, head_feet = motion.amplitude_mm
         words = f"left-right {left_right:.1f}, front-back {front_back:.1f}, head-feet {head_feet:.1f} mm"
         rows.append((f"motion of {motion.structure}", words))
+        rows += _mean_place(motion)
     if simulation.internal_target_cm3 is not None:
         rows.append(("internal target", f"{simulation.internal_target_cm3:.1f} cm³ over the breath"))
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -120,6 +121,19 @@ def _show_simulation(simulation: SimulationRecord) -> None:
     out.print(table)
     for warning in simulation.warnings:
         out.print(Text(f"warning: {warning}", style="yellow"))
+
+
+def _mean_place(motion: StructureMotion) -> list[tuple[str, str]]:
+    if motion.mid_ventilation is None:
+        return []
+    percent = motion.phases_percent[motion.mid_ventilation]
+    words = f"phase {percent:g} %, {motion.mid_ventilation_off_mm:.1f} mm from the mean over time"
+    rows = [("  mid-ventilation", words)]
+    if motion.mid_position_mm is not None:
+        left, back, head = motion.mid_position_mm
+        where = f"left {left:+.1f}, back {back:+.1f}, head {head:+.1f} mm from where it is drawn"
+        rows.append(("  mean place", where))
+    return rows
 
 
 def _prescribed(simulation: SimulationRecord) -> str:

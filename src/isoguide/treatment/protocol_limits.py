@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from isoguide.course import MatchInstructions, Protocol
 from isoguide.errors import AmbiguityError, InputError
 from isoguide.motion.gate_settings import GateSettings
+from isoguide.motion.prediction import LONGEST_HORIZON_S
 from isoguide.treatment.limits import BeamLimits, CouchLimits, FractionLimits
 
 
@@ -79,9 +80,16 @@ def gate_settings(protocol: Protocol) -> GateSettings:
         raise InputError(msg)
     asked = {item.name for item in fields(watched)} & {item.name for item in fields(GateSettings)}
     try:
-        return GateSettings(gate_mm, **{name: getattr(watched, name) for name in asked})
+        settings = GateSettings(gate_mm, **{name: getattr(watched, name) for name in asked})
     except InputError as error:
         raise InputError(f"monitoring.{error}") from None
+    if settings.stale_s + settings.system_latency_s > LONGEST_HORIZON_S:
+        msg = (
+            f"monitoring.stale_s is {settings.stale_s:g}: with {settings.system_latency_s:g} s of the "
+            f"machine the target would be predicted for more than {LONGEST_HORIZON_S:g} s"
+        )
+        raise InputError(msg)
+    return settings
 
 
 @dataclass(frozen=True, slots=True)
