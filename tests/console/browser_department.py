@@ -18,7 +18,7 @@ from cuttable_link import CuttableLink
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "service")]
 
 from connected_department import COURSE, cached, station_file
-from scripted_gate import IdleWatch
+from scripted_gate import Gates, IdleWatch
 from signed_in_client import CHEAP, furnish_accounts
 from small_course import coarse_room
 from small_department import PROTOCOL, SET_UP, simulation_of
@@ -173,7 +173,7 @@ class BrowserDepartment:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(open_fraction, "protocol_of", asking)
             patched.setattr(self.station, "watch", lambda _monitoring: IdleWatch())
-            patched.setattr(self.drive, "_make_gate", lambda *_: gate)
+            patched.setattr(self.drive, "_gates", Gates(gate))
             try:
                 yield
             finally:

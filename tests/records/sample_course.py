@@ -88,7 +88,15 @@ def simulation(plan_uid: str = "1.2.3.4", **changes: object) -> SimulationRecord
         marks=(SkinMark("left", np.array([180.1, 0.0, 0.3])),),
         fiducials=(Fiducial("seed 1", np.array([1e-17, 2.0, 3.3])),),
         accessories=(Accessory("COUCH_TOP", "carbon", "H2"), Accessory("MOULD", "knee 4", "F1")),
-        motions=(StructureMotion("CTV", np.array([[0.0, 0.0, 0.0], [0.1, 0.2, 4.7]]), (0.0, 50.0), 0.3),),
+        motions=(
+            StructureMotion(
+                "CTV",
+                np.array([[0.0, 0.0, 0.0], [0.1, 0.2, 4.7]]),
+                (0.0, 50.0),
+                0.3,
+                np.array([0.1, -0.7, 1.0 / 3.0]),
+            ),
+        ),
         reference_images=(ReferenceImage("planning CT", "slice 1", "c" * 64, "1.2.3.8"),),
         simulated_at=MORNING - timedelta(days=10),
         warnings=("the couch top is not in the CT",),

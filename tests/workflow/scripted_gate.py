@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from isoguide.errors import DeviceError
-from isoguide.motion.gating import GateDecision, GateState
+from isoguide.motion.gate_settings import GateSettings
+from isoguide.motion.gating import Gate, GateDecision, GateState, TargetWatch
 from isoguide.motion.sample import Sighting, TargetSample, Unseen
 
 SOURCE = "scripted imager"
@@ -30,6 +31,26 @@ class IdleWatch:
 
     def stop(self) -> None:
         pass
+
+
+@dataclass
+class Gates:
+    """Hands out one gate; a :class:`isoguide.workflow.clinic.gate_source.GateSource`."""
+
+    made: Gate
+    asked: list[tuple[TargetWatch, GateSettings]] = field(default_factory=list)
+    prepared: list[GateSettings] = field(default_factory=list)
+    is_closed: bool = False
+
+    def prepare(self, settings: GateSettings) -> None:
+        self.prepared.append(settings)
+
+    def gate(self, watch: TargetWatch, settings: GateSettings) -> Gate:
+        self.asked.append((watch, settings))
+        return self.made
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 @dataclass

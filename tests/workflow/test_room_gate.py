@@ -5,13 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from connected_department import CONSOLE, COURSE, ConnectedDepartment, OpenRoom, events_of, recorded_mu
-from scripted_gate import IdleWatch, ScriptedGate
+from scripted_gate import Gates, IdleWatch, ScriptedGate
 from small_department import PROTOCOL
 
 from isoguide.course import Monitoring
 from isoguide.errors import OutputError
-from isoguide.motion.gate_settings import GateSettings
-from isoguide.motion.gating import GateState, TargetWatch
+from isoguide.motion.gating import GateState
 from isoguide.motion.sample import TargetSample
 from isoguide.treatment import State
 from isoguide.treatment.refusals import RefusedError
@@ -36,7 +35,7 @@ def d(
     open_room: OpenRoom, gate: ScriptedGate, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ConnectedDepartment]:
     monkeypatch.setattr(VirtualStation, "watch", lambda *_: IdleWatch())
-    with open_room(protocol=GATED, make_gate=lambda *_: gate) as department:
+    with open_room(protocol=GATED, gates=Gates(gate)) as department:
         yield department
 
 
@@ -271,21 +270,22 @@ class TestWhateverFails:
 def test_the_gate_is_made_as_the_protocol_says(
     open_room: OpenRoom, gate: ScriptedGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[object] = []
-
-    def make(watch: TargetWatch, settings: GateSettings) -> ScriptedGate:
-        asked.extend((watch.source, settings.gate_mm, settings.dwell_s))
-        return gate
+    gates, devices = Gates(gate), []
 
     def watch(_station: VirtualStation, monitoring: Monitoring) -> IdleWatch:
-        asked.append(monitoring.device)
+        devices.append(monitoring.device)
         return IdleWatch()
 
     monkeypatch.setattr(VirtualStation, "watch", watch)
     slower = GATED.replace('pair"\n', 'pair"\ndwell_s = 0.7\n', 1)
-    with open_room(protocol=slower, make_gate=make) as d:
+    with open_room(protocol=slower, gates=gates) as d:
         d.irradiate(1.0)
-    assert asked == ["bone, stereo pair", "scripted imager", 3.0, 0.7]
+        (asked,) = gates.asked
+        assert devices == ["bone, stereo pair"]
+        assert (asked[0].source, asked[1].gate_mm, asked[1].dwell_s) == ("scripted imager", 3.0, 0.7)
+        assert gates.prepared == [asked[1]], "a process needs some time to begin"
+        assert not gates.is_closed
+    assert gates.is_closed
 
 
 def _full(*_: object) -> None:

@@ -203,7 +203,7 @@ class TargetGate:
         for frame in self._watch.take(now):
             doubt = self._see(frame, now) or doubt
         self._looked_at = now
-        doubt = doubt or self._watchfulness.doubt(now) or self._jump
+        doubt = doubt or self._jump or self._watchfulness.doubt(now)
         regular = self._expect(now, is_told=not doubt)
         if doubt:
             self._close(now, GateEvent.DOUBT, doubt)
@@ -305,7 +305,9 @@ class TargetGate:
             return
         self._reason = reason
         away_s = self._seconds(now, self._closed_at)
-        if away_s >= self.settings.realign_after_s:
+        longest_s = self.settings.realign_after_s
+        # Once armed it takes a while until the way of the target has been learned.
+        if away_s >= (2.0 * longest_s if self._state is GateState.ARMED else longest_s):
             self._follow(GateEvent.DOUBT, reason)
             self._follow(GateEvent.STAY_AWAY, f"no beam for {away_s:.0f} s: {reason}")
 

@@ -60,6 +60,11 @@ class FrameOrder:
         """Expect any frame."""
         self._newest = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a frame has been seen."""
+        return self._newest is not None
+
     def doubt(self, frame: Sighting) -> str:
         """Return why a frame does not follow the newest one; empty if it does, which makes it the newest.
 
@@ -216,7 +221,7 @@ class Watchfulness:
         if age_s < -self._settings.clock_skew_s:
             msg = f"a frame is {-age_s:.2f} s ahead of now: the clocks of imager and monitor disagree"
             raise WatchFaultError(msg)
-        if frame.at < self._begin:
+        if frame.at < self._begin and not self._order.has_begun:
             return Finding()
         doubt = self._order.doubt(frame)
         if doubt:

@@ -1,29 +1,18 @@
 """The gate of one delivery in a connected room: what watches the target, decides, is shown and recorded."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
 from isoguide.course import MotionRecord
-from isoguide.motion.gate import TargetGate
-from isoguide.motion.gate_settings import GateSettings
-from isoguide.motion.gating import Gate, GateDecision, TargetWatch
-from isoguide.motion.prediction import Predictor
+from isoguide.motion.gating import Gate, GateDecision
 from isoguide.records.image_store import ImageStore
 from isoguide.treatment.protocol_limits import gate_settings
 from isoguide.workflow.clinic.beam_recording import BeamRecording, recording_header
 from isoguide.workflow.clinic.connected_room import ConnectedRoom
 from isoguide.workflow.clinic.gate_shown import GateMeter, GateShown
+from isoguide.workflow.clinic.gate_source import GateSource
 from isoguide.workflow.clinic.open_fraction import OpenFraction
 from isoguide.workflow.motion.recorded import RecordedGate, RecordedWatch
-
-MakeGate = Callable[[TargetWatch, GateSettings], Gate]
-"""Makes a gate around what watches the target."""
-
-
-def gate_in_this_process(watch: TargetWatch, settings: GateSettings) -> Gate:
-    """Return a gate that works in the thread that watches the beam."""
-    return TargetGate(watch, settings, Predictor())
 
 
 @dataclass(eq=False)
@@ -47,7 +36,7 @@ class BeamGate:
 
     @classmethod
     def of(
-        cls, room: ConnectedRoom, opened: OpenFraction, store: ImageStore, make_gate: MakeGate
+        cls, room: ConnectedRoom, opened: OpenFraction, store: ImageStore, gates: GateSource
     ) -> Self | None:
         """Return the gate that the protocol of a fraction asks for in a room; None where it asks for none.
 
@@ -57,7 +46,7 @@ class BeamGate:
             Which fraction, and where it is treated.
         store
             Keeps the recording.
-        make_gate
+        gates
             Makes the gate.
 
         Raises
@@ -68,6 +57,8 @@ class BeamGate:
             If the room cannot watch the target with what the protocol asks for.
         OutputError
             If the recording cannot be begun.
+        DeviceError
+            If the gate cannot be made.
         """
         monitoring = opened.protocol.monitoring
         if monitoring is None:
@@ -82,7 +73,11 @@ class BeamGate:
             room=room.name,
         )
         recording = BeamRecording(store, header)
-        decides = make_gate(RecordedWatch(watch, recording.writer), settings)
+        try:
+            decides = gates.gate(RecordedWatch(watch, recording.writer), settings)
+        except BaseException:
+            recording.end()
+            raise
         return cls(RecordedGate(decides, recording.writer, room.clock.now), recording, room)
 
     def hear(self, decision: GateDecision) -> None:

@@ -24,10 +24,10 @@ from isoguide.records import ConflictError
 from isoguide.treatment import Fraction, State
 from isoguide.treatment.gated_delivery import Hear, hear_nothing
 from isoguide.treatment.intrafraction import monitors_of
-from isoguide.treatment.protocol_limits import fraction_limits
+from isoguide.treatment.protocol_limits import fraction_limits, gate_settings
 from isoguide.treatment.refusals import OutOfOrderError, RefusedError
 from isoguide.treatment.states import Event, state_after
-from isoguide.workflow.clinic.beam_gate import BeamGate, MakeGate, gate_in_this_process
+from isoguide.workflow.clinic.beam_gate import BeamGate
 from isoguide.workflow.clinic.beam_monitors import target_displacement, unchanged_monitor
 from isoguide.workflow.clinic.beam_watch import SHUT_DOWN, BeamOrder, BeamWatch
 from isoguide.workflow.clinic.connected_room import ConnectedRoom, NoImage, ports_of
@@ -36,6 +36,7 @@ from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.desk_room import DeskClock
 from isoguide.workflow.clinic.drive_display import DriveDisplay
 from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.gate_source import GateSource, MonitorProcess
 from isoguide.workflow.clinic.open_fraction import OpenFraction, fraction_in_room, open_fraction, recorder_of
 from isoguide.workflow.clinic.room_events import RoomEvents
 from isoguide.workflow.clinic.room_state import RoomState
@@ -72,8 +73,9 @@ class RoomDrive:
         Whose course.
     events
         Is told what happens, and shown the room; nothing here waits for it.
-    make_gate
-        Makes the gate of a delivery where the protocol asks for monitoring.
+    gates
+        Makes the gates where the protocol asks for monitoring, and is closed with this; in a process of their
+        own when not given.
 
     Attributes
     ----------
@@ -94,12 +96,13 @@ class RoomDrive:
         course_id: str,
         events: RoomEvents | None = None,
         *,
-        make_gate: MakeGate = gate_in_this_process,
+        gates: GateSource | None = None,
     ) -> None:
         if not room.is_for(course_id):
             msg = f"{room.name} is not for course {course_id}: treat it at the desk, or connect its room"
             raise MismatchError(msg)
-        self.room, self.course_id, self._make_gate = room, course_id, make_gate
+        self.room, self.course_id = room, course_id
+        self._gates: GateSource = gates or MonitorProcess(room.clock.now)
         self.desk = replace(desk, clock=DeskClock(room.clock.now), is_watched=self.is_watched)
         self._display = DriveDisplay(self.desk.records, room, course_id, events)
         self._step = threading.Lock()
@@ -197,6 +200,8 @@ class RoomDrive:
             opened = open_fraction(self.desk.records, self.course_id)
             state_after(opened.stored.line.state, Event.SET_UP)
             self.room.place_patient(self.course_id, opened.stored.line.key.number)
+            if opened.protocol.monitoring is not None:
+                self._gates.prepare(gate_settings(opened.protocol))
             on_marks, offline = self.room.couch().pose, opened.kept.offline
             if offline is not None:
                 axis = fraction_limits(opened.protocol).couch.yaw_axis
@@ -346,7 +351,7 @@ class RoomDrive:
             taken_up = self._take_up(order.by)
             fraction, delivered = taken_up.fraction, taken_up.delivered
             protocol = taken_up.opened.protocol
-            gate = BeamGate.of(self.room, taken_up.opened, self.desk.store, self._make_gate)
+            gate = BeamGate.of(self.room, taken_up.opened, self.desk.store, self._gates)
             delivered.end_recording = gate.end_recording if gate is not None else None
             displacement = target_displacement(self.room) if gate is None else None
             monitors = (
@@ -455,9 +460,12 @@ class RoomDrive:
         if self._events is not None:
             self._events.hide(self.state)
         watch = self._running()
-        if watch is not None:
-            watch.shut_down()
-            self._wait_off(watch, SHUT_DOWN)
+        try:
+            if watch is not None:
+                watch.shut_down()
+                self._wait_off(watch, SHUT_DOWN)
+        finally:
+            self._gates.close()
 
     def _wait_off(self, watch: BeamWatch, reason: str) -> None:
         """Wait until a watch has ended its beam as it was asked to; turn it off here where it does not."""

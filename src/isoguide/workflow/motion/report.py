@@ -145,6 +145,28 @@ def _longest(holds: Sequence[MotionHold]) -> str:
     return f"longest {max(hold.lasted_s for hold in holds):.1f} s"
 
 
+def figure_rows(figures: MotionFigures) -> list[tuple[str, str]]:
+    """Return the figures as names and values, for a terminal."""
+    rows = [
+        (
+            "Duty cycle",
+            f"{100.0 * figures.duty_cycle:.0f} % ({figures.permitted_s:.1f} of {figures.watched_s:.1f} s)",
+        ),
+        ("Holds", f"{len(figures.holds)}, {_longest(figures.holds)}"),
+    ]
+    for name, residual in (
+        ("With the beam on", figures.inside),
+        ("As without a gate", figures.without_gating),
+    ):
+        if residual is not None:
+            mean, p95 = number(residual.mean_length_mm, 1), number(residual.p95_length_mm, 1)
+            rows.append((name, f"{mean} mm from its place on average, 95 % within {p95} mm"))
+    latency = f"median {_ms(figures.latency_median_s)}, 99 % below {_ms(figures.latency_p99_s)}"
+    rows.append(("Latency", latency if figures.frames else "–"))
+    rows.append(("Frames", f"{figures.frames}, {figures.unseen} without the target"))
+    return rows
+
+
 def short_words(figures: MotionFigures, gate_mm: float) -> list[str]:
     """Return sentences that say how the delivery went."""
     words = []
