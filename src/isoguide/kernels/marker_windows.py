@@ -141,7 +141,8 @@ def scan_for_wires(
     Correlation, -1 to 1, for each place of the middle, (2 reach + 1, 2 reach + 1).
     """
     answer = np.zeros((2 * reach + 1, 2 * reach + 1))
-    _scan(window, *_template(wires, about, width2, extent), answer)
+    steps, weights, planes = _template(wires, about, width2, extent)
+    _scan(window, steps, weights, planes, answer)
     return answer
 
 
