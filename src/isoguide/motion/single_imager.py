@@ -24,7 +24,7 @@ from isoguide.motion.sample import Sighting, Unseen
 
 __all__ = ["SingleImagerSettings", "SingleImagerTracker"]
 
-GEOMETRY_S: Final = 1.0
+GEOMETRY_S: Final = 2.0
 """How often the markers' places against each other are judged."""
 AGREES: Final = 40.0
 """Cost above which markers that are left do not belong together."""
