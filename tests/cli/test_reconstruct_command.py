@@ -1,3 +1,4 @@
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +7,10 @@ import numpy as np
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "projection"))
+sys.path.append(str(Path(__file__).parents[1] / "motion"))
 
+from breathing_scan import SCAN as SLOW_SCAN
+from breathing_scan import breathing_scan, varied_course
 from scan_files import skip_without_rtk, write_rtk_scan
 from small_scans import FULL_FAN
 
@@ -48,6 +52,25 @@ def test_quiet_says_nothing(isoguide, scan, tmp_path):
     assert (ending.code, ending.out, ending.err) == (0, "", "")
 
 
+def test_a_breathing_patient_becomes_a_series_for_each_depth_of_his_breath(isoguide, tmp_path):
+    skip_without_rtk()
+    write_rtk_scan(tmp_path / "scan", SLOW_SCAN, breathing_scan(varied_course()).values)
+    ending = isoguide(
+        "reconstruct", tmp_path / "scan", "--patient-position", "HFS", "--voxel", "10,10,10",
+        "--size", "60,60,30", "--breathing", "auto", "--scan-seconds", "120", "--bins", "4",
+        "--sort", "amplitude", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert ending.code == 0
+    said = " ".join(ending.out.split())
+    assert re.search(r"\d\d breaths of [34]\.\d s, \d\d of them alike, by the", said)
+    assert "by the respiratory signal in the projections, which explains" in said
+    assert "by amplitude: 0 % of" in said
+    assert "projections were left out" in said
+    assert sorted(path.name for path in (tmp_path / "out" / "4DCBCT").iterdir()) == [
+        "00", "25", "50", "75", "breathing.csv"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -60,6 +83,12 @@ def test_quiet_says_nothing(isoguide, scan, tmp_path):
         (("--patient-position", "HFS", "--size", "big"), "--size needs three numbers in mm like 260,260,180"),
         (("--patient-position", "HFS", "--voxel", "0,1,1"), "voxels must be"),
         (("--patient-position", "HFS"), "holds no projections"),
+        (("--bins", "5"), "--bins says how a breath is sorted: give --breathing auto or a signal with it"),
+        (("--breathing", "auto", "--sort", "depth"), "--sort needs phase or amplitude, not 'depth'"),
+        (("--breathing", "auto", "--bins", "1"), "2 to 30 bins, not 1"),
+        (("--breathing", "auto", "--bins", "5", "--sort", "amplitude"), "give an even number, not 5"),
+        (("--breathing", "auto", "--scan-seconds", "-3"), "a scan takes a positive time, not -3 s"),
+        (("--breathing", "auto", "--patient-position", "HFS"), "give --scan-seconds, how long the scan took"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(isoguide, tmp_path, arguments, words):

@@ -23,6 +23,7 @@ from isoguide.course import (
     SimulationRecord,
     StructureMotion,
 )
+from isoguide.course.simulation import time_shares
 from isoguide.errors import GeometryError, InputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.iec61217 import TableTopPose
@@ -67,6 +68,37 @@ class TestMotion:
         way = [[0.0, 0.0, 0.0], [1.0, -2.0, 6.0], [-0.5, 1.0, 9.0]]
         motion = StructureMotion("GTV", np.array(way), (0.0, 33.0, 66.0), closure_mm=0.1)
         assert motion.amplitude_mm.tolist() == [1.5, 3.0, 9.0]
+
+    def test_four_even_phases_have_a_quarter_of_the_time_each(self) -> None:
+        assert time_shares((0.0, 25.0, 50.0, 75.0)).tolist() == [0.25, 0.25, 0.25, 0.25]
+
+    def test_a_phase_stands_for_the_time_half_way_to_its_neighbours(self) -> None:
+        # 0, 30, 50, 80 %: (20 + 30) / 2, (30 + 20) / 2, (20 + 30) / 2, (30 + 20) / 2.
+        assert time_shares((0.0, 30.0, 50.0, 80.0)).tolist() == pytest.approx([0.25] * 4)
+        assert time_shares((0.0, 50.0, 60.0)).tolist() == pytest.approx([0.45, 0.3, 0.25])
+
+    def test_mid_ventilation_is_the_phase_nearest_to_the_mean_over_time(self) -> None:
+        # Heights 0, 4, 9, 3 mm: the mean is 4, which the second phase has but for 1 mm to the left.
+        way = [[0.0, 0.0, 0.0], [1.0, 0.0, 4.0], [0.0, 0.0, 9.0], [-1.0, 0.0, 3.0]]
+        motion = StructureMotion(
+            "GTV", np.array(way), (0.0, 25.0, 50.0, 75.0), 0.1, np.array([0.5, 0.0, -3.0])
+        )
+        assert motion.mean_mm is not None
+        assert motion.mean_mm.tolist() == [0.0, 0.0, 4.0]
+        assert (motion.mid_ventilation, motion.mid_ventilation_off_mm) == (1, 1.0)
+        assert motion.mid_position_mm is not None
+        assert motion.mid_position_mm.tolist() == [0.5, 0.0, 1.0]
+
+    def test_bins_of_amplitude_do_not_say_where_the_target_is_on_average(self) -> None:
+        way = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]])
+        motion = StructureMotion("GTV", way, (0.0, 50.0), 0.1, np.zeros(3), "amplitude")
+        assert (motion.mean_mm, motion.mid_position_mm) == (None, None)
+        assert (motion.mid_ventilation, motion.mid_ventilation_off_mm) == (None, None)
+        assert motion.amplitude_mm.tolist() == [0.0, 0.0, 9.0]
+
+    def test_a_record_without_the_place_in_the_planning_ct_has_no_mid_position(self) -> None:
+        motion = StructureMotion("GTV", np.zeros((2, 3)), (0.0, 50.0), closure_mm=0.1)
+        assert motion.mid_position_mm is None
 
     def test_needs_one_displacement_for_each_phase(self) -> None:
         with pytest.raises(GeometryError):

@@ -16,6 +16,9 @@ from isoguide.course import (
     MatchInstructions,
     MatchRecord,
     Modality,
+    MotionHold,
+    MotionRecord,
+    MotionResidual,
     PatientKey,
     PlannedBeam,
     Protocol,
@@ -85,7 +88,15 @@ def simulation(plan_uid: str = "1.2.3.4", **changes: object) -> SimulationRecord
         marks=(SkinMark("left", np.array([180.1, 0.0, 0.3])),),
         fiducials=(Fiducial("seed 1", np.array([1e-17, 2.0, 3.3])),),
         accessories=(Accessory("COUCH_TOP", "carbon", "H2"), Accessory("MOULD", "knee 4", "F1")),
-        motions=(StructureMotion("CTV", np.array([[0.0, 0.0, 0.0], [0.1, 0.2, 4.7]]), (0.0, 50.0), 0.3),),
+        motions=(
+            StructureMotion(
+                "CTV",
+                np.array([[0.0, 0.0, 0.0], [0.1, 0.2, 4.7]]),
+                (0.0, 50.0),
+                0.3,
+                np.array([0.1, -0.7, 1.0 / 3.0]),
+            ),
+        ),
         reference_images=(ReferenceImage("planning CT", "slice 1", "c" * 64, "1.2.3.8"),),
         simulated_at=MORNING - timedelta(days=10),
         warnings=("the couch top is not in the CT",),
@@ -152,6 +163,26 @@ def decision(uid: str = "1.2.9.1") -> DecisionRecord:
 DELIVERIES = (DeliveryRecord(1, "arc 1", 310.7, 310.7), DeliveryRecord(2, "arc 2", 295.1, 17.3, "OPERATOR"))
 
 
+def motion() -> MotionRecord:
+    """Return the motion of a prostate that left the gate twice, the second time for good."""
+    inside = MotionResidual(812, np.array([0.1, -0.2, 1.0 / 3.0]), np.full(3, 0.3), np.full(3, 0.7), 0.6, 1.1)
+    holds = (
+        MotionHold(MORNING + timedelta(seconds=31.7), 4.1, "hold", "the target may have left the gate"),
+        MotionHold(
+            MORNING + timedelta(seconds=77.3),
+            15.1,
+            "re-align",
+            "away for 15 s",
+            np.array([0.2, 1.0 / 3.0, -4.4]),
+        ),
+    )
+    end = MORNING + timedelta(seconds=92.4)
+    return MotionRecord(
+        "implanted markers in the images of the kV arm", 3.0, MORNING, end, 92.4, 73.2, 71.9, holds,
+        920, 7, inside, None, 0.11, 0.19, "f" * 64,
+    )  # fmt: skip
+
+
 def summary(number: int, state: State, **changes: object) -> FractionSummary:
     return replace(FractionSummary(number, MORNING, str(state)), **changes)  # type: ignore[arg-type]  # as above
 
@@ -191,6 +222,7 @@ def step(number: int, before: State, event: Event, uid: str = "1.2.9.1") -> Frac
         match=match(uid) if event is Event.ALIGN else None,
         decision=decision(uid) if event is Event.APPROVE else None,
         deliveries=DELIVERIES if event is Event.DELIVER else (),
+        motion=motion() if event is Event.DELIVER else None,
         notes=(AuditNote("override", {"reason": "seen on the marks"}),) if event is Event.APPROVE else (),
     )
 

@@ -1,6 +1,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -58,6 +59,14 @@ def test_a_simulation_comes_back_whole() -> None:
     assert np.array_equal(back.isocentre_mm, [0.1, -0.2, 1.0 / 3.0])
     assert not back.isocentre_mm.flags.writeable
     assert np.array_equal(back.motions[0].displacement_mm, simulation().motions[0].displacement_mm)
+
+
+def test_a_simulation_from_before_the_place_in_the_planning_ct_was_kept_is_read() -> None:
+    plain = cast("dict[str, Any]", to_plain(simulation()))
+    for motion in plain["motions"]:
+        del motion["from_planning_mm"], motion["sorted_by"]
+    (motion,) = from_plain(SimulationRecord, plain, "the simulation").motions
+    assert (motion.from_planning_mm, motion.sorted_by) == (None, "phase")
 
 
 def test_every_type_of_the_data_model_can_be_made_plain_and_back() -> None:

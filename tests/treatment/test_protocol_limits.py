@@ -101,7 +101,7 @@ class TestGate:
         watched = Monitoring(
             "bone, stereo pair",
             dwell_s=0.7,
-            stale_s=1.2,
+            stale_s=0.8,
             longest_latency_s=0.4,
             least_probability=0.6,
             settled_probability=0.9,
@@ -112,7 +112,7 @@ class TestGate:
         assert gate_settings(written) == GateSettings(
             2.5,
             dwell_s=0.7,
-            stale_s=1.2,
+            stale_s=0.8,
             longest_latency_s=0.4,
             least_probability=0.6,
             settled_probability=0.9,
@@ -129,6 +129,11 @@ class TestGate:
     def test_there_is_none_where_the_protocol_does_not_ask_for_monitoring(self) -> None:
         with pytest.raises(InputError, match="does not ask for monitoring: add that section"):
             gate_settings(protocol(intrafraction=Intrafraction(shift_mm=3.0)))
+
+    def test_a_frame_older_than_the_target_can_be_predicted_is_refused_by_its_key(self) -> None:
+        watched = Monitoring("bone, stereo pair", stale_s=0.9)
+        with pytest.raises(InputError, match=r"monitoring\.stale_s is 0\.9: with 0\.15 s of the machine"):
+            gate_settings(protocol(monitoring=watched, intrafraction=Intrafraction(shift_mm=3.0)))
 
     def test_a_latency_that_no_gate_may_have_is_refused_by_its_key(self) -> None:
         watched = Monitoring("bone, stereo pair", longest_latency_s=0.8)

@@ -30,6 +30,10 @@ PLAIN = Volume(
 )
 
 
+CORNERS_MM = np.array([[5.0, 5.0, 5.0], [15.0, 5.0, 5.0], [15.0, 15.0, 5.0], [5.0, 15.0, 5.0]])
+TUMOUR = Structure("GTV", 1, PLANNING, (Contour("CLOSED_PLANAR", CORNERS_MM),))
+
+
 def write(
     folder: Path, name: str, *, frame: str = FRAME, percent: float | None, description: str = ""
 ) -> None:
@@ -137,9 +141,7 @@ def test_without_phases_nothing_is_said(export: Path) -> None:
 
 def test_what_cannot_be_followed_is_told_with_its_reason(export: Path) -> None:
     phases, _ = find_phases(*read(export))
-    corners = np.array([[5.0, 5.0, 5.0], [15.0, 5.0, 5.0], [15.0, 15.0, 5.0], [5.0, 15.0, 5.0]])
-    tumour = Structure("GTV", 1, PLANNING, (Contour("CLOSED_PLANAR", corners),))
-    found = breathing_motion(phases, PLAIN, tumour, (Fiducial("Seed 1", np.array([10.0, 10.0, 10.0])),))
+    found = breathing_motion(phases, PLAIN, TUMOUR, (Fiducial("Seed 1", np.array([10.0, 10.0, 10.0])),))
     assert found.motions == ()
     assert found.target is not None
     assert found.target.displacement_mm is None
@@ -148,3 +150,40 @@ def test_what_cannot_be_followed_is_told_with_its_reason(export: Path) -> None:
         "the motion of 'Seed 1'",
     ]
     assert all("the phase 0 %, compared with the planning CT" in warning for warning in found.warnings)
+
+
+def test_the_average_is_the_mean_over_time_of_the_phases(export: Path) -> None:
+    for folder, grey in zip(sorted(export.glob("phase *")), (10, 20, 40, 80), strict=True):
+        edit(
+            folder,
+            lambda dataset, grey=grey: setattr(dataset, "PixelData", np.full(36, grey, "<i2").tobytes()),
+        )
+    phases, _ = find_phases(*read(export))
+    found = breathing_motion(phases, PLAIN, TUMOUR, ())
+    # 0, 30, 50 and 80 % stand for a quarter of the time each.
+    assert found.average is not None
+    np.testing.assert_allclose(found.average.values, (10 + 20 + 40 + 80) / 4)
+
+
+def test_phases_on_other_voxels_have_no_average_and_that_is_told(export: Path) -> None:
+    def shifted(dataset: Dataset) -> None:
+        x, y, z = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [float(x) + 2.0, y, z]
+
+    edit(export / "phase 1", shifted)
+    phases, _ = find_phases(*read(export))
+    found = breathing_motion(phases, PLAIN, TUMOUR, ())
+    assert found.average is None
+    assert (
+        "there is no average of the 4DCT: the phase 50 % lies on other voxels than the phase 0 %"
+        in found.warnings
+    )
+
+
+def test_a_4dct_sorted_by_amplitude_has_no_mean_over_time(export: Path) -> None:
+    for folder in export.glob("phase *"):
+        edit(folder, lambda dataset: setattr(dataset, "SeriesDescription", "4D Amplitude bin"))
+    phases, _ = find_phases(*read(export))
+    found = breathing_motion(phases, PLAIN, TUMOUR, ())
+    assert found.average is None
+    assert "the 4DCT is sorted by amplitude" in found.warnings[0]

@@ -1,60 +1,23 @@
 """Recordings of the target: what is written comes back, what is cut off is said, what is wrong is named."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from motion_recordings import SEEDS, START, at, decision, header, sample
 
 from isoguide.errors import InputError, MissingEvidenceError, OutputError, UnreadableError
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import GateDecision, GateState
 from isoguide.motion.sample import TargetSample, Unseen
 from isoguide.workflow.motion.recorded import RecordedGate, RecordedWatch
-from isoguide.workflow.motion.recording import Recording, RecordingHeader, RecordingWriter
+from isoguide.workflow.motion.recording import Recording, RecordingWriter
 
-START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NOW = START.isoformat()
-SEEDS = np.array([[1.0, 2.0, 3.0], [-4.0, 5.5, 6.0]])
-
 FRAME = {"at": NOW, "taken_at": NOW, "number": 2, "source": "x"}
 EMPTY = {"position_mm": None, "latency_s": None, "proposal_mm": None, "holds": 0}
-
-
-def at(seconds: float) -> datetime:
-    return START + timedelta(seconds=seconds)
-
-
-def header(**more) -> RecordingHeader:
-    values = {
-        "started_at": START,
-        "patient_id": "P1",
-        "plan_uid": "1.2.3",
-        "fraction": 4,
-        "device": "implanted markers in the images of the kV arm",
-        "settings": GateSettings(2.5, dwell_s=0.4),
-        "planned_mm": SEEDS,
-        "clock": "of the virtual room",
-    }
-    return RecordingHeader(**{**values, **more})
-
-
-def sample(seconds: float, number: int, x_mm: float = 0.3, **more) -> TargetSample:
-    values = {
-        "position_mm": np.array([x_mm, -0.1, 0.7]),
-        "covariance_mm2": np.diag([0.01, 0.02, 0.3]),
-        "at": at(seconds),
-        "number": number,
-        "source": "kV arm",
-        "quality": 1.0,
-        "words": "3 of 3 markers",
-    }
-    return TargetSample(**{**values, **more})
-
-
-def decision(seconds: float, state: GateState, reason: str = "", **more) -> GateDecision:
-    return GateDecision(at(seconds), state, reason, **more)
 
 
 @pytest.fixture

@@ -101,6 +101,21 @@ def test_the_motion_of_the_tumour_is_that_of_the_4dct(
     assert motion.closure_mm < 3.0
 
 
+def test_the_phase_nearest_to_the_mean_over_time_is_the_mid_ventilation(
+    export: BreathingExport, lung: RegisteredCourse
+) -> None:
+    (motion,) = lung.simulation.motions
+    # The planning CT shows the mean position of the virtual patient: sin⁴ is 3/8 on average. Of four phases,
+    # 25 % and 75 % are at a quarter of the depth, one on the way out and one on the way in.
+    truth = export.tumour_mm
+    off_mm = np.linalg.norm(truth - truth.mean(axis=0), axis=1)
+    assert motion.mid_ventilation == int(off_mm.argmin())
+    assert motion.mid_ventilation in (1, 3)
+    assert motion.mid_ventilation_off_mm == pytest.approx(off_mm.min(), abs=0.5)
+    assert motion.mid_position_mm is not None
+    np.testing.assert_allclose(motion.mid_position_mm, truth.mean(axis=0), atol=0.5)
+
+
 def test_the_internal_target_is_larger_than_the_tumour_by_about_what_it_moves(lung: RegisteredCourse) -> None:
     # A ball of volume V and radius r that goes to and fro by d sweeps about V + pi r² d.
     found = lung.internal_target
@@ -129,8 +144,10 @@ def test_every_file_and_picture_is_named_by_its_hash(lung: RegisteredCourse) -> 
         ("planning CT", "sagittal"),
         ("set-up DRR", "gantry 0°"),
         ("set-up DRR", "gantry 90°"),
+        ("4DCT motion", "over the breath"),
+        ("4DCT motion", "average with the target in all phases"),
     ]
-    assert [one.reference for one in lung.pictures] == list(lung.simulation.reference_images[-5:])
+    assert [one.reference for one in lung.pictures] == list(lung.simulation.reference_images[-7:])
 
 
 def test_nothing_is_doubtful_but_the_approval(lung: RegisteredCourse) -> None:

@@ -15,6 +15,7 @@ from isoguide.cli.course import course_app
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
 from isoguide.cli.imager import imager_app
+from isoguide.cli.monitor import monitor_command
 from isoguide.cli.protocol import protocol_app
 from isoguide.cli.records import audit_app, db_app
 from isoguide.cli.review import review_app
@@ -70,6 +71,8 @@ def isoguide_command(
 
     Make the images of a plan's set-up fields: `isoguide drr plan/ --out images/`
 
+    See how a target moved during the beam: `isoguide monitor fraction-3.jsonl --out report/`
+
     Treat a virtual patient: `isoguide demo`
 
     Break the virtual machine: `isoguide simulate couch-stops-short`
@@ -83,7 +86,7 @@ def isoguide_command(
     (reconstruct, drr).
 
     1: somebody has to look. The match needs review or is not available, something cannot be used, a fraction
-    ended otherwise.
+    ended otherwise, a gate asked to align anew or stopped.
 
     2: no answer. Bad input or usage, or an interruption: one sentence says what is wrong, and nothing was
     written.
@@ -281,10 +284,30 @@ def reconstruct_command(
             metavar="X,Y,Z", help="Extent in mm about the isocentre, all that was seen unless given."
         ),
     ] = None,
+    breathing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRACE.csv|auto",
+            help="Also make an image of each phase of breathing, to the folder 4DCBCT: by a signal (columns "
+            "seconds from the start of the scan, and depth), or by the breath in the projections.",
+        ),
+    ] = None,
+    scan_seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="How long the scan took; needed with --breathing.")
+    ] = None,
+    bins: Annotated[
+        int | None, typer.Option(metavar="N", help="Into how many a breath is sorted, 10 unless given.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="phase|amplitude", help="By time since breathing in, unless given, or by depth."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier reconstruction.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
-    """Reconstruct the day's cone-beam CT from projections (FDK).
+    """Reconstruct the day's cone-beam CT from projections (FDK), and the phases of breathing in it.
 
     Reads Varian TrueBeam and OBI, Elekta XVI and RTK scans. Needs `pip install 'isoguide[reconstruction]'`.
 
@@ -293,10 +316,16 @@ def reconstruct_command(
     `isoguide reconstruct scan/ --patient-position HFS --out day1/`
 
     `isoguide reconstruct scan/ --patient-position HFS --voxel 1,1,2 --size 260,260,180 --out day1/`
+
+    `isoguide reconstruct scan/ --patient-position HFS --breathing auto --scan-seconds 240 --out day1/`
     """
     with one_sentence_endings():
         from isoguide.cli import values
-        from isoguide.cli.reconstruct import reconstruct_and_show
+        from isoguide.cli.reconstruct import (
+            breathing_request,
+            reconstruct_and_show,
+            reconstruct_phases_and_show,
+        )
         from isoguide.dicom import PatientIdentity
         from isoguide.projection.reconstruct import ReconstructionSettings
         from isoguide.workflow.reconstruct import ReconstructRequest
@@ -309,7 +338,11 @@ def reconstruct_command(
             patient=PatientIdentity(patient_id=patient_id, name=patient_name),
             settings=ReconstructionSettings(voxel_mm=voxel_mm, size_mm=size_mm),
         )
-        reconstruct_and_show(request, out, overwrite=force, quiet=quiet)
+        sorted_by = breathing_request(breathing, scan_seconds, bins, sort)
+        if sorted_by is None:
+            reconstruct_and_show(request, out, overwrite=force, quiet=quiet)
+        else:
+            reconstruct_phases_and_show(request, sorted_by, out, overwrite=force, quiet=quiet)
 
 
 @app.command(name="drr")
@@ -484,6 +517,7 @@ def demo_command(
     raise typer.Exit(ACCEPTED if is_expected else LOOK)
 
 
+app.command(name="monitor")(monitor_command)
 app.command(name="serve")(serve_command)
 
 for _group in (

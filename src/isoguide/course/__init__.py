@@ -10,6 +10,7 @@ from isoguide.course.fraction_record import (
 )
 from isoguide.course.history import CourseHistory, FractionSummary
 from isoguide.course.monitoring import Monitoring
+from isoguide.course.motion_record import MotionHold, MotionRecord, MotionResidual
 from isoguide.course.protocol import (
     ActionLevel,
     Approval,
@@ -52,6 +53,9 @@ __all__ = [
     "MatchRecord",
     "Modality",
     "Monitoring",
+    "MotionHold",
+    "MotionRecord",
+    "MotionResidual",
     "PatientKey",
     "Person",
     "PlannedBeam",

@@ -4,8 +4,11 @@ Positions are planning LPS in mm. Shifts from the marks to the isocentre are com
 (:mod:`isoguide.treatment.marks`), never stored beside the positions they follow from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+
+import numpy as np
 
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
@@ -78,24 +81,80 @@ class StructureMotion:
         Of the breathing cycle, (phases,).
     closure_mm
         How far the cycle, followed from phase to phase, ends from where it began: the error of the tracking.
+    from_planning_mm
+        (3,) planning LPS: centre in the first phase minus centre where it was drawn; None in a record that
+        was made before it was kept.
+    sorted_by
+        "phase" where the percentages are times of the cycle, "amplitude" where they are depths of the breath.
     """
 
     structure: str
     displacement_mm: Array
     phases_percent: tuple[float, ...]
     closure_mm: float
+    from_planning_mm: Array | None = None
+    sorted_by: str = "phase"
 
     def __post_init__(self) -> None:
         shape = (len(self.phases_percent), 3)
         object.__setattr__(
             self, "displacement_mm", frozen_array(self.displacement_mm, shape, "the displacement")
         )
+        if self.from_planning_mm is not None:
+            there = frozen_array(self.from_planning_mm, (3,), "the place in the first phase")
+            object.__setattr__(self, "from_planning_mm", there)
 
     @property
     def amplitude_mm(self) -> Array:
         """Peak to peak along left-right, anterior-posterior, superior-inferior, (3,)."""
         spread: Array = self.displacement_mm.max(axis=0) - self.displacement_mm.min(axis=0)
         return spread
+
+    @property
+    def mean_mm(self) -> Array | None:
+        """Mean place over time minus that in the first phase, (3,); None where phases are not times."""
+        if self.sorted_by != "phase":
+            return None
+        return np.asarray(time_shares(self.phases_percent) @ self.displacement_mm)
+
+    @property
+    def mid_position_mm(self) -> Array | None:
+        """Mean place over time minus where it was drawn, (3,); None where one of them is not known."""
+        if self.mean_mm is None or self.from_planning_mm is None:
+            return None
+        return self.from_planning_mm + self.mean_mm
+
+    @property
+    def mid_ventilation(self) -> int | None:
+        """Number of the phase nearest to the mean place; None where that is not known.
+
+        J. W. H. Wolthaus et al., Int. J. Radiat. Oncol. Biol. Phys. 65:1560 (2006).
+        """
+        off_mm = self._off_mean_mm()
+        return None if off_mm is None else int(off_mm.argmin())
+
+    @property
+    def mid_ventilation_off_mm(self) -> float | None:
+        """How far that phase is from the mean place; None likewise."""
+        off_mm = self._off_mean_mm()
+        return None if off_mm is None else float(off_mm.min())
+
+    def _off_mean_mm(self) -> Array | None:
+        mean_mm = self.mean_mm
+        return None if mean_mm is None else np.asarray(np.linalg.norm(self.displacement_mm - mean_mm, axis=1))
+
+
+def time_shares(phases_percent: Sequence[float]) -> Array:
+    """Return the share of the cycle that each phase stands for, (phases,): half-way to its neighbours.
+
+    Parameters
+    ----------
+    phases_percent
+        Increasing, in the order of the cycle; 100 % is 0 % again.
+    """
+    percent = np.asarray(phases_percent, dtype=np.float64)
+    around = np.concatenate([percent[-1:] - 100.0, percent, percent[:1] + 100.0])
+    return np.asarray((around[2:] - around[:-2]) / 200.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ Each sample is an anchor: the places of the last moments against it, on an even 
 point moves about. Each is asked to tell the places at even steps after it; the errors are kept for each step.
 Two regressions share one Gram matrix: on these numbers alone, and on cosines of random projections of them as
 well, which approximate a Gaussian kernel (Rahimi and Recht, NIPS 2007). They and "it stays where it is" are
-mixed by the inverse fourth power of their running squared errors.
+mixed by the inverse fourth power of their running squared errors. The covariance of the mixture's errors is
+made larger or smaller until 95 of 100 lie within its ellipsoid of 95 % (adaptive conformal inference, Gibbs
+and Candès, NeurIPS 2021).
 """
 
 from typing import NamedTuple
@@ -31,8 +33,14 @@ COUNT, SINCE, LEARNED = range(3)
 """Whole numbers of the state: samples seen, the first after the last gap, anchors learned from."""
 BEGAN_S, SCALE_MM, SPREAD_MM2, RECENT = range(4)
 """Real numbers of the state: see :class:`PredictorState`."""
-WEIGHT, FIRST_S, LAST_S = range(3)
-"""Of the errors: how many they hold, forgotten ones less; the first and the last anchor that was judged."""
+WEIGHT, FIRST_S, LAST_S, LOOSENED = range(4)
+"""Of the errors: how many they hold, forgotten ones less; the first and the last anchor that was judged; the
+logarithm of the factor that calibrates their covariance."""
+RADIUS_95 = 7.8147
+"""χ² of three degrees of freedom at 95 %."""
+MISSED, STEP_OF_FACTOR = 0.05, 0.02
+LEAST_FACTOR, LARGEST_FACTOR = -1.0, 2.0
+"""Of the logarithm."""
 
 
 class PredictorDesign(NamedTuple):
@@ -97,9 +105,11 @@ class PredictorState(NamedTuple):
         The mean place.
     gram, moments, factor, weights, linear_weights
         The regression, its Cholesky factor and its solutions, (features, 3 horizons).
-    squares, errors_mm2, still_mm2, judged
-        Running squared error of each member, covariance of the mixture's error and of that of staying, and
-        what they hold, (horizons, ...).
+    squares, errors_mm2, judged
+        Running squared error of each member, covariance of the mixture's error, and what they hold,
+        (horizons, ...).
+    still_mm2, still_judged
+        Covariance of the error of staying, watched from the beginning on, and what it holds.
     """
 
     counts: Numbers
@@ -120,8 +130,9 @@ class PredictorState(NamedTuple):
     linear_weights: Floats
     squares: Floats
     errors_mm2: Floats
-    still_mm2: Floats
     judged: Floats
+    still_mm2: Floats
+    still_judged: Floats
 
 
 def empty_state(design: PredictorDesign) -> PredictorState:
@@ -146,8 +157,9 @@ def empty_state(design: PredictorDesign) -> PredictorState:
         linear_weights=np.zeros((linear, 3 * horizons)),
         squares=np.zeros((horizons, MEMBERS)),
         errors_mm2=np.zeros((horizons, 3, 3)),
+        judged=np.zeros((horizons, 4)),
         still_mm2=np.zeros((horizons, 3, 3)),
-        judged=np.zeros((horizons, 3)),
+        still_judged=np.zeros((horizons, 4)),
     )
 
 
@@ -192,29 +204,71 @@ def _measure(design: PredictorDesign, state: PredictorState, n: int) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _judge(design: PredictorDesign, state: PredictorState, slot: int, horizon: int) -> None:
-    """Compare with what came what each member and the mixture had said from an anchor."""
-    judged, at_s = state.judged[horizon], state.times_s[slot]
+def _deviation(errors: Floats, away: Floats) -> float:
+    """Squared length of a deviation in standard deviations; changes both arguments."""
+    total = 0.0
+    for p in range(3):
+        for q in range(p + 1):
+            left = errors[p, q]
+            for r in range(q):
+                left -= errors[p, r] * errors[q, r]
+            errors[p, q] = np.sqrt(max(left, LEAST_MM2)) if p == q else left / errors[q, q]
+        for q in range(p):
+            away[p] -= errors[p, q] * away[q]
+        away[p] /= errors[p, p]
+        total += away[p] ** 2
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _calibrate(judged: Floats, errors: Floats, away: Floats) -> None:
+    """Loosen the covariance when an error lies outside its ellipsoid, tighten it a little when not."""
+    outside = _deviation(errors, away) > RADIUS_95 * np.exp(judged[LOOSENED])
+    factor = judged[LOOSENED] + STEP_OF_FACTOR * ((1.0 if outside else 0.0) - MISSED)
+    judged[LOOSENED] = min(max(factor, LEAST_FACTOR), LARGEST_FACTOR)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _share(judged: Floats, at_s: float, memory_s: float) -> float:
+    """Count one more error, of an anchor at a time, and return its share in their mean."""
     kept = 0.0
     if judged[WEIGHT] == 0.0:
         judged[FIRST_S] = at_s
     else:
-        kept = judged[WEIGHT] * np.exp((judged[LAST_S] - at_s) / design.error_memory_s)
+        kept = judged[WEIGHT] * np.exp((judged[LAST_S] - at_s) / memory_s)
     judged[WEIGHT], judged[LAST_S] = kept + 1.0, at_s
-    old, new = kept / (kept + 1.0), 1.0 / (kept + 1.0)
-    target = state.targets_mm[slot, horizon]
+    return 1.0 / (kept + 1.0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _blend(covariance: Floats, away: Floats, share: float) -> None:
+    for a in range(3):
+        for b in range(3):
+            covariance[a, b] += share * (away[a] * away[b] - covariance[a, b])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _judge(design: PredictorDesign, state: PredictorState, slot: int, horizon: int) -> None:
+    """Compare with what came what staying, each member and the mixture had said from an anchor."""
+    target, at_s = state.targets_mm[slot, horizon], state.times_s[slot]
+    share = _share(state.still_judged[horizon], at_s, design.error_memory_s)
+    _blend(state.still_mm2[horizon], state.places_mm[slot] - target, share)
+    if state.filled[slot] < 2:
+        return
+    judged, errors, away = (
+        state.judged[horizon],
+        state.errors_mm2[horizon],
+        state.paths_mm[slot, horizon] - target,
+    )
+    share = _share(judged, at_s, design.error_memory_s)
+    if judged[WEIGHT] >= ENOUGH + 1.0:
+        _calibrate(judged, errors.copy(), away.copy())
+    _blend(errors, away, share)
     for member in range(MEMBERS):
         square = 0.0
         for axis in range(3):
             square += (state.members_mm[slot, horizon, member, axis] - target[axis]) ** 2
-        state.squares[horizon, member] = old * state.squares[horizon, member] + new * square
-    mixed, still = state.paths_mm[slot, horizon], state.places_mm[slot]
-    for a in range(3):
-        for b in range(3):
-            product = (mixed[a] - target[a]) * (mixed[b] - target[b])
-            state.errors_mm2[horizon, a, b] = old * state.errors_mm2[horizon, a, b] + new * product
-            product = (still[a] - target[a]) * (still[b] - target[b])
-            state.still_mm2[horizon, a, b] = old * state.still_mm2[horizon, a, b] + new * product
+        state.squares[horizon, member] += share * (square - state.squares[horizon, member])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
@@ -250,8 +304,7 @@ def _look_back(design: PredictorDesign, state: PredictorState, n: int) -> None:
                 break
             _interpolate(state, n, target_s, state.targets_mm[slot, horizon])
             state.told[slot] += 1
-            if state.filled[slot] == 2:
-                _judge(design, state, slot, horizon)
+            _judge(design, state, slot, horizon)
         if state.told[slot] == design.horizons and state.filled[slot] > 0:
             _learn(design, state, slot, state.times_s[slot] - state.times_s[(anchor - 1) % SAMPLES])
 
@@ -360,34 +413,19 @@ def _expect(
     watched = state.judged[after, LAST_S] - state.judged[after, FIRST_S] >= design.trial_s
     mixed = watched and state.filled[slot] == 2
     covariances = state.errors_mm2 if mixed else state.still_mm2
+    judged = state.judged if mixed else state.still_judged
+    looser, looser_before = np.exp(judged[after, LOOSENED]), np.exp(judged[after - 1, LOOSENED])
     for a in range(3):
         place[a] = state.places_mm[slot, a]
         if mixed:
             before = state.paths_mm[slot, after - 1, a] if after > 0 else place[a]
             place[a] = (1.0 - share) * before + share * state.paths_mm[slot, after, a]
         for b in range(3):
-            error = covariances[after - 1, a, b] if after > 0 else 0.0
-            errors[a, b] = (1.0 - share) * error + share * covariances[after, a, b]
+            error = looser_before * covariances[after - 1, a, b] if after > 0 else 0.0
+            errors[a, b] = (1.0 - share) * error + share * looser * covariances[after, a, b]
     if mixed:
         return 2
-    return 1 if watched else 0
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _deviation(errors: Floats, away: Floats) -> float:
-    """Squared length of a deviation in standard deviations; changes both arguments."""
-    total = 0.0
-    for p in range(3):
-        for q in range(p + 1):
-            left = errors[p, q]
-            for r in range(q):
-                left -= errors[p, r] * errors[q, r]
-            errors[p, q] = np.sqrt(max(left, LEAST_MM2)) if p == q else left / errors[q, q]
-        for q in range(p):
-            away[p] -= errors[p, q] * away[q]
-        away[p] /= errors[p, p]
-        total += away[p] ** 2
-    return total
+    return 1 if judged[after, LAST_S] - judged[after, FIRST_S] >= design.trial_s else 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
@@ -400,7 +438,7 @@ def _see(design: PredictorDesign, state: PredictorState, at_s: float, place: Flo
         counts[SINCE], numbers[RECENT] = n, 3.0
     else:
         away, errors = np.empty(3), np.empty((3, 3))
-        if _expect(design, state, n - 1, step_s, away, errors) == 2:
+        if _expect(design, state, n - 1, step_s, away, errors) > 0:
             away -= place
             share = 1.0 - np.exp(-step_s / design.recent_s)
             numbers[RECENT] += share * (_deviation(errors, away) - numbers[RECENT])
@@ -478,7 +516,8 @@ def expected_reference(
     filled, features, scale = _features_reference(design, times_s, places_mm)
     targets = np.stack([_at(times_s, places_mm, times_s + step_s) for step_s in steps_s], axis=1)
     members = np.full((len(times_s), design.horizons, MEMBERS, 3), np.nan)
-    paths, errors, squares = members[:, :, 0].copy(), np.zeros((design.horizons, 3, 3)), np.zeros(0)
+    paths, squares = members[:, :, 0].copy(), np.zeros((design.horizons, MEMBERS))
+    errors = np.zeros((design.horizons, 3, 3))
     for n, now_s in enumerate(times_s):
         known = [n_ for n_ in range(n) if filled[n_] and times_s[n_] + steps_s[-1] <= now_s + ROUNDING_S]
         squares = np.zeros((design.horizons, MEMBERS))
@@ -491,7 +530,7 @@ def expected_reference(
                 wrong = members[judged, horizon] - targets[judged, horizon, None]
                 squares[horizon] = shares @ np.square(wrong).sum(axis=-1)
                 wrong = paths[judged, horizon] - targets[judged, horizon]
-                errors[horizon] = (wrong * shares[:, None]).T @ wrong
+                errors[horizon] = _calibrated_reference(design, times_s[judged], wrong)
         if not filled[n] or len(known) < ENOUGH:
             continue
         shares = np.exp((times_s[known] - times_s[known[-1]]) / design.memory_s)[:, None]
@@ -506,6 +545,19 @@ def expected_reference(
         shares /= shares.sum(axis=1, keepdims=True)
         paths[n] = (shares[..., None] * members[n]).sum(axis=1)
     return paths[-1], errors, squares
+
+
+def _calibrated_reference(design: PredictorDesign, times_s: Floats, wrong_mm: Floats) -> Floats:
+    """Return the covariance of errors, (m, 3), that were found one after the other, times its factor."""
+    factor, covariance = 0.0, np.zeros((3, 3))
+    for m in range(len(times_s)):
+        kept = np.exp((times_s[: m + 1] - times_s[m]) / design.error_memory_s)
+        if kept[:-1].sum() >= ENOUGH:
+            outside = wrong_mm[m] @ np.linalg.solve(covariance, wrong_mm[m]) > RADIUS_95 * np.exp(factor)
+            factor += STEP_OF_FACTOR * (float(outside) - MISSED)
+            factor = min(max(factor, LEAST_FACTOR), LARGEST_FACTOR)
+        covariance = (wrong_mm[: m + 1] * kept[:, None]).T @ wrong_mm[: m + 1] / kept.sum()
+    return covariance * np.exp(factor)
 
 
 def _at(times_s: Floats, places_mm: Floats, at_s: Floats) -> Floats:

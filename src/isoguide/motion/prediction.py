@@ -53,7 +53,7 @@ class PredictorSettings:
     learning_s
         How long the size of the movement is measured before anything is learned: a breath or more.
     trial_s
-        How long its errors are watched before it is trusted.
+        How long its errors, and those of staying, are watched before they are trusted: a breath or more.
     longest_gap_s
         Samples farther apart are not joined: the window is filled anew, what was learned is kept.
     least_scale_mm
@@ -130,9 +130,11 @@ class Prediction:
     position_mm
         In the axes of what was seen, (3,).
     covariance_mm2
-        Of the error of the prediction against what will be seen, (3, 3).
+        Of the error of the prediction against where it will be seen, (3, 3): the noise of images is in it, so
+        that it is on the safe side for where the target is.
     is_regular
-        Whether the target moves as it has done before; False as well until that has been learned.
+        Whether the target has moved in the last second as it did before; False as well until it has been
+        watched for some seconds.
     """
 
     position_mm: Array
@@ -151,8 +153,8 @@ class Predictor:
 
     All memory is allocated, and all code compiled, when it is made; a call takes a fraction of a
     millisecond. Until it has learned and its errors were watched for a while, and after a gap until its
-    window is filled, it expects the target to stay where it is, with a covariance that says how wrong that
-    may be.
+    window is filled, it expects the target to stay where it is, with the errors that this had so far; in
+    the first seconds these are assumed.
 
     Parameters
     ----------
@@ -230,5 +232,5 @@ class Predictor:
         return Prediction(
             self._place_mm,
             self._errors_mm2 + variance_mm2,
-            is_regular=known == 2 and deviation <= self.settings.longest_deviation,
+            is_regular=known > 0 and deviation <= self.settings.longest_deviation,
         )

@@ -91,8 +91,10 @@ def breaths_from_projections(
 
 
 def _profiles_towards_feet(projections: ProjectionSet, patient_position: str) -> Array:
-    """Mean line integral of each row, (projections, rows), rows in the order from head to feet."""
+    """Mean line integral of each row, (projections, rows), from head to feet, about the mean of all rows."""
     profiles: Array = projections.values.mean(axis=2, dtype=np.float64)
+    # What all rows share is the tube, the scatter and the outline of a turning body, not the breath.
+    profiles -= profiles.mean(axis=1, keepdims=True)
     head = fixed_from_daily(patient_position, np.zeros(3)).rotation @ np.array([0.0, 0.0, 1.0])
     down_the_rows = float(projections.views[0].column_direction @ head)
     return profiles[:, ::-1] if down_the_rows > 0.0 else profiles

@@ -6,7 +6,7 @@ D. L. Parker, Med. Phys. 9:254 (1982), displaced detectors (half fan) after G. W
 (2002).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from isoguide.geometry.xray_view import XrayView
 from isoguide.images.volume import Volume
 from isoguide.kernels.back_projection import back_project
 from isoguide.progress import Progress, silent
+from isoguide.projection.bin_weights import bin_weights
 from isoguide.projection.projection_set import ProjectionSet
 from isoguide.projection.ramp_filter import ramp_filtered
 from isoguide.projection.rtk import (
@@ -113,22 +114,94 @@ def reconstruct(
     MissingEvidenceError
         If RTK is not installed.
     """
-    chosen = settings or ReconstructionSettings()
+    scan = _prepared(projections, patient_position, settings or ReconstructionSettings(), progress)
+    progress(0.5, "back-projecting")
+    return scan.volume(scan.filtered, scan.matrices)
+
+
+def reconstruct_bins(
+    projections: ProjectionSet,
+    members: Sequence[NDArray[np.intp]],
+    patient_position: str,
+    settings: ReconstructionSettings | None = None,
+    *,
+    progress: Progress = silent,
+) -> Iterator[Volume]:
+    """Reconstruct parts of one scan one after the other, such as the phases of breathing.
+
+    The scan is weighted and filtered once, as a whole: half fan and short arc are properties of the scan,
+    which a few of its projections do not show. See :func:`isoguide.projection.bin_weights.bin_weights` for
+    what each projection counts in its part.
+
+    Parameters
+    ----------
+    projections
+        Of the whole scan, with their geometry in FIXED.
+    members
+        Indices of the projections of each part.
+    patient_position, settings
+        As for :func:`reconstruct`.
+    progress
+        Told before each step.
+
+    Returns
+    -------
+    Iterator
+        Of volumes on one grid, as :func:`reconstruct` makes them.
+
+    Raises
+    ------
+    GeometryError
+        As :func:`reconstruct`, and if a part has fewer than two projections.
+    MissingEvidenceError
+        If RTK is not installed.
+    """
+    scan = _prepared(projections, patient_position, settings or ReconstructionSettings(), progress)
+    for number, part in enumerate(members):
+        progress(0.5 + 0.5 * number / len(members), f"back-projecting part {number + 1} of {len(members)}")
+        weights = bin_weights(projections.views, part)
+        yield scan.volume(scan.filtered[part] * weights[:, None, None], scan.matrices[part])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """A scan, filtered; what is left to do is to add its projections up."""
+
+    filtered: NDArray[np.float32]
+    matrices: Array
+    grid: Grid
+    seen: NDArray[np.bool_]
+    water_attenuation_per_mm: float
+    source: str
+
+    def volume(self, filtered: NDArray[np.float32], matrices: Array) -> Volume:
+        per_mm = back_project(filtered, matrices, self.grid.shape)
+        grey = np.rint(per_mm * np.float32(1000.0 / self.water_attenuation_per_mm) - np.float32(1000.0))
+        values = np.clip(grey, OUTSIDE_HU + 1, LARGEST_HU).astype(np.int16)
+        values[~self.seen] = OUTSIDE_HU
+        return Volume(self.grid, values, is_hounsfield=False, source=self.source)
+
+
+def _prepared(
+    projections: ProjectionSet, patient_position: str, settings: ReconstructionSettings, progress: Progress
+) -> _Prepared:
     fixed_from_image = fixed_from_daily(patient_position, np.zeros(3))
     field = field_of_view(projections.views)
     check_arc(projections.views)
-    grid = _grid(chosen, field, fixed_from_image)
+    grid = _grid(settings, field, fixed_from_image)
     progress(0.0, "loading the reconstruction toolkit")
     prepare_rtk()
     progress(0.2, "filtering projections")
-    filtered, first_column = filtered_projections(projections, chosen)
+    filtered, first_column = filtered_projections(projections, settings)
     matrices = _index_matrices(projections.views, grid, fixed_from_image, first_column)
-    progress(0.5, "back-projecting")
-    per_mm = back_project(filtered, matrices, grid.shape)
-    grey = np.rint(per_mm * np.float32(1000.0 / projections.water_attenuation_per_mm) - np.float32(1000.0))
-    values = np.clip(grey, OUTSIDE_HU + 1, LARGEST_HU).astype(np.int16)
-    values[~_seen(grid, field, fixed_from_image)] = OUTSIDE_HU
-    return Volume(grid, values, is_hounsfield=False, source=projections.source or "cone-beam CT")
+    return _Prepared(
+        filtered,
+        matrices,
+        grid,
+        _seen(grid, field, fixed_from_image),
+        projections.water_attenuation_per_mm,
+        projections.source or "cone-beam CT",
+    )
 
 
 def filtered_projections(

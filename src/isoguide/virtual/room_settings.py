@@ -15,6 +15,7 @@ from isoguide.projection.cone_beam import HEAD, PELVIS, THORAX, ConeBeamScan
 from isoguide.projection.imaging_physics import ImagingPhysics
 from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.setting_limits import require, require_each
+from isoguide.virtual.watch_settings import WatchSettings
 
 ImageModel = Literal["image-domain", "physical", "stereo pair", "arm pair"]
 IMAGE_MODELS: Final[tuple[ImageModel, ...]] = get_args(ImageModel)
@@ -307,6 +308,8 @@ class RoomSettings:
         The devices.
     console
         The work outside.
+    watch
+        What watches the target during the beam.
     planned_pose
         Where the couch stands when the patient lies as planned.
     patient_position
@@ -319,6 +322,7 @@ class RoomSettings:
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
     stereo: StereoSettings = field(default_factory=StereoSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
     planned_pose: TableTopPose = PLANNED_POSE
     patient_position: PatientPosition = PatientPosition.HFS
 

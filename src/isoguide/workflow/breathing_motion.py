@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from isoguide.course.simulation import StructureMotion
+from isoguide.course.simulation import StructureMotion, time_shares
 from isoguide.dicom import FolderContents, FoundSeries, ImageSeries, read_ct_series
-from isoguide.errors import AmbiguityError
+from isoguide.errors import AmbiguityError, GeometryError
 from isoguide.geometry.frames import PLANNING
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
+from isoguide.motion.average import average_volume
 from isoguide.motion.phases import PhaseMotion, follow_marker, follow_structure
 from isoguide.plan import Fiducial
 from isoguide.progress import Progress, part_of, silent
@@ -46,11 +47,14 @@ class BreathingMotion:
         Of all that could be followed, target first.
     warnings
         What could not, with the reason.
+    average
+        Mean over time of the phases, frame PLANNING; None where there is none.
     """
 
     target: PhaseMotion | None = None
     motions: tuple[StructureMotion, ...] = ()
     warnings: tuple[str, ...] = ()
+    average: Volume | None = None
 
 
 def find_phases(
@@ -128,20 +132,47 @@ def breathing_motion(
     for n, fiducial in enumerate(fiducials, start=1):
         follow(n / (1 + len(fiducials)), f"following {fiducial.name}")
         tracks.append(follow_marker(fiducial, planning, volumes))
-    percents = tuple(phase.percent for phase in phases)
-    motions = [motion for track in tracks if (motion := _record(track, percents)) is not None]
+    sorted_by, told = _sorted_by(phases)
+    motions = [motion for track in tracks if (motion := _record(track, phases, sorted_by)) is not None]
     warnings = [
         f"the motion of '{track.name}' is not available: {'; '.join(track.reasons)}"
         for track in tracks
         if track.reasons
     ]
-    return BreathingMotion(target, tuple(motions), tuple(warnings))
+    average, doubt = _average(volumes, phases, sorted_by)
+    return BreathingMotion(target, tuple(motions), (*told, *warnings, *doubt), average)
 
 
-def _record(track: PhaseMotion, percents: tuple[float, ...]) -> StructureMotion | None:
+def _record(track: PhaseMotion, phases: Sequence[PhaseSeries], sorted_by: str) -> StructureMotion | None:
     if track.displacement_mm is None:
         return None
-    return StructureMotion(track.name, track.displacement_mm, percents, track.closure_mm)
+    percents = tuple(phase.percent for phase in phases)
+    return StructureMotion(
+        track.name, track.displacement_mm, percents, track.closure_mm, track.from_planning_mm, sorted_by
+    )
+
+
+def _sorted_by(phases: Sequence[PhaseSeries]) -> tuple[str, tuple[str, ...]]:
+    """Return what the percentages of the phases count, and what that means."""
+    named = [phase.series.item.text("SeriesDescription") for phase in phases]
+    if not any("amplitude" in text.lower() for text in named):
+        return "phase", ()
+    warning = (
+        "the 4DCT is sorted by amplitude, so that its images do not say how long the patient stays where: "
+        "there is no mean over time and no mid-ventilation"
+    )
+    return "amplitude", (warning,)
+
+
+def _average(
+    volumes: Sequence[Volume], phases: Sequence[PhaseSeries], sorted_by: str
+) -> tuple[Volume | None, tuple[str, ...]]:
+    if sorted_by != "phase":
+        return None, ()
+    try:
+        return average_volume(volumes, time_shares([phase.percent for phase in phases])), ()
+    except GeometryError as error:
+        return None, (f"there is no average of the 4DCT: {error}",)
 
 
 def _described(description: str) -> float | None:

@@ -53,7 +53,7 @@ def internal_target(target: Structure, places_mm: Array, grid: Grid, number: int
     GeometryError
         If the target has no volume on the planning CT.
     """
-    moved = [_displaced(target, shift_mm) for shift_mm in places_mm]
+    moved = [displaced(target, shift_mm) for shift_mm in places_mm]
     around = cropped_grid(grid, np.concatenate([target.points_mm, *(one.points_mm for one in moved)]))
     if around is None:
         msg = f"structure '{target.name}' lies outside the planning CT: give the image it was drawn on"
@@ -71,7 +71,8 @@ def internal_target(target: Structure, places_mm: Array, grid: Grid, number: int
     return InternalTarget(structure, voxel_cm3 * int(union.sum()), voxel_cm3 * int(drawn.sum()))
 
 
-def _displaced(structure: Structure, shift_mm: Array) -> Structure:
+def displaced(structure: Structure, shift_mm: Array) -> Structure:
+    """Return a structure moved by (3,) mm as a whole."""
     contours = tuple(replace(one, xyz_mm=one.xyz_mm + shift_mm) for one in structure.contours)
     return replace(structure, contours=contours)
 

@@ -1,7 +1,7 @@
 """From the projections of a cone-beam scan to a DICOM series that ``isoguide align`` takes."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -92,62 +92,78 @@ def reconstruct_into(
     OutputError
         If the folder cannot be written or holds a reconstruction and ``overwrite`` is not set.
     """
-    position = request.patient_position
-    if position is None:
+    position = stated_position(request)
+    with published_folder(target, (SERIES_FOLDER,), overwrite=overwrite) as staging:
+        projections, acquired_at = read_scan(request, part_of(progress, 0.0, 0.4))
+        volume = reconstruct(projections, position, request.settings, progress=part_of(progress, 0.4, 0.9))
+        progress(0.9, "writing images")
+        uids = SeriesUids.from_seed(scan_seed(projections, request))
+        write_image(
+            staging / SERIES_FOLDER, volume, request, CtAcquisition(acquired_at, description="CBCT"), uids
+        )
+    return Reconstruction(
+        volume, target / SERIES_FOLDER, len(projections.views), arc_deg(projections), acquired_at
+    )
+
+
+def stated_position(request: ReconstructRequest) -> str:
+    """Return how the patient lay.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If it is not given.
+    """
+    if request.patient_position is None:
         msg = (
             "projections do not say how the patient lay, which decides left and right: "
             "give --patient-position"
         )
         raise MissingEvidenceError(msg)
-    with published_folder(target, (SERIES_FOLDER,), overwrite=overwrite) as staging:
-        _, paths, _ = find_projections(request.projections)
-        acquired_at = (
-            request.acquired_at
-            or datetime.fromtimestamp(max(path.stat().st_mtime for path in paths)).astimezone()
-        )
-        projections = read_projections(
-            request.projections,
-            water_attenuation_per_mm=request.water_attenuation_per_mm,
-            progress=part_of(progress, 0.0, 0.4),
-        )
-        check_arc(projections.views)
-        volume = reconstruct(
-            projections, str(position), request.settings, progress=part_of(progress, 0.4, 0.9)
-        )
-        progress(0.9, "writing images")
-        _write(staging / SERIES_FOLDER, volume, request, acquired_at, _seed(projections, request))
-    return Reconstruction(
-        volume, target / SERIES_FOLDER, len(projections.views), _arc_deg(projections), acquired_at
+    return str(request.patient_position)
+
+
+def read_scan(request: ReconstructRequest, progress: Progress) -> tuple[ProjectionSet, datetime]:
+    """Read the projections, and say when the scan was.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If projections, geometry or RTK are missing.
+    InputError
+        If the scan cannot be used: unreadable files, an arc that is too short.
+    """
+    _, paths, _ = find_projections(request.projections)
+    latest = datetime.fromtimestamp(max(path.stat().st_mtime for path in paths)).astimezone()
+    projections = read_projections(
+        request.projections, water_attenuation_per_mm=request.water_attenuation_per_mm, progress=progress
     )
+    check_arc(projections.views)
+    return projections, request.acquired_at or latest
 
 
-def _write(
-    folder: Path, volume: Volume, request: ReconstructRequest, acquired_at: datetime, seed: str
+def write_image(
+    folder: Path, volume: Volume, request: ReconstructRequest, acquisition: CtAcquisition, uids: SeriesUids
 ) -> None:
+    """Write a series with its in-room structure set; what no projection says is left open."""
     series = write_ct_series(
         folder,
         volume,
         patient=request.patient,
         patient_position=str(request.patient_position),
-        uids=SeriesUids.from_seed(seed),
-        acquisition=CtAcquisition(
-            acquired_at=acquired_at,
-            model="isoguide reconstruction",
-            description="CBCT",
-            body_part="",
-            kilovoltage=None,
-        ),
+        uids=uids,
+        acquisition=replace(acquisition, model="isoguide reconstruction", body_part="", kilovoltage=None),
     )
     point = Contour("POINT", np.zeros((1, 3)))
     write_structure_set(
         folder / "RS.dcm",
         [Structure(ISOCENTRE_POINT, 1, DAILY, (point,), "ISOCENTER")],
         image=series,
-        details=StructureSetDetails(label="IN ROOM", created_at=acquired_at),
+        details=StructureSetDetails(label="IN ROOM", created_at=acquisition.acquired_at),
     )
 
 
-def _seed(projections: ProjectionSet, request: ReconstructRequest) -> str:
+def scan_seed(projections: ProjectionSet, request: ReconstructRequest) -> str:
     """Return what the UIDs follow from: the same scan, patient and settings have the same ones."""
     digest = hashlib.sha256(projections.values.tobytes())
     for view in projections.views:
@@ -157,7 +173,8 @@ def _seed(projections: ProjectionSet, request: ReconstructRequest) -> str:
     return digest.hexdigest()
 
 
-def _arc_deg(projections: ProjectionSet) -> float:
+def arc_deg(projections: ProjectionSet) -> float:
+    """Return how much of a turn the scan covers, degrees."""
     angles = np.sort(source_angles_deg(projections.views))
     gaps = np.diff(np.append(angles, angles[0] + 360.0))
     # One gap belongs to each projection: a full turn has no end.

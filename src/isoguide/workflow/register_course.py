@@ -14,9 +14,10 @@ from isoguide.motion.phases import PhaseMotion
 from isoguide.plan import SAME_ISOCENTRE_MM, SkinMark
 from isoguide.progress import Progress, part_of, silent
 from isoguide.treatment.marks import MarkShift, check_marks, mark_shifts
-from isoguide.workflow.breathing_motion import PhaseSeries, breathing_motion, find_phases
+from isoguide.workflow.breathing_motion import BreathingMotion, PhaseSeries, breathing_motion, find_phases
 from isoguide.workflow.clinic.course_planning import PLANNING_FILE
 from isoguide.workflow.internal_target import InternalTarget, internal_target
+from isoguide.workflow.motion_pictures import average_picture, motion_chart
 from isoguide.workflow.planned_course import PlannedCourse, one_patient
 from isoguide.workflow.reference_pictures import ReferencePicture, planning_pictures
 from isoguide.workflow.same_plan import file_sha256
@@ -59,7 +60,7 @@ class RegisteredCourse:
     files
         To keep in the image store: planning CT, structure set, plan, doses of the plan, phases of the 4DCT.
     pictures
-        Planning CT and set-up radiographs, as PNG, likewise to be kept.
+        Planning CT, set-up radiographs and the motion in the 4DCT, as PNG, likewise to be kept.
     mark_shifts
         Way of the couch from each skin mark to the isocentre.
     internal_target
@@ -130,8 +131,9 @@ def register_course(
         points.fiducials,
         progress=part_of(progress, 0.4, 0.8),
     )
+    internal = _internal_target(planned, motion.target)
     progress(0.8, "drawing the reference pictures")
-    pictures = _pictures(planned)
+    pictures = (*_pictures(planned), *_motion_pictures(planned, motion, internal))
     progress(0.9, "computing the hashes of the files")
     marks, mark_warnings = _usable_marks(points.marks)
     warnings = (
@@ -144,7 +146,6 @@ def register_course(
         *motion.warnings,
     )
     simulation = _record(planned, patient, site, files.references())
-    internal = _internal_target(planned, motion.target)
     simulation = replace(
         simulation,
         marks=marks,
@@ -225,6 +226,16 @@ def _pictures(planned: PlannedCourse) -> tuple[ReferencePicture, ...]:
     volume, plan = planned.planning.image.volume, planned.plan
     drrs = setup_drrs(volume, planned.isocentre_mm, plan.patient_position, setup_angles_deg(plan))
     return (*planning_pictures(volume, planned.isocentre_mm), *drrs)
+
+
+def _motion_pictures(
+    planned: PlannedCourse, motion: BreathingMotion, internal: InternalTarget | None
+) -> Iterator[ReferencePicture]:
+    if motion.motions:
+        yield motion_chart(motion.motions)
+    if motion.average is not None and internal is not None:
+        # The target is the first of the motions where there is an internal target.
+        yield average_picture(motion.average, planned.tumour, motion.motions[0], internal.structure)
 
 
 def _usable_marks(marks: tuple[SkinMark, ...]) -> tuple[tuple[SkinMark, ...], tuple[str, ...]]:

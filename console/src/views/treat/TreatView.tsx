@@ -73,11 +73,11 @@ function Treating({ fraction }: { fraction: Fraction }) {
     <div class="treat-grid">
       <div class="stack">
         {isConnected ? <BeamPanel fraction={fraction} /> : null}
-        {isConnected ? <GatePanel fraction={fraction} /> : null}
         {isConnected ? <MotionPanel fraction={fraction} /> : null}
         {isConnected ? null : <DeliverPanel fraction={fraction} />}
       </div>
       <div class="stack">
+        {isConnected ? <GatePanel fraction={fraction} /> : null}
         <CouchPanel fraction={fraction} />
         <OrderPanel fraction={fraction} />
       </div>

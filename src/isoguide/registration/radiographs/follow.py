@@ -21,12 +21,16 @@ from isoguide.registration.radiographs.solve import (
 )
 from isoguide.registration.refine import small_motion
 
-FINE_STEPS: Final = 3
+FINE_STEPS: Final = 4
 MIDDLE_STEPS: Final = 4
-SETTLED_MM: Final = 0.1
+SETTLED_MM: Final = 0.05
 """A step that is shorter is taken, and what the patches say after it is known without another look."""
+FORETOLD_MM: Final = 0.1
+"""So is a longer one that the last foretold to :data:`SETTLED_MM`, if it foretells no more than this."""
 LESS: Final = 0.6
-"""Each step of the finest rays is at most this share of the one before, or they lose their way."""
+"""Each step of the finest rays is at most this share of the one before, or they lose their way. Images are
+somewhat more blurred than the rays, so that a step goes only a part of the way: the next one is a share of it
+that is nearly the same each time."""
 FAR_MM: Final = 0.7
 """The finest rays see a step that is longer too short: the middle ones go first."""
 NEAR_MM: Final = 0.3
@@ -114,6 +118,13 @@ def follow(
     return evaluate(following.fine, following.views, fine, far.daily_from_planning, centre_mm), False
 
 
+def warm_up(following: Following, pose: Array, centre_mm: Array) -> None:
+    """Do once what following does, on empty images, so that the first exposure is not later than others."""
+    for level in (following.middle, following.fine):
+        empty = [PatchImage(np.zeros(view.size[::-1], np.float32)) for view in following.views]
+        evaluate(level, following.views, empty, pose, centre_mm)
+
+
 def _blurred(
     following: Following, level: RayLevel, exposures: Sequence[Exposure], centre_mm: Array
 ) -> tuple[PatchImage, ...]:
@@ -134,16 +145,26 @@ def _settled(
     None where the first step is too long for the finest rays, or steps do not get shorter.
     """
     level, views, pose, length = following.fine, following.views, start, FAR_MM
+    last = None
     for _ in range(FINE_STEPS):
         fit = evaluate(level, views, images, pose, centre_mm)
         if not fit.weight.any():
             return None
         step, longest = gauss_newton_step(fit, views, centre_mm, 3.0 * level.ray_mm)
-        pose = pose @ small_motion(step, centre_mm)
-        if longest < SETTLED_MM:
-            return replace(fit, daily_from_planning=pose, gradient=fit.gradient - fit.information @ step)
         if longest > length:
             return None
+        share = 0.0 if last is None else float(np.clip(step @ last / (last @ last), 0.0, LESS))
+        whole = step / (1.0 - share)
+        pose = pose @ small_motion(whole, centre_mm)
+        foretold = (
+            last is not None
+            and np.abs(step - share * last).max() < SETTLED_MM
+            and np.abs(whole - step).max() < FORETOLD_MM
+        )
+        if longest < SETTLED_MM or foretold:
+            return replace(fit, daily_from_planning=pose, gradient=fit.gradient - fit.information @ step)
+        # What is left after a step that went the whole way is foretold by none.
+        last = step if last is None else None
         length = longest * LESS
     return None
 

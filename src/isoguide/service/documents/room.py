@@ -9,8 +9,8 @@ from pydantic import Field
 from isoguide.motion.gating import GateDecision
 from isoguide.motion.sample import Sighting, TargetSample
 from isoguide.service.documents.base import CouchPose, Document, Three, three
+from isoguide.workflow.clinic.gate_shown import GateShown
 from isoguide.workflow.clinic.room_state import RoomState
-from isoguide.workflow.clinic.watched_gate import GateShown
 
 
 class CouchDifference(Document):

@@ -9,8 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from isoguide.course.monitoring import Monitoring
 from isoguide.errors import ImageLostError
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.gating import TargetWatch
 from isoguide.motion.sample import Sighting
 from isoguide.treatment import FractionMemory
 from isoguide.treatment.ports import Beam, BeamStatus, Clock, CouchReading, DayImage, Room
@@ -73,7 +75,19 @@ class ConnectedRoom(Protocol):
 
     @property
     def watches_target(self) -> bool:
-        """Whether something watches the target during the beam."""
+        """Whether :meth:`target` tells where the target is, where the protocol asks for no gate."""
+        ...
+
+    def watch(self, monitoring: Monitoring) -> TargetWatch:
+        """Return what watches the target in this room as a protocol asks for it; it has not begun.
+
+        Raises
+        ------
+        RefusedError, InputError
+            If this room cannot watch it so, or the patient has nothing that could be watched.
+        DeviceError
+            If nobody lies here.
+        """
         ...
 
     def is_for(self, course_id: str, number: int | None = None) -> bool:

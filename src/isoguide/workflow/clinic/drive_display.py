@@ -13,10 +13,10 @@ from isoguide.treatment import Entry, Fraction, FractionMemory
 from isoguide.treatment.memory import Sink
 from isoguide.workflow.clinic.connected_room import ConnectedRoom
 from isoguide.workflow.clinic.delivery_sink import DeliverySink
+from isoguide.workflow.clinic.gate_shown import GateShown
 from isoguide.workflow.clinic.open_fraction import open_fraction
 from isoguide.workflow.clinic.room_events import FractionChanged, RoomEvents
 from isoguide.workflow.clinic.room_state import RoomState, ShownFraction, room_state
-from isoguide.workflow.clinic.watched_gate import GateShown
 
 LOOK_AGAIN: Final = timedelta(seconds=1)
 """So often the records are asked whether somebody made a step elsewhere."""

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import numpy as np
 
 from isoguide.course import Protocol
+from isoguide.course.monitoring import DEVICE_WORDS
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.motion.sample import Sighting, TargetSample
 from isoguide.records import FractionKey
@@ -17,8 +18,8 @@ from isoguide.treatment.ports import BeamStatus, CouchReading
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.units import wrap_deg
 from isoguide.workflow.clinic.connected_room import RoomLook
+from isoguide.workflow.clinic.gate_shown import GateShown
 from isoguide.workflow.clinic.open_fraction import OpenFraction
-from isoguide.workflow.clinic.watched_gate import GateShown
 
 BeamWord = Literal["off", "on", "travelling", "waiting", "held", "unknown"]
 
@@ -141,6 +142,10 @@ class ShownFraction:
             return None
         return memory.place.pose if memory.place is not None else memory.destination
 
+    def gate_of(self, gate: GateShown | None) -> GateShown | None:
+        """Return what is shown of the gate of its newest delivery: nothing once a later step overtook it."""
+        return gate if self.state in (State.BEAM_ON, State.HELD) else None
+
 
 _NO_ANSWER: Final[BeamWord] = "unknown"
 FRESH: Final = timedelta(seconds=1)
@@ -171,9 +176,8 @@ def room_state(
     watched_by
         Who turned the beam on.
     gate
-        What the gate of its beam says; the target is then shown as the gate sees it.
+        What the gate of its newest delivery says, or said last.
     """
-    sighting = gate.decision.sighting if gate is not None else look.sighting
     if shown is None:
         return RoomState(
             sequence,
@@ -181,10 +185,11 @@ def room_state(
             name,
             couch=look.couch,
             beam=_beam_word(look.beam, None),
-            sighting=sighting,
+            sighting=look.sighting,
             planned_mu=look.beam.planned_mu if look.beam is not None else 0.0,
         )
-    limits = fraction_limits(shown.protocol).couch
+    limits, gate = fraction_limits(shown.protocol).couch, shown.gate_of(gate)
+    sighting = _sighting(look, shown.protocol, gate)
     expected, gate_mm = shown.expected_couch, shown.protocol.intrafraction.shift_mm
     in_place = None
     if expected is not None and look.couch is not None:
@@ -208,6 +213,7 @@ def room_state(
         sighting=sighting,
         gate_mm=gate_mm,
         is_in_gate=_is_in_gate(sighting, gate_mm, look.at),
+        monitoring=_monitoring_words(shown.protocol),
         gate=gate,
         hold_reason=memory.hold_reason if memory is not None and memory.state is State.HELD else "",
         watched_by=watched_by,
@@ -222,6 +228,8 @@ def _beam_word(beam: BeamStatus | None, memory: FractionMemory | None) -> BeamWo
         return "on"
     if beam.travelling:
         return "travelling"
+    if beam.waiting:
+        return "waiting"
     if memory is None:
         return "off"
     if memory.beam.may_be_on and memory.state is not State.BEAM_ON:
@@ -243,6 +251,17 @@ def _differences(
         is_near = abs(wrap_deg(read - wanted)) <= limits.tolerance_deg
         found.append(AxisDifference(axis, wanted, read, "°", is_near))
     return tuple(found)
+
+
+def _monitoring_words(protocol: Protocol) -> str:
+    return DEVICE_WORDS[protocol.monitoring.device] if protocol.monitoring is not None else ""
+
+
+def _sighting(look: RoomLook, protocol: Protocol, gate: GateShown | None) -> Sighting | None:
+    """Return the newest look at the target; a target that a gate watches is shown as the gate sees it."""
+    if gate is not None:
+        return gate.decision.sighting
+    return look.sighting if protocol.monitoring is None else None
 
 
 def _is_in_gate(sighting: Sighting | None, gate_mm: float | None, now: datetime) -> bool | None:

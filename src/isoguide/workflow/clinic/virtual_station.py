@@ -16,13 +16,16 @@ from typing import Final
 import numpy as np
 
 from isoguide.course import SimulationRecord
+from isoguide.course.monitoring import Monitoring
 from isoguide.dicom import PatientIdentity, content_hash, read_plan
 from isoguide.errors import InputError, LinkLostError, MismatchError
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.gating import TargetWatch
 from isoguide.motion.sample import TargetSample
 from isoguide.treatment import FractionMemory, State
-from isoguide.treatment.ports import BeamStatus, CouchReading, DayImage
+from isoguide.treatment.ports import CouchReading, DayImage
 from isoguide.virtual.clock import DayClock, VirtualClock
+from isoguide.virtual.motion_watch import motion_watch
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import RoomSettings
@@ -30,6 +33,7 @@ from isoguide.workflow.clinic.connected_room import Preparation, RoomLook
 from isoguide.workflow.clinic.day_export import said_of_export, write_day_image
 from isoguide.workflow.clinic.day_image import ImageSaid
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.station_devices import StationBeam, StationWatch
 from isoguide.workflow.clinic.station_file import StationFile
 from isoguide.workflow.scenario_settings import room_settings, scenario_faults
 from isoguide.workflow.simulate import drawn_days
@@ -252,6 +256,19 @@ class VirtualStation:
         with self._lock:
             return self._sample()
 
+    def watch(self, monitoring: Monitoring) -> TargetWatch:
+        """Return what watches the target as a protocol asks for it; it has not begun.
+
+        Raises
+        ------
+        InputError
+            If the patient has nothing that the device could watch.
+        LinkLostError
+            If nobody lies here.
+        """
+        with self.used() as room:
+            return StationWatch(self, room, motion_watch(room, monitoring))
+
     def look(self) -> RoomLook:
         """Return what the room shows; the look before, where it is busy for longer than a moment."""
         if not self._lock.acquire(timeout=LOOK_S):
@@ -321,46 +338,6 @@ class VirtualStation:
         if self._prepared is None:
             raise LinkLostError(self.preparation.words)
         return self._prepared
-
-
-@dataclass(frozen=True, slots=True)
-class StationBeam:
-    """The beam of a virtual station as a port."""
-
-    station: VirtualStation
-
-    def turn_on(self) -> None:
-        """Order the beam on.
-
-        Raises
-        ------
-        LinkLostError
-            If the machine does not answer.
-        """
-        with self.station.used_beam() as room:
-            room.beam.turn_on()
-
-    def hold(self, reason: str) -> None:
-        """Order the beam off.
-
-        Raises
-        ------
-        LinkLostError
-            If the machine does not answer.
-        """
-        with self.station.used_beam() as room:
-            room.beam.hold(reason)
-
-    def status(self) -> BeamStatus:
-        """Ask the machine, which keeps its heartbeat going.
-
-        Raises
-        ------
-        LinkLostError
-            If the machine does not answer.
-        """
-        with self.station.used_beam() as room:
-            return room.beam.status()
 
 
 def _quick(settings: RoomSettings, file: StationFile, site: str | None) -> RoomSettings:
