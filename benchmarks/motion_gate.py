@@ -27,7 +27,7 @@ from isoguide.motion.persistence import Persistence
 from isoguide.motion.prediction import Predictor
 from isoguide.motion.sample import TargetSample
 from isoguide.virtual.breathing import Breathing
-from isoguide.virtual.gate_campaign import Control, Course, CourseRun, FaultResult, try_faults
+from isoguide.virtual.gate_campaign import LOOP_FAULTS, Control, Course, CourseRun, FaultResult, try_faults
 from isoguide.virtual.gate_faults import STREAM_FAULTS
 from isoguide.virtual.prostate_motion import ProstateMotion
 from isoguide.virtual.sighting_stream import StreamSettings, breathing_truth, prostate_truth
@@ -78,7 +78,7 @@ def faults_table(results: Sequence[FaultResult]) -> str:
     rows = []
     for name, of_kind in sorted(by_kind.items()):
         after_s = [PATIENCE_S if r.held_after_s is None else r.held_after_s for r in of_kind]
-        happens = STREAM_FAULTS[name].happens if name in STREAM_FAULTS else ""
+        happens = STREAM_FAULTS[name].happens if name in STREAM_FAULTS else LOOP_FAULTS[name]
         rows.append(
             [
                 name,
