@@ -115,7 +115,11 @@ class SingleImagerTracker:
         if len(found.pixels) != len(self._planned):
             msg = f"{len(self._planned)} markers are tracked, but {len(found.pixels)} were looked for"
             raise InputError(msg)
-        reason = self._order.why_not(at, number) or self._target.why_nothing(found)
+        reason = (
+            self._order.why_not(at, number)
+            or self._order.why_repeated([found])
+            or self._target.why_nothing(found)
+        )
         if reason:
             return Unseen(at, number, self.settings.source, reason)
         seconds = self._order.take(at, number)

@@ -102,7 +102,9 @@ class StereoMarkerTracker:
         ):
             msg = f"a pair takes two images that were searched for {len(self._planned)} markers each"
             raise InputError(msg)
-        reason = self._order.why_not(at, number) or self._why_nothing(found)
+        reason = (
+            self._order.why_not(at, number) or self._order.why_repeated(found) or self._why_nothing(found)
+        )
         if reason:
             return Unseen(at, number, self.settings.source, reason)
         self._turn.ahead(self._order.take(at, number))
