@@ -110,7 +110,7 @@ def _over_time(
 def _limits(curves: Curves, gate_mm: float) -> tuple[float, float]:
     """Return one scale for the three axes, so that their motion can be compared."""
     largest = max(_largest(curves.seen_mm), _largest(curves.true_mm), gate_mm)
-    return -1.12 * largest, 1.12 * largest
+    return -1.3 * largest, 1.3 * largest
 
 
 def _largest(values: Array) -> float:
