@@ -291,7 +291,7 @@ def _histogram(axes: Axes, everywhere: Array, inside: Array, gate_mm: float, *, 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.set_xlim(bins[0], bins[-1])
     if is_distance:
-        axes.legend(frameon=False, fontsize=SMALL_PT, loc="upper right", handlelength=1.4)
+        axes.legend(framealpha=0.9, edgecolor="none", fontsize=SMALL_PT, loc="upper right", handlelength=1.4)
 
 
 def _latency(recording: Recording, figures: MotionFigures) -> Picture:
