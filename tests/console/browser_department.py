@@ -18,14 +18,16 @@ from cuttable_link import CuttableLink
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "service")]
 
 from connected_department import COURSE, cached, station_file
+from scripted_gate import Gates, IdleWatch
 from signed_in_client import CHEAP, furnish_accounts
 from small_course import coarse_room
 from small_department import PROTOCOL, SET_UP, simulation_of
 from small_patient import PATIENT
 
-from isoguide.course import SimulationRecord
+from isoguide.course import Monitoring, Protocol, SimulationRecord
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.records import CourseStatus
+from isoguide.motion.gating import Gate
+from isoguide.records import CourseStatus, StoredCourse
 from isoguide.records.image_store import ImageStore
 from isoguide.service.app import create_app
 from isoguide.service.clinic import Clinic
@@ -36,10 +38,11 @@ from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import Latency, RoomSettings
 from isoguide.workflow.clinic import desk as desk_module
-from isoguide.workflow.clinic import virtual_station
+from isoguide.workflow.clinic import open_fraction, virtual_station
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.room_events import RoomEvents
 from isoguide.workflow.clinic.virtual_station import VirtualStation
@@ -55,6 +58,8 @@ QUICK_MU_MIN, SLOW_MU_MIN = 60_000.0, 300.0
 """A beam that is through in some seconds, and one that is on for as long as a test needs it."""
 PLANNED_MU = 750.0
 """Of the arc of the virtual patient."""
+GATE_MM = 3.0
+"""Where the protocol asks for monitoring."""
 
 
 class PacedClock(RealTimeClock):
@@ -155,6 +160,24 @@ class BrowserDepartment:
             yield
         finally:
             object.__setattr__(self.page, "build", build)
+
+    @contextmanager
+    def monitored(self, gate: Gate) -> Iterator[None]:
+        """Let the protocol ask for monitoring, and this gate decide."""
+
+        def asking(course: StoredCourse) -> Protocol:
+            protocol = protocol_of(course)
+            watched = replace(protocol.intrafraction, shift_mm=GATE_MM)
+            return replace(protocol, intrafraction=watched, monitoring=Monitoring("bone, stereo pair"))
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(open_fraction, "protocol_of", asking)
+            patched.setattr(self.station, "watch", lambda _monitoring: IdleWatch())
+            patched.setattr(self.drive, "_gates", Gates(gate))
+            try:
+                yield
+            finally:
+                self.end_fraction()
 
     @contextmanager
     def course_read_by_staff(self) -> Iterator[str]:

@@ -12,6 +12,7 @@ from isoguide.course import (
     MarkerInstructions,
     MatchInstructions,
     Modality,
+    Monitoring,
     Protocol,
     ProtocolAction,
     Schedule,
@@ -63,6 +64,13 @@ def protocol(**more: object) -> Protocol:
         (lambda: MarkerInstructions("seed", 1.0, 5.0), r"diameter_mm = 5 is more than markers\.length"),
         (lambda: MarkerInstructions("seed", 5.0, 1.0, rotation_sigma_deg=0.0), r"rotation_sigma_deg"),
         (lambda: Intrafraction(reimage_after_s=-1.0), r"intrafraction\.reimage_after_s must be a positive"),
+        (lambda: Monitoring("camera"), r"monitoring\.device must be one of markers, kV arm; .*not camera"),
+        (lambda: Monitoring("bone, stereo pair", stale_s=0.0), r"monitoring\.stale_s must be a positive"),
+        (lambda: Monitoring("bone, stereo pair", dwell_s=float("nan")), r"dwell_s must be a positive number"),
+        (lambda: Monitoring("bone, stereo pair", settled_probability=1.0), r"stay below 1: nothing is ever"),
+        (lambda: Monitoring("bone, stereo pair", least_probability=0.9), r"= 0\.9 and monitoring"),
+        (lambda: Monitoring("chest marker"), r"monitoring\.xray_every_s is missing"),
+        (lambda: Monitoring("bone, stereo pair", xray_every_s=10.0), r"xray_every_s means nothing where"),
         (lambda: Approval(second_look=()), r"approval\.second_look names nobody"),
         (lambda: protocol(name=" "), "name is empty"),
         (lambda: protocol(name="spine "), "name 'spine ' has spaces at its ends"),
@@ -108,6 +116,17 @@ def test_an_impossible_value_is_refused_by_its_key(build, sentence) -> None:
         (
             {"match": MatchInstructions(box_mm=60.0), "markers": MarkerInstructions("seed", 5.0, 1.0)},
             r"match\.structures and match\.box_mm mean nothing where markers are matched",
+        ),
+        (
+            {"monitoring": Monitoring("bone, stereo pair")},
+            r"monitoring has no gate: give its radius as intrafraction\.shift_mm",
+        ),
+        (
+            {
+                "monitoring": Monitoring("markers, kV arm"),
+                "intrafraction": Intrafraction(shift_mm=3.0),
+            },
+            r"looks for markers, and the protocol does not say which",
         ),
         (
             {"images": 1, "intrafraction": Intrafraction(verify_with_image=True)},
@@ -159,6 +178,23 @@ class TestSources:
             "rotation.pitch_deg": 3.0,
             "rotation.roll_deg": 3.0,
             "intrafraction.shift_mm": 3.0,
+        }
+
+    def test_every_number_of_monitoring_has_a_key_too(self) -> None:
+        watched = protocol(
+            monitoring=Monitoring("chest marker", xray_every_s=12.0),
+            intrafraction=Intrafraction(shift_mm=3.0),
+        ).numbers
+        said = {key: value for key, value in watched.items() if key.startswith("monitoring.")}
+        assert said == {
+            "monitoring.dwell_s": 0.3,
+            "monitoring.stale_s": 0.5,
+            "monitoring.longest_latency_s": 0.5,
+            "monitoring.least_probability": 0.5,
+            "monitoring.settled_probability": 0.8,
+            "monitoring.realign_after_s": 15.0,
+            "monitoring.fewest_per_s": 2.0,
+            "monitoring.xray_every_s": 12.0,
         }
 
     @pytest.mark.parametrize(

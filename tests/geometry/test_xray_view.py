@@ -127,3 +127,21 @@ def test_a_view_that_cannot_be_is_refused_in_a_sentence(changes, sentence):
 def test_distances_that_are_not_positive_are_refused(distances):
     with pytest.raises(GeometryError, match="the distances from the X-ray source must be positive"):
         gantry_view(0.0, **{**PANEL, **distances})
+
+
+def test_a_pixel_of_a_binned_view_lies_in_the_middle_of_its_square():
+    # 5 columns and 4 rows by squares of 2: the last column fills none.
+    small = view(size=(5, 4)).binned(2)
+    assert small.size == (2, 2)
+    assert small.pixel_spacing_mm == (0.8, 1.6)
+    whole = view(size=(5, 4))
+    for column, row in ((0, 0), (1, 0), (1, 1)):
+        square = [(2 * column + i, 2 * row + j) for i in range(2) for j in range(2)]
+        middle = whole.pixel_mm(np.array(square, dtype=float)).mean(axis=0)
+        np.testing.assert_allclose(small.pixel_mm(np.array([[column, row]], dtype=float))[0], middle)
+
+
+@pytest.mark.parametrize("factor", [0, 257])
+def test_squares_of_pixels_have_to_fit_the_detector(factor):
+    with pytest.raises(GeometryError, match=f"squares of {factor} pixels"):
+        view().binned(factor)

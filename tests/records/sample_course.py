@@ -16,6 +16,9 @@ from isoguide.course import (
     MatchInstructions,
     MatchRecord,
     Modality,
+    MotionHold,
+    MotionRecord,
+    MotionResidual,
     PatientKey,
     PlannedBeam,
     Protocol,
@@ -160,6 +163,26 @@ def decision(uid: str = "1.2.9.1") -> DecisionRecord:
 DELIVERIES = (DeliveryRecord(1, "arc 1", 310.7, 310.7), DeliveryRecord(2, "arc 2", 295.1, 17.3, "OPERATOR"))
 
 
+def motion() -> MotionRecord:
+    """Return the motion of a prostate that left the gate twice, the second time for good."""
+    inside = MotionResidual(812, np.array([0.1, -0.2, 1.0 / 3.0]), np.full(3, 0.3), np.full(3, 0.7), 0.6, 1.1)
+    holds = (
+        MotionHold(MORNING + timedelta(seconds=31.7), 4.1, "hold", "the target may have left the gate"),
+        MotionHold(
+            MORNING + timedelta(seconds=77.3),
+            15.1,
+            "re-align",
+            "away for 15 s",
+            np.array([0.2, 1.0 / 3.0, -4.4]),
+        ),
+    )
+    end = MORNING + timedelta(seconds=92.4)
+    return MotionRecord(
+        "implanted markers in the images of the kV arm", 3.0, MORNING, end, 92.4, 73.2, 71.9, holds,
+        920, 7, inside, None, 0.11, 0.19, "f" * 64,
+    )  # fmt: skip
+
+
 def summary(number: int, state: State, **changes: object) -> FractionSummary:
     return replace(FractionSummary(number, MORNING, str(state)), **changes)  # type: ignore[arg-type]  # as above
 
@@ -199,6 +222,7 @@ def step(number: int, before: State, event: Event, uid: str = "1.2.9.1") -> Frac
         match=match(uid) if event is Event.ALIGN else None,
         decision=decision(uid) if event is Event.APPROVE else None,
         deliveries=DELIVERIES if event is Event.DELIVER else (),
+        motion=motion() if event is Event.DELIVER else None,
         notes=(AuditNote("override", {"reason": "seen on the marks"}),) if event is Event.APPROVE else (),
     )
 

@@ -14,6 +14,7 @@ from sample_course import (
     full_summary,
     image,
     match,
+    motion,
     no_match,
     step,
     summary,
@@ -23,6 +24,7 @@ from sample_course import (
 
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.records import ConflictError, FractionKey, FractionStep, Place, Records, open_records
+from isoguide.records.plain import to_plain
 from isoguide.treatment.refusals import OutOfOrderError
 from isoguide.treatment.states import Event, State
 
@@ -55,6 +57,9 @@ def test_everything_of_a_fraction_comes_back_after_a_restart_bit_for_bit(
     assert stored.images == (image(uid),)
     assert stored.decisions == (decision(uid),)
     assert stored.deliveries == DELIVERIES
+    assert [to_plain(one) for one in stored.motions] == [to_plain(motion())]
+    assert stored.motions[0].holds[1].proposal_mm is not None
+    assert stored.motions[0].duty_cycle == pytest.approx(73.2 / 92.4)
     (found,) = stored.matches
     assert found.planning_from_daily is not None
     assert np.array_equal(found.planning_from_daily, np.eye(4) + 0.1)

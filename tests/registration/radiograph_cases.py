@@ -1,5 +1,6 @@
 """A bony phantom on a coarse grid, a stereo pair of it, and exposures with known truth."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -64,6 +65,10 @@ def view(angle_deg, frame=PLANNING):
 PAIR = (view(45.0), view(-45.0))
 
 
+SMALL_PIXELS = tuple(replace(one, pixel_spacing_mm=(0.5, 0.5), size=(411, 410)) for one in PAIR)
+"""The same panels with pixels as real ones have: smaller than the blur of the finest rays."""
+
+
 @cache
 def bony_ct():
     """Return the planning CT of the anatomy."""
@@ -74,6 +79,12 @@ def bony_ct():
 def prepared_pair():
     """Return the anatomy prepared for the pair, which takes seconds."""
     return prepare_radiographs(bony_ct(), isocentre_mm=ISOCENTRE_MM, views=PAIR)
+
+
+@cache
+def prepared_small_pixels():
+    """Return the anatomy prepared for the pair with small pixels."""
+    return prepare_radiographs(bony_ct(), isocentre_mm=ISOCENTRE_MM, views=SMALL_PIXELS)
 
 
 def lying(shift_mm=(0.0, 0.0, 0.0), about_xyz_deg=(0.0, 0.0, 0.0)):
@@ -88,9 +99,9 @@ def expose(solids, daily_from_planning, views=PAIR, noise=0.004, seed=0):
     """Radiographs by the solids' exact line integrals: no voxel and no projector of ours takes part."""
     rng = np.random.default_rng(seed)
     back = daily_from_planning.inverse()
-    column, row = np.meshgrid(np.arange(PIXELS), np.arange(PIXELS))
     images = []
     for one in views:
+        column, row = np.meshgrid(*(np.arange(count) for count in one.size))
         pixels_mm = back.apply(one.pixel_mm(np.stack([column, row], axis=-1).astype(np.float64)))
         source_mm = back.apply(one.source_mm)
         exact = sum(solid.line_integrals(source_mm, pixels_mm) for solid in solids) * WATER_PER_MM

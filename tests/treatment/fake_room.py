@@ -27,6 +27,7 @@ TARGET_MM = ISOCENTRE_MM + np.array(
 PLANNED_MU = 50.0
 MU_PER_S = 10.0
 HEARTBEAT_S = 2.0
+FOREVER = datetime.max.replace(tzinfo=UTC)
 FIVE_MM_LEFT = CouchCorrection(-5.0, 0.0, 0.0)
 """What a supine patient needs who lies 5 mm too far to his left."""
 
@@ -115,14 +116,14 @@ class FakeBeam(Device):
         self.edit: Callable[[BeamStatus], BeamStatus] = lambda status: status
         self.waits_s = 0.0
         self.late_s = 0.0
-        self.starts = datetime.max.replace(tzinfo=UTC)
+        self.starts = self.passes_until = FOREVER
 
     def truth(self) -> bool:
         """Whether the beam is on now."""
         limit = self.asked + timedelta(seconds=HEARTBEAT_S)
         if self.late_s and self.clock.at >= self.starts:
             self.on, self.late_s = True, 0.0
-        until = min(self.clock.at, limit)
+        until = min(self.clock.at, limit, self.passes_until)
         if self.on:
             self.mu = min(
                 self.mu + max(0.0, (until - self.updated).total_seconds()) * self.rate, self.planned_mu
@@ -154,18 +155,51 @@ class FakeBeam(Device):
         self._call("status")
         self.truth()
         self.asked = self.clock.at
-        return self.edit(BeamStatus(self.on, self.mu, self.planned_mu, self.clock.at))
+        waits = self.on and self.clock.at >= self.passes_until
+        status = BeamStatus(self.on and not waits, self.mu, self.planned_mu, self.clock.at, waiting=waits)
+        return self.edit(status)
+
+
+class FakeGatedBeam(FakeBeam):
+    """Gives meterset only while permitted; one that ``sticks`` does not hear that it is not."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.sticks = self.stays_shut = False
+
+    def turn_on_gated(self) -> None:
+        self.passes_until = self.clock.at
+        super().turn_on()
+
+    def turn_on(self) -> None:
+        self.passes_until = FOREVER
+        super().turn_on()
+
+    def permit(self, seconds: float) -> None:
+        self._call("permit")
+        self.truth()
+        if not self.stays_shut:
+            self.passes_until = FOREVER if self.sticks else self.clock.at + timedelta(seconds=seconds)
+
+    def withhold(self, reason: str) -> None:
+        assert reason
+        self._call("withhold")
+        self.truth()
+        if not self.sticks:
+            self.passes_until = self.clock.at
 
 
 class FakeRoom:
     """A patient on the couch who needs ``needed`` while the couch is at its set-up pose."""
 
-    def __init__(self, needed: CouchCorrection = FIVE_MM_LEFT) -> None:
+    def __init__(
+        self, needed: CouchCorrection = FIVE_MM_LEFT, beam: Callable[[FakeClock], FakeBeam] = FakeBeam
+    ) -> None:
         self.needed = needed
         self.clock = FakeClock()
         self.couch = FakeCouch(self.clock)
         self.imager = FakeImager(self.clock, self.couch)
-        self.beam = FakeBeam(self.clock)
+        self.beam = beam(self.clock)
         self.verdicts: list[Verdict] = []
         self.sign = 1.0
         self.room = Room(self.imager, self.couch, self.beam, self.clock)

@@ -3,10 +3,11 @@
 import pytest
 from protocol_cases import REIMAGE, SECOND_LOOK, STOP, protocol
 
-from isoguide.course import ActionLevel, CouchLimit, Intrafraction, MatchInstructions
+from isoguide.course import ActionLevel, CouchLimit, Intrafraction, MatchInstructions, Monitoring
 from isoguide.errors import AmbiguityError, InputError
+from isoguide.motion.gate_settings import GateSettings
 from isoguide.treatment import BeamLimits, CouchLimits, FractionLimits
-from isoguide.treatment.protocol_limits import fraction_limits, match_region
+from isoguide.treatment.protocol_limits import fraction_limits, gate_settings, match_region
 
 
 class TestLimits:
@@ -93,3 +94,48 @@ class TestRegion:
     def test_several_similar_names_are_not_chosen_from(self) -> None:
         with pytest.raises(AmbiguityError, match="matches on 'Ptv', and the plan has 'PTV', 'ptv'"):
             match_region(MatchInstructions(("Ptv",)), ("PTV", "ptv"))
+
+
+class TestGate:
+    def test_demands_what_the_protocol_says_within_the_radius_of_its_intrafraction_section(self) -> None:
+        watched = Monitoring(
+            "bone, stereo pair",
+            dwell_s=0.7,
+            stale_s=0.8,
+            longest_latency_s=0.4,
+            least_probability=0.6,
+            settled_probability=0.9,
+            realign_after_s=20.0,
+            fewest_per_s=1.0,
+        )
+        written = protocol(monitoring=watched, intrafraction=Intrafraction(shift_mm=2.5))
+        assert gate_settings(written) == GateSettings(
+            2.5,
+            dwell_s=0.7,
+            stale_s=0.8,
+            longest_latency_s=0.4,
+            least_probability=0.6,
+            settled_probability=0.9,
+            realign_after_s=20.0,
+            fewest_per_s=1.0,
+        )
+
+    def test_what_the_protocol_leaves_out_is_as_every_gate_has_it(self) -> None:
+        written = protocol(
+            monitoring=Monitoring("bone, stereo pair"), intrafraction=Intrafraction(shift_mm=3.0)
+        )
+        assert gate_settings(written) == GateSettings(3.0)
+
+    def test_there_is_none_where_the_protocol_does_not_ask_for_monitoring(self) -> None:
+        with pytest.raises(InputError, match="does not ask for monitoring: add that section"):
+            gate_settings(protocol(intrafraction=Intrafraction(shift_mm=3.0)))
+
+    def test_a_frame_older_than_the_target_can_be_predicted_is_refused_by_its_key(self) -> None:
+        watched = Monitoring("bone, stereo pair", stale_s=0.9)
+        with pytest.raises(InputError, match=r"monitoring\.stale_s is 0\.9: with 0\.15 s of the machine"):
+            gate_settings(protocol(monitoring=watched, intrafraction=Intrafraction(shift_mm=3.0)))
+
+    def test_a_latency_that_no_gate_may_have_is_refused_by_its_key(self) -> None:
+        watched = Monitoring("bone, stereo pair", longest_latency_s=0.8)
+        with pytest.raises(InputError, match=r"monitoring\.longest_latency_s is 0\.8: TG-76 allows 0\.5"):
+            gate_settings(protocol(monitoring=watched, intrafraction=Intrafraction(shift_mm=3.0)))

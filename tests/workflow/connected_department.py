@@ -19,6 +19,7 @@ from isoguide.records import Records
 from isoguide.virtual.clock import VirtualClock
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.gate_source import GateSource
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.room_events import RoomEvents
@@ -149,6 +150,7 @@ def connected_department(
     file: StationFile | None = None,
     protocol: str = PROTOCOL,
     prepare: bool = True,
+    gates: GateSource | None = None,
 ) -> Iterator[ConnectedDepartment]:
     """Open a department whose one course is in the virtual room."""
     shutil.copytree(simulated[0], folder / "records" / "images")
@@ -165,7 +167,7 @@ def connected_department(
         station = VirtualStation(file or station_file(), desk, clock)
         if prepare:
             station.prepare()
-        with RoomDrive(desk, station, COURSE, events) as drive:
+        with RoomDrive(desk, station, COURSE, events, gates=gates) as drive:
             try:
                 yield ConnectedDepartment(desk, clock, station, drive, events, folder)
             finally:

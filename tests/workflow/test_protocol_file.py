@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -15,12 +16,14 @@ from isoguide.course import (
     Intrafraction,
     MatchInstructions,
     Modality,
+    Monitoring,
     Protocol,
     ProtocolAction,
     Schedule,
     ScheduleKind,
     Tolerance,
 )
+from isoguide.course.monitoring import MonitoringDevice
 from isoguide.course.protocol import NOT_CHECKED
 from isoguide.errors import InputError, MissingEvidenceError, UnreadableError
 from isoguide.treatment.protocol_limits import fraction_limits
@@ -57,6 +60,7 @@ modality = "cone-beam CT"
 """
 MATCH, TOLERANCE = "[match]\n", "[tolerance]\nshift_mm = 2.0\nrotation_deg = 1.0\n"
 HEAD = f'{TOP}[schedule]\nkind = "daily"\n{MATCH}{TOLERANCE}'
+GATED = "[intrafraction]\nshift_mm = 3.0\n[monitoring]\n"
 LEVEL = "[[action_levels]]\naction = "
 
 
@@ -91,6 +95,16 @@ class TestMistakes:
             (f"{LEVEL}'stop'\nshift_mm = 2.0\n", "shift_mm = 2 is not above tolerance.shift_mm = 2"),
             (f"{LEVEL}'stop'\nshift_mm = 5.0\n{LEVEL}'second look'\nshift_mm = 8.0\n",
              "'second look' above shift_mm = 8 can never happen: 'stop' comes at 5"),
+            (f"{GATED}device = 'camera'\n", "monitoring.device = \"camera\" is not known: choose one of"),
+            (f"{GATED}device = 'bone, stereo pair'\nstale_s = 60\n", "monitoring.stale_s = 60 is impossible"),
+            (f"{GATED}device = 'bone, stereo pair'\nleast_probability = 0.9\n",
+             "least_probability = 0.9 and monitoring.settled_probability = 0.8 must grow in this order"),
+            (f"{GATED}device = 'chest marker'\n", "monitoring.xray_every_s is missing"),
+            (f"{GATED}device = 'markers, kV arm'\n", "does not say which: add the section markers"),
+            (f"{GATED}device = 'bone, stereo pair'\nlongest_latency_s = 0.6\n",
+             "monitoring.longest_latency_s is 0.6: TG-76 allows 0.5"),
+            ("[monitoring]\ndevice = 'bone, stereo pair'\n",
+             "monitoring has no gate: give its radius as intrafraction.shift_mm"),
             ("[sources]\n'tolerance.shift' = 'a paper'\n", "did you mean 'tolerance.shift_mm'?"),
             ("[sources]\ntolerance.shift_mm = 'a paper'\n",
              'write each key in quotes, as "tolerance.shift_mm" = "where it comes from"'),
@@ -203,6 +217,7 @@ class TestReading:
             ("ActionLevelSection", ActionLevel),
             ("RotationSection", CouchLimit),
             ("IntrafractionSection", Intrafraction),
+            ("MonitoringSection", Monitoring),
             ("ApprovalSection", Approval),
         ],
     )
@@ -241,6 +256,9 @@ class TestShipped:
             "demonstration",
             "demonstration-kv",
             "demonstration-seeds",
+            "demonstration-arm",
+            "demonstration-bone",
+            "demonstration-breathing",
         }
 
     @pytest.mark.parametrize("name", shipped_protocols())
@@ -295,6 +313,14 @@ class TestShipped:
         assert (brain.tolerance.shift_mm, lung.tolerance.shift_mm) == (1.0, 2.0)
         assert spine.action_levels[0].limits["shift_mm"] == 10.0
         assert spine.action_levels[0].action is ProtocolAction.SECOND_LOOK
+
+    def test_those_of_the_demonstration_watch_the_target_with_every_device(self) -> None:
+        watched = {
+            monitoring.device
+            for monitoring in (load_protocol(name).protocol.monitoring for name in shipped_protocols())
+            if monitoring is not None
+        }
+        assert watched == set(get_args(MonitoringDevice))
 
     def test_off_line_ones_measure_three_times_before_they_correct(self) -> None:
         kinds = {name: load_protocol(name).protocol.schedule for name in ("breast", "palliative-bone")}
@@ -407,6 +433,7 @@ def _keys_and_defaults(model, place=""):
         "action_levels": "ActionLevelSection",
         "rotation": "RotationSection",
         "intrafraction": "IntrafractionSection",
+        "monitoring": "MonitoringSection",
         "approval": "ApprovalSection",
     }
     for name, item in model.model_fields.items():

@@ -14,7 +14,7 @@ from isoguide.virtual import Displacement
 from isoguide.virtual.motion import Motion, Trace
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.workflow.clinic import virtual_station
-from isoguide.workflow.clinic.connected_room import NoImage, RoomLook, TargetSample
+from isoguide.workflow.clinic.connected_room import NoImage, RoomLook
 from isoguide.workflow.clinic.station_file import (
     ROOM_FILE,
     StationFile,
@@ -117,6 +117,7 @@ class TestPlacingThePatient:
             assert sample.position_mm == pytest.approx([4.0, 2.0, 3.0], abs=1e-6)
             assert sample.at == d.clock.now()
             assert sample.source == "simulated: the truth of the virtual room"
+            assert d.station.target().number == sample.number + 1
             d.station.drive_couch(replace(d.station.couch().pose, lateral_mm=-4.0))
             # The play of the drives, 0.2 mm, is what the couch may leave.
             assert abs(d.station.target().position_mm[0]) < 0.25
@@ -194,12 +195,12 @@ def test_a_look_asks_for_the_target_ten_times_a_second_and_says_when_it_was_seen
         seen = []
         for _ in range(4):
             look = d.station.look()
-            assert (look.at - look.target.at).total_seconds() < 0.1
-            seen.append(look.target.at)
+            assert (look.at - look.sighting.at).total_seconds() < 0.1
+            seen.append(look.sighting.at)
             d.clock.wait(0.06)
         assert [seen[1] == seen[0], seen[2] == seen[1], seen[3] == seen[2]] == [True, False, True]
         d.station.place_patient(COURSE, 1)
-        assert d.station.look().target.at == d.clock.now()
+        assert d.station.look().sighting.at == d.clock.now()
 
 
 def test_a_couch_that_moves_lets_others_look(open_room: OpenRoom) -> None:
@@ -249,16 +250,6 @@ class TestTheFile:
             settings = d.station._room.settings
             assert settings.machine.gantry_deg_s == 30.0
             assert settings.imaging.protocol.duration_s == 5.0
-
-
-def test_a_sample_of_the_target_has_three_numbers_and_a_time_zone(open_room: OpenRoom) -> None:
-    with open_room() as d:
-        d.station.place_patient(COURSE, 1)
-        sample = d.station.target()
-        with pytest.raises(InputError):
-            TargetSample(np.array([1.0, np.nan, 0.0]), sample.at, "camera", "good")
-        with pytest.raises(InputError, match="time zone"):
-            TargetSample(np.zeros(3), sample.at.replace(tzinfo=None), "camera", "good")
 
 
 def test_it_is_a_room_for_consoles(open_room: OpenRoom) -> None:

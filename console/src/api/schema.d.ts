@@ -1889,6 +1889,66 @@ export interface components {
             state: string;
         };
         /**
+         * GateDocument
+         * @description What the gate says: whether beam may pass, and why not.
+         */
+        GateDocument: {
+            /**
+             * At
+             * Format: date-time
+             * @description Time of the decision.
+             */
+            at: string;
+            /**
+             * Duty Cycle
+             * @description Share of the time in which beam might pass.
+             */
+            duty_cycle: number | null;
+            /**
+             * Holds
+             * @description How often the gate closed in this delivery.
+             */
+            holds: number;
+            /**
+             * Latency S
+             * @description From the exposure of the newest frame to the decision.
+             */
+            latency_s: number | null;
+            /**
+             * Predicted Mm
+             * @description Where the target is expected to be then.
+             */
+            predicted_mm: [
+                number,
+                number,
+                number
+            ] | null;
+            /**
+             * Probability
+             * @description That the target is inside the gate when the beam reacts.
+             */
+            probability: number | null;
+            /**
+             * Proposal Mm
+             * @description Where the target has settled: what a shift would have to undo. No order: take an image.
+             */
+            proposal_mm: [
+                number,
+                number,
+                number
+            ] | null;
+            /**
+             * Reason
+             * @description Why it is in this state; never empty while beam may not pass.
+             */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "armed" | "beam on" | "hold" | "re-align" | "stopped";
+        };
+        /**
          * GroupRecord
          * @description One group.
          */
@@ -2956,7 +3016,7 @@ export interface components {
              * Beam
              * @enum {string}
              */
-            beam: "off" | "on" | "travelling" | "held" | "unknown";
+            beam: "off" | "on" | "travelling" | "waiting" | "held" | "unknown";
             couch: components["schemas"]["CouchPose"] | null;
             /** Course Id */
             course_id: string | null;
@@ -2965,12 +3025,22 @@ export interface components {
             /** Differences */
             differences: components["schemas"]["CouchDifference"][];
             expected_couch: components["schemas"]["CouchPose"] | null;
-            /** Gate Mm */
+            /** @description What the gate says or said last; null before. */
+            gate: components["schemas"]["GateDocument"] | null;
+            /**
+             * Gate Mm
+             * @description How far the target may be from its place.
+             */
             gate_mm: number | null;
             /** Hold Reason */
             hold_reason: string;
             /** Is In Gate */
             is_in_gate: boolean | null;
+            /**
+             * Monitoring
+             * @description What the target is watched with while the beam is on; empty: with nothing.
+             */
+            monitoring: string;
             /** Number */
             number: number | null;
             /** Planned Mu */
@@ -3435,9 +3505,14 @@ export interface components {
         };
         /**
          * TargetDocument
-         * @description Where the target is, as whatever watches it says.
+         * @description The newest look at the target; without a position where the target was not seen in it.
          */
         TargetDocument: {
+            /**
+             * Age S
+             * @description How long before this state it was exposed.
+             */
+            age_s: number;
             /**
              * At
              * Format: date-time
@@ -3445,18 +3520,49 @@ export interface components {
              */
             at: string;
             /**
+             * Number
+             * @description Of the frame: a number that stays says that nothing new was exposed.
+             */
+            number: number;
+            /**
              * Position Mm
-             * @description From where it should be: lateral, longitudinal, vertical.
+             * @description From where it should be: lateral, longitudinal, vertical. Null: it was not seen.
              */
             position_mm: [
                 number,
                 number,
                 number
-            ];
-            /** Quality */
-            quality: string;
+            ] | null;
+            /**
+             * Quality
+             * @description Share of what had to be seen that was seen and agrees.
+             */
+            quality: number | null;
+            /**
+             * Rotation Deg
+             * @description Pitch, roll, yaw against the plan, where it can be told.
+             */
+            rotation_deg: [
+                number,
+                number,
+                number
+            ] | null;
+            /**
+             * Sigma Mm
+             * @description Standard deviation of the error of each of the three.
+             */
+            sigma_mm: [
+                number,
+                number,
+                number
+            ] | null;
             /** Source */
             source: string;
+            /**
+             * Words
+             * @description How sure the position is, or why the target was not seen.
+             */
+            words: string;
         };
         /**
          * TestedRecord

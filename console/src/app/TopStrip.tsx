@@ -9,7 +9,7 @@ import { isUnderWay, once } from "../state/actions";
 import { tickMs } from "../state/clock";
 import { course, fraction } from "../state/fraction";
 import { say } from "../state/notices";
-import { type HeardRoom, limitMsOf, roomOf, rooms } from "../state/rooms";
+import { type HeardRoom, isBeamUnderWay, limitMsOf, roomOf, rooms } from "../state/rooms";
 import { leave, session } from "../state/session";
 import { holdNow } from "../views/treat/hold";
 import { LinkSign } from "./LinkSign";
@@ -73,7 +73,7 @@ function StripHold({ room }: { room: HeardRoom }) {
   const { beam, course_id: courseId, number } = room.state;
   const at = route.value;
   const hasOwn = at.view === "course" && at.part === "treat" && at.courseId === courseId;
-  if (courseId === null || hasOwn || (beam !== "on" && beam !== "travelling")) {
+  if (courseId === null || hasOwn || !isBeamUnderWay(beam)) {
     return null;
   }
   return (

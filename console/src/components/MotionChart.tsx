@@ -2,44 +2,28 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { steadyMs } from "../state/clock";
-import type { MotionColumns, MotionRing } from "../state/motion";
+import type { MotionColumns, MotionDrawn } from "../state/motion";
+import type { RoomPast } from "../state/rooms";
 import { plain, signed } from "./format";
 import { chartReachMm, MOTION_AXES } from "./motionAxes";
+import { BAND_SIGMAS, drawMarks, type MotionMarks, token } from "./motionMarks";
 
 const SHOWN_S = 60;
-/** Samples come each 50 ms; a longer silence is a gap. */
-const LONGEST_GAP_S = 0.5;
+/** A longer silence of the target is a gap. */
+const LONGEST_GAP_S = 1;
 const LEAST_DRAW_MS = 33;
+/** With fewer samples than this each is drawn as a dot too: some devices see the target seldom. */
+const FEW = 260;
 
 /** What the chart is drawn of. */
 export interface MotionSource {
-  ring: MotionRing;
+  past: RoomPast;
   gateMm: number | null;
   /** Time of the service now, s since 1970, from its newest message and the steady clock since. */
   nowS: number;
 }
 
-const token = (name: string): string =>
-  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-/** The band inside which the beam may be on, drawn under the lines, with its edges. */
-function drawGate(plot: uPlot, gateMm: number | null): void {
-  if (gateMm === null) {
-    return;
-  }
-  const { ctx, bbox } = plot;
-  const top = plot.valToPos(gateMm, "y", true);
-  const bottom = plot.valToPos(-gateMm, "y", true);
-  ctx.save();
-  ctx.fillStyle = token("--good-fill");
-  ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
-  ctx.strokeStyle = token("--good");
-  ctx.lineWidth = Math.max(1, devicePixelRatio);
-  ctx.strokeRect(bbox.left - 5, top, bbox.width + 10, bottom - top);
-  ctx.restore();
-}
-
-function optionsOf(width: number, height: number, gate: () => number | null): uPlot.Options {
+function optionsOf(width: number, height: number, marks: () => MotionMarks | null): uPlot.Options {
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
   const axis: uPlot.Axis = {
     stroke: token("--dim"),
@@ -79,25 +63,40 @@ function optionsOf(width: number, height: number, gate: () => number | null): uP
         width: rem * 0.14,
         dash: dash.map((length) => length),
         spanGaps: false,
-        points: { show: false },
+        points: { show: (plot: uPlot) => plot.data[0].length < FEW, size: rem * 0.3, fill: token(color) },
       })),
     ],
-    hooks: { drawAxes: [(plot) => drawGate(plot, gate())] },
+    hooks: {
+      drawAxes: [
+        (plot) => {
+          const now = marks();
+          if (now !== null) {
+            drawMarks(plot, now);
+          }
+        },
+      ],
+    },
   };
 }
 
-function largestMm([, ...axes]: MotionColumns): number {
+/** The farthest that a line or its band reaches, mm. */
+function largestMm({ lines: [, ...axes], sigmasMm }: MotionDrawn): number {
   let largest = 0;
-  for (const axis of axes) {
-    for (const value of axis) {
-      largest = Math.max(largest, Math.abs(value ?? 0));
+  for (const [axis, places] of axes.entries()) {
+    for (const [index, place] of places.entries()) {
+      const band = BAND_SIGMAS * (sigmasMm[axis]?.[index] ?? 0);
+      largest = Math.max(largest, Math.abs(place ?? 0) + (place === null ? 0 : band));
     }
   }
   return largest;
 }
 
 /** Draw what is new, as often as the screen and the data allow; returns what ends it. */
-function animate(plot: uPlot, source: () => MotionSource | null): () => void {
+function animate(
+  plot: uPlot,
+  marks: { now: MotionMarks | null },
+  source: () => MotionSource | null,
+): () => void {
   let frame = 0;
   let drawnMs = 0;
   const draw = () => {
@@ -107,10 +106,11 @@ function animate(plot: uPlot, source: () => MotionSource | null): () => void {
       return;
     }
     drawnMs = steadyMs();
-    const columns = now.ring.columns(now.nowS - SHOWN_S, now.nowS, LONGEST_GAP_S);
-    const reach = chartReachMm(largestMm(columns), now.gateMm);
+    const drawn = now.past.motion.columns(now.nowS - SHOWN_S, now.nowS, LONGEST_GAP_S);
+    marks.now = { ...now, drawn };
+    const reach = chartReachMm(largestMm(drawn), now.gateMm);
     plot.batch(() => {
-      plot.setData(columns, false);
+      plot.setData(drawn.lines, false);
       plot.setScale("x", { min: -SHOWN_S, max: 0 });
       plot.setScale("y", { min: -reach, max: reach });
     });
@@ -133,9 +133,9 @@ export function MotionChart({ source }: { source: () => MotionSource | null }) {
     if (place === null) {
       return;
     }
-    const gate = () => latest.current()?.gateMm ?? null;
+    const marks: { now: MotionMarks | null } = { now: null };
     const plot = new uPlot(
-      optionsOf(place.clientWidth, place.clientHeight, gate),
+      optionsOf(place.clientWidth, place.clientHeight, () => marks.now),
       [[], [], [], []] satisfies MotionColumns,
       place,
     );
@@ -143,7 +143,7 @@ export function MotionChart({ source }: { source: () => MotionSource | null }) {
       plot.setSize({ width: place.clientWidth, height: place.clientHeight });
     });
     observer.observe(place);
-    const end = animate(plot, () => latest.current());
+    const end = animate(plot, marks, () => latest.current());
     return () => {
       end();
       observer.disconnect();

@@ -110,6 +110,7 @@ export const BEAM_WORDS = {
   off: "Beam off",
   on: "BEAM ON",
   travelling: "Moving to the next beam",
+  waiting: "Beam waits for the target",
   held: "Beam held",
   unknown: "Beam state not known",
 } as const;

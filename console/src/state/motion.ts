@@ -1,18 +1,33 @@
-/** One place of the target from where it should be, mm, lateral, longitudinal, vertical. */
+/** Three numbers in mm: lateral, longitudinal, vertical (IEC fixed). */
+export type ThreeMm = readonly [number, number, number];
+
+/** One look at the target. */
 export interface MotionSample {
   /** Time of exposure, s since 1970. */
   atS: number;
-  lateralMm: number;
-  longitudinalMm: number;
-  verticalMm: number;
+  /** From where it should be; null where it was not seen. */
+  placeMm: ThreeMm | null;
+  /** Standard deviation of the error of the place, axis by axis. */
+  sigmaMm: ThreeMm | null;
 }
 
+type Column = (number | null)[];
+
 /** Times and the three axes as a chart takes them; null breaks a line. */
-export type MotionColumns = [number[], (number | null)[], (number | null)[], (number | null)[]];
+export type MotionColumns = [number[], Column, Column, Column];
+
+/** What a chart draws: the lines, and how well each point of them is known. */
+export interface MotionDrawn {
+  lines: MotionColumns;
+  /** Standard deviations, mm, of the same length as the lines. */
+  sigmasMm: readonly [Column, Column, Column];
+}
+
+const AXES = [0, 1, 2] as const;
 
 /** The newest places of the target in time order, in a ring of fixed size. */
 export class MotionRing {
-  readonly #columns: [Float64Array, Float64Array, Float64Array, Float64Array];
+  readonly #samples: (MotionSample | undefined)[];
   readonly #size: number;
   #next = 0;
   #count = 0;
@@ -21,12 +36,7 @@ export class MotionRing {
   /** @param size - How many are kept; 60 s at 20 Hz are 1200. */
   constructor(size: number) {
     this.#size = size;
-    this.#columns = [
-      new Float64Array(size),
-      new Float64Array(size),
-      new Float64Array(size),
-      new Float64Array(size),
-    ];
+    this.#samples = new Array(size);
   }
 
   get length(): number {
@@ -35,13 +45,11 @@ export class MotionRing {
 
   /** Take a sample; one that is not newer than the newest, or not a number, is refused with false. */
   push(sample: MotionSample): boolean {
-    const values = [sample.atS, sample.lateralMm, sample.longitudinalMm, sample.verticalMm];
+    const values = [sample.atS, ...(sample.placeMm ?? []), ...(sample.sigmaMm ?? [])];
     if (!values.every(Number.isFinite) || sample.atS <= this.#newestS) {
       return false;
     }
-    for (const [index, column] of this.#columns.entries()) {
-      column[this.#next] = values[index] ?? Number.NaN;
-    }
+    this.#samples[this.#next] = sample;
     this.#newestS = sample.atS;
     this.#next = (this.#next + 1) % this.#size;
     this.#count = Math.min(this.#size, this.#count + 1);
@@ -60,27 +68,29 @@ export class MotionRing {
    *
    * @param longestGapS - A longer silence is drawn as a gap, never as a line.
    */
-  columns(fromS: number, zeroS: number, longestGapS: number): MotionColumns {
-    const out: MotionColumns = [[], [], [], []];
+  columns(fromS: number, zeroS: number, longestGapS: number): MotionDrawn {
+    const drawn: MotionDrawn = { lines: [[], [], [], []], sigmasMm: [[], [], []] };
     let before = Number.NaN;
     for (let index = 0; index < this.#count; index += 1) {
-      const place = (this.#next - this.#count + index + this.#size) % this.#size;
-      const atS = this.#columns[0][place] ?? Number.NaN;
-      if (atS < fromS) {
+      const sample = this.#samples[(this.#next - this.#count + index + this.#size) % this.#size];
+      if (sample === undefined || sample.atS < fromS) {
         continue;
       }
-      if (atS - before > longestGapS) {
-        out[0].push((atS + before) / 2 - zeroS);
-        for (const axis of [1, 2, 3] as const) {
-          out[axis].push(null);
-        }
+      if (sample.atS - before > longestGapS) {
+        append(drawn, (sample.atS + before) / 2 - zeroS, null);
       }
-      out[0].push(atS - zeroS);
-      for (const axis of [1, 2, 3] as const) {
-        out[axis].push(this.#columns[axis][place] ?? null);
-      }
-      before = atS;
+      append(drawn, sample.atS - zeroS, sample);
+      before = sample.atS;
     }
-    return out;
+    return drawn;
+  }
+}
+
+function append(drawn: MotionDrawn, atS: number, sample: MotionSample | null): void {
+  const [times, ...places] = drawn.lines;
+  times.push(atS);
+  for (const axis of AXES) {
+    places[axis].push(sample?.placeMm?.[axis] ?? null);
+    drawn.sigmasMm[axis].push(sample?.sigmaMm?.[axis] ?? null);
   }
 }

@@ -1,35 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { RoomState } from "../api/documents";
 import { Lag } from "./lag";
-import { forgetLags, isNewer, motionOf, roomOf, rooms, takeRoom } from "./rooms";
-
-const START = Date.parse("2026-11-29T10:00:00Z");
-
-function room(sequence: number, atMs: number, change: Partial<RoomState> = {}): RoomState {
-  return {
-    type: "room",
-    sequence,
-    at: new Date(START + atMs).toISOString(),
-    room: "Room 1",
-    course_id: "C1",
-    number: 3,
-    version: 1,
-    state: "verified",
-    reason: "",
-    couch: null,
-    expected_couch: null,
-    differences: [],
-    beam: "off",
-    delivered_mu: 0,
-    planned_mu: 100,
-    target: null,
-    gate_mm: null,
-    is_in_gate: null,
-    hold_reason: "",
-    watched_by: "",
-    ...change,
-  };
-}
+import { forgetLags, isNewer, pastOf, roomOf, rooms, takeRoom } from "./rooms";
+import { atMs, gateOf, roomOfState as room, targetOf } from "./test_rooms";
 
 describe("what is heard of a room", () => {
   beforeEach(forgetLags);
@@ -55,17 +27,30 @@ describe("what is heard of a room", () => {
   });
 
   it("forgets the target of the patient before", () => {
-    const target = (atMs: number) => ({
-      position_mm: [1, 2, 3] as [number, number, number],
-      at: new Date(START + atMs).toISOString(),
-      source: "kV",
-      quality: "good",
-    });
+    const target = (sinceMs: number) => targetOf({ at: atMs(sinceMs) });
     takeRoom(room(1, 0, { room: "C", target: target(0) }), 0);
     takeRoom(room(2, 50, { room: "C", target: target(50) }), 50);
-    expect(motionOf("C").length).toBe(2);
+    expect(pastOf("C").motion.length).toBe(2);
     takeRoom(room(3, 100, { room: "C", course_id: "C2", target: target(100) }), 100);
-    expect(motionOf("C").length).toBe(1);
+    expect(pastOf("C").motion.length).toBe(1);
+    expect(pastOf("C").beam.all).toHaveLength(1);
+  });
+
+  it("keeps when the gate held, and nothing of a gate that has ended", () => {
+    const said = (sequence: number, state: "hold" | "beam on", watched_by = "anna") =>
+      room(sequence, sequence * 50, { room: "E", watched_by, gate: gateOf({ state }) });
+    takeRoom(said(1, "hold"), 50);
+    takeRoom(said(2, "hold"), 100);
+    takeRoom(said(3, "beam on"), 150);
+    takeRoom(said(4, "hold", ""), 200);
+    expect(pastOf("E").gate.all.map(({ kind }) => kind)).toEqual(["hold", "beam on"]);
+  });
+
+  it("takes a frame that is sent again for one frame", () => {
+    const target = targetOf({ at: atMs(0) });
+    takeRoom(room(1, 50, { room: "F", target }), 50);
+    takeRoom(room(2, 100, { room: "F", target: { ...target, age_s: 0.1 } }), 100);
+    expect(pastOf("F").motion.length).toBe(1);
   });
 
   it("is the room of that patient and fraction only", () => {

@@ -3,6 +3,7 @@ import type { RoomState } from "../api/documents";
 import { steadyMs } from "./clock";
 import { Lag } from "./lag";
 import { MotionRing } from "./motion";
+import { Stretches } from "./stretches";
 
 /** A room as it was last heard of. */
 export interface HeardRoom {
@@ -20,20 +21,58 @@ export const QUIET_LIMIT_MS = 1000;
 export const limitMsOf = (room: HeardRoom): number =>
   room.state.beam === "off" ? QUIET_LIMIT_MS : BEAM_LIMIT_MS;
 
+/** True while there is beam, or will be without another order: on the way to a field, or when the gate opens. */
+export const isBeamUnderWay = (beam: RoomState["beam"] | undefined): boolean =>
+  beam === "on" || beam === "travelling" || beam === "waiting";
+
 /** Every connected room that the stream spoke of, by its name. */
 const heard = signal<ReadonlyMap<string, HeardRoom>>(new Map());
 export const rooms: ReadonlySignal<ReadonlyMap<string, HeardRoom>> = heard;
 
-/** The last minute of the target in each room, by its name. */
-const rings = new Map<string, MotionRing>();
+export type GateWord = NonNullable<RoomState["gate"]>["state"];
+
+/** What is remembered of a room for its chart: the target, the gate and the beam during the last minute. */
+export interface RoomPast {
+  motion: MotionRing;
+  gate: Stretches<GateWord>;
+  beam: Stretches<RoomState["beam"]>;
+}
+
+const pasts = new Map<string, RoomPast>();
 const lags = new Map<string, Lag>();
 const KEPT = 1500;
+const KEPT_S = 75;
+const LONGEST_GAP_S = 0.5;
 
-/** Where the target of a room was during the last minute. */
-export function motionOf(room: string): MotionRing {
-  const ring = rings.get(room) ?? new MotionRing(KEPT);
-  rings.set(room, ring);
-  return ring;
+/** What was in a room during the last minute. */
+export function pastOf(room: string): RoomPast {
+  const past = pasts.get(room) ?? {
+    motion: new MotionRing(KEPT),
+    gate: new Stretches(KEPT_S, LONGEST_GAP_S),
+    beam: new Stretches(KEPT_S, LONGEST_GAP_S),
+  };
+  pasts.set(room, past);
+  return past;
+}
+
+/** Keep what a state says for the chart; nothing of the patient before is kept. */
+function note(past: RoomPast, next: RoomState, isSamePatient: boolean): void {
+  const { motion, gate, beam } = past;
+  if (!isSamePatient) {
+    for (const one of [motion, gate, beam]) {
+      one.clear();
+    }
+  }
+  const { target } = next;
+  if (target !== null) {
+    motion.push({ atS: Date.parse(target.at) / 1000, placeMm: target.position_mm, sigmaMm: target.sigma_mm });
+  }
+  const atS = Date.parse(next.at) / 1000;
+  beam.push(atS, next.beam);
+  // A gate that has ended says no more: who watches the beam is named while it works.
+  if (next.gate !== null && next.watched_by !== "") {
+    gate.push(atS, next.gate.state);
+  }
 }
 
 /**
@@ -57,14 +96,7 @@ export function takeRoom(next: RoomState, receivedMs: number = steadyMs()): void
   const lag = lags.get(next.room) ?? new Lag();
   lags.set(next.room, lag);
   const heardMs = receivedMs - lag.take(Date.parse(next.at), receivedMs);
-  const ring = motionOf(next.room);
-  if (known !== undefined && known.state.course_id !== next.course_id) {
-    ring.clear();
-  }
-  if (next.target !== null) {
-    const [lateralMm, longitudinalMm, verticalMm] = next.target.position_mm;
-    ring.push({ atS: Date.parse(next.target.at) / 1000, lateralMm, longitudinalMm, verticalMm });
-  }
+  note(pastOf(next.room), next, known === undefined || known.state.course_id === next.course_id);
   heard.value = new Map(heard.peek()).set(next.room, { state: next, heardMs });
 }
 

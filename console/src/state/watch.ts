@@ -56,7 +56,7 @@ export function watchBeam(courseId: string, number: number): () => void {
     };
     if (maySayWatched(facts)) {
       sendHeartbeat(courseId, number);
-      if (room?.state.beam === "on") {
+      if (room?.state.beam === "on" || room?.state.beam === "waiting") {
         noteActivity(steadyMs());
       }
     }

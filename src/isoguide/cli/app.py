@@ -15,6 +15,7 @@ from isoguide.cli.course import course_app
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
 from isoguide.cli.imager import imager_app
+from isoguide.cli.monitor import monitor_command
 from isoguide.cli.protocol import protocol_app
 from isoguide.cli.records import audit_app, db_app
 from isoguide.cli.review import review_app
@@ -70,6 +71,8 @@ def isoguide_command(
 
     Make the images of a plan's set-up fields: `isoguide drr plan/ --out images/`
 
+    See how a target moved during the beam: `isoguide monitor fraction-3.jsonl --out report/`
+
     Treat a virtual patient: `isoguide demo`
 
     Break the virtual machine: `isoguide simulate couch-stops-short`
@@ -83,7 +86,7 @@ def isoguide_command(
     (reconstruct, drr).
 
     1: somebody has to look. The match needs review or is not available, something cannot be used, a fraction
-    ended otherwise.
+    ended otherwise, a gate asked to align anew or stopped.
 
     2: no answer. Bad input or usage, or an interruption: one sentence says what is wrong, and nothing was
     written.
@@ -514,6 +517,7 @@ def demo_command(
     raise typer.Exit(ACCEPTED if is_expected else LOOK)
 
 
+app.command(name="monitor")(monitor_command)
 app.command(name="serve")(serve_command)
 
 for _group in (

@@ -9,6 +9,8 @@ from isoguide.course.fraction_record import (
     MatchRecord,
 )
 from isoguide.course.history import CourseHistory, FractionSummary
+from isoguide.course.monitoring import Monitoring
+from isoguide.course.motion_record import MotionHold, MotionRecord, MotionResidual
 from isoguide.course.protocol import (
     ActionLevel,
     Approval,
@@ -50,6 +52,10 @@ __all__ = [
     "MatchInstructions",
     "MatchRecord",
     "Modality",
+    "Monitoring",
+    "MotionHold",
+    "MotionRecord",
+    "MotionResidual",
     "PatientKey",
     "Person",
     "PlannedBeam",

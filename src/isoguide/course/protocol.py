@@ -12,6 +12,7 @@ from itertools import permutations
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
+from isoguide.course.monitoring import Monitoring
 from isoguide.course.staff import Role
 from isoguide.errors import InputError
 
@@ -274,6 +275,8 @@ class Protocol:
         How many exposures a fraction may have.
     markers
         Those that are matched; None where the anatomy is.
+    monitoring
+        How the target is watched during the beam; None where nothing gates it.
     sources
         Key of :attr:`values`, such as "tolerance.shift_mm", to where its value comes from.
 
@@ -299,6 +302,7 @@ class Protocol:
     approval_s: float = 300.0
     images: int = 4
     markers: MarkerInstructions | None = None
+    monitoring: Monitoring | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -318,9 +322,22 @@ class Protocol:
             "match.structures and match.box_mm mean nothing where markers are matched: leave them out, or "
             "leave markers out",
         )
+        if self.monitoring is not None:
+            self._need_what_is_monitored(self.monitoring)
         _need_levels_above_tolerance(self.action_levels, self.tolerance)
         _need_graver_above(self.action_levels)
         _need_sources_of(self.values, self.sources)
+
+    def _need_what_is_monitored(self, monitoring: Monitoring) -> None:
+        _need(
+            self.intrafraction.shift_mm is not None,
+            "monitoring has no gate: give its radius as intrafraction.shift_mm",
+        )
+        _need(
+            self.markers is not None or not monitoring.looks_for_markers,
+            f"monitoring.device = '{monitoring.device}' looks for markers, and the protocol does not say "
+            "which: add the section markers, or choose another device",
+        )
 
     @property
     def values(self) -> dict[str, object]:
@@ -341,6 +358,7 @@ class Protocol:
             **levels,
             "rotation": self.rotation,
             "intrafraction": self.intrafraction,
+            **({"monitoring": self.monitoring} if self.monitoring is not None else {}),
             "approval": self.approval,
         }
         for section, values in sections.items():

@@ -4,7 +4,7 @@ Sources: DICOM PS3.3 C.8.8.2 (RT Image plane: source and image receptor in the I
 IEC 61217 (the gantry turns clockwise for an observer who faces it).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -144,6 +144,26 @@ class XrayView:
         """Return the positions (n, 3) on the detector of (fractional) pixels (n, 2) column, row."""
         steps = np.stack(self.pixel_steps_mm)
         return np.asarray(np.asarray(pixels, dtype=np.float64) @ steps + self.first_pixel_mm)
+
+    def binned(self, factor: int) -> "XrayView":
+        """Return the view whose pixels are squares of ``factor`` × ``factor`` of these.
+
+        Columns and rows that fill no square are left out at the end.
+
+        Raises
+        ------
+        GeometryError
+            If the factor is not positive, or larger than the detector.
+        """
+        if not 1 <= factor <= min(self.size):
+            msg = f"squares of {factor} pixels do not fit a detector of {self.size}: bin by less, at least 1"
+            raise GeometryError(msg)
+        columns, rows = self.size[0] // factor, self.size[1] // factor
+        middle = np.array([factor * columns - 1, factor * rows - 1]) / 2.0
+        spacing = (factor * self.pixel_spacing_mm[0], factor * self.pixel_spacing_mm[1])
+        return replace(
+            self, detector_centre_mm=self.pixel_mm(middle), pixel_spacing_mm=spacing, size=(columns, rows)
+        )
 
     def in_frame(self, to_from: RigidTransform) -> "XrayView":
         """Return the same view in the coordinates of ``to_from.to_frame``.

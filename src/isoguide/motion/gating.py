@@ -4,7 +4,7 @@ The table says *when* something may follow; :mod:`isoguide.motion.gate` decides 
 passes in one state only, and a permission ends by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -50,8 +50,7 @@ TABLE: Final[Mapping[tuple[GateState, GateEvent], GateState]] = MappingProxyType
         (GateState.BEAM_ON, GateEvent.DOUBT): GateState.HOLD,
         (GateState.HOLD, GateEvent.SETTLE): GateState.BEAM_ON,
         (GateState.HOLD, GateEvent.STAY_AWAY): GateState.REALIGN,
-        (GateState.REALIGN, GateEvent.ARM): GateState.ARMED,
-        (GateState.STOPPED, GateEvent.ARM): GateState.ARMED,
+        **{(state, GateEvent.ARM): GateState.ARMED for state in GateState},
         **{(state, GateEvent.FAULT): GateState.STOPPED for state in GateState},
         **{(state, GateEvent.END): GateState.STOPPED for state in GateState},
     }
@@ -109,6 +108,34 @@ class GateDecision:
         return self.state is GateState.BEAM_ON
 
 
+class TargetWatch(Protocol):
+    """What watches the target: an imager and what finds the target in its images, or a marker on the skin."""
+
+    source: str
+    """What watches, in words."""
+
+    def start(self) -> None:
+        """Begin to watch, or begin anew; harmless while it watches.
+
+        Raises
+        ------
+        IsoguideError
+            If it cannot.
+        """
+        ...
+
+    def take(self, now: datetime) -> Sequence[Sighting]:
+        """Return what was exposed since the last call and has arrived by ``now``, in the order of arrival.
+
+        The gate judges frames that are late, repeated or contradictory: they are handed on, never mended.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Stop watching; harmless when that has ended."""
+        ...
+
+
 class Gate(Protocol):
     """Says from moment to moment whether beam may pass."""
 
@@ -123,7 +150,7 @@ class Gate(Protocol):
         ...
 
     def arm(self) -> None:
-        """Begin, or begin anew after "re-align" or "stopped": nothing that was seen before counts.
+        """Begin, or begin anew, in whatever state: nothing that was exposed before counts.
 
         Raises
         ------

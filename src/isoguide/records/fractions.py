@@ -14,12 +14,13 @@ from isoguide.course import (
     FractionSummary,
     ImageRecord,
     MatchRecord,
+    MotionRecord,
 )
 from isoguide.errors import InputError, UnknownNameError
 from isoguide.records import audit, courses
 from isoguide.records.audit import Write
 from isoguide.records.errors import ConflictError
-from isoguide.records.model import DECISIONS, DELIVERIES, FRACTIONS, IMAGES, MATCHES, STEPS
+from isoguide.records.model import DECISIONS, DELIVERIES, FRACTIONS, IMAGES, MATCHES, MOTIONS, STEPS
 from isoguide.records.plain import Row, from_row, plain_text, to_row
 from isoguide.records.stored import FractionKey, FractionLine, FractionStep, StoredFraction, StoredStep
 from isoguide.treatment.journal import Entry
@@ -130,6 +131,8 @@ def _insert_parts(write: Write, key: FractionKey, version: int, step: FractionSt
         write.insert(MATCHES, {**at, **_match_row(step.match)})
     if step.decision is not None:
         write.insert(DECISIONS, {**at, **to_row(step.decision)})
+    if step.motion is not None:
+        write.insert(MOTIONS, {**at, **to_row(step.motion)})
     rows = [{**at, "position": place, **to_row(one)} for place, one in enumerate(step.deliveries)]
     write.insert(DELIVERIES, *rows)
 
@@ -171,6 +174,7 @@ def fraction(connection: Connection, key: FractionKey) -> StoredFraction:
         _records(MatchRecord, matches, f"a match of {key}"),
         _records(DecisionRecord, _parts(connection, DECISIONS, key), f"a decision of {key}"),
         _records(DeliveryRecord, _parts(connection, DELIVERIES, key), f"a delivery of {key}"),
+        _records(MotionRecord, _parts(connection, MOTIONS, key), f"the motion in {key}"),
     )
 
 

@@ -202,6 +202,28 @@ class DeliveryRow(_OfFraction, Base):
     ended: Mapped[Words]
 
 
+class MotionRow(_OfFraction, Base):
+    """How the target moved while the beam was on."""
+
+    __tablename__ = "motions"
+    __table_args__ = (ForeignKeyConstraint(*_TO_FRACTION),)
+    device: Mapped[Words]
+    gate_mm: Mapped[Number]
+    started_at: Mapped[Words]
+    ended_at: Mapped[Words]
+    watched_s: Mapped[Number]
+    permitted_s: Mapped[Number]
+    beam_on_s: Mapped[Number]
+    holds: Mapped[Words]
+    frames: Mapped[int]
+    unseen: Mapped[int]
+    inside: Mapped[MaybeWords]
+    without_gating: Mapped[MaybeWords]
+    latency_median_s: Mapped[MaybeNumber]
+    latency_p99_s: Mapped[MaybeNumber]
+    recording_sha256: Mapped[Words]
+
+
 class AuditRow(Base):
     """One link of the chain (:mod:`isoguide.records.audit`)."""
 
@@ -230,9 +252,10 @@ IMAGES: Final = _table(ImageRow)
 MATCHES: Final = _table(MatchRow)
 DECISIONS: Final = _table(DecisionRow)
 DELIVERIES: Final = _table(DeliveryRow)
+MOTIONS: Final = _table(MotionRow)
 AUDIT: Final = _table(AuditRow)
 
 CURRENT: Final = (PEOPLE, PASSWORDS, COURSES, FRACTIONS)
 """Tables whose rows change."""
-AUDITED: Final = (*CURRENT, PROTOCOLS, STEPS, IMAGES, MATCHES, DECISIONS, DELIVERIES)
+AUDITED: Final = (*CURRENT, PROTOCOLS, STEPS, IMAGES, MATCHES, DECISIONS, DELIVERIES, MOTIONS)
 """Tables whose every row stands in the audit."""

@@ -11,6 +11,7 @@ from isoguide.course import (
     FractionSummary,
     ImageRecord,
     MatchRecord,
+    MotionRecord,
     Person,
     SimulationRecord,
 )
@@ -153,6 +154,7 @@ class StoredFraction:
     matches: tuple[MatchRecord, ...]
     decisions: tuple[DecisionRecord, ...]
     deliveries: tuple[DeliveryRecord, ...]
+    motions: tuple[MotionRecord, ...] = ()
 
     @property
     def version(self) -> int:
@@ -182,7 +184,7 @@ class FractionStep:
         Who made it.
     entry
         Line of the journal; None where the state stays as it is.
-    image, match, decision, deliveries
+    image, match, decision, deliveries, motion
         What came of it.
     notes
         Further entries of the audit.
@@ -196,4 +198,5 @@ class FractionStep:
     match: MatchRecord | None = None
     decision: DecisionRecord | None = None
     deliveries: tuple[DeliveryRecord, ...] = ()
+    motion: MotionRecord | None = None
     notes: tuple[AuditNote, ...] = field(default=())

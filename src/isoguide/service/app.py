@@ -20,9 +20,9 @@ from isoguide.service.documents.department import (
     Hello,
     JobChanged,
     Ping,
-    RoomStateDocument,
     SecondLookAsked,
 )
+from isoguide.service.documents.room import RoomStateDocument
 from isoguide.service.event_texts import EventTexts
 from isoguide.service.problems import Problem, add_handlers, problem_responses
 from isoguide.service.refusals import NoSuchAddressError

@@ -7,10 +7,10 @@ from isoguide.errors import UnknownNameError
 from isoguide.records import FractionKey
 from isoguide.service.clinic import Clinic
 from isoguide.service.documents import department as documents
-from isoguide.service.documents.base import CouchPose, Document, three
+from isoguide.service.documents.base import Document
 from isoguide.service.documents.course import WaitingSignature
 from isoguide.service.documents.department import JobDocument
-from isoguide.workflow.clinic.connected_room import TargetSample
+from isoguide.service.documents.room import RoomStateDocument
 from isoguide.workflow.clinic.room_events import Event, FractionChanged, JobChanged, SecondLookAsked
 from isoguide.workflow.clinic.room_state import RoomState
 
@@ -44,7 +44,7 @@ class EventTexts:
     def _document(self, event: Event) -> Document | None:
         match event:
             case RoomState():
-                return room_document(event)
+                return RoomStateDocument.of(event)
             case FractionChanged():
                 return documents.FractionChanged(
                     course_id=event.course_id,
@@ -71,35 +71,3 @@ class EventTexts:
             number=event.number,
             waiting=WaitingSignature.of(waiting) if waiting is not None else None,
         )
-
-
-def room_document(state: RoomState) -> documents.RoomStateDocument:
-    """Return the state of a connected room as a document."""
-    key, couch, expected = state.key, state.couch, state.expected_couch
-    return documents.RoomStateDocument(
-        sequence=state.sequence,
-        at=state.at,
-        room=state.room,
-        course_id=key.course_id if key is not None else None,
-        number=key.number if key is not None else None,
-        version=state.version,
-        state=state.state,
-        reason=state.reason,
-        couch=CouchPose.of(couch.pose) if couch is not None else None,
-        expected_couch=CouchPose.of(expected) if expected is not None else None,
-        differences=tuple(map(documents.CouchDifference.model_validate, state.differences)),
-        beam=state.beam,
-        delivered_mu=state.delivered_mu,
-        planned_mu=state.planned_mu,
-        target=_target(state.target) if state.target is not None else None,
-        gate_mm=state.gate_mm,
-        is_in_gate=state.is_in_gate,
-        hold_reason=state.hold_reason,
-        watched_by=state.watched_by,
-    )
-
-
-def _target(sample: TargetSample) -> documents.TargetDocument:
-    return documents.TargetDocument(
-        position_mm=three(sample.position_mm), at=sample.at, source=sample.source, quality=sample.quality
-    )

@@ -6,13 +6,14 @@ question would keep its heartbeat going, and without one it holds by itself.
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from isoguide.errors import DeviceError
 from isoguide.treatment.journal import Timeline
 from isoguide.treatment.limits import BeamLimits
 from isoguide.treatment.memory import BeamMemory
-from isoguide.treatment.ports import Beam, BeamStatus
+from isoguide.treatment.ports import Beam, BeamStatus, GatedBeam
+from isoguide.treatment.refusals import RefusedError
 from isoguide.treatment.words import in_words
 
 
@@ -40,6 +41,8 @@ class BeamGuard:
         self._is_awaited = known.may_be_on
         self.last = known.last
         self._looked_at = self._grew_at = timeline.latest
+        self._withheld_at: datetime | None = None
+        self._most_mu = math.inf
 
     @property
     def memory(self) -> BeamMemory:
@@ -72,23 +75,64 @@ class BeamGuard:
             raise DeviceError(msg)
         return status
 
-    def turn_on(self) -> None:
-        """Turn the beam on and see that it is.
+    def require_gated(self) -> GatedBeam:
+        """Return the beam as one that can be gated.
+
+        Raises
+        ------
+        RefusedError
+            If it cannot.
+        """
+        if isinstance(self._beam, GatedBeam):
+            return self._beam
+        msg = "this machine cannot wait for permission in a delivery: treat without a gate, or elsewhere"
+        raise RefusedError(msg)
+
+    def turn_on(self, *, is_gated: bool = False) -> None:
+        """Turn the beam on and see that it is; a gated one waits then until it is permitted.
 
         Raises
         ------
         DeviceError
             If it does not come on, or the machine's answer cannot be believed. It may be on: hold it.
         """
+        order = self.require_gated().turn_on_gated if is_gated else self._beam.turn_on
         self.may_be_on = self._was_used = self._is_awaited = True
-        self._beam.turn_on()
+        order()
         self._looked_at = self._grew_at = self._timeline.now()
+        self._note_withheld(self._looked_at if is_gated else None)
         for _ in range(math.ceil(self._limits.start_s / self._limits.watch_period_s)):
             if self.look().is_under_way or self.is_complete:
                 return
             self._timeline.clock.wait(self._limits.watch_period_s)
         msg = f"the beam did not come on within {self._limits.start_s:g} s"
         raise DeviceError(msg)
+
+    def permit(self, seconds: float) -> None:
+        """Let radiation of a gated delivery pass for so long.
+
+        Raises
+        ------
+        LinkLostError
+            If the machine does not answer.
+        """
+        self.require_gated().permit(seconds)
+        self._note_withheld(None)
+
+    def withhold(self, reason: str) -> None:
+        """Let no radiation of a gated delivery pass; that none does is seen at the next looks.
+
+        Raises
+        ------
+        LinkLostError
+            If the machine does not answer.
+        """
+        self.require_gated().withhold(reason)
+        if self._withheld_at is None:
+            self._note_withheld(self._timeline.now())
+
+    def _note_withheld(self, since: datetime | None) -> None:
+        self._withheld_at, self._most_mu = since, math.inf
 
     def look(self) -> BeamStatus:
         """Ask the machine once and return its status if it can be believed.
@@ -97,7 +141,8 @@ class BeamGuard:
         ------
         DeviceError
             If the look comes too late after the one before, the status is old or contradicts the one before,
-            or no meterset is counted while the beam is on, or for too long on the way to the next field.
+            radiation passes that is withheld, or no meterset is counted while the beam is on or permitted, or
+            for too long on the way to the next field.
         ClockError
             If the clock went backwards.
         """
@@ -113,21 +158,39 @@ class BeamGuard:
             msg = f"the status of the beam is {age_s:.2f} s old, more than {limit_s:g} s: it does not follow"
             raise DeviceError(msg)
         self._require_plausible(status)
+        self._require_withheld(status)
         if self._counts_anew(status):
             self._grew_at = now
         self._is_awaited &= not status.is_under_way
-        stalled_s = (now - self._grew_at) / timedelta(seconds=1)
         self.last, self._looked_at = status, now
+        self._require_meterset(status, (now - self._grew_at) / timedelta(seconds=1))
+        return status
+
+    def _require_meterset(self, status: BeamStatus, stalled_s: float) -> None:
         if stalled_s > (self._limits.travel_s if status.travelling else self._limits.stall_s):
-            what = "the machine travels to the next field" if status.travelling else "the beam is on"
+            what = "the beam is permitted" if status.waiting else "the beam is on"
+            what = "the machine travels to the next field" if status.travelling else what
             msg = f"{what} but no meterset was counted for {stalled_s:.1f} s"
             raise DeviceError(msg)
-        return status
+
+    def _require_withheld(self, status: BeamStatus) -> None:
+        """Refuse radiation, or meterset, that comes later than a machine needs to withhold it."""
+        if self._withheld_at is None:
+            return
+        since_s = (status.read_at - self._withheld_at) / timedelta(seconds=1)
+        if since_s <= self._limits.hold_s:
+            return
+        if status.is_on or status.delivered_mu > self._most_mu + self._limits.tolerance_mu:
+            msg = f"radiation passes although it has been withheld for {since_s:.1f} s"
+            raise DeviceError(msg)
+        self._most_mu = min(self._most_mu, status.delivered_mu)
 
     def _counts_anew(self, status: BeamStatus) -> bool:
         """Tell whether meterset was counted, none is expected, or the next field has been reached."""
         last = self.last
         if last is None or not status.is_under_way or status.delivered_mu > last.delivered_mu:
+            return True
+        if status.waiting and self._withheld_at is not None:
             return True
         return status.travelling != last.travelling
 

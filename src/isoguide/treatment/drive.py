@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from isoguide.course import ProtocolAction
 from isoguide.errors import DeviceError, InputError
 from isoguide.geometry.correction import CouchCorrection
+from isoguide.motion.gating import Gate
 from isoguide.registration import Registration, Verdict
 from isoguide.treatment.fraction import Fraction, Monitor
+from isoguide.treatment.gated_delivery import Hear, hear_nothing
 from isoguide.treatment.journal import Entry
 from isoguide.treatment.match import Match
 from isoguide.treatment.orders import AUTOMATIC, Approver
@@ -92,7 +94,12 @@ class FractionOutcome:
 
 
 def treat(
-    fraction: Fraction, *, decide: Decide = decide_by_limits, monitors: Sequence[Monitor] = ()
+    fraction: Fraction,
+    *,
+    decide: Decide = decide_by_limits,
+    monitors: Sequence[Monitor] = (),
+    gate: Gate | None = None,
+    hear: Hear = hear_nothing,
 ) -> FractionOutcome:
     """Treat one fraction to its end. Whatever happens, it ends "closed" or "stopped", with a reason.
 
@@ -104,10 +111,13 @@ def treat(
         What to do about each match.
     monitors
         Watch the patient during the beam.
+    gate, hear
+        Permits radiation from moment to moment, and who is told what it says. Where it asks for a new
+        alignment the patient is imaged again, and the image says what is done.
     """
     error: Exception | None = None
     try:
-        _Driver(fraction, decide, monitors).run()
+        _Driver(fraction, decide, monitors, gate, hear).run()
     except Exception as caught:  # noqa: BLE001 - any failure ends the fraction safely
         error = caught
         fraction.stop(in_words(caught))
@@ -130,8 +140,16 @@ def treat(
 class _Driver:
     """Makes the next step of the table until the fraction has ended."""
 
-    def __init__(self, fraction: Fraction, decide: Decide, monitors: Sequence[Monitor]) -> None:
+    def __init__(
+        self,
+        fraction: Fraction,
+        decide: Decide,
+        monitors: Sequence[Monitor],
+        gate: Gate | None,
+        hear: Hear,
+    ) -> None:
         self._fraction, self._decide, self._monitors = fraction, decide, monitors
+        self._gate, self._hear = gate, hear
         self._doubt = ""
         self._couch_failures = 0
 
@@ -206,13 +224,15 @@ class _Driver:
         if fraction.needs_image_of_position:
             self._image_because("the limits ask for an image of the corrected position")
         else:
-            fraction.turn_beam_on()
+            fraction.turn_beam_on(self._gate, self._hear)
 
     def _go_on_or_stop(self) -> None:
         fraction = self._fraction
         if fraction.held_by_fault:
             fraction.stop(fraction.reason)
+        elif fraction.held_to_realign:
+            self._image_because(fraction.reason)
         elif fraction.wait_until_quiet(self._monitors):
-            fraction.resume()
+            fraction.resume(self._gate, self._hear)
         else:
             self._image_because(f"the beam was held for too long: {fraction.reason}")

@@ -8,8 +8,11 @@ fails while the beam is on holds it.
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from isoguide.errors import DeviceError
+from isoguide.motion.gating import Gate, GateState
+from isoguide.treatment.gated_delivery import GatedDelivery, Hear, ends_delivery, hear_nothing, realign_words
 from isoguide.treatment.journal import Entry
 from isoguide.treatment.memory import FractionMemory, Place
 from isoguide.treatment.ports import BeamStatus
@@ -49,6 +52,8 @@ class Fraction(Positioning):
         If the clock of the room has no time zone.
     """
 
+    _gated: GatedDelivery | None = None
+
     def resume_from(self, memory: FractionMemory, journal: Sequence[Entry]) -> State:
         """Go on with a fraction that another process began, from the last memory that was kept.
 
@@ -76,11 +81,19 @@ class Fraction(Positioning):
             return self.stop("isoguide was restarted, and the beam may be on")
         return self.state
 
-    def turn_beam_on(self) -> State:
+    def turn_beam_on(self, gate: Gate | None = None, hear: Hear = hear_nothing) -> State:
         """Turn the beam on for what is left of the meterset.
 
         Answers "beam on"; "held" or "stopped" if the machine did not do as it was told: :attr:`reason` says
         why.
+
+        Parameters
+        ----------
+        gate
+            Permits radiation from moment to moment as long as :meth:`watch` asks it; None lets it pass. It is
+            armed now and ended with this delivery. A permission that it withholds is no hold of the fraction.
+        hear
+            Is told each decision of the gate.
 
         Raises
         ------
@@ -93,36 +106,52 @@ class Fraction(Positioning):
             left to deliver.
         DeviceError
             If couch or machine do not answer.
+        IsoguideError
+            If the gate cannot be armed.
         """
         self._require(Event.TURN_ON)
-        place = self._require_place()
-        self._require_young_image_of(place)
         if self.needs_image_of_position:
             msg = "no image has shown the corrected position yet, and the limits ask for one: take an image"
             raise RefusedError(msg)
-        self._require_kept(place, "the couch was moved since the position was verified")
-        return self._start_beam(Event.TURN_ON)
+        return self._begin(Event.TURN_ON, self._require_ready, gate, hear)
 
-    def resume(self) -> State:
+    def _require_ready(self) -> None:
+        place = self._require_place()
+        self._require_young_image_of(place)
+        self._require_kept(place, "the couch was moved since the position was verified")
+
+    def resume(self, gate: Gate | None = None, hear: Hear = hear_nothing) -> State:
         """Turn the beam on again after a short hold that was asked for.
 
         Answers like :meth:`turn_beam_on`, or "delivered" where the hold came at the very end.
 
+        Parameters
+        ----------
+        gate, hear
+            As there.
+
         Raises
         ------
         RefusedError
-            If the hold came from a fault, lasted too long, or there were too many: take a new image.
+            If the hold came from a fault, the gate asked for it because the target is elsewhere, it lasted
+            too long, or there were too many: take a new image.
         PositionError
             If the couch is not at the verified position any more: the position counts no longer.
         DeviceError
             If couch or machine do not answer.
+        IsoguideError
+            If the gate cannot be armed.
         """
         self._require(Event.RESUME)
+        return self._begin(Event.RESUME, self._require_resumable, gate, hear)
+
+    def _require_resumable(self) -> None:
         place = self._require_place()
         memory, limits = self._memory, self.limits.beam
         held_s = self._age_s(memory.held_at)
         refusals = (
             (memory.held_by_fault, f"the beam was held by a fault ({memory.hold_reason})"),
+            (memory.held_to_realign, f"the gate held the beam ({memory.hold_reason})"),
             (
                 held_s > limits.longest_hold_s,
                 f"the hold lasted {held_s:.0f} s, more than {limits.longest_hold_s:g} s",
@@ -134,7 +163,23 @@ class Fraction(Positioning):
                 msg = f"{why}: take a new image before the beam"
                 raise RefusedError(msg)
         self._require_kept(place, "the couch was moved during the hold")
-        return self._start_beam(Event.RESUME)
+
+    def _begin(self, event: Event, require: Callable[[], None], gate: Gate | None, hear: Hear) -> State:
+        """Turn on or resume as soon as all that is required is true, armed gate included."""
+        require()
+        if gate is None:
+            return self._start_beam(event)
+        gated = GatedDelivery(gate, hear, self._beam, self._timeline, self.limits.beam)
+        try:
+            gated.arm()
+            # Arming may take its time, such as a turn of the gantry with images.
+            require()
+            self._gated = gated
+            return self._start_beam(event)
+        finally:
+            if self.state is not State.BEAM_ON:
+                gated.end()
+                self._gated = None
 
     def _require_young_image_of(self, place: Place) -> None:
         for image in self._memory.images:
@@ -158,7 +203,7 @@ class Fraction(Positioning):
         left_mu = status.planned_mu - status.delivered_mu
         self._enter(event, f"{left_mu:.1f} of {status.planned_mu:.1f} MU left")
         try:
-            self._beam.turn_on()
+            self._beam.turn_on(is_gated=self._gated is not None)
         except BaseException as error:  # noqa: BLE001 - whatever it was, the beam is held first
             return self._fail(error)
         return self.state
@@ -174,9 +219,11 @@ class Fraction(Positioning):
     def watch(self, seconds: float = math.inf, monitors: Sequence[Monitor] = ()) -> State:
         """Watch the beam for so long, or until the meterset is delivered or the beam was held.
 
-        Looks at the machine, the couch and the monitors every ``watch_period_s``. Who calls this in pieces
-        has to come back within ``heartbeat_s``, or the next look holds the beam. Anything that fails holds
-        the beam. Answers "beam on", "delivered", "held", or "stopped" if the hold was not confirmed or the
+        Looks at the machine, the couch and the monitors every ``watch_period_s``, or as often as the gate
+        wants that the beam was turned on with. Who calls this in pieces has to come back within
+        ``heartbeat_s``, or the next look holds the beam; a permission of the gate ends before. Anything that
+        fails holds the beam, and so does a gate that asks for a new alignment or has stopped. Answers
+        "beam on", "delivered", "held", or "stopped" if the hold was not confirmed or the
         clock failed; :attr:`reason` says why.
 
         Raises
@@ -193,7 +240,8 @@ class Fraction(Positioning):
             return self._fail(error)
 
     def _watch(self, seconds: float, monitors: Sequence[Monitor]) -> State:
-        began_at, place = self._timeline.now(), self._require_place()
+        began_at, place, gated = self._timeline.now(), self._require_place(), self._gated
+        period_s = self.limits.beam.watch_period_s if gated is None else gated.period_s
         while True:
             status = self._beam.look()
             if not status.is_under_way:
@@ -204,9 +252,22 @@ class Fraction(Positioning):
                 reason = monitor(now)
                 if reason is not None:
                     return self.hold(reason)
+            if gated is not None and not self._is_let_go_on(gated):
+                return self.state
             if (now - began_at) / timedelta(seconds=1) >= seconds:
                 return self.state
-            self._room.clock.wait(self.limits.beam.watch_period_s)
+            self._room.clock.wait(period_s)
+
+    def _is_let_go_on(self, gated: GatedDelivery) -> bool:
+        """Ask the gate; False when it was no pause but the end of this delivery, and the beam is held."""
+        decision = gated.look()
+        if not ends_delivery(decision):
+            return True
+        if decision.state is GateState.REALIGN:
+            self._hold(realign_words(decision), by_fault=False, to_realign=True)
+        else:
+            self._hold(decision.reason or decision.state, by_fault=True)
+        return False
 
     def _beam_ended(self, status: BeamStatus) -> State:
         self._beam.may_be_on = False
@@ -236,13 +297,14 @@ class Fraction(Positioning):
         state_after(self.state, Event.HOLD)
         return self._hold(reason, by_fault=False)
 
-    def _hold(self, reason: str, *, by_fault: bool) -> State:
+    def _hold(self, reason: str, *, by_fault: bool, to_realign: bool = False) -> State:
         result = self._beam.hold(reason)
         self._remember(
             held_at=self._timeline.stamp(),
             hold_reason=reason,
             holds=self._memory.holds + 1,
             held_by_fault=by_fault,
+            held_to_realign=to_realign,
         )
         if result.words:
             # The machine did not do as it was told: whether it is off now or not, nothing goes on with it.
@@ -258,6 +320,14 @@ class Fraction(Positioning):
         if not isinstance(error, Exception):
             raise error
         return self.state
+
+    def _enter(self, event: Event, detail: str, **changes: Any) -> State:
+        """Make the step of the table; a delivery that has ended has no gate any more."""
+        state = super()._enter(event, detail, **changes)
+        if self._gated is not None and state is not State.BEAM_ON:
+            self._gated.end()
+            self._gated = None
+        return state
 
     def close(self) -> State:
         """Close the delivered fraction; "stopped" if the machine does not say that the beam is off."""

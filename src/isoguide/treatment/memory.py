@@ -65,6 +65,8 @@ class FractionMemory:
         The verified position, None while there is none.
     holds, held_at, hold_reason, held_by_fault
         How often the beam was held, and the last time.
+    held_to_realign
+        True when the gate asked for that hold because the target is elsewhere.
     beam
         What is known of it.
     """
@@ -84,6 +86,7 @@ class FractionMemory:
     holds: int = 0
     hold_reason: str = ""
     held_by_fault: bool = False
+    held_to_realign: bool = False
     beam: BeamMemory = field(default_factory=BeamMemory)
 
     @classmethod

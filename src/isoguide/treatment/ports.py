@@ -8,7 +8,7 @@ value it does not have.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -150,7 +150,8 @@ class BeamStatus:
     """What the machine says of the beam, and when it said so (aware UTC).
 
     ``planned_mu`` is the meterset of the whole fraction, ``delivered_mu`` what was given of it. Between two
-    fields the machine is ``travelling``: the beam is off and comes on again by itself.
+    fields the machine is ``travelling``: the beam is off and comes on again by itself. In a gated delivery it
+    is ``waiting`` where radiation would come with the next permission.
 
     Raises
     ------
@@ -163,11 +164,12 @@ class BeamStatus:
     planned_mu: float
     read_at: datetime
     travelling: bool = False
+    waiting: bool = False
 
     @property
     def is_under_way(self) -> bool:
-        """True while there is beam, or will be without another command."""
-        return self.is_on or self.travelling
+        """True while there is beam, or will be without another command to turn it on."""
+        return self.is_on or self.travelling or self.waiting
 
     def __post_init__(self) -> None:
         require_aware(self.read_at, "the beam status")
@@ -263,6 +265,44 @@ class Beam(Protocol):
         ------
         LinkLostError
             If the machine does not answer; the beam may be on.
+        """
+        ...
+
+
+@runtime_checkable
+class GatedBeam(Beam, Protocol):
+    """A treatment beam that lets radiation pass only while it is permitted.
+
+    A permission ends by itself: a machine that is told nothing more does not radiate.
+    """
+
+    def turn_on_gated(self) -> None:
+        """Deliver what is left of the planned meterset, radiating only while permitted; nothing is yet.
+
+        Raises
+        ------
+        LinkLostError
+            If the machine does not answer; the delivery may be under way.
+        """
+        ...
+
+    def permit(self, seconds: float) -> None:
+        """Let radiation pass for so long from now, in place of any permission before.
+
+        Raises
+        ------
+        LinkLostError
+            If the machine does not answer.
+        """
+        ...
+
+    def withhold(self, reason: str) -> None:
+        """Let no radiation pass from now on; the delivery goes on waiting.
+
+        Raises
+        ------
+        LinkLostError
+            If the machine does not answer; what was permitted before ends by itself.
         """
         ...
 

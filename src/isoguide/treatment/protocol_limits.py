@@ -1,10 +1,12 @@
-"""What a written protocol means for a fraction: its limits, and what of the plan is matched."""
+"""What a written protocol means for a fraction: its limits, its gate, and what of the plan is matched."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from isoguide.course import MatchInstructions, Protocol
-from isoguide.errors import AmbiguityError
+from isoguide.course import MatchInstructions, Monitoring, Protocol
+from isoguide.errors import AmbiguityError, InputError
+from isoguide.motion.gate_settings import GateSettings
+from isoguide.motion.prediction import LONGEST_HORIZON_S
 from isoguide.treatment.limits import BeamLimits, CouchLimits, FractionLimits
 
 
@@ -62,6 +64,43 @@ def _narrowed(couch: CouchLimits, protocol: Protocol) -> CouchLimits:
 def _within(travel_deg: tuple[float, float] | None, most_deg: float) -> tuple[float, float]:
     low_deg, high_deg = travel_deg or (-most_deg, most_deg)
     return max(low_deg, -most_deg), min(high_deg, most_deg)
+
+
+def gate_settings(protocol: Protocol) -> GateSettings:
+    """Return what the gate demands while the beam is on, by the section "monitoring" of a protocol.
+
+    Raises
+    ------
+    InputError
+        If the protocol asks for no monitoring, or for what no gate may do.
+    """
+    watched, gate_mm = protocol.monitoring, protocol.intrafraction.shift_mm
+    if watched is None or gate_mm is None:
+        msg = f"the protocol {protocol.label} does not ask for monitoring: add that section, or treat without"
+        raise InputError(msg)
+    return settings_of_gate(watched, gate_mm)
+
+
+def settings_of_gate(watched: Monitoring, gate_mm: float) -> GateSettings:
+    """Return what a gate of this radius demands.
+
+    Raises
+    ------
+    InputError
+        If that is what no gate may do.
+    """
+    asked = {item.name for item in fields(watched)} & {item.name for item in fields(GateSettings)}
+    try:
+        settings = GateSettings(gate_mm, **{name: getattr(watched, name) for name in asked})
+    except InputError as error:
+        raise InputError(f"monitoring.{error}") from None
+    if settings.stale_s + settings.system_latency_s > LONGEST_HORIZON_S:
+        msg = (
+            f"monitoring.stale_s is {settings.stale_s:g}: with {settings.system_latency_s:g} s of the "
+            f"machine the target would be predicted for more than {LONGEST_HORIZON_S:g} s"
+        )
+        raise InputError(msg)
+    return settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,11 @@ class Session:
         return self._memory.held_by_fault
 
     @property
+    def held_to_realign(self) -> bool:
+        """True when the gate held the beam because the target is elsewhere: it goes on after a new image."""
+        return self._memory.held_to_realign
+
+    @property
     def delivered_mu(self) -> float:
         """Meterset delivered, as the machine last said; after a lost link it may be more."""
         return self._beam.last.delivered_mu if self._beam.last is not None else 0.0

@@ -21,14 +21,29 @@ FaultName = Literal[
     "couch-reads-wrong",
     "link-broken",
     "beam-drops",
+    "gate-sticks",
+    "frames-lost",
+    "frames-late",
+    "frames-repeated",
+    "frames-frozen",
+    "frames-out-of-order",
+    "frames-slow",
+    "clock-off",
+    "marker-vanished",
+    "markers-swapped",
+    "picture-saturated",
 ]
-Device = Literal["imager", "couch", "beam"]
+Device = Literal["imager", "couch", "beam", "monitor"]
 Moment = Literal["before beam", "beam on"]
 
 STOPS_AFTER: Final = 0.5
 """Share of the way that a couch makes which stops short, where the fault does not say."""
 WRONG_BY_MM: Final = 5.0
 """Error of scales that are off, where the fault does not say."""
+LATE_BY_S: Final = 1.0
+"""Delay of a late frame, and error of a clock, where the fault does not say."""
+SLOW_PER_S: Final = 1.0
+"""Frames in a second, where the fault does not say."""
 
 _CLOSED: Final = frozenset({State.CLOSED})
 _STOPPED: Final = frozenset({State.STOPPED})
@@ -93,7 +108,7 @@ FAULTS: Final[Mapping[str, FaultKind]] = MappingProxyType(
             sizes=(-100.0, 100.0),
         ),
         "link-broken": FaultKind(
-            happens="a device does not answer: imager, couch or beam",
+            happens="a device does not answer: imager, couch, beam or monitor",
             expected="no beam, or a beam that is held; one that cannot be held falls silent by its heartbeat",
             ends_in_once=_CLOSED | _STOPPED,
         ),
@@ -102,9 +117,92 @@ FAULTS: Final[Mapping[str, FaultKind]] = MappingProxyType(
             expected="the fraction is stopped with the meterset that was given",
             ends_in_once=_STOPPED,
         ),
+        "gate-sticks": FaultKind(
+            happens="the machine goes on radiating when a gated delivery has to wait",
+            expected="the beam is held, and the fraction is stopped with the meterset that was given",
+            ends_in_once=_STOPPED,
+        ),
+        **{
+            name: FaultKind(happens, expected, ends_in_once=_CLOSED)
+            for name, happens, expected in (
+                (
+                    "frames-lost",
+                    "the target is exposed and no frame of it arrives",
+                    "no radiation without a frame: a pause, a new image, and in the end a stop",
+                ),
+                (
+                    "frames-repeated",
+                    "the device hands over the frame before instead of a new one",
+                    "the same frame counts once: then as with frames that are lost",
+                ),
+                (
+                    "picture-saturated",
+                    "a frame in which nothing can be seen",
+                    "the target counts as not seen: then as with frames that are lost",
+                ),
+            )
+        },
+        "frames-late": FaultKind(
+            happens="a frame arrives late (size in s)",
+            expected="old frames permit nothing: a pause, a new image, and in the end a stop",
+            ends_in_once=_CLOSED | _STOPPED,
+            sizes=(0.0, 60.0),
+        ),
+        "frames-slow": FaultKind(
+            happens="the device makes few frames (size: in a second)",
+            expected="too few permit nothing: a pause, a new image, and in the end a stop",
+            ends_in_once=_CLOSED,
+            sizes=(0.05, 60.0),
+        ),
+        "frames-frozen": FaultKind(
+            happens="the picture before comes again under a new number and time",
+            expected="the gate sees that it does not change, and the fraction is stopped",
+            ends_in_once=_CLOSED | _STOPPED,
+        ),
+        "clock-off": FaultKind(
+            happens="the device's clock is off (size in s; positive is ahead)",
+            expected="a frame of the future, or one too old, permits nothing",
+            ends_in_once=_CLOSED | _STOPPED,
+            sizes=(-60.0, 60.0),
+        ),
+        "frames-out-of-order": FaultKind(
+            happens="a frame arrives after the next one",
+            expected="the older one changes nothing any more; the others are enough, or there is a pause",
+            ends_in_once=_CLOSED,
+            ends_in_always=_CLOSED | _STOPPED,
+        ),
+        "marker-vanished": FaultKind(
+            happens="one marker is not seen; where there is one only, nothing is",
+            expected="the others are enough, or the target counts as not seen",
+            ends_in_once=_CLOSED,
+            ends_in_always=_CLOSED | _STOPPED,
+        ),
+        "markers-swapped": FaultKind(
+            happens="two markers are taken for each other",
+            expected="it is seen that they do not fit, and put right or not used",
+            ends_in_once=_CLOSED | _STOPPED,
+            ends_in_always=_CLOSED | _STOPPED,
+        ),
     }
 )
 """Every fault by name: what happens, what has to be done about it, and where the fraction may end."""
+
+OF_GATED_BEAMS: Final[frozenset[FaultName]] = frozenset(
+    {
+        "gate-sticks",
+        "frames-lost",
+        "frames-late",
+        "frames-repeated",
+        "frames-frozen",
+        "frames-out-of-order",
+        "frames-slow",
+        "clock-off",
+        "marker-vanished",
+        "markers-swapped",
+        "picture-saturated",
+    }
+)
+"""These strike only where the target is watched during the beam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +217,12 @@ class Fault:
         In which fraction, counted from 1.
     occurrence
         Where in that fraction it strikes first, counted from 1: at which exposure, movement of the couch (one
-        that goes somewhere) or question about a beam that is on; for "link-broken" at which call of the
-        device.
+        that goes somewhere), question about a beam that is on, order to wait, or frame of the device that
+        watches the target; for "link-broken" at which call of the device.
     times
         How often in a row; None is every time from then on.
     device
-        Which link breaks: "imager", "couch" or "beam"; for "link-broken" only.
+        Which link breaks: "imager", "couch", "beam" or "monitor"; for "link-broken" only.
     moment
         "before beam": occurrence counts from the beginning; "beam on": from the first call with the beam on,
         for "link-broken" only.

@@ -109,6 +109,13 @@ class Delivery:
         part = min(int(np.searchsorted(self.seconds, seconds, side="right")), len(self.seconds) - 1)
         return bool(self.delivered_mu[part] <= self.delivered_mu[max(part - 1, 0)])
 
+    def stretch_end_s(self, seconds: float) -> float:
+        """Return when the pause, or the radiation, ends in which the delivery is after so many seconds."""
+        part = int(np.searchsorted(self.seconds, seconds, side="right"))
+        given = np.diff(self.delivered_mu[max(part - 1, 0) :]) > 0.0
+        others = np.flatnonzero(given != given[0]) if len(given) else given
+        return float(self.seconds[max(part - 1, 0) + int(others[0])]) if len(others) else self.duration_s
+
     def mu_at(self, seconds: float) -> float:
         """Meterset given after so many seconds of delivery."""
         return float(np.interp(seconds, self.seconds, self.delivered_mu))

@@ -70,6 +70,8 @@ class VirtualRoom:
         Gives match and decision the time that they take.
     clock, couch, beam, machine
         The devices themselves, for those who may look behind the ports: tests, reports, training.
+    monitor_link
+        How what watches the target hangs in the room: :func:`isoguide.virtual.motion_watch.motion_watch`.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class VirtualRoom:
         )
         self.console = Console(self.clock, settings.console)
         self._rng = root.spawn(1)[0]
+        self.monitor_link = link("monitor")
         self.room = Room(imager, self.couch, self.beam, self.clock)
 
     def planning_from_daily(self, seconds: float | None = None) -> RigidTransform:

@@ -15,6 +15,7 @@ from isoguide.projection.cone_beam import HEAD, PELVIS, THORAX, ConeBeamScan
 from isoguide.projection.imaging_physics import ImagingPhysics
 from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.setting_limits import require, require_each
+from isoguide.virtual.watch_settings import WatchSettings
 
 ImageModel = Literal["image-domain", "physical", "stereo pair", "arm pair"]
 IMAGE_MODELS: Final[tuple[ImageModel, ...]] = get_args(ImageModel)
@@ -134,6 +135,9 @@ class BeamSettings:
     on_delay, hold_delay
         From the order to radiation, and from the order to none. Reported: 280 to 1650 ms for beam on, 131 to
         149 ms for beam hold (Naylor 2025, Dierl 2025).
+    gate_on_delay, gate_off_delay
+        In a gated delivery, from a permission to radiation and from its end to none: an interface of the
+        machine itself is quicker than its operator's panel [K]; both stay below the 500 ms of AAPM TG-76.
     heartbeat_s
         The machine holds by itself when it was not asked for its status for longer than this.
     """
@@ -142,6 +146,8 @@ class BeamSettings:
     planned_mu: float = 200.0
     on_delay: Latency = Latency(0.7, 0.3)
     hold_delay: Latency = Latency(0.14, 0.03)
+    gate_on_delay: Latency = Latency(0.3, 0.1)
+    gate_off_delay: Latency = Latency(0.09, 0.15)
     heartbeat_s: float = 2.0
 
     def __post_init__(self) -> None:
@@ -302,6 +308,8 @@ class RoomSettings:
         The devices.
     console
         The work outside.
+    watch
+        What watches the target during the beam.
     planned_pose
         Where the couch stands when the patient lies as planned.
     patient_position
@@ -314,6 +322,7 @@ class RoomSettings:
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
     stereo: StereoSettings = field(default_factory=StereoSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
     planned_pose: TableTopPose = PLANNED_POSE
     patient_position: PatientPosition = PatientPosition.HFS
 
@@ -346,7 +355,9 @@ class RoomSettings:
                 read_out_mm=0.0,
                 read_out_deg=0.0,
             ),
-            beam=BeamSettings(on_delay=nothing, hold_delay=nothing),
+            beam=BeamSettings(
+                on_delay=nothing, hold_delay=nothing, gate_on_delay=nothing, gate_off_delay=nothing
+            ),
             imaging=ImagingSettings(
                 image=DailySettings.exact(),
                 delay=nothing,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import isoguide
 from isoguide.course import Protocol
 from isoguide.errors import InputError
+from isoguide.treatment.protocol_limits import gate_settings
 from isoguide.workflow.protocol_sections import ProtocolFile
 from isoguide.workflow.protocol_words import numbers_without_source, protocol_words
 from isoguide.workflow.strict_toml import FileKind
@@ -80,9 +81,12 @@ def parse_protocol(text: str, source: str) -> Protocol:
     """
     written = _KIND.parse(text, source)
     try:
-        return written.protocol()
+        protocol = written.protocol()
+        if protocol.monitoring is not None:
+            gate_settings(protocol)  # what no gate may do is refused today, not with the patient on the table
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
+    return protocol
 
 
 def written_protocol(protocol: Protocol) -> ProtocolFile:

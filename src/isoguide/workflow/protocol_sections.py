@@ -16,6 +16,7 @@ from isoguide.course import (
     MarkerInstructions,
     MatchInstructions,
     Modality,
+    Monitoring,
     Protocol,
     ProtocolAction,
     Role,
@@ -23,6 +24,7 @@ from isoguide.course import (
     ScheduleKind,
     Tolerance,
 )
+from isoguide.course.monitoring import MonitoringDevice
 from isoguide.course.protocol import Content, DegreesOfFreedom, MarkerShape
 from isoguide.workflow.strict_toml import Section
 
@@ -33,6 +35,8 @@ _Action = Annotated[ProtocolAction, Field(strict=False)]
 _Roles = Annotated[tuple[Annotated[Role, Field(strict=False)], ...], Field(strict=False)]
 _Name = Annotated[str, Field(min_length=1)]
 _Shift_mm = Annotated[float, Field(gt=0.0, le=200.0)]
+_Time_s = Annotated[float, Field(gt=0.0, le=10.0)]
+_Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 _Angle_deg = Annotated[float, Field(gt=0.0, le=20.0)]
 
 
@@ -139,6 +143,35 @@ class IntrafractionSection(Section):
     )
 
 
+class MonitoringSection(Section):
+    """How the target is watched during the beam; the radius of the gate is 'intrafraction.shift_mm'."""
+
+    device: MonitoringDevice = Field(description="What watches the target.")
+    dwell_s: _Time_s = Field(default=0.3, description="In the gate for so long before beam passes.")
+    stale_s: _Time_s = Field(default=0.5, description="Beam is held when the newest frame is older.")
+    longest_latency_s: _Time_s = Field(
+        default=0.5, description="Beam is held when it takes longer from the exposure to beam off."
+    )
+    least_probability: _Share = Field(
+        default=0.5, description="Beam is held when the target is less probably in the gate."
+    )
+    settled_probability: _Share = Field(
+        default=0.8, description="Beam begins when the target is more probably in the gate."
+    )
+    realign_after_s: float = Field(
+        default=15.0, gt=0.0, le=600.0, description="Away for so long: a new image is asked for."
+    )
+    fewest_per_s: float = Field(
+        default=2.0, gt=0.0, le=100.0, description="Fewer frames a second count as none."
+    )
+    xray_every_s: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=600.0,
+        description="Chest marker: an X-ray image of the target after so long.",
+    )
+
+
 class ApprovalSection(Section):
     """Who may sign."""
 
@@ -171,6 +204,7 @@ class ProtocolFile(Section):
     action_levels: Annotated[tuple[ActionLevelSection, ...], Field(strict=False)] = ()
     rotation: RotationSection = RotationSection()
     intrafraction: IntrafractionSection = IntrafractionSection()
+    monitoring: MonitoringSection | None = None
     approval: ApprovalSection = ApprovalSection()
     sources: dict[str, _Name] = Field(
         default={}, description="Key in quotes, such as 'tolerance.shift_mm', to where its value comes from."
@@ -203,6 +237,7 @@ class ProtocolFile(Section):
             "action_levels": tuple(ActionLevel(**level.model_dump()) for level in self.action_levels),
             "rotation": CouchLimit(**self.rotation.model_dump()),
             "intrafraction": Intrafraction(**self.intrafraction.model_dump()),
+            "monitoring": None if self.monitoring is None else Monitoring(**self.monitoring.model_dump()),
             "approval": Approval(**self.approval.model_dump()),
         }
         return Protocol(**(own | sections))

@@ -7,11 +7,13 @@ from isoguide.course import (
     ActionLevel,
     MarkerInstructions,
     MatchInstructions,
+    Monitoring,
     Protocol,
     ProtocolAction,
     Role,
     ScheduleKind,
 )
+from isoguide.course.monitoring import DEVICE_WORDS
 from isoguide.course.protocol import LEVEL_LIMITS
 from isoguide.treatment import FractionLimits
 from isoguide.treatment.signatures import LEAST_REASON_WORDS
@@ -153,7 +155,9 @@ def _during_the_fraction(protocol: Protocol) -> Iterator[str]:
     )
     if watched.verify_with_image:
         yield "After a correction an image has to show the position before the beam."
-    if watched.shift_mm is not None:
+    if watched.shift_mm is not None and protocol.monitoring is not None:
+        yield from _monitoring(protocol.monitoring, watched.shift_mm)
+    elif watched.shift_mm is not None:
         yield (
             "Where something watches the patient during the beam, it is held when he moves by more than "
             f"{watched.shift_mm:g} mm."
@@ -163,6 +167,22 @@ def _during_the_fraction(protocol: Protocol) -> Iterator[str]:
             f"The beam is held when the image is {watched.reimage_after_s:g} s old, and the position is "
             "imaged again."
         )
+
+
+def _monitoring(watched: Monitoring, gate_mm: float) -> Iterator[str]:
+    again = "" if watched.xray_every_s is None else f" (after {watched.xray_every_s:g} s at the latest)"
+    yield (
+        f"During the beam the target is watched by {DEVICE_WORDS[watched.device]}{again}. Beam passes only "
+        f"while it is within {gate_mm:g} mm of its place: it begins after {watched.dwell_s:g} s with a "
+        f"probability of at least {watched.settled_probability:g}, and is held below "
+        f"{watched.least_probability:g}."
+    )
+    yield (
+        f"It is held too when the newest frame is older than {watched.stale_s:g} s, when there are fewer "
+        f"than {watched.fewest_per_s:g} frames a second, and when it takes longer than "
+        f"{watched.longest_latency_s:g} s from the exposure to beam off; a target that stays away for "
+        f"{watched.realign_after_s:g} s asks for a new image."
+    )
 
 
 def _approval(protocol: Protocol) -> Iterator[str]:

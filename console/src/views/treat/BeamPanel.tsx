@@ -13,7 +13,7 @@ import { isUnderWay } from "../../state/actions";
 import { tickMs } from "../../state/clock";
 import { takeStep } from "../../state/fraction";
 import { link } from "../../state/link";
-import { type HeardRoom, limitMsOf, roomOf } from "../../state/rooms";
+import { type HeardRoom, isBeamUnderWay, limitMsOf, roomOf } from "../../state/rooms";
 import { BeamDialog } from "./BeamDialog";
 import { whyNoBeam } from "./beam";
 import { holdNow, meansHold } from "./hold";
@@ -114,11 +114,7 @@ export function BeamPanel({ fraction }: { fraction: Fraction }) {
   const why = whyNoBeam({ fraction, step, room, isFresh, link: link.value });
   const beam = room?.state.beam;
   // A beam that may be on can always be held, most of all when nobody knows.
-  const canHold =
-    fraction.possible.includes("hold") ||
-    beam === "on" ||
-    beam === "travelling" ||
-    fraction.state === "beam on";
+  const canHold = fraction.possible.includes("hold") || isBeamUnderWay(beam) || fraction.state === "beam on";
   useHoldKey(fraction, canHold);
   const turnOn = async (wanted: Step) => {
     asked.value = null;

@@ -1,49 +1,127 @@
+import type { ComponentChildren } from "preact";
 import type { Fraction } from "../../api/documents";
-import { lengthMm, seconds, shiftMm } from "../../components/format";
+import { deviation, lengthMm, percent, seconds, shiftMm, timeOfDay } from "../../components/format";
 import { Live } from "../../components/Live";
 import { Mark } from "../../components/Mark";
 import { MotionChart, type MotionSource } from "../../components/MotionChart";
 import { dashOf, MOTION_AXES } from "../../components/motionAxes";
 import { Panel } from "../../components/Panel";
-import { steadyMs } from "../../state/clock";
-import { type HeardRoom, limitMsOf, motionOf, QUIET_LIMIT_MS, roomOf } from "../../state/rooms";
+import { steadyMs, tickMs } from "../../state/clock";
+import { type HeardRoom, pastOf, QUIET_LIMIT_MS, roomOf } from "../../state/rooms";
+import { type SightingNow, sightingNow } from "../../state/sighting";
 import { distanceMm } from "./beam";
 
-/** Where the target is now, axis by axis, with the line that draws it. */
-function TargetNow({ room }: { room: HeardRoom }) {
-  const target = room.state.target;
-  if (target === null) {
-    return <p class="dim">Nothing watches the target in this room.</p>;
-  }
-  const ageOfExposureS = (Date.parse(room.state.at) - Date.parse(target.at)) / 1000;
-  const isInside = room.state.is_in_gate;
+/** Stands where a number is not known. */
+const NO_NUMBER = "—";
+
+/** A number of the target with the line that draws it. */
+function AxisNow(props: {
+  short: string;
+  token: string;
+  dash: readonly number[];
+  children: ComponentChildren;
+}) {
   return (
-    <Live heardMs={room.heardMs} limitMs={limitMsOf(room)}>
+    <div class="target-axis">
+      <svg viewBox="0 0 40 8" aria-hidden="true">
+        <path
+          d="M0 4h40"
+          stroke={`var(${props.token})`}
+          stroke-width="3"
+          stroke-dasharray={dashOf(props.dash)}
+        />
+      </svg>
+      <span>{props.short}</span>
+      <b class="number">{props.children}</b>
+    </div>
+  );
+}
+
+/** Why there are no numbers, or how sure those are that there are. */
+function TargetNote({ now, room }: { now: SightingNow; room: HeardRoom }) {
+  switch (now.kind) {
+    case "nothing watches":
+      return (
+        <p class="dim">
+          {room.state.monitoring === ""
+            ? "Nothing watches the target in this room."
+            : `The target is watched while the beam is on, by ${room.state.monitoring}.`}
+        </p>
+      );
+    case "no data":
+      return <span class="stale">no data since {timeOfDay(now.since)}</span>;
+    case "not seen":
+      return (
+        <p class="seen">
+          <Mark tone="warn" />
+          The target was not seen: {now.target.words}
+        </p>
+      );
+    case "seen": {
+      const isInside = room.state.is_in_gate;
+      return isInside === null ? null : (
+        <span class="seen">
+          <Mark tone={isInside ? "good" : "bad"} />
+          {isInside ? "inside the gate" : "OUTSIDE THE GATE"}
+        </span>
+      );
+    }
+  }
+}
+
+/** What saw the target, how sure it is, and how old that is; the line keeps its place where nothing is said. */
+function SeenBy({ now }: { now: SightingNow }) {
+  if (now.kind !== "seen" && now.kind !== "not seen") {
+    return <p class="dim small target-source" />;
+  }
+  const { source, quality, words } = now.target;
+  const sure = now.kind === "seen" ? `, ${words}, ${percent(quality)} of it seen` : "";
+  return (
+    <p class="dim small target-source">
+      {source}
+      {sure}, exposed <span class="number">{seconds(now.ageS)}</span> ago
+    </p>
+  );
+}
+
+/** Where the target is now, axis by axis; no number outlives the sample that it came from. */
+function TargetNow({ room }: { room: HeardRoom }) {
+  const now = sightingNow(room, tickMs.value);
+  const seen = now.kind === "seen" ? now : null;
+  return (
+    <>
       <div class="target-now">
-        {MOTION_AXES.map(({ short, token, dash }, index) => (
-          <div key={short} class="target-axis">
-            <svg viewBox="0 0 40 8" aria-hidden="true">
-              <path d="M0 4h40" stroke={`var(${token})`} stroke-width="3" stroke-dasharray={dashOf(dash)} />
-            </svg>
-            <span>{short}</span>
-            <b class="number">{shiftMm(target.position_mm[index])}</b>
+        {now.kind === "nothing watches"
+          ? null
+          : MOTION_AXES.map(({ short, token, dash }, index) => (
+              <AxisNow key={short} short={short} token={token} dash={dash}>
+                {seen === null ? NO_NUMBER : shiftMm(seen.positionMm[index])}
+                {seen?.sigmaMm == null ? null : (
+                  <span class="dim sigma">{deviation(seen.sigmaMm[index], "mm")}</span>
+                )}
+              </AxisNow>
+            ))}
+        {now.kind === "nothing watches" ? null : (
+          <div class="target-axis">
+            <span>distance</span>
+            <b class="number">{seen === null ? NO_NUMBER : lengthMm(distanceMm(seen.positionMm))}</b>
           </div>
-        ))}
-        <div class="target-axis">
-          <span>distance</span>
-          <b class="number">{lengthMm(distanceMm(target.position_mm))}</b>
-        </div>
-        {isInside === null ? null : (
-          <span class="seen">
-            <Mark tone={isInside ? "good" : "bad"} />
-            {isInside ? "inside the gate" : "OUTSIDE THE GATE"}
-          </span>
         )}
+        <TargetNote now={now} room={room} />
       </div>
-      <p class="dim small">
-        {target.source}, {target.quality}, exposed {seconds(ageOfExposureS)} before it was sent
-      </p>
-    </Live>
+      <SeenBy now={now} />
+    </>
+  );
+}
+
+/** What the marks of the chart mean. */
+function ChartKey({ hasGate }: { hasGate: boolean }) {
+  return (
+    <p class="chart-key dim small">
+      <span>Pale band: ±2 standard deviations</span>
+      <span class="key-beam">beam on</span>
+      {hasGate ? <span class="key-hold">held by the gate</span> : null}
+    </p>
   );
 }
 
@@ -55,7 +133,7 @@ export function MotionPanel({ fraction }: { fraction: Fraction }) {
     return now === undefined
       ? null
       : {
-          ring: motionOf(now.state.room),
+          past: pastOf(now.state.room),
           gateMm: now.state.gate_mm,
           nowS: Date.parse(now.state.at) / 1000 + (steadyMs() - now.heardMs) / 1000,
         };
@@ -77,6 +155,7 @@ export function MotionPanel({ fraction }: { fraction: Fraction }) {
         <TargetNow room={room} />
       )}
       <MotionChart source={source} />
+      <ChartKey hasGate={room?.state.gate != null} />
     </Panel>
   );
 }

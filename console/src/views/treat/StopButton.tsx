@@ -9,7 +9,7 @@ import { TextField } from "../../components/Fields";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
-import { roomOf } from "../../state/rooms";
+import { isBeamUnderWay, roomOf } from "../../state/rooms";
 import { holdNow } from "./hold";
 
 /** End the fraction for good, with a reason; a beam that is on is held first, from here too. */
@@ -34,7 +34,7 @@ function StopDialog({ fraction, onClose }: { fraction: Fraction; onClose: () => 
       onCancel={onClose}
       actions={
         <>
-          {beam === "on" || beam === "travelling" ? (
+          {isBeamUnderWay(beam) ? (
             <Button tone="hold" isLarge onClick={() => void holdNow(fraction.course_id, fraction.number)}>
               HOLD the beam now
             </Button>

@@ -4,12 +4,13 @@ import { guardLeaving } from "../../app/router";
 import { FractionHead } from "../../components/FractionHead";
 import { FractionRecord } from "../../components/FractionRecord";
 import { say } from "../../state/notices";
-import { roomOf } from "../../state/rooms";
+import { isBeamUnderWay, roomOf } from "../../state/rooms";
 import { session } from "../../state/session";
 import { watchBeam } from "../../state/watch";
 import { BeamPanel } from "./BeamPanel";
 import { CouchPanel } from "./CouchPanel";
 import { DeliverPanel } from "./DeliverPanel";
+import { GatePanel } from "./GatePanel";
 import { MotionPanel } from "./MotionPanel";
 import { OrderPanel } from "./OrderPanel";
 import { StopButton } from "./StopButton";
@@ -19,7 +20,7 @@ const WATCHED_STATES: ReadonlySet<string> = new Set(["verified", "beam on", "hel
 /** True while the beam may be on, by the fraction or by the room. */
 function mayBeOn(fraction: Fraction): boolean {
   const beam = roomOf(fraction.course_id, fraction.number)?.state.beam;
-  return beam === "on" || beam === "travelling" || fraction.state === "beam on";
+  return isBeamUnderWay(beam) || fraction.state === "beam on";
 }
 
 /** True where the one who is signed in here watches the beam, or where nobody is known to. */
@@ -76,6 +77,7 @@ function Treating({ fraction }: { fraction: Fraction }) {
         {isConnected ? null : <DeliverPanel fraction={fraction} />}
       </div>
       <div class="stack">
+        {isConnected ? <GatePanel fraction={fraction} /> : null}
         <CouchPanel fraction={fraction} />
         <OrderPanel fraction={fraction} />
       </div>

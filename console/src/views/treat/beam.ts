@@ -13,7 +13,7 @@ export function whyNoBeam(facts: {
   const { fraction, step, room, isFresh, link } = facts;
   const found: string[] = [];
   if (!fraction.possible.includes(step)) {
-    found.push(step === "resume" ? "The beam is not held." : "The position is not verified.");
+    found.push(whyNotPossible(fraction.state, step));
   }
   if (link !== "live" || room === undefined || !isFresh) {
     found.push("The room is not heard of, so nobody could watch the beam here.");
@@ -30,6 +30,13 @@ export function whyNoBeam(facts: {
     found.push("The machine does not say what its beam does.");
   }
   return found;
+}
+
+function whyNotPossible(state: string, step: "beam on" | "resume"): string {
+  if (state === "held") {
+    return "The beam goes on only after a new image.";
+  }
+  return step === "resume" ? "The beam is not held." : "The position is not verified.";
 }
 
 /** Where the target is, from the newest message: distance from where it should be, mm. */

@@ -22,6 +22,11 @@ describe("turning the beam on", () => {
     expect(whyNoBeam({ ...facts, step: "resume" })).toEqual(["The beam is not held."]);
   });
 
+  it("may not where a held beam goes on only after a new image", () => {
+    const held = { possible: ["image", "stop"], state: "held" } as unknown as Fraction;
+    expect(whyNoBeam({ ...facts, fraction: held })).toEqual(["The beam goes on only after a new image."]);
+  });
+
   it("may not while nobody could watch the beam", () => {
     for (const blind of [
       { link: "late" },

@@ -18,6 +18,7 @@ from isoguide.progress import Progress, silent
 from isoguide.registration.assess import constrained_pose
 from isoguide.registration.radiographs import uncertainty as sure
 from isoguide.registration.radiographs.exposures import Exposure, prepare_exposures
+from isoguide.registration.radiographs.follow import follow
 from isoguide.registration.radiographs.library import best_starts, coarse_image, counted_rays
 from isoguide.registration.radiographs.planning import PreparedRadiographs
 from isoguide.registration.radiographs.rays import RayLevel, magnification
@@ -35,7 +36,7 @@ from isoguide.registration.refine import NOISE_FLOOR, displacement_mm, small_mot
 from isoguide.registration.result import Alternative, RegionResidual, Verdict
 
 ALGORITHM: Final = "patch-NCC rays Gauss-Newton 1"
-STARTS, COARSE_STEPS, MIDDLE_STEPS, FINE_STEPS, TRACKING_STEPS = 5, 8, 6, 4, 2
+STARTS, COARSE_STEPS, MIDDLE_STEPS, FINE_STEPS = 5, 8, 6, 4
 COARSE_TOLERANCE_MM, MIDDLE_TOLERANCE_MM, FINE_TOLERANCE_MM = 0.3, 0.1, 0.01
 AROUND_MM, AROUND_STEPS = 1.5, 6
 """How far to its sides, as the radius of a target moves, an answer is looked for again."""
@@ -84,7 +85,8 @@ def register_radiographs(
         Planning from daily near the answer, daily being where tissue is in planning axes: identity for a
         patient who lies as planned.
     tracking
-        Refine from ``initial`` only, without search and without looking at neighbouring vertebrae.
+        Refine from ``initial`` only, without search and without looking at neighbouring vertebrae: it has to
+        be within a few mm and a degree of the answer, or there is none.
     progress
         Called with the fraction done.
 
@@ -97,13 +99,10 @@ def register_radiographs(
         hardly a pixel of it counts.
     """
     _check(prepared, images, initial, tracking=tracking)
+    if tracking and initial is not None:
+        return _followed(prepared, images, initial.inverse().matrix)
     progress(0.0, "preparing the images")
     exposures = prepare_exposures(images)
-    if tracking and initial is not None:
-        start = initial.inverse().matrix
-        fine = _blurred(prepared, exposures, prepared.fine)
-        full = _refine(prepared, prepared.fine, fine, start, TRACKING_STEPS, FINE_TOLERANCE_MM)
-        return _answer(prepared, full, _Around())
     levels = _Images(
         *(_blurred(prepared, exposures, level) for level in (prepared.coarse, prepared.middle, prepared.fine))
     )
@@ -118,6 +117,18 @@ def register_radiographs(
     pose = full.daily_from_planning
     residuals = part_residuals(prepared, levels.middle, pose)
     return _answer(prepared, full, _Around(_alternatives(prepared, levels, pose), residuals))
+
+
+def _followed(
+    prepared: PreparedRadiographs, images: Sequence[Radiograph | RadiographView], start: Array
+) -> RadiographRegistration:
+    fit, at_rest = follow(prepared.following, images, start, prepared.centre_mm)
+    answer = _answer(prepared, fit, _Around())
+    if at_rest:
+        return answer
+    reason = "no answer was found near the pose to start from: match without tracking"
+    reasons = answer.reasons if answer.verdict is Verdict.NOT_AVAILABLE else ()
+    return _not_available(prepared, (*reasons, reason), _quality(prepared, fit, _Around()))
 
 
 def _check(

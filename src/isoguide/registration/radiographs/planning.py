@@ -17,6 +17,7 @@ from isoguide.projection.materials import attenuation_of
 from isoguide.registration.anatomy import find_body, spine_box_mm, vertebral_pitch_mm
 from isoguide.registration.planning import TARGET_RADIUS_MM
 from isoguide.registration.pyramid import SMOOTHING_PER_SPACING, Level, crop, make_level
+from isoguide.registration.radiographs.follow import Following, prepare_following
 from isoguide.registration.radiographs.library import Library, build_library
 from isoguide.registration.radiographs.rays import FIELD_MM, RayLevel, choose_patches, ray_volume
 from isoguide.registration.radiographs.settings import RadiographSettings
@@ -54,6 +55,7 @@ class PreparedRadiographs:
     coarse: RayLevel
     middle: RayLevel
     fine: RayLevel
+    following: Following
     library: Library
     pitch_mm: float
 
@@ -105,7 +107,16 @@ def prepare_radiographs(
     library = build_library(coarse.volume, views, centre)
     targets = _targets(centre, target_points_mm)
     return PreparedRadiographs(
-        centre, tuple(views), settings, targets, coarse, middle, fine, library, pitch_mm
+        centre_mm=centre,
+        views=tuple(views),
+        settings=settings,
+        target_points_mm=targets,
+        coarse=coarse,
+        middle=middle,
+        fine=fine,
+        following=prepare_following(middle, fine, views, centre),
+        library=library,
+        pitch_mm=pitch_mm,
     )
 
 

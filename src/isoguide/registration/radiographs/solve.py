@@ -130,12 +130,22 @@ def refine_rays(
         fit = evaluate(level, views, images, pose, centre_mm)
         if taken >= steps or longest < tolerance_mm or not fit.weight.any():
             return fit
-        basis = np.eye(6) if len(views) > 1 else without_depth(views[0], pose, centre_mm)
-        step = basis @ solve(basis.T @ fit.normal @ basis, basis.T @ weighted_sum(fit.weight, fit.gradient))
-        longest, limit = float(np.abs(step).max()), 3.0 * level.ray_mm
-        step *= min(1.0, limit / max(longest, limit))
+        step, longest = gauss_newton_step(fit, views, centre_mm, 3.0 * level.ray_mm)
         pose = pose @ small_motion(step, centre_mm)
         taken += 1
+
+
+def gauss_newton_step(
+    fit: RayFit, views: Sequence[XrayView], centre_mm: Array, limit_mm: float
+) -> tuple[Array, float]:
+    """Return the next step (6,) in mm, at most ``limit_mm`` long, and how long it would have been.
+
+    With one view there is no step along its axis.
+    """
+    basis = np.eye(6) if len(views) > 1 else without_depth(views[0], fit.daily_from_planning, centre_mm)
+    step = basis @ solve(basis.T @ fit.normal @ basis, basis.T @ weighted_sum(fit.weight, fit.gradient))
+    longest = float(np.abs(step).max())
+    return step * min(1.0, limit_mm / max(longest, limit_mm)), longest
 
 
 def solve(normal: Array, gradient: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field
 
 from isoguide.records import AuditEntry, AuditSlice
-from isoguide.service.documents.base import CouchPose, Document, Three
+from isoguide.service.documents.base import Document
 from isoguide.service.documents.course import WaitingSignature
 from isoguide.service.jobs import Job
 from isoguide.workflow.clinic.audit_words import entry_words
@@ -250,50 +250,6 @@ class AuditPage(Document):
             head_sha256=found.head.sha256,
             has_older=found.has_older,
         )
-
-
-class CouchDifference(Document):
-    """One axis of the couch."""
-
-    axis: str
-    expected: float
-    read: float
-    unit: Literal["mm", "°"]
-    is_in_tolerance: bool
-
-
-class TargetDocument(Document):
-    """Where the target is, as whatever watches it says."""
-
-    position_mm: Three = Field(description="From where it should be: lateral, longitudinal, vertical.")
-    at: datetime = Field(description="Time of exposure.")
-    source: str
-    quality: str
-
-
-class RoomStateDocument(Document):
-    """A connected room now; sent 20 times a second."""
-
-    type: Literal["room"] = "room"
-    sequence: int
-    at: datetime
-    room: str
-    course_id: str | None
-    number: int | None
-    version: int | None
-    state: str
-    reason: str
-    couch: CouchPose | None
-    expected_couch: CouchPose | None
-    differences: tuple[CouchDifference, ...]
-    beam: Literal["off", "on", "travelling", "held", "unknown"]
-    delivered_mu: float
-    planned_mu: float
-    target: TargetDocument | None
-    gate_mm: float | None
-    is_in_gate: bool | None
-    hold_reason: str
-    watched_by: str = Field(description="Who turned the beam on; empty while it is off.")
 
 
 class FractionChanged(Document):

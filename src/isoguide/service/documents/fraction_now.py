@@ -79,11 +79,19 @@ def possible_steps(status: FractionStatus, *, is_connected: bool) -> Iterator[St
             continue
         if step == "image" and status.images_left <= 0:
             continue
+        if step == "resume" and needs_new_image(status):
+            continue
         treats_without = status.state is State.SET_UP and bool(status.no_image_because)
         if any((status.state, event) in TABLE for event in events) or (
             Event.TURN_ON in events and treats_without
         ):
             yield step
+
+
+def needs_new_image(status: FractionStatus) -> bool:
+    """Tell whether a held beam goes on after a new image only, however short the hold was."""
+    memory = status.opened.kept.memory
+    return memory is not None and (memory.held_by_fault or memory.held_to_realign)
 
 
 def _heading(status: FractionStatus) -> dict[str, Any]:
@@ -111,8 +119,10 @@ def _heading(status: FractionStatus) -> dict[str, Any]:
 
 def _progress(status: FractionStatus, *, is_connected: bool) -> dict[str, Any]:
     line = status.stored.line
-    is_without_image = status.state is State.SET_UP and bool(status.no_image_because)
-    in_room = _NEXT_IN_A_ROOM.get(status.state) if is_connected and not is_without_image else None
+    # Staff who read the machine are told the same where no shorter way is open in a room.
+    is_usual = status.state is State.SET_UP and bool(status.no_image_because)
+    is_usual |= status.state is State.HELD and needs_new_image(status)
+    in_room = _NEXT_IN_A_ROOM.get(status.state) if is_connected and not is_usual else None
     return {
         "state": str(status.state),
         "reason": status.reason,

@@ -17,6 +17,7 @@ _THINGS: Final = {
     "matches": "match",
     "decisions": "decision",
     "deliveries": "delivery",
+    "motions": "motion during the beam",
 }
 """What a row of each table is."""
 _UNTOLD: Final = frozenset(

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from isoguide.motion.sample import TargetSample
 from isoguide.records import Records
 from isoguide.treatment.fraction import Monitor
 from isoguide.treatment.intrafraction import Displacement
@@ -24,7 +25,7 @@ def target_displacement(room: ConnectedRoom) -> Displacement | None:
 
     def displacement(now: datetime) -> float | None:
         sample = room.target()
-        if sample is None or abs(now - sample.at) > FRESH:
+        if not isinstance(sample, TargetSample) or abs(now - sample.at) > FRESH:
             return None
         return float(np.linalg.norm(sample.position_mm))
 

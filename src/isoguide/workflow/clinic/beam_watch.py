@@ -14,6 +14,7 @@ from isoguide.errors import DeviceError
 from isoguide.treatment import Fraction, State
 from isoguide.treatment.fraction import Monitor
 from isoguide.treatment.words import in_words
+from isoguide.workflow.clinic.beam_gate import BeamGate
 from isoguide.workflow.clinic.delivery_sink import DeliverySink
 
 CONSOLE_S: Final = 1.0
@@ -52,6 +53,8 @@ class BeamWatch:
         Turns the beam on, or resumes it; what it raises is handed on by :meth:`start`.
     monitors
         Of the protocol, and whatever else may hold.
+    gate
+        Of this delivery, for who looks; ``turn_on`` gives it to the fraction. None where nothing gates it.
     """
 
     def __init__(
@@ -62,8 +65,9 @@ class BeamWatch:
         *,
         turn_on: Callable[[], State],
         monitors: Sequence[Monitor] = (),
+        gate: BeamGate | None = None,
     ) -> None:
-        self.fraction, self.order = fraction, order
+        self.fraction, self.order, self.gate = fraction, order, gate
         self._sink, self._turn_on = sink, turn_on
         self._monitors = (self._asked, self._shut_down, self._console, *monitors)
         self._ask: _Ask | None = None
@@ -132,6 +136,8 @@ class BeamWatch:
                 self.fraction.stop(
                     in_words(refusal) if refusal is not None else "nobody watches the beam any more"
                 )
+            if self.gate is not None:
+                self.gate.recording.end()
             self._has_ended.set()
             self._is_turned_on.set()
 

@@ -9,47 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from isoguide.course.monitoring import Monitoring
 from isoguide.errors import ImageLostError
-from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.gating import TargetWatch
+from isoguide.motion.sample import Sighting
 from isoguide.treatment import FractionMemory
-from isoguide.treatment.ports import Beam, BeamStatus, Clock, CouchReading, DayImage, Room, require_aware
+from isoguide.treatment.ports import Beam, BeamStatus, Clock, CouchReading, DayImage, Room
 from isoguide.workflow.clinic.day_image import ImageSaid
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TargetSample:
-    """Where the target was seen.
-
-    Parameters
-    ----------
-    position_mm
-        Where it is minus where the plan wants it, IEC fixed: lateral, longitudinal, vertical, (3,) mm.
-    at
-        Time of the exposure that it was seen in, aware UTC.
-    source
-        What watches it, in words.
-    quality
-        How sure that is, in words.
-
-    Raises
-    ------
-    GeometryError
-        If the position is not three finite numbers.
-    InputError
-        If the time has no zone.
-    """
-
-    position_mm: Array
-    at: datetime
-    source: str
-    quality: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "position_mm", frozen_array(self.position_mm, (3,), "the position of the target")
-        )
-        require_aware(self.at, "the sample of the target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +29,7 @@ class RoomLook:
     at: datetime
     couch: CouchReading | None = None
     beam: BeamStatus | None = None
-    target: TargetSample | None = None
+    sighting: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +75,19 @@ class ConnectedRoom(Protocol):
 
     @property
     def watches_target(self) -> bool:
-        """Whether something watches the target during the beam."""
+        """Whether :meth:`target` tells where the target is, where the protocol asks for no gate."""
+        ...
+
+    def watch(self, monitoring: Monitoring) -> TargetWatch:
+        """Return what watches the target in this room as a protocol asks for it; it has not begun.
+
+        Raises
+        ------
+        RefusedError, InputError
+            If this room cannot watch it so, or the patient has nothing that could be watched.
+        DeviceError
+            If nobody lies here.
+        """
         ...
 
     def is_for(self, course_id: str, number: int | None = None) -> bool:
@@ -168,7 +147,7 @@ class ConnectedRoom(Protocol):
         """
         ...
 
-    def target(self) -> TargetSample | None:
+    def target(self) -> Sighting | None:
         """Return where the target is now; None where nothing watches it, or it cannot be told."""
         ...
 

@@ -1,10 +1,12 @@
 """Where the steps of a fraction go whose machine says itself what it delivered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from isoguide.course import DeliveryRecord, PlannedBeam
+from isoguide.course import DeliveryRecord, MotionRecord, PlannedBeam
+from isoguide.errors import IsoguideError
+from isoguide.records import AuditNote
 from isoguide.treatment import Entry, FractionMemory
 from isoguide.treatment.memory import Sink
 from isoguide.treatment.session import TOWARDS_SAFETY
@@ -28,15 +30,19 @@ class DeliverySink:
         What of this fraction is in the records already.
     ended_by
         How a beam that is not complete ended, as treatment records say it: "MACHINE" or "OPERATOR".
+    end_recording
+        Ends the recording of the target, keeps it, and says what moved; None without a gate, and its answer
+        where nothing is being recorded.
     """
 
     recorder: FractionRecorder
     beams: tuple[PlannedBeam, ...]
     recorded_mu: float = 0.0
     ended_by: str = "MACHINE"
+    end_recording: Callable[[], MotionRecord | None] | None = None
 
     def __call__(self, entry: Entry, memory: FractionMemory) -> None:
-        """Write one step; with one that ends the beam, what was delivered until then.
+        """Write one step; with one that ends the beam, what was delivered and how the target moved.
 
         Raises
         ------
@@ -48,7 +54,19 @@ class DeliverySink:
             ended = "UNKNOWN" if memory.beam.may_be_on else self.ended_by
             self.recorder.deliver(delivered_between(self.beams, self.recorded_mu, status.delivered_mu, ended))
             self.recorded_mu = status.delivered_mu
+        if entry.event in ENDS_BEAM and self.end_recording is not None:
+            self._keep_motion(self.end_recording)
         self.recorder(entry, memory)
+
+    def _keep_motion(self, end_recording: Callable[[], MotionRecord | None]) -> None:
+        """Tell the recorder how the target moved; what was delivered is written even where this cannot be."""
+        try:
+            motion = end_recording()
+        except IsoguideError as error:
+            self.recorder.note_beside(AuditNote("motion not kept", {"reason": str(error)}))
+            return
+        if motion is not None:
+            self.recorder.watched(motion)
 
 
 def delivered_between(

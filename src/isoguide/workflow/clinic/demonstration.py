@@ -12,6 +12,7 @@ from isoguide.errors import IsoguideError
 from isoguide.virtual.clock import RealTimeClock
 from isoguide.workflow.clinic.department import open_desk, utc_now
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.gate_source import MonitorProcess
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.room_events import RoomEvents
 from isoguide.workflow.clinic.sign_in_file import SIGN_IN
@@ -87,5 +88,6 @@ def open_demonstration(
     with open_desk(str(folder / RECORDS), now=clock.now) as desk:
         events = RoomEvents()
         station = connect(file, desk, clock)
-        with RoomDrive(desk, station, file.course_id, events) as drive:
+        gates = MonitorProcess(clock.now, speed)
+        with RoomDrive(desk, station, file.course_id, events, gates=gates) as drive:
             yield Demonstration(desk, events, drive, station, folder / SIGN_IN)

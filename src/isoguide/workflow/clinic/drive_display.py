@@ -13,6 +13,7 @@ from isoguide.treatment import Entry, Fraction, FractionMemory
 from isoguide.treatment.memory import Sink
 from isoguide.workflow.clinic.connected_room import ConnectedRoom
 from isoguide.workflow.clinic.delivery_sink import DeliverySink
+from isoguide.workflow.clinic.gate_shown import GateShown
 from isoguide.workflow.clinic.open_fraction import open_fraction
 from isoguide.workflow.clinic.room_events import FractionChanged, RoomEvents
 from isoguide.workflow.clinic.room_state import RoomState, ShownFraction, room_state
@@ -43,7 +44,9 @@ class DriveDisplay:
         self._shown: ShownFraction | None = None
         self._looked_at: datetime | None = None
 
-    def state(self, watched: Fraction | None, watched_by: str) -> RoomState:
+    def state(
+        self, watched: Fraction | None, watched_by: str = "", gate: GateShown | None = None
+    ) -> RoomState:
         """Return what is shown now.
 
         Parameters
@@ -53,13 +56,17 @@ class DriveDisplay:
             records.
         watched_by
             Who turned the beam on.
+        gate
+            What the gate of its beam says.
         """
         look = self._room.look()
         self._look_again(look.at)
         shown = self._shown
         if watched is not None and shown is not None:
             shown = replace(shown, memory=watched.memory, reason=watched.reason)
-        return room_state(self._room.name, next(self._sequence), look, shown, watched_by)
+        return room_state(
+            self._room.name, next(self._sequence), look, shown, watched_by=watched_by, gate=gate
+        )
 
     def refresh(self) -> None:
         """Read the fraction from the records, and tell if it has another version."""

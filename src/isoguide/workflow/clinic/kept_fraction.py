@@ -96,6 +96,7 @@ class _KeptMemory:
     hold_reason: str
     held_by_fault: bool
     beam: BeamMemory
+    held_to_realign: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from isoguide.course import (
     ImageRecord,
     ImagingDose,
     MatchRecord,
+    MotionRecord,
     ProtocolAction,
 )
 from isoguide.geometry.correction import correction_covariance
@@ -44,8 +45,8 @@ class StoredImage:
 class FractionRecorder:
     """The sink of one fraction.
 
-    Decisions, deliveries and notes are told to it before the step that they belong to; they are written with
-    that step, in the same transaction, or with the next one where a step fails.
+    Decisions, deliveries, motion and notes are told to it before the step that they belong to; they are
+    written with that step, in the same transaction, or with the next one where a step fails.
 
     A step towards safety is made even where it cannot be written, so it does not raise then:
     :meth:`require_written` does.
@@ -72,6 +73,7 @@ class FractionRecorder:
     _keep: dict[str, Callable[[], StoredImage]] = field(default_factory=dict, init=False)
     _decision: DecisionRecord | None = field(default=None, init=False)
     _deliveries: tuple[DeliveryRecord, ...] = field(default=(), init=False)
+    _motion: MotionRecord | None = field(default=None, init=False)
     _note: AuditNote | None = field(default=None, init=False)
     _failure: Exception | None = field(default=None, init=False)
 
@@ -98,6 +100,10 @@ class FractionRecorder:
     def deliver(self, deliveries: Sequence[DeliveryRecord]) -> None:
         """Say what was delivered, before the end of the beam is recorded."""
         self._deliveries = tuple(deliveries)
+
+    def watched(self, motion: MotionRecord) -> None:
+        """Say how the target moved, before the end of the beam is recorded."""
+        self._motion = motion
 
     def note_beside(self, note: AuditNote) -> None:
         """Say what is to stand in the audit beside the next step."""
@@ -164,6 +170,7 @@ class FractionRecorder:
             match=match,
             decision=decision,
             deliveries=deliveries,
+            motion=self._motion,
             notes=(self._note,) if self._note is not None else (),
         )
         self._version = self.records.add_step(self.stored.line.key, self._version, step)
@@ -172,7 +179,7 @@ class FractionRecorder:
             list(after.decisions),
             list(after.doses),
         )
-        self._decision = self._note = None
+        self._decision = self._note = self._motion = None
         if deliveries:
             self._given, self._deliveries = given, ()
 

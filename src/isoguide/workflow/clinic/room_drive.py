@@ -18,13 +18,16 @@ from isoguide.course import ProtocolAction
 from isoguide.errors import DeviceError, InputError, MismatchError
 from isoguide.geometry.couch import corrected_pose
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.gating import Gate
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError
 from isoguide.treatment import Fraction, State
+from isoguide.treatment.gated_delivery import Hear, hear_nothing
 from isoguide.treatment.intrafraction import monitors_of
-from isoguide.treatment.protocol_limits import fraction_limits
+from isoguide.treatment.protocol_limits import fraction_limits, gate_settings
 from isoguide.treatment.refusals import OutOfOrderError, RefusedError
 from isoguide.treatment.states import Event, state_after
+from isoguide.workflow.clinic.beam_gate import BeamGate
 from isoguide.workflow.clinic.beam_monitors import target_displacement, unchanged_monitor
 from isoguide.workflow.clinic.beam_watch import SHUT_DOWN, BeamOrder, BeamWatch
 from isoguide.workflow.clinic.connected_room import ConnectedRoom, NoImage, ports_of
@@ -33,6 +36,7 @@ from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.desk_room import DeskClock
 from isoguide.workflow.clinic.drive_display import DriveDisplay
 from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.gate_source import GateSource, MonitorProcess
 from isoguide.workflow.clinic.open_fraction import OpenFraction, fraction_in_room, open_fraction, recorder_of
 from isoguide.workflow.clinic.room_events import RoomEvents
 from isoguide.workflow.clinic.room_state import RoomState
@@ -69,6 +73,9 @@ class RoomDrive:
         Whose course.
     events
         Is told what happens, and shown the room; nothing here waits for it.
+    gates
+        Makes the gates where the protocol asks for monitoring, and is closed with this; in a process of their
+        own when not given.
 
     Attributes
     ----------
@@ -83,12 +90,19 @@ class RoomDrive:
     """
 
     def __init__(
-        self, desk: Desk, room: ConnectedRoom, course_id: str, events: RoomEvents | None = None
+        self,
+        desk: Desk,
+        room: ConnectedRoom,
+        course_id: str,
+        events: RoomEvents | None = None,
+        *,
+        gates: GateSource | None = None,
     ) -> None:
         if not room.is_for(course_id):
             msg = f"{room.name} is not for course {course_id}: treat it at the desk, or connect its room"
             raise MismatchError(msg)
         self.room, self.course_id = room, course_id
+        self._gates: GateSource = gates or MonitorProcess(room.clock.now)
         self.desk = replace(desk, clock=DeskClock(room.clock.now), is_watched=self.is_watched)
         self._display = DriveDisplay(self.desk.records, room, course_id, events)
         self._step = threading.Lock()
@@ -117,10 +131,12 @@ class RoomDrive:
     def state(self) -> RoomState:
         """Return what a console shows now. It asks nothing of the machine, so it keeps no beam on."""
         watch, newest = self._running(), self._newest
+        gate = self._watch.gate if self._watch is not None else None
+        shown = gate.shown if gate is not None else None
         if watch is not None:
-            return self._display.state(watch.fraction, watch.order.by)
+            return self._display.state(watch.fraction, watch.order.by, shown)
         is_behind = newest is not None and bool(newest.sink.waiting)
-        return self._display.state(newest.fraction if newest is not None and is_behind else None, "")
+        return self._display.state(newest.fraction if newest is not None and is_behind else None, gate=shown)
 
     def refresh(self) -> None:
         """Show the fraction as the records have it, after a step that was made by way of :attr:`desk`."""
@@ -184,6 +200,8 @@ class RoomDrive:
             opened = open_fraction(self.desk.records, self.course_id)
             state_after(opened.stored.line.state, Event.SET_UP)
             self.room.place_patient(self.course_id, opened.stored.line.key.number)
+            if opened.protocol.monitoring is not None:
+                self._gates.prepare(gate_settings(opened.protocol))
             on_marks, offline = self.room.couch().pose, opened.kept.offline
             if offline is not None:
                 axis = fraction_limits(opened.protocol).couch.yaw_axis
@@ -303,10 +321,10 @@ class RoomDrive:
             If couch or machine do not answer.
         """
 
-        def turn_on(fraction: Fraction) -> State:
+        def turn_on(fraction: Fraction, gate: BeamGate | None) -> State:
             if fraction.state is State.SET_UP:
                 fraction.treat_without_image()
-            return fraction.turn_beam_on()
+            return fraction.turn_beam_on(*_of(gate))
 
         return self._begin_beam(BeamOrder(by, session), turn_on, seen_version)
 
@@ -320,26 +338,35 @@ class RoomDrive:
         DeviceError
             If couch or machine do not answer.
         """
-        return self._begin_beam(BeamOrder(by, session), Fraction.resume, seen_version)
+
+        def resume(fraction: Fraction, gate: BeamGate | None) -> State:
+            return fraction.resume(*_of(gate))
+
+        return self._begin_beam(BeamOrder(by, session), resume, seen_version)
 
     def _begin_beam(
-        self, order: BeamOrder, turn_on: Callable[[Fraction], State], seen: SeenVersion
+        self, order: BeamOrder, turn_on: Callable[[Fraction, BeamGate | None], State], seen: SeenVersion
     ) -> FractionStatus:
         with self._one_step(order.by, seen):
             taken_up = self._take_up(order.by)
             fraction, delivered = taken_up.fraction, taken_up.delivered
-            asked = taken_up.opened.protocol.intrafraction
+            protocol = taken_up.opened.protocol
+            gate = BeamGate.of(self.room, taken_up.opened, self.desk.store, self._gates)
+            delivered.end_recording = gate.end_recording if gate is not None else None
+            displacement = target_displacement(self.room) if gate is None else None
             monitors = (
-                *monitors_of(asked, fraction, target_displacement(self.room)),
+                *monitors_of(protocol.intrafraction, fraction, displacement),
                 unchanged_monitor(self.desk.records, delivered.recorder),
             )
             planned_mu = taken_up.opened.planned_mu
 
             def turn_on_the_plan() -> State:
                 _require_loaded(fraction, planned_mu)
-                return turn_on(fraction)
+                return turn_on(fraction, gate)
 
-            watch = BeamWatch(fraction, delivered, order, turn_on=turn_on_the_plan, monitors=monitors)
+            watch = BeamWatch(
+                fraction, delivered, order, turn_on=turn_on_the_plan, monitors=monitors, gate=gate
+            )
             self._watch = watch
             watch.start()
             return self._status()
@@ -433,9 +460,12 @@ class RoomDrive:
         if self._events is not None:
             self._events.hide(self.state)
         watch = self._running()
-        if watch is not None:
-            watch.shut_down()
-            self._wait_off(watch, SHUT_DOWN)
+        try:
+            if watch is not None:
+                watch.shut_down()
+                self._wait_off(watch, SHUT_DOWN)
+        finally:
+            self._gates.close()
 
     def _wait_off(self, watch: BeamWatch, reason: str) -> None:
         """Wait until a watch has ended its beam as it was asked to; turn it off here where it does not."""
@@ -506,6 +536,11 @@ class RoomDrive:
     def _status(self) -> FractionStatus:
         self._display.refresh()
         return self.desk.status(self.course_id)
+
+
+def _of(gate: BeamGate | None) -> tuple[Gate | None, Hear]:
+    """Return a gate as a delivery takes it, and what hears of its decisions."""
+    return (gate.gate, gate.hear) if gate is not None else (None, hear_nothing)
 
 
 def _require_loaded(fraction: Fraction, planned_mu: float) -> None:

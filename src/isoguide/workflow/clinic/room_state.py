@@ -1,13 +1,15 @@
 """What a console shows of a connected room: one value for the whole of one moment."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import numpy as np
 
 from isoguide.course import Protocol
+from isoguide.course.monitoring import DEVICE_WORDS
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.sample import Sighting, TargetSample
 from isoguide.records import FractionKey
 from isoguide.treatment import FractionMemory, State
 from isoguide.treatment.couch_check import AXES_DEG, AXES_MM, out_of_place
@@ -15,10 +17,11 @@ from isoguide.treatment.limits import CouchLimits
 from isoguide.treatment.ports import BeamStatus, CouchReading
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.units import wrap_deg
-from isoguide.workflow.clinic.connected_room import RoomLook, TargetSample
+from isoguide.workflow.clinic.connected_room import RoomLook
+from isoguide.workflow.clinic.gate_shown import GateShown
 from isoguide.workflow.clinic.open_fraction import OpenFraction
 
-BeamWord = Literal["off", "on", "travelling", "held", "unknown"]
+BeamWord = Literal["off", "on", "travelling", "waiting", "held", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,15 @@ class RoomState:
         Where the couch is, where it has to stand now (None while that is not known), the two axis by axis,
         and whether all of it together is within the limits.
     beam, delivered_mu, planned_mu
-        What the machine shows of its beam; "unknown" where it does not answer, or may be on.
-    target, gate_mm, is_in_gate
-        Where the target is, how far it may be from its place by the protocol, and whether it is within; None
-        where nothing watches it, or the protocol has no such limit.
+        What the machine shows of its beam; "waiting" while the gate withholds it, "unknown" where it does
+        not answer, or may be on.
+    sighting, gate_mm, is_in_gate
+        The newest look at the target, how far it may be from its place by the protocol, and whether it is
+        within; None where nothing watches it, it was not seen, or the protocol has no such limit.
+    monitoring
+        What the protocol watches the target with while the beam is on, in words; empty where with nothing.
+    gate
+        What the gate says, or said last; None where none has worked.
     hold_reason
         Why the beam was held last, while it is.
     watched_by
@@ -74,9 +82,11 @@ class RoomState:
     beam: BeamWord = "unknown"
     delivered_mu: float = 0.0
     planned_mu: float = 0.0
-    target: TargetSample | None = None
+    sighting: Sighting | None = None
     gate_mm: float | None = None
     is_in_gate: bool | None = None
+    monitoring: str = ""
+    gate: GateShown | None = None
     hold_reason: str = ""
     watched_by: str = ""
 
@@ -132,12 +142,24 @@ class ShownFraction:
             return None
         return memory.place.pose if memory.place is not None else memory.destination
 
+    def gate_of(self, gate: GateShown | None) -> GateShown | None:
+        """Return what is shown of the gate of its newest delivery: nothing once a later step overtook it."""
+        return gate if self.state in (State.BEAM_ON, State.HELD) else None
+
 
 _NO_ANSWER: Final[BeamWord] = "unknown"
+FRESH: Final = timedelta(seconds=1)
+"""A look at the target that is older does not tell whether it is inside the gate now."""
 
 
 def room_state(
-    name: str, sequence: int, look: RoomLook, shown: ShownFraction | None, watched_by: str = ""
+    name: str,
+    sequence: int,
+    look: RoomLook,
+    shown: ShownFraction | None,
+    *,
+    watched_by: str = "",
+    gate: GateShown | None = None,
 ) -> RoomState:
     """Put together what a room shows and what is known of its fraction.
 
@@ -153,6 +175,8 @@ def room_state(
         The fraction, None where none was begun.
     watched_by
         Who turned the beam on.
+    gate
+        What the gate of its newest delivery says, or said last.
     """
     if shown is None:
         return RoomState(
@@ -161,10 +185,11 @@ def room_state(
             name,
             couch=look.couch,
             beam=_beam_word(look.beam, None),
-            target=look.target,
+            sighting=look.sighting,
             planned_mu=look.beam.planned_mu if look.beam is not None else 0.0,
         )
-    limits = fraction_limits(shown.protocol).couch
+    limits, gate = fraction_limits(shown.protocol).couch, shown.gate_of(gate)
+    sighting = _sighting(look, shown.protocol, gate)
     expected, gate_mm = shown.expected_couch, shown.protocol.intrafraction.shift_mm
     in_place = None
     if expected is not None and look.couch is not None:
@@ -185,9 +210,11 @@ def room_state(
         beam=_beam_word(look.beam, memory),
         delivered_mu=look.beam.delivered_mu if look.beam is not None else shown.delivered_mu,
         planned_mu=shown.planned_mu,
-        target=look.target,
+        sighting=sighting,
         gate_mm=gate_mm,
-        is_in_gate=_is_in_gate(look.target, gate_mm),
+        is_in_gate=_is_in_gate(sighting, gate_mm, look.at),
+        monitoring=_monitoring_words(shown.protocol),
+        gate=gate,
         hold_reason=memory.hold_reason if memory is not None and memory.state is State.HELD else "",
         watched_by=watched_by,
     )
@@ -201,6 +228,8 @@ def _beam_word(beam: BeamStatus | None, memory: FractionMemory | None) -> BeamWo
         return "on"
     if beam.travelling:
         return "travelling"
+    if beam.waiting:
+        return "waiting"
     if memory is None:
         return "off"
     if memory.beam.may_be_on and memory.state is not State.BEAM_ON:
@@ -224,7 +253,18 @@ def _differences(
     return tuple(found)
 
 
-def _is_in_gate(target: TargetSample | None, gate_mm: float | None) -> bool | None:
-    if target is None or gate_mm is None:
+def _monitoring_words(protocol: Protocol) -> str:
+    return DEVICE_WORDS[protocol.monitoring.device] if protocol.monitoring is not None else ""
+
+
+def _sighting(look: RoomLook, protocol: Protocol, gate: GateShown | None) -> Sighting | None:
+    """Return the newest look at the target; a target that a gate watches is shown as the gate sees it."""
+    if gate is not None:
+        return gate.decision.sighting
+    return look.sighting if protocol.monitoring is None else None
+
+
+def _is_in_gate(sighting: Sighting | None, gate_mm: float | None, now: datetime) -> bool | None:
+    if not isinstance(sighting, TargetSample) or gate_mm is None or abs(now - sighting.at) > FRESH:
         return None
-    return bool(np.linalg.norm(target.position_mm) <= gate_mm)
+    return bool(np.linalg.norm(sighting.position_mm) <= gate_mm)

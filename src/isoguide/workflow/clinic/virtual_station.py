@@ -4,6 +4,7 @@ It is the room that the demonstration treats in, with the same patient, who is b
 seed: that takes some seconds, and meanwhile the room says that it is being prepared.
 """
 
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,27 +13,34 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from isoguide.course import SimulationRecord
+from isoguide.course.monitoring import Monitoring
 from isoguide.dicom import PatientIdentity, content_hash, read_plan
 from isoguide.errors import InputError, LinkLostError, MismatchError
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.motion.gating import TargetWatch
+from isoguide.motion.sample import TargetSample
 from isoguide.treatment import FractionMemory, State
-from isoguide.treatment.ports import BeamStatus, CouchReading, DayImage
+from isoguide.treatment.ports import CouchReading, DayImage
 from isoguide.virtual.clock import DayClock, VirtualClock
+from isoguide.virtual.motion_watch import motion_watch
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import RoomSettings
-from isoguide.workflow.clinic.connected_room import Preparation, RoomLook, TargetSample
+from isoguide.workflow.clinic.connected_room import Preparation, RoomLook
 from isoguide.workflow.clinic.day_export import said_of_export, write_day_image
 from isoguide.workflow.clinic.day_image import ImageSaid
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.station_devices import StationBeam, StationWatch
 from isoguide.workflow.clinic.station_file import StationFile
 from isoguide.workflow.scenario_settings import room_settings, scenario_faults
 from isoguide.workflow.simulate import drawn_days
 from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 
 SOURCE: Final = "simulated: the truth of the virtual room"
-QUALITY: Final = "exact, as only a simulation knows it"
+WORDS: Final = "exact, as only a simulation knows it"
 LOOK_S: Final = 0.1
 """Who only looks waits this long for a room that is busy, and then gets the look before."""
 TARGET_EVERY: Final = timedelta(seconds=0.1)
@@ -79,6 +87,7 @@ class VirtualStation:
         self._has_lost_count = False
         self._number = 0
         self._look = RoomLook(clock.now())
+        self._samples = itertools.count(1)
         self._is_settled = threading.Event()
         self.preparation = Preparation(0.0, "the virtual room is being prepared")
         self.beam = StationBeam(self)
@@ -245,7 +254,20 @@ class VirtualStation:
     def target(self) -> TargetSample | None:
         """Return where the target truly is; None when nobody lies here, or he has lain here too long."""
         with self._lock:
-            return _sample(self._room)
+            return self._sample()
+
+    def watch(self, monitoring: Monitoring) -> TargetWatch:
+        """Return what watches the target as a protocol asks for it; it has not begun.
+
+        Raises
+        ------
+        InputError
+            If the patient has nothing that the device could watch.
+        LinkLostError
+            If nobody lies here.
+        """
+        with self.used() as room:
+            return StationWatch(self, room, motion_watch(room, monitoring))
 
     def look(self) -> RoomLook:
         """Return what the room shows; the look before, where it is busy for longer than a moment."""
@@ -258,13 +280,25 @@ class VirtualStation:
             else:
                 now = self.clock.now()
                 couch, beam = CouchReading(room.couch.scales(), now), room.beam.peek()
-                shown = self._look.target
+                shown = self._look.sighting
                 is_young = shown is not None and now - shown.at < TARGET_EVERY
-                target = shown if is_young else _sample(room)
-                self._look = RoomLook(now, couch, None if self._has_lost_count else beam, target)
+                sighting = shown if is_young else self._sample()
+                self._look = RoomLook(now, couch, None if self._has_lost_count else beam, sighting)
             return self._look
         finally:
             self._lock.release()
+
+    def _sample(self) -> TargetSample | None:
+        room = self._room
+        if room is None:
+            return None
+        seconds = room.clock.seconds
+        try:
+            off_mm = room.truth.displacement_mm(room.truth.target_points_mm, seconds).mean(axis=0)
+        except InputError:  # the truth of a patient who moves is drawn for an hour
+            return None
+        number, exact = next(self._samples), np.zeros((3, 3))
+        return TargetSample(off_mm, exact, room.clock.at(seconds), number, SOURCE, 1.0, WORDS)
 
     @contextmanager
     def used(self) -> Iterator[VirtualRoom]:
@@ -304,57 +338,6 @@ class VirtualStation:
         if self._prepared is None:
             raise LinkLostError(self.preparation.words)
         return self._prepared
-
-
-@dataclass(frozen=True, slots=True)
-class StationBeam:
-    """The beam of a virtual station as a port."""
-
-    station: VirtualStation
-
-    def turn_on(self) -> None:
-        """Order the beam on.
-
-        Raises
-        ------
-        LinkLostError
-            If the machine does not answer.
-        """
-        with self.station.used_beam() as room:
-            room.beam.turn_on()
-
-    def hold(self, reason: str) -> None:
-        """Order the beam off.
-
-        Raises
-        ------
-        LinkLostError
-            If the machine does not answer.
-        """
-        with self.station.used_beam() as room:
-            room.beam.hold(reason)
-
-    def status(self) -> BeamStatus:
-        """Ask the machine, which keeps its heartbeat going.
-
-        Raises
-        ------
-        LinkLostError
-            If the machine does not answer.
-        """
-        with self.station.used_beam() as room:
-            return room.beam.status()
-
-
-def _sample(room: VirtualRoom | None) -> TargetSample | None:
-    if room is None:
-        return None
-    seconds = room.clock.seconds
-    try:
-        off_mm = room.truth.displacement_mm(room.truth.target_points_mm, seconds).mean(axis=0)
-    except InputError:  # the truth of a patient who moves is drawn for an hour
-        return None
-    return TargetSample(off_mm, room.clock.at(seconds), SOURCE, QUALITY)
 
 
 def _quick(settings: RoomSettings, file: StationFile, site: str | None) -> RoomSettings:

@@ -38,14 +38,14 @@ def read_json(path: Path, model: type[_Model], noun: str) -> _Model:
         msg = f"cannot read {path} ({error.strerror}); give a {noun} that can be read"
         raise UnreadableError(msg) from error
     try:
-        json.loads(text, object_pairs_hook=_without_doubles)
+        json.loads(text, object_pairs_hook=without_doubles)
     except ValueError as error:
         msg = f"{path} is not valid JSON ({error}); correct that line"
         raise UnreadableError(msg) from error
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise InputError(f"{path}: {_sentence(error)}") from None
+        raise InputError(f"{path}: {said_of(error)}") from None
 
 
 def write_new_json(written: BaseModel, path: Path, noun: str) -> None:
@@ -73,7 +73,7 @@ def write_new_json(written: BaseModel, path: Path, noun: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a key that is there twice: which of the two is meant, nobody knows."""
     found: dict[str, Any] = {}
     for key, value in pairs:
@@ -90,7 +90,8 @@ def schema_text(model: type[BaseModel]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _sentence(error: ValidationError) -> str:
+def said_of(error: ValidationError) -> str:
+    """Say in one sentence the first thing that is wrong, and how many more there are."""
     problems = error.errors(include_url=False)
     # A list whose items are wrong also counts as too short.
     problems = [problem for problem in problems if problem["type"] != "too_short"] or problems

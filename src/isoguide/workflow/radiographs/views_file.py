@@ -86,7 +86,7 @@ def views_of(written: ViewsFile, path: Path) -> tuple[RadiographView, ...]:
         warnings += (f"{path} does not say what the values are: taken for line integrals (bone is bright)",)
     quantity = written.quantity or "line integral"
     return tuple(
-        _loaded(path.parent / entry.file, view, quantity, warnings)
+        checked_radiograph(path.parent / entry.file, view, quantity, warnings)
         for entry, view in zip(written.views, views, strict=True)
     )
 
@@ -119,7 +119,20 @@ def angle_between_deg(one: XrayView, other: XrayView) -> float:
     return float(np.rad2deg(np.arctan2(across, abs(float(rays[0] @ rays[1])))))
 
 
-def _loaded(path: Path, view: XrayView, quantity: Quantity, warnings: tuple[str, ...]) -> RadiographView:
+def checked_radiograph(
+    path: Path, view: XrayView, quantity: Quantity, warnings: tuple[str, ...] = ()
+) -> RadiographView:
+    """Read a plain image for a view; intensities become shares of the brightest pixel.
+
+    Raises
+    ------
+    MissingEvidenceError, UnreadableError
+        If it is not there or cannot be read.
+    MismatchError
+        If it has another size than the view.
+    InputError
+        If its values are no intensities where they should be.
+    """
     read = read_radiograph_file(path)
     rows, columns = read.values.shape
     if (columns, rows) != view.size:

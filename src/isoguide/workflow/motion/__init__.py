@@ -1,0 +1,1 @@
+"""Motion during the beam as a user meets it: recordings, traces, reports."""
