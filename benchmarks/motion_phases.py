@@ -197,7 +197,7 @@ def ct_table(_: argparse.Namespace) -> str:
     for first in range(10):
         cycle = [*phases[first:], *phases[:first]]
         found = follow_structure(ball(10.0, (47.0, 38.0, 36.0)), phases[0], cycle)
-        rows.append([f"{10 * first} %", *motion_cells(found)])
+        rows.append([f"{10 * first} %", *motion_cells(found, first)])
     head = (
         "cycle begins at",
         "amplitude x, y, z, mm",
@@ -213,7 +213,7 @@ def ct_table(_: argparse.Namespace) -> str:
     )
 
 
-def motion_cells(found: PhaseMotion) -> list[str]:
+def motion_cells(found: PhaseMotion, first: int) -> list[str]:
     if found.displacement_mm is None:
         return [found.reasons[0], "", "", "", ""]
     percents = tuple(100.0 * n / len(found.displacement_mm) for n in range(len(found.displacement_mm)))
@@ -225,7 +225,9 @@ def motion_cells(found: PhaseMotion) -> list[str]:
         f"{found.closure_mm:.2f}",
         f"{max(found.disagreement_mm):.2f}",
         f"{min(found.similarity):.2f}",
-        "" if middle is None else f"phase {middle + 1}, {motion.mid_ventilation_off_mm:.2f} mm off",
+        ""
+        if middle is None
+        else f"{10 * ((first + middle) % 10)} %, {motion.mid_ventilation_off_mm:.2f} mm off",
     ]
 
 

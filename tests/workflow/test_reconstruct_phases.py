@@ -126,7 +126,7 @@ def test_of_a_marker_with_three_axes_none_is_taken_for_the_depth(
 ) -> None:
     trace = tmp_path / "marker.csv"
     trace.write_text("seconds,x_mm,y_mm,z_mm\n" + "".join(f"{n / 10},0,0,{n % 40}\n" for n in range(1200)))
-    with pytest.raises(AmbiguityError, match="marker.csv has three axes, and none is said to be the depth"):
+    with pytest.raises(AmbiguityError, match=r"marker\.csv has three axes, and none is said to be the depth"):
         reconstruct_phases_into(tmp_path / "out", request_for, BreathingRequest(trace, 120.0, SIX))
 
 

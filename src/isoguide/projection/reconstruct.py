@@ -41,7 +41,7 @@ OUTSIDE_HU: Final = -1024
 LARGEST_HU: Final = 32767
 BIN_CUT_PER_MM: Final = 0.115
 """Highest frequency of parts of a scan, at the isocentre. In phases of a virtual lung patient, of 600
-projections in 4 minutes, the tumour's cycle closes to 0.5 mm with it, and to 2.6 mm with three times as much."""
+projections in 4 minutes, the cycle of the tumour closes to 0.5 mm with it, to 2.6 mm with three times it."""
 
 
 @dataclass(frozen=True, slots=True)
