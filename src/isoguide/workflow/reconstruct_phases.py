@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from isoguide.dicom import CtAcquisition, RespiratoryPhase, SeriesUids
-from isoguide.errors import AmbiguityError, InputError, MissingEvidenceError
+from isoguide.errors import AmbiguityError, InputError, MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import Array
 from isoguide.images.volume import Volume
-from isoguide.motion.projection_signal import breaths_from_projections
+from isoguide.motion.projection_signal import breaths_from_projections, lag_between
 from isoguide.motion.respiratory_signal import Breaths, RespiratorySignal, find_breaths
 from isoguide.motion.sorting import Bin, Sorting, SortSettings, UsableBins, sort_by_breath, usable_bins
 from isoguide.progress import Progress, part_of, silent
@@ -35,6 +35,8 @@ PHASES_FOLDER: Final = "4DCBCT"
 """What sorting by breath adds to the output folder: a folder for each phase, and the breath in text."""
 BREATH_FILE: Final = "breathing.csv"
 FIRST_SERIES: Final = 100
+LARGEST_LAG_PERCENT, LEAST_AGREEMENT = 20.0, 0.7
+"""Chest and diaphragm may be a few tenths of a second apart; a sign that is wrong is half a breath."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ def reconstruct_phases_into(
         If the patient position, the duration, projections, geometry or RTK are missing, or the breath is.
     InputError
         If the scan or the signal cannot be used, or no bin has projections from enough sides.
+    MismatchError
+        If the signal contradicts the projections.
     OutputError
         If the folder cannot be written or holds a reconstruction and ``overwrite`` is not set.
     """
@@ -168,10 +172,25 @@ def _stated_duration(breathing: BreathingRequest) -> float:
 def _breaths(
     projections: ProjectionSet, position: str, breathing: BreathingRequest
 ) -> tuple[Breaths, float | None]:
-    if breathing.trace is not None:
-        return find_breaths(_signal(breathing.trace)), None
+    """Return the breaths, and the quality of those found in the projections."""
     found = breaths_from_projections(projections, position)
-    return found.breaths, found.quality
+    if breathing.trace is None:
+        return found.breaths, found.quality
+    by_trace = find_breaths(_signal(breathing.trace))
+    lag = lag_between(by_trace, found.breaths, projections.seconds)
+    if lag is None:  # one of them says nothing: the trace then stands alone, or refuses for itself
+        alone = (
+            f"the projections do not confirm the {by_trace.signal.source}: {'; '.join(found.breaths.reasons)}"
+        )
+        return replace(by_trace, warnings=(*by_trace.warnings, alone)), None
+    if lag.agreement < LEAST_AGREEMENT or abs(lag.percent) > LARGEST_LAG_PERCENT:
+        msg = (
+            f"the {by_trace.signal.source} is {abs(lag.percent):.0f} % of a breath apart from the breath in "
+            f"the projections (agreement {lag.agreement:.2f}): check that its second 0 is the start of the "
+            "scan, and that more means breathing in"
+        )
+        raise MismatchError(msg)
+    return by_trace, None
 
 
 def _signal(path: Path) -> RespiratorySignal:
