@@ -191,6 +191,7 @@ class TestLoading:
             "imager",
             "couch",
             "beam",
+            "monitor",
         }
 
     def test_every_site_ships_as_a_scenario(self) -> None:

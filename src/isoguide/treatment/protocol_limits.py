@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 
-from isoguide.course import MatchInstructions, Protocol
+from isoguide.course import MatchInstructions, Monitoring, Protocol
 from isoguide.errors import AmbiguityError, InputError
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.prediction import LONGEST_HORIZON_S
@@ -78,6 +78,17 @@ def gate_settings(protocol: Protocol) -> GateSettings:
     if watched is None or gate_mm is None:
         msg = f"the protocol {protocol.label} does not ask for monitoring: add that section, or treat without"
         raise InputError(msg)
+    return settings_of_gate(watched, gate_mm)
+
+
+def settings_of_gate(watched: Monitoring, gate_mm: float) -> GateSettings:
+    """Return what a gate of this radius demands.
+
+    Raises
+    ------
+    InputError
+        If that is what no gate may do.
+    """
     asked = {item.name for item in fields(watched)} & {item.name for item in fields(GateSettings)}
     try:
         settings = GateSettings(gate_mm, **{name: getattr(watched, name) for name in asked})

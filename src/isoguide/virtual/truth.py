@@ -13,6 +13,7 @@ from isoguide.plan import PatientPosition
 from isoguide.virtual.clock import VirtualClock
 from isoguide.virtual.couch_drive import CouchDrive
 from isoguide.virtual.displacement import target_points
+from isoguide.virtual.moving_points import MovingPoints
 from isoguide.virtual.patient_day import PatientDay, PatientMoment
 from isoguide.virtual.phantom import Phantom
 
@@ -76,9 +77,16 @@ class RoomTruth:
         self.patient_position = patient_position
         self._couch = couch
         self._clock = clock
-        self._set_up = couch.fixed_from_table_top(0.0)
         self._asked: tuple[float, PatientMoment] | None = None
         self._target_mm = _points_of_target(patient)
+        self._target = MovingPoints(day, self._target_mm)
+        # The machine isocentre cancels: any point will do for the daily frame in between.
+        daily_mm = np.zeros(3)
+        daily_from_planning = day.displacement.planning_from_daily(
+            isocentre_mm=patient.isocentre_mm, machine_isocentre_mm=daily_mm
+        ).inverse()
+        as_set_up = fixed_from_daily(patient_position, daily_mm) @ daily_from_planning
+        self._table_top_from_planning = couch.fixed_from_table_top(0.0).inverse() @ as_set_up
 
     @property
     def target_points_mm(self) -> Array:
@@ -99,14 +107,7 @@ class RoomTruth:
     def fixed_from_planning(self, seconds: float | None = None) -> RigidTransform:
         """Return the rigid part of where the patient is, now or at a second of the room."""
         at_s = self._clock.seconds if seconds is None else seconds
-        # The machine isocentre cancels: any point will do for the daily frame in between.
-        daily_mm = np.zeros(3)
-        daily_from_planning = self.day.displacement.planning_from_daily(
-            isocentre_mm=self.patient.isocentre_mm, machine_isocentre_mm=daily_mm
-        ).inverse()
-        as_set_up = fixed_from_daily(self.patient_position, daily_mm) @ daily_from_planning
-        driven = self._couch.fixed_from_table_top(at_s) @ self._set_up.inverse()
-        return driven @ as_set_up
+        return self._couch.fixed_from_table_top(at_s) @ self._table_top_from_planning
 
     def positions_mm(self, points_mm: Array, seconds: float | None = None) -> Array:
         """Return where tissue of planning positions (n, 3) is, IEC fixed (n, 3) mm."""
@@ -156,7 +157,8 @@ class RoomTruth:
         )
 
     def _mean_positions_mm(self, seconds: Sequence[float]) -> Array:
-        mean_mm: Array = np.mean([self.positions_mm(self._target_mm, at_s) for at_s in seconds], axis=0)
+        places_mm = [self.fixed_from_planning(at_s).apply(self._target.at(at_s)) for at_s in seconds]
+        mean_mm: Array = np.mean(places_mm, axis=0)
         return mean_mm
 
 

@@ -9,6 +9,7 @@ from isoguide.geometry.correction import CouchCorrection
 from isoguide.treatment import Entry, FractionOutcome, State
 from isoguide.virtual.truth import Residual
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
+from isoguide.workflow.motion.monitored_room import MonitoredDelivery
 from isoguide.workflow.scenario import ExpectSection, Scenario
 
 TOLERANCE_MM: Final = 0.7
@@ -82,6 +83,8 @@ class TreatedFraction:
         What the scenario expects of it.
     pictures
         None where none were asked for or there was no image.
+    monitored
+        Each delivery under a gate: where the target was, was seen to be, and what that meant for the beam.
     """
 
     number: int
@@ -96,6 +99,7 @@ class TreatedFraction:
     trace: tuple[tuple[float, float], ...]
     expected: ExpectSection
     pictures: FractionPictures | None = None
+    monitored: tuple[MonitoredDelivery, ...] = ()
 
     @property
     def measured(self) -> CouchCorrection | None:

@@ -8,8 +8,10 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from isoguide.course import Monitoring
 from isoguide.errors import InputError
 from isoguide.virtual.faults import Device, Fault, FaultName, Moment
+from isoguide.workflow.protocol_sections import MonitoringSection
 from isoguide.workflow.strict_toml import Section
 
 Site = Literal["prostate", "lung", "head-neck", "liver"]
@@ -277,13 +279,37 @@ class RoomSection(Section):
     dose_rate_mu_min: float = Field(default=600.0, gt=0.0, le=10000.0, description="At most.")
 
 
+class GateSection(MonitoringSection):
+    """How the target is watched during the beam where no protocol says it, and how large the gate is."""
+
+    gate_mm: float = Field(gt=0.0, le=50.0, description="Radius about the planned place of the target.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        try:
+            self.monitoring()
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def monitoring(self) -> Monitoring:
+        """Return it as a protocol would say it.
+
+        Raises
+        ------
+        InputError
+            If its values do not fit together.
+        """
+        return Monitoring(**self.model_dump(exclude={"gate_mm"}))
+
+
 class FaultSection(Section):
     """Something in the room that fails, at a known moment."""
 
     name: FaultName
     fraction: int = Field(default=1, ge=1, le=MOST_FRACTIONS, description="In which fraction.")
     occurrence: int = Field(
-        default=1, ge=1, le=10000, description="At which exposure, movement or call first."
+        default=1, ge=1, le=10000, description="At which exposure, movement, call or frame first."
     )
     times: int = Field(default=1, ge=1, le=10000, description="How often in a row.")
     always: bool = Field(default=False, description="Every time from then on, whatever times says.")
@@ -292,7 +318,9 @@ class FaultSection(Section):
         default="before beam", description="beam on: count only calls while the beam is on."
     )
     size: float | None = Field(
-        default=None, description="couch-stops-short: share of the way; couch-reads-wrong: lateral error, mm."
+        default=None,
+        description="couch-stops-short: share of the way; couch-reads-wrong: lateral error, mm; frames-late "
+        "and clock-off: s; frames-slow: frames in a second.",
     )
 
     @model_validator(mode="after")
@@ -364,6 +392,7 @@ class Scenario(Section):
     plan: PlanSection = PlanSection()
     room: RoomSection = RoomSection()
     limits: LimitsSection = LimitsSection()
+    monitoring: GateSection | None = None
     faults: Annotated[tuple[FaultSection, ...], Field(strict=False)] = ()
     expect: Annotated[tuple[ExpectSection, ...], Field(strict=False)] = ()
 

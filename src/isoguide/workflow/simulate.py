@@ -1,9 +1,12 @@
 """Run a scenario: a patient, a room and a treatment, fraction by fraction, beside the truth."""
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,6 +21,7 @@ from isoguide.treatment import (
     treat,
 )
 from isoguide.treatment.ports import DayImage
+from isoguide.treatment.protocol_limits import settings_of_gate
 from isoguide.virtual import PatientDay, draw_days
 from isoguide.virtual.motion import LONGEST_S
 from isoguide.virtual.room import VirtualRoom
@@ -25,7 +29,8 @@ from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
 from isoguide.workflow.course import Course, TreatedFraction, TruthAtBeam, TruthAtSetUp, seconds_between
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
-from isoguide.workflow.scenario import Scenario
+from isoguide.workflow.motion.monitored_room import Monitored, MonitoredDelivery, RoomGate
+from isoguide.workflow.scenario import GateSection, Scenario
 from isoguide.workflow.scenario_settings import (
     course_settings,
     fraction_limits,
@@ -52,16 +57,47 @@ Keep = Callable[[int, tuple[DayImage, ...], VirtualRoom], None]
 """Gets the number of a fraction, its images and its room, before the images are let go."""
 
 
-Conduct = Callable[[int, PlannedPosition, VirtualRoom, FractionLimits], FractionOutcome]
+@dataclass(frozen=True, slots=True, eq=False)
+class Conducted:
+    """How a fraction was treated, and its deliveries under a gate where there was one."""
+
+    outcome: FractionOutcome
+    monitored: tuple[MonitoredDelivery, ...] = ()
+
+
+Conduct = Callable[[int, PlannedPosition, VirtualRoom, FractionLimits], Conducted]
 """Treats the fraction of this number in a room: where the patient has to be, and what may be done."""
 
 
 def conduct_by_limits(
-    _number: int, planned: PlannedPosition, room: VirtualRoom, limits: FractionLimits
-) -> FractionOutcome:
-    """Let the automatic driver treat by the limits alone, without protocol and records."""
+    number: int,
+    planned: PlannedPosition,
+    room: VirtualRoom,
+    limits: FractionLimits,
+    *,
+    watched: GateSection | None = None,
+) -> Conducted:
+    """Let the automatic driver treat by the limits alone, without protocol and records.
+
+    Parameters
+    ----------
+    number, planned, room, limits
+        As of any :data:`Conduct`.
+    watched
+        How the target is watched during the beam; None: by nothing.
+    """
     decide = room.console.timed_decision(decide_by_limits)
-    return treat(Fraction(planned, room.room, limits), decide=decide)
+    fraction = Fraction(planned, room.room, limits)
+    if watched is None:
+        return Conducted(treat(fraction, decide=decide))
+    asked = watched.monitoring()
+    with tempfile.TemporaryDirectory(prefix="isoguide-motion-") as folder:
+        about = Monitored(
+            asked, settings_of_gate(asked, watched.gate_mm), Path(folder), planned.patient_id, "", number
+        )
+        gate = RoomGate(room, about)
+        outcome = treat(fraction, decide=decide, gate=gate)
+    return Conducted(outcome, tuple(gate.deliveries))
 
 
 def keep_nothing(_number: int, _images: tuple[DayImage, ...], _room: VirtualRoom) -> None:
@@ -74,7 +110,7 @@ def simulate(
     patient: VirtualPatient | None = None,
     for_report: bool = True,
     keep: Keep = keep_nothing,
-    conduct: Conduct = conduct_by_limits,
+    conduct: Conduct | None = None,
     progress: Progress = silent,
 ) -> Course:
     """Run a scenario.
@@ -90,7 +126,7 @@ def simulate(
     keep
         Is given the images of each fraction.
     conduct
-        How a fraction is treated.
+        How a fraction is treated; None: by the limits of the scenario alone, watched as it says.
     progress
         Told what is done.
 
@@ -111,6 +147,7 @@ def simulate(
     progress(0.2, "Drawing the days of the course")
     days = drawn_days(scenario, patient)
     scene = CourseScene.of(patient.phantom) if for_report else None
+    conduct = conduct or partial(conduct_by_limits, watched=scenario.monitoring)
     machine = _Machine(scenario, patient, scene, keep, conduct)
     fractions = []
     for day in days:
@@ -160,7 +197,8 @@ class _Machine:
         )
         planned = self._planned(settings)
         planned = replace(planned, match=room.console.timed_match(planned.match))
-        outcome = self.conduct(number, planned, room, fraction_limits(self.scenario))
+        conducted = self.conduct(number, planned, room, fraction_limits(self.scenario))
+        outcome = conducted.outcome
         self.keep(number, outcome.images, room)
         return TreatedFraction(
             number=number,
@@ -175,6 +213,7 @@ class _Machine:
             trace=_trace(room.truth, outcome, started_at) if self.scene and number == 1 else (),
             expected=self.scenario.expected(number),
             pictures=self._pictures(number, outcome),
+            monitored=conducted.monitored,
         )
 
     def _planned(self, settings: RoomSettings) -> PlannedPosition:

@@ -59,7 +59,7 @@ function GateFigures({ now, room }: { now: GateNow; room: HeardRoom }) {
   const isTotal = isLive || now.hasEnded;
   return (
     <dl class="gate-figures">
-      <Figure name="Chance of inside" value={live(gate.probability, percent)} />
+      <Figure name="Chance inside" value={live(gate.probability, percent)} />
       <Figure name="Newest frame" value={isRecent ? `${seconds(sighting.ageS)} old` : NO_NUMBER} />
       <Figure name="Latency" value={live(gate.latency_s, (one) => seconds(one, 2))} />
       <Figure
@@ -82,9 +82,9 @@ function Proposal({ now }: { now: GateNow }) {
   }
   return (
     <Notice tone="warn">
-      <b>The target has settled at {inAxes(settledMm)}.</b> A shift of it by{" "}
-      <span class="number">{inAxes(shiftBackMm(settledMm))}</span> would bring it back. This is no order: the
-      couch does not move by it. Take a new image and decide by that.
+      <b>The target has settled at {inAxes(settledMm)}.</b> A shift of it by {inAxes(shiftBackMm(settledMm))}{" "}
+      would bring it back. This is no order: the couch does not move by it. Take a new image and decide by
+      that.
     </Notice>
   );
 }

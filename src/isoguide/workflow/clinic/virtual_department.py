@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from isoguide.course import CourseHistory, Person, Protocol, ProtocolAction, Role
+from isoguide.course import CourseHistory, MotionRecord, Person, Protocol, ProtocolAction, Role
 from isoguide.dicom import PatientIdentity
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
@@ -21,14 +21,13 @@ from isoguide.treatment import (
     Decision,
     Fraction,
     FractionLimits,
-    FractionOutcome,
     PlannedPosition,
     treat,
 )
 from isoguide.treatment.intrafraction import monitors_of
 from isoguide.treatment.ports import DayImage, Imager
 from isoguide.treatment.protocol_decision import decide_by_protocol
-from isoguide.treatment.protocol_limits import fraction_limits
+from isoguide.treatment.protocol_limits import fraction_limits, gate_settings
 from isoguide.treatment.signatures import require_signatures
 from isoguide.virtual.room import VirtualRoom
 from isoguide.workflow.clinic.day_export import said_of_export, write_day_image
@@ -42,13 +41,16 @@ from isoguide.workflow.clinic.new_course import NewCourse, new_course
 from isoguide.workflow.clinic.open_fraction import open_fraction
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
 from isoguide.workflow.clinic.signing import approver_of
+from isoguide.workflow.motion.kept_recording import keep_recording
+from isoguide.workflow.motion.monitored_room import Monitored, RoomGate
 from isoguide.workflow.protocol_file import load_protocol
+from isoguide.workflow.simulate import Conducted
 
 THERAPIST: Final = Person("virtual-therapist", Role.THERAPIST)
 PHYSICIST: Final = Person("virtual-physicist", Role.PHYSICIST)
 ONCOLOGIST: Final = Person("virtual-oncologist", Role.ONCOLOGIST)
 STAFF: Final = (THERAPIST, PHYSICIST, ONCOLOGIST)
-RECORDS, DAILY, EXPORTS = "records", "daily", "exports"
+RECORDS, DAILY, EXPORTS, MOTION = "records", "daily", "exports", "motion"
 OPENED_AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """When the records begin: after the simulation and before the first fraction of every virtual course."""
 
@@ -122,7 +124,7 @@ def virtual_department(
     Parameters
     ----------
     folder
-        Gets ``records``, ``daily`` and ``exports``.
+        Gets ``records``, ``daily``, ``exports``, and ``motion`` where the target is watched during the beam.
     planning
         The planning export.
     patient, site
@@ -141,7 +143,9 @@ def virtual_department(
         course = new_course(
             desk, planning, site=site, protocol=protocol, by=ONCOLOGIST.name, progress=progress
         )
-        yield VirtualDepartment(desk, course, patient, folder / DAILY, folder / EXPORTS, time)
+        yield VirtualDepartment(
+            desk, course, patient, folder / DAILY, folder / EXPORTS, folder / MOTION, time
+        )
 
 
 @dataclass(eq=False)
@@ -156,8 +160,9 @@ class VirtualDepartment:
         The one course.
     patient
         Whose.
-    daily, exports
-        Folders that get the images of each day, and what each fraction gives to other systems.
+    daily, exports, motion
+        Folders that get the images of each day, what each fraction gives to other systems, and how its target
+        moved.
     time
         The clock of the records.
     """
@@ -167,6 +172,7 @@ class VirtualDepartment:
     patient: PatientIdentity
     daily: Path
     exports: Path
+    motion: Path
     time: RoomTime
 
     @property
@@ -177,7 +183,7 @@ class VirtualDepartment:
 
     def conduct(
         self, number: int, planned: PlannedPosition, room: VirtualRoom, limits: FractionLimits
-    ) -> FractionOutcome:
+    ) -> Conducted:
         """Treat one fraction by the protocol of the course, recorded step by step, and export it."""
         self.time.room = room
         simulation = self.desk.records.course(self.course.course_id).simulation
@@ -190,19 +196,41 @@ class VirtualDepartment:
             self.desk.records, opened.stored, kept, planned.patient_position, THERAPIST.name
         )
         imager = _KeptImager(room.room.imager, _Keep(self.desk, self.daily, self.patient, recorder, number))
+        gate = self._gate(number, room, opened.protocol)
         fraction = Fraction(
             planned,
             replace(room.room, imager=imager),
             fraction_limits(opened.protocol, limits.couch, limits.beam),
-            sink=DeliverySink(recorder, simulation.beams),
+            sink=DeliverySink(recorder, simulation.beams, end_recording=partial(self._kept_motion, gate)),
             known_uids=self.desk.records.used_image_uids(self.course.course_id),
             no_image_because=kept.no_image_because,
         )
         decide = room.console.timed_decision(partial(_decide, opened.protocol, recorder))
         monitors = monitors_of(opened.protocol.intrafraction, fraction)
-        outcome = treat(fraction, decide=decide, monitors=monitors)
+        outcome = treat(fraction, decide=decide, monitors=monitors, gate=gate)
         self._export(number)
-        return outcome
+        return Conducted(outcome, tuple(gate.deliveries) if gate is not None else ())
+
+    def _gate(self, number: int, room: VirtualRoom, protocol: Protocol) -> RoomGate | None:
+        """Return what watches the target by the protocol; None where it asks for nothing."""
+        asked = protocol.monitoring
+        if asked is None:
+            return None
+        simulation = self.desk.records.course(self.course.course_id).simulation
+        about = Monitored(
+            asked,
+            gate_settings(protocol),
+            self.motion,
+            simulation.patient.patient_id,
+            simulation.plan_uid,
+            number,
+        )
+        return RoomGate(room, about)
+
+    def _kept_motion(self, gate: RoomGate | None) -> MotionRecord | None:
+        """End the recording of a delivery, keep it, and say what it comes to; None where there is none."""
+        path = gate.finish() if gate is not None else None
+        return keep_recording(path, self.desk.store) if path is not None else None
 
     def _export(self, number: int) -> None:
         opened = open_fraction(self.desk.records, self.course.course_id, number)
