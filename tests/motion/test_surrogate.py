@@ -1,4 +1,4 @@
-"""The simulated patient breathes; a camera sees the chest 20 times a second, X-rays are taken now and then."""
+"""The simulated patient breathes; a camera sees the chest, 20 times a second, and X-rays the target."""
 
 import math
 from dataclasses import dataclass, field

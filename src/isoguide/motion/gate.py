@@ -203,7 +203,7 @@ class TargetGate:
         for frame in self._watch.take(now):
             doubt = self._see(frame, now) or doubt
         self._looked_at = now
-        doubt = doubt or self._watchfulness.doubt(now) or self._jump
+        doubt = doubt or self._jump or self._watchfulness.doubt(now)
         regular = self._expect(now, is_told=not doubt)
         if doubt:
             self._close(now, GateEvent.DOUBT, doubt)

@@ -22,7 +22,7 @@ STANDS_OUT: Final = 25.0
 _ITERATIONS: Final = 6
 _SETTLED_MM: Final = 1e-4
 _SETTLED_RAD: Final = 1e-6
-_DEPTH_INFORMATION: Final = 1e-9
+_DEPTH_INFORMATION: Final = 1e-8
 """Per mm²: keeps the depth solvable where pixels say nothing of it."""
 
 
@@ -104,20 +104,30 @@ class FramePose:
     cost: float
     used: NDArray[np.bool_]
 
-    def of_shift(self, rotation_rad2: Array) -> tuple[Array, Array]:
+    def of_shift(self, rotation_rad2: Array, ray: Array | None = None) -> tuple[Array, Array]:
         """Return what the pixels say of the shift: information (3, 3), and its product with the place (3,).
 
-        The turn is closed by its prior with covariance ``rotation_rad2`` (3, 3).
+        Parameters
+        ----------
+        rotation_rad2
+            Covariance (3, 3) that closes the turn.
+        ray
+            Unit vector (3,) of one image's ray: along it nothing is said. The size of the constellation in
+            the image would tell the depth, but the planning CT makes it as wrong in every frame.
         """
         turn, mixed = self.information[3:, 3:], self.information[:3, 3:]
         held = np.linalg.inv(rotation_rad2)
-        back = np.linalg.solve(
-            turn + held, np.column_stack([mixed.T, self.gradient[3:] - held @ self.away_rad])
-        )
+        ahead = self.gradient[3:] - held @ self.away_rad
+        back = np.linalg.solve(turn + held, np.column_stack([mixed.T, ahead]))
         information = self.information[:3, :3] - mixed @ back[:, :3]
+        pull = self.gradient[:3] - mixed @ back[:, 3]
+        if ray is not None:
+            along = information @ ray
+            depth = float(ray @ along)
+            information = information - np.outer(along, along) / depth
+            pull = pull - along * float(ray @ pull) / depth
         information = 0.5 * (information + information.T) + _DEPTH_INFORMATION * np.eye(3)
-        ahead = self.gradient[:3] - mixed @ back[:, 3]
-        return information, information @ self.shift_mm + ahead
+        return information, information @ self.shift_mm + pull
 
     def of_turn(self, prior: PosePrior) -> Array:
         """Return the covariance (3, 3) of the turn, radians²."""

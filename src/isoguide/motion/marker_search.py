@@ -16,7 +16,7 @@ from isoguide.kernels.marker_windows import pixels_about, scan_window
 from isoguide.kernels.wires import wire_shapes
 from isoguide.registration.markers.projected import BLUR_PX, MarkerSize, wire
 
-RELATIVE_MM: Final = 0.5
+RELATIVE_MM: Final = 0.4
 """How far a marker may be from where the others let expect it: rotation, and the planning CT."""
 SIGMAS: Final = 3.0
 LARGEST_REACH_PX: Final = 45

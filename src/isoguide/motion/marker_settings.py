@@ -8,17 +8,20 @@ import numpy as np
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.iec61217 import fixed_from_planning
-from isoguide.plan import PatientPosition
 
 PROSTATE_SIGMA_MM: Final = np.array([0.8, 1.5, 1.5])
 PROSTATE_CORRELATION: Final = -0.6
 """Between backwards and towards the head: of 1024 fractions, 61 % showed a medium or strong correlation,
 because the prostate slides obliquely (PMC4764058)."""
 PROSTATE_MEMORY_S: Final = 100.0
+PROSTATE_FRAMES: Final = 10.0
 
 
-def prostate_mm2(position: PatientPosition) -> Array:
-    """Return how a prostate moves while the patient lies still: a covariance (3, 3) in FIXED, mm²."""
+def prostate_mm2(position: str) -> Array:
+    """Return how a prostate moves while the patient lies still: a covariance (3, 3) in FIXED, mm².
+
+    ``position`` is the DICOM patient position.
+    """
     covariance = np.diag(PROSTATE_SIGMA_MM**2)
     covariance[1, 2] = covariance[2, 1] = PROSTATE_CORRELATION * PROSTATE_SIGMA_MM[1] * PROSTATE_SIGMA_MM[2]
     rotation = fixed_from_planning(position, np.zeros(3)).rotation
@@ -59,7 +62,7 @@ class SingleImagerSettings:
     """
 
     prior_mm2: Array = field(default_factory=lambda: 4.0 * np.eye(3))
-    prior_frames: float = 10.0
+    prior_frames: float = 3.0
     forget_s: float = 30.0
     memory_s: float = 0.0
     rotation_sigma_deg: float = 3.0
@@ -87,6 +90,6 @@ class SingleImagerSettings:
                 raise InputError(msg)
 
     @classmethod
-    def for_prostate(cls, position: PatientPosition) -> "SingleImagerSettings":
+    def for_prostate(cls, position: str) -> "SingleImagerSettings":
         """Return the settings for a prostate: it drifts, and slides obliquely."""
-        return cls(prior_mm2=prostate_mm2(position), memory_s=PROSTATE_MEMORY_S)
+        return cls(prior_mm2=prostate_mm2(position), prior_frames=PROSTATE_FRAMES, memory_s=PROSTATE_MEMORY_S)

@@ -12,12 +12,16 @@ from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.iec61217 import angles_iec
 from isoguide.motion.marker_pixels import MarkerPixels
-from isoguide.motion.marker_pose import rotated
+from isoguide.motion.marker_pose import PosePrior, SeenMarkers, rotated
 from isoguide.motion.marker_settings import SingleImagerSettings
 from isoguide.motion.marker_watch import GeometryState
 from isoguide.motion.sample import TargetSample
 
 FEWEST_FOR_ROTATION: Final = 3
+LOOK_MM: Final = 0.3
+"""How far beyond what is foretold the markers are looked for, standard deviation."""
+SHIFT_FREEDOM_MM: Final = 5.0
+"""How far they may be from there without one of them being doubted."""
 NOT_EXCLUDED: Final = 0.75
 """Share of the quality that is left while it is not excluded that a marker moved."""
 
@@ -25,6 +29,38 @@ NOT_EXCLUDED: Final = 0.75
 def named(names: Sequence[str], which: Sequence[int]) -> str:
     """Return the names of some markers as a list in words."""
     return ", ".join(f"'{names[n]}'" for n in which)
+
+
+class Order:
+    """Sees to it that frames are taken in once and in the order of their exposure."""
+
+    def __init__(self) -> None:
+        self._last: tuple[datetime, int] | None = None
+
+    def why_not(self, at: datetime, number: int) -> str:
+        """Return why a frame cannot be taken in, in words; empty where it can.
+
+        Raises
+        ------
+        InputError
+            If the time has no zone.
+        """
+        if at.tzinfo is None:
+            msg = f"a frame has the time {at} without a time zone: imagers must state aware times (UTC)"
+            raise InputError(msg)
+        if self._last is None:
+            return ""
+        if number <= self._last[1]:
+            return f"frame {number} came after frame {self._last[1]}: it is none that is new"
+        if at <= self._last[0]:
+            return "the image was not exposed after the one before: the imager's clock or order is wrong"
+        return ""
+
+    def take(self, at: datetime, number: int) -> float:
+        """Take in a frame; return the seconds since the one before, 0 for the first."""
+        seconds = (at - self._last[0]).total_seconds() if self._last else 0.0
+        self._last = (at, number)
+        return seconds
 
 
 class Turn:
@@ -88,6 +124,7 @@ class MarkerTarget:
         if count < 1 or len(self.names) != count:
             msg = f"tracking takes one name for each of one marker or more, not {len(self.names)} for {count}"
             raise InputError(msg)
+        self.planned_mm = planned_mm
         self.centre_mm: Array = planned_mm.mean(axis=0)
         point = self.centre_mm if target_mm is None else target_mm
         self._arm = frozen_array(point, (3,), "the target's reference point") - self.centre_mm
@@ -96,6 +133,26 @@ class MarkerTarget:
         self._floor_mm2 = settings.planning_sigma_mm**2 / count + settings.calibration_mm**2
         self._floor_rad2 = settings.planning_sigma_mm**2 / max(arms2 * 2.0 / 3.0, 1.0)
         self._source = settings.source
+
+    def expected(self, shift_mm: Array, covariance: Array, turn: "Turn") -> tuple[Array, Array]:
+        """Return where the markers are to be looked for, (m, 3), and the covariance (3, 3) they share."""
+        places = self.centre_mm + shift_mm + (self.planned_mm - self.centre_mm) @ turn.rotation.T
+        return places, covariance + LOOK_MM**2 * np.eye(3)
+
+    def prior(self, shift_mm: Array, covariance: Array, turn: "Turn") -> PosePrior:
+        """Return what is known of the pose before an exposure."""
+        free = covariance + SHIFT_FREEDOM_MM**2 * np.eye(3)
+        return PosePrior(shift_mm, free, turn.rotation, turn.covariance_rad2)
+
+    def without_moved(self, seen: SeenMarkers, geometry: GeometryState) -> SeenMarkers:
+        """Return the markers that have not moved."""
+        for which, _ in geometry.moved:
+            seen = seen.without(which)
+        return seen
+
+    def only_moved(self, geometry: GeometryState) -> str:
+        """Say that nothing but markers that moved can be seen."""
+        return f"only {named(self.names, [n for n, _ in geometry.moved])}, which moved, can be seen"
 
     def why_nothing(self, found: MarkerPixels) -> str:
         """Return why an image says nothing, in words; empty where it says something."""

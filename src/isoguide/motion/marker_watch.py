@@ -17,8 +17,9 @@ from isoguide.motion.marker_pose import SeenMarkers, slopes_of
 from isoguide.registration.markers.migration import consistent_subsets, excludes_migration
 from isoguide.registration.markers.pose import Constellation, leave_one_out, solve_pose
 
-SHARED_FRAMES: Final = 20.0
-"""As many frames of a turning imager are wrong alike: they count as one."""
+SHARED_DEG: Final = 12.0
+SHARED_S: Final = 10.0
+"""Frames are wrong alike until the imager has turned so far or so much time has passed: they count as one."""
 UNKNOWN_MM: Final = 30.0
 """How far a marker may be from its place before anything was seen."""
 SAME_MM: Final = 1e-2
@@ -72,8 +73,9 @@ class MarkerWatch:
         self._information = np.zeros((3 * count, 3 * count))
         self._pulled = np.zeros(3 * count)
         self._looks = np.zeros(count)
+        self._ray: Array | None = None
 
-    def add(self, markers: SeenMarkers, shift_mm: Array, kept: float) -> None:
+    def add(self, markers: SeenMarkers, shift_mm: Array, ray: Array, seconds: float, kept: float) -> None:
         """Take in an exposure.
 
         Parameters
@@ -82,9 +84,14 @@ class MarkerWatch:
             What was seen.
         shift_mm
             How the target was shifted then, (3,), as far as is known.
+        ray
+            Unit vector (3,) from the source to the markers.
+        seconds
+            Since the exposure before.
         kept
             By what the weight of all earlier exposures is multiplied.
         """
+        weight = self._news(ray, seconds)
         information, pulled = self._information, self._pulled
         information *= kept
         pulled *= kept
@@ -95,7 +102,7 @@ class MarkerWatch:
         common = np.zeros(3)
         for (_, m), miss, slope in zip(rows, left, by_place, strict=True):
             at = slice(3 * m, 3 * m + 3)
-            own, pull = slope.T @ slope / SHARED_FRAMES, slope.T @ miss / SHARED_FRAMES
+            own, pull = weight * slope.T @ slope, weight * slope.T @ miss
             information[at, at] += own
             pulled[at] += pull
             mixed[at] += own
@@ -104,25 +111,18 @@ class MarkerWatch:
         information -= mixed @ np.linalg.solve(shared, mixed.T)
         pulled -= mixed @ np.linalg.solve(shared, common)
 
+    def _news(self, ray: Array, seconds: float) -> float:
+        before, self._ray = self._ray, ray
+        if before is None:
+            return 1.0
+        turned_deg = float(np.rad2deg(np.arcsin(min(float(np.linalg.norm(np.cross(before, ray))), 1.0))))
+        return float(1.0 - np.exp(-turned_deg / SHARED_DEG - seconds / SHARED_S))
+
     def state(self) -> GeometryState:
         """Return what can be said now."""
         seen = np.flatnonzero(self._looks > 0.0)
-        if len(seen) < 2:
-            return GeometryState()
         markers = self._constellation(seen)
-        subsets = consistent_subsets(markers, np.eye(3), limit_mm=self._limit_mm, turn_sigma_rad=self._turn)
-        if len(subsets) != 1:
-            return GeometryState(doubt=self._doubt(seen, subsets))
-        chosen = list(subsets[0])
-        pose = solve_pose(markers.of(chosen), np.eye(3), turn_sigma_rad=self._turn)
-        off_mm = np.linalg.norm(pose.of_points(markers.measured_mm) - markers.planned_mm, axis=1)
-        moved = tuple((int(n), float(off_mm[k])) for k, n in enumerate(seen) if k not in chosen)
-        left = markers.of(chosen)
-        is_excluded = all(
-            excludes_migration(leave_one_out(left, k, np.eye(3), turn_sigma_rad=self._turn), self._limit_mm)
-            for k in range(len(chosen))
-        )
-        return GeometryState(moved, "", is_excluded)
+        return judged(markers, seen, self._names, limit_mm=self._limit_mm, turn_sigma_rad=self._turn)
 
     def _constellation(self, seen: NDArray[np.intp]) -> Constellation:
         # Their mean is held: only their places against each other are known.
@@ -135,12 +135,50 @@ class MarkerWatch:
         own = np.stack([covariance[3 * k : 3 * k + 3, 3 * k : 3 * k + 3] for k in range(len(seen))])
         return Constellation(self._planned[seen], self._planned[seen] + off, self._planned_mm2[seen], own)
 
-    def _doubt(self, seen: NDArray[np.intp], subsets: Sequence[tuple[int, ...]]) -> str:
-        if not subsets:
-            return (
-                "no more than half of the markers lie to each other as planned: "
-                "check that they are this patient's"
-            )
-        suspects = sorted({k for k in range(len(seen)) if not all(k in subset for subset in subsets)})
-        who = ", ".join(f"'{self._names[seen[k]]}'" for k in suspects)
-        return f"the markers no longer lie as planned, and which of {who} moved cannot be told"
+
+def judged(
+    markers: Constellation,
+    which: NDArray[np.intp],
+    names: Sequence[str],
+    *,
+    limit_mm: float,
+    turn_sigma_rad: float,
+) -> GeometryState:
+    """Return what places in space say of whether markers moved against each other.
+
+    Parameters
+    ----------
+    markers
+        Planned and measured places of some markers.
+    which
+        Numbers of these markers.
+    names
+        Of all markers.
+    limit_mm, turn_sigma_rad
+        As in :func:`~isoguide.registration.markers.migration.consistent_subsets`.
+    """
+    if len(which) < 2:
+        return GeometryState()
+    subsets = consistent_subsets(markers, np.eye(3), limit_mm=limit_mm, turn_sigma_rad=turn_sigma_rad)
+    if len(subsets) != 1:
+        return GeometryState(doubt=_doubt([names[n] for n in which], subsets))
+    chosen = list(subsets[0])
+    left = markers.of(chosen)
+    pose = solve_pose(left, np.eye(3), turn_sigma_rad=turn_sigma_rad)
+    off_mm = np.linalg.norm(pose.of_points(markers.measured_mm) - markers.planned_mm, axis=1)
+    moved = tuple((int(n), float(off_mm[k])) for k, n in enumerate(which) if k not in chosen)
+    is_excluded = len(chosen) > 1 and all(
+        excludes_migration(leave_one_out(left, k, np.eye(3), turn_sigma_rad=turn_sigma_rad), limit_mm)
+        for k in range(len(chosen))
+    )
+    return GeometryState(moved, "", is_excluded)
+
+
+def _doubt(names: Sequence[str], subsets: Sequence[tuple[int, ...]]) -> str:
+    if not subsets:
+        return (
+            "no more than half of the markers lie to each other as planned: check that they are the patient's"
+        )
+    suspects = sorted({k for k in range(len(names)) if not all(k in subset for subset in subsets)})
+    who = ", ".join(f"'{names[k]}'" for k in suspects)
+    return f"the markers no longer lie as planned, and which of {who} moved cannot be told"

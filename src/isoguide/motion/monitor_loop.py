@@ -6,7 +6,6 @@ page nor a large collection of garbage delays a hold. When nobody reads it any m
 
 import gc
 import signal
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from ctypes import Array as CArray
@@ -14,11 +13,13 @@ from ctypes import c_char
 from datetime import datetime
 from multiprocessing import parent_process
 from multiprocessing.synchronize import Semaphore
+from time import monotonic
 from typing import Final
 
 from isoguide.motion.gate import TargetGate
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import GateDecision, GateState
+from isoguide.motion.prediction import Predictor
 from isoguide.motion.sample import Sighting
 from isoguide.motion.shared_records import EPOCH, Order, OrderKind, SharedRecords, WrittenDecision
 
@@ -81,8 +82,13 @@ GateMaker = Callable[[PushedWatch, GateSettings], TargetGate]
 
 
 def pushed_gate(watch: PushedWatch, settings: GateSettings) -> TargetGate:
-    """Return a gate around what is pushed; the target is predicted to stay where it is."""
+    """Return a gate around what is pushed; the target is taken to stay where it is: for a prostate."""
     return TargetGate(watch, settings)
+
+
+def predicting_pushed_gate(watch: PushedWatch, settings: GateSettings) -> TargetGate:
+    """Return a gate around what is pushed that predicts the target: for one that breathes."""
+    return TargetGate(watch, settings, Predictor())
 
 
 def run_monitor(make: GateMaker, settings: GateSettings, memory: "CArray[c_char]", pushed: Semaphore) -> None:
@@ -109,7 +115,7 @@ def run_monitor(make: GateMaker, settings: GateSettings, memory: "CArray[c_char]
     except Exception as error:  # noqa: BLE001 - it has to be told to the other process, whatever it is
         reason = f"monitoring could not begin: {type(error).__name__} {error}"
         failed = GateDecision(EPOCH, GateState.STOPPED, reason)
-        records.write_decision(WrittenDecision(failed, time.monotonic(), 0.0, -1))
+        records.write_decision(WrittenDecision(failed, monotonic(), 0.0, -1))
         return
     gc.collect()
     gc.freeze()
@@ -132,7 +138,7 @@ class _Monitor:
         self._armed: Order | None = None
         self._permit_until_s = 0.0
         self._parent = parent_process()
-        self._write(GateDecision(EPOCH, GateState.STOPPED, "the gate is not armed"), time.monotonic())
+        self._write(GateDecision(EPOCH, GateState.STOPPED, "the gate is not armed"), monotonic())
 
     @property
     def wait_s(self) -> float:
@@ -148,7 +154,7 @@ class _Monitor:
         if self._armed is None:
             self._watch.fetch()
             return True
-        started_s = time.monotonic()
+        started_s = monotonic()
         now = self._armed.room_time_at(started_s)
         decision = self._gate.look(now)
         lapsed = self._why_lapsed(decision, started_s)
@@ -162,7 +168,7 @@ class _Monitor:
         if order.kind is OrderKind.QUIT:
             return False
         self._permit_until_s = 0.0
-        now_s = time.monotonic()
+        now_s = monotonic()
         if order.kind is OrderKind.END:
             self._armed = None
             self._gate.end()
@@ -178,7 +184,7 @@ class _Monitor:
 
     def _why_lapsed(self, decision: GateDecision, started_s: float) -> str:
         """Why a decision must not let beam pass: nobody reads, or the permission before it ran out."""
-        now_s = time.monotonic()
+        now_s = monotonic()
         unread_s = now_s - self._records.beat_s
         settings = self._gate.settings
         speed = self._armed.speed if self._armed else 1.0
@@ -196,5 +202,5 @@ class _Monitor:
         permit_s = self._gate.permit_s / speed if decision.permits_beam else 0.0
         self._permit_until_s = started_s + permit_s if permit_s else 0.0
         self._records.write_decision(
-            WrittenDecision(decision, time.monotonic(), self._permit_until_s, self._obeyed)
+            WrittenDecision(decision, monotonic(), self._permit_until_s, self._obeyed)
         )

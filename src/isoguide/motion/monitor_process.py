@@ -68,7 +68,7 @@ class MonitoredGate:
         self._process: multiprocessing.process.BaseProcess | None = None
         self._order: Order | None = None
         self._order_number = 0
-        self._fault = "the gate is not armed"
+        self._fault, self._is_broken = "the gate is not armed", False
         self._last: GateDecision | None = None
         self._lost_holds = 0
 
@@ -131,11 +131,15 @@ class MonitoredGate:
         DeviceError
             If the process does not begin or answer, or what watches the target cannot.
         """
-        if self._order is not None and self._fault:
+        if self._is_broken:
             self._kill()
         self.start()
         self._records.beat_s = time.monotonic()
-        written = self._obeyed(OrderKind.ARM)
+        try:
+            written = self._obeyed(OrderKind.ARM)
+        except DeviceError:
+            self._kill()
+            raise
         if written.decision.state is GateState.STOPPED:
             self._fault = written.decision.reason
             raise DeviceError(written.decision.reason)
@@ -164,16 +168,16 @@ class MonitoredGate:
 
     def end(self) -> None:
         """Stop watching; harmless when that has ended. The process waits to be armed again."""
-        armed, self._order = self._order is not None and not self._fault, None
+        armed, self._order = self._order is not None, None
         self._fault = self._fault or "monitoring has ended"
-        if not armed:
-            return
-        try:
-            self._obeyed(OrderKind.END)
-        except DeviceError:
+        if self._is_broken:
             self._kill()
-        finally:
-            self._order = None
+        elif armed:
+            try:
+                self._obeyed(OrderKind.END)
+            except DeviceError:
+                self._kill()
+        self._order = None
 
     def close(self) -> None:
         """End the process; harmless when it has ended."""
@@ -186,7 +190,7 @@ class MonitoredGate:
         self._kill()
 
     def _kill(self) -> None:
-        process, self._process, self._order = self._process, None, None
+        process, self._process, self._order, self._is_broken = self._process, None, None, False
         if process is not None:
             process.kill()
             process.join()
@@ -232,7 +236,7 @@ class MonitoredGate:
     def _fail(self, reason: str) -> None:
         if self._last is not None and self._last.permits_beam:
             self._lost_holds += 1
-        self._fault = self._fault or reason
+        self._fault, self._is_broken = self._fault or reason, True
 
     def _own(self, now: datetime, state: GateState, reason: str) -> GateDecision:
         """Return a decision of this side, with what is known of the last frame."""

@@ -15,21 +15,17 @@ from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
 from isoguide.geometry.xray_view import XrayView
 from isoguide.motion.marker_pixels import MarkerPixels
-from isoguide.motion.marker_pose import PosePrior, SeenMarkers, belonging
+from isoguide.motion.marker_pose import SeenMarkers, belonging
 from isoguide.motion.marker_settings import SingleImagerSettings
-from isoguide.motion.marker_target import MarkerTarget, Turn, named
+from isoguide.motion.marker_target import MarkerTarget, Order, Turn
 from isoguide.motion.marker_watch import GeometryState, MarkerWatch
 from isoguide.motion.ray_filter import RayFilter
 from isoguide.motion.sample import Sighting, Unseen
 
 __all__ = ["SingleImagerSettings", "SingleImagerTracker"]
 
-SHIFT_FREEDOM_MM: Final = 5.0
-"""How far the markers may be from where they are foretold without one of them being doubted."""
 GEOMETRY_S: Final = 1.0
 """How often the markers' places against each other are judged."""
-LOOK_MM: Final = 0.5
-"""How far beyond what is foretold is looked for them, standard deviation."""
 AGREES: Final = 40.0
 """Cost above which markers that are left do not belong together."""
 
@@ -78,7 +74,7 @@ class SingleImagerTracker:
         )
         self._geometry = GeometryState()
         self._judged: datetime | None = None
-        self._last: tuple[datetime, int] | None = None
+        self._order = Order()
         self._interval_s = 0.2
 
     @property
@@ -91,10 +87,7 @@ class SingleImagerTracker:
 
         In FIXED, for a frame as long after the last one as that was after the one before.
         """
-        shift_mm, covariance = self._rays.foretold(self._interval_s)
-        arms = self._planned - self._target.centre_mm
-        places = self._target.centre_mm + shift_mm + arms @ self._turn.rotation.T
-        return places, covariance + LOOK_MM**2 * np.eye(3)
+        return self._target.expected(*self._rays.foretold(self._interval_s), self._turn)
 
     def learn(self, frames: Iterable[tuple[XrayView, MarkerPixels, datetime, int]]) -> tuple[Sighting, ...]:
         """Take in an arc of images before the beam: view, markers, time and number of each, in order."""
@@ -122,54 +115,33 @@ class SingleImagerTracker:
         if len(found.pixels) != len(self._planned):
             msg = f"{len(self._planned)} markers are tracked, but {len(found.pixels)} were looked for"
             raise InputError(msg)
-        reason = self._not_new(at, number) or self._target.why_nothing(found)
+        reason = self._order.why_not(at, number) or self._target.why_nothing(found)
         if reason:
             return Unseen(at, number, self.settings.source, reason)
-        seconds = (at - self._last[0]).total_seconds() if self._last else 0.0
-        self._last = (at, number)
+        seconds = self._order.take(at, number)
         self._interval_s = seconds or self._interval_s
         self._turn.ahead(seconds)
-        prior = self._prior(seconds)
+        prior = self._target.prior(*self._rays.foretold(seconds), self._turn)
         sigma_mm = self.settings.planning_sigma_mm
         seen = SeenMarkers.of([view], found.pixels[None], found.covariance_px2[None], self._planned, sigma_mm)
-        pose = belonging(self._without_moved(seen), prior)
-        self._look_at_geometry(seen, pose.shift_mm, seconds, at)
+        pose = belonging(self._target.without_moved(seen, self._geometry), prior)
+        ray = self._target.centre_mm + pose.shift_mm - view.source_mm
+        ray /= np.linalg.norm(ray)
+        kept = float(np.exp(-seconds / self.settings.forget_s))
+        self._watch.add(seen, pose.shift_mm, ray, seconds, kept)
+        self._judge_geometry(at)
         if self._geometry.doubt:
             return Unseen(at, number, self.settings.source, self._geometry.doubt)
         if not pose.used.any():
-            moved = named(self._target.names, [n for n, _ in self._geometry.moved])
-            return Unseen(at, number, self.settings.source, f"only {moved}, which moved, can be seen")
+            return Unseen(at, number, self.settings.source, self._target.only_moved(self._geometry))
         if pose.cost > AGREES:
             reason = "what was taken for the markers does not lie to each other as planned"
             return Unseen(at, number, self.settings.source, reason)
         self._turn.take(pose.rotation, pose.of_turn(prior))
-        self._rays.take(seconds, *pose.of_shift(prior.rotation_rad2))
+        self._rays.take(seconds, *pose.of_shift(prior.rotation_rad2, ray))
         known = self._rays.mean_mm, self._rays.covariance_mm2
         return self._target.sample(known, self._turn, pose.used, self._geometry, (at, number))
 
-    def _not_new(self, at: datetime, number: int) -> str:
-        if at.tzinfo is None:
-            msg = f"a frame has the time {at} without a time zone: imagers must state aware times (UTC)"
-            raise InputError(msg)
-        if self._last is None:
-            return ""
-        if number <= self._last[1]:
-            return f"frame {number} came after frame {self._last[1]}: it is none that is new"
-        if at <= self._last[0]:
-            return "the image was not exposed after the one before: the imager's clock or order is wrong"
-        return ""
-
-    def _prior(self, seconds: float) -> PosePrior:
-        shift_mm, covariance = self._rays.foretold(seconds)
-        free = covariance + SHIFT_FREEDOM_MM**2 * np.eye(3)
-        return PosePrior(shift_mm, free, self._turn.rotation, self._turn.covariance_rad2)
-
-    def _without_moved(self, seen: SeenMarkers) -> SeenMarkers:
-        for which, _ in self._geometry.moved:
-            seen = seen.without(which)
-        return seen
-
-    def _look_at_geometry(self, seen: SeenMarkers, shift_mm: Array, seconds: float, at: datetime) -> None:
-        self._watch.add(seen, shift_mm, float(np.exp(-seconds / self.settings.forget_s)))
+    def _judge_geometry(self, at: datetime) -> None:
         if self._judged is None or (at - self._judged).total_seconds() >= GEOMETRY_S:
             self._geometry, self._judged = self._watch.state(), at

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def _sample(arrival: Arrival) -> TargetSample:
     return arrival.what
 
 
-def _changed(arrival: Arrival, **values: object) -> Arrival:
+def _changed(arrival: Arrival, **values: Any) -> Arrival:
     return replace(arrival, what=replace(_sample(arrival), **values))
 
 
@@ -262,7 +262,7 @@ def imager_fails(frames: Sequence[Arrival], draw: FaultDraw) -> list[Arrival]:
 
 def rubbish(frames: Sequence[Arrival], draw: FaultDraw) -> list[Arrival]:
     """Return what is no frame at all."""
-    things: tuple[object, ...] = (None, 3.5, "frame", np.zeros(3))
+    things: tuple[Any, ...] = (None, 3.5, "frame", np.zeros(3))
     thing = things[draw.rng.integers(len(things))]
     return [replace(frame, what=thing) for frame in frames]
 

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from isoguide.course import Monitoring
+from isoguide.course.monitoring import CHEST_MARKER
 from isoguide.motion.gating import TargetWatch
 from isoguide.motion.marker_settings import SingleImagerSettings
 from isoguide.motion.single_imager import SingleImagerTracker
+from isoguide.motion.surrogate import SurrogateModel
 from isoguide.virtual.bone_watch import PairBone
+from isoguide.virtual.chest_marker import ChestMarker
 from isoguide.virtual.marker_watch import ArmMarkers
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.tissue_path import TissuePath
@@ -30,6 +33,16 @@ def motion_watch(room: VirtualRoom, asked: Monitoring) -> TargetWatch:
         If the patient has nothing that the device could watch.
     """
     settings, source, link = room.settings.watch, asked.device, room.monitor_link
+    if source == CHEST_MARKER:
+        return ChestMarker(
+            link,
+            settings,
+            day=room.truth.day,
+            stereo=room.settings.stereo,
+            target=TissuePath(room.truth, room.truth.target_points_mm),
+            xray_every_s=asked.xray_every_s or np.inf,
+            model=SurrogateModel,
+        )
     if source == "bone, stereo pair":
         return PairBone(link, settings, stereo=room.settings.stereo, truth=room.truth, source=source)
     path = marker_path(room)

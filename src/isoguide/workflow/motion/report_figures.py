@@ -49,7 +49,7 @@ def monitoring_pictures(recording: Recording, figures: MotionFigures) -> tuple[P
     """Return the figures that a recording allows."""
     curves = Curves.of(recording, figures)
     gate_mm = recording.header.settings.gate_mm
-    found = [_over_time("motion", curves, figures, gate_mm, (0.0, max(curves.last_s, 1.0)))]
+    found = [motion_picture(recording, figures)]
     if curves.last_s > 2.0 * CLOSER_S:
         found.append(_over_time("closer", curves, figures, gate_mm, closer_window(curves)))
     if figures.without_gating is not None:
@@ -57,6 +57,13 @@ def monitoring_pictures(recording: Recording, figures: MotionFigures) -> tuple[P
     if figures.latency_s.size:
         found.append(_latency(recording, figures))
     return tuple(found)
+
+
+def motion_picture(recording: Recording, figures: MotionFigures) -> Picture:
+    """Return the target, the gate and the beam over the whole time."""
+    curves = Curves.of(recording, figures)
+    window = (0.0, max(curves.last_s, 1.0))
+    return _over_time("motion", curves, figures, recording.header.settings.gate_mm, window)
 
 
 def closer_window(curves: Curves) -> tuple[float, float]:
