@@ -269,6 +269,7 @@ def test_an_arc_for_learning_can_be_taken_in_at_once():
     for n in range(40):
         view = kv_view(3.0 * n, size=(1024, 768))
         arc.append((view, seen(view, PLANNED + [1.0, 0.0, 0.0], rng=rng), second(0.5 * n), n))
+    tracker.warm_up()
     assert len(tracker.learn(arc)) == 40
     places, covariance = tracker.expect()
     np.testing.assert_allclose(places, PLANNED + [1.0, 0.0, 0.0], atol=0.3)

@@ -82,6 +82,11 @@ class SingleImagerTracker:
         """What is known of the markers' places against each other."""
         return self._geometry
 
+    def warm_up(self) -> None:
+        """Compile everything before it is needed: the first image costs as little as the others."""
+        scratch = RayFilter(np.eye(3), 1.0, 1.0, 0.0)
+        scratch.take(0.0, np.eye(3), np.zeros(3))
+
     def expect(self) -> tuple[Array, Array]:
         """Return where the markers are to be looked for next, (m, 3), and the covariance (3, 3) they share.
 
