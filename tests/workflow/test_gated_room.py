@@ -12,30 +12,14 @@ from connected_department import (
     recorded_mu,
     station_file,
 )
+from scripted_gate import InThisProcess, move_patient
 from test_room_gate import GATED
 
 from isoguide.errors import LinkLostError
-from isoguide.geometry.frames import FIXED
-from isoguide.geometry.transforms import RigidTransform
-from isoguide.motion.gate_settings import GateSettings
-from isoguide.motion.gating import Gate, GateState, TargetWatch
-from isoguide.motion.monitor_loop import pushed_gate
+from isoguide.motion.gating import GateState
 from isoguide.motion.sample import TargetSample
 from isoguide.treatment import State
 from isoguide.workflow.scenario import SetUpSection
-
-
-class InThisProcess:
-    """Makes gates that decide in the thread that watches the beam, in the time of the test."""
-
-    def prepare(self, settings: GateSettings) -> None:
-        pass
-
-    def gate(self, watch: TargetWatch, settings: GateSettings) -> Gate:
-        return pushed_gate(watch, settings)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -43,13 +27,6 @@ def d(open_room: OpenRoom) -> Iterator[ConnectedDepartment]:
     lies_as_planned = station_file(set_up=SetUpSection(fixed_mm=(0.0, 0.0, 0.0)))
     with open_room(file=lies_as_planned, protocol=GATED, gates=InThisProcess()) as department:
         yield department
-
-
-def move_patient(d: ConnectedDepartment, fixed_mm: tuple[float, float, float]) -> None:
-    """Let him lie elsewhere by so much from now on, IEC fixed."""
-    truth = d.station._room.truth
-    moved = RigidTransform.from_parts(FIXED, FIXED, np.eye(3), np.array(fixed_mm))
-    truth.fixed_from_planning = lambda seconds=None: moved @ type(truth).fixed_from_planning(truth, seconds)
 
 
 def test_beam_passes_while_the_target_is_seen_in_the_gate_and_waits_while_it_is_not(
@@ -60,13 +37,13 @@ def test_beam_passes_while_the_target_is_seen_in_the_gate_and_waits_while_it_is_
     assert (shown.beam, shown.is_in_gate) == ("on", True)
     assert isinstance(shown.sighting, TargetSample)
     assert np.linalg.norm(shown.sighting.position_mm) < 2.0
-    move_patient(d, (0.0, 0.0, -9.0))
+    move_patient(d.station._room, (0.0, 0.0, -9.0))
     d.run(2.0)
     shown = d.drive.state()
     assert (shown.beam, shown.is_in_gate, shown.gate.decision.state) == ("waiting", False, "hold")
     # He has sunk by 9 mm, seen to some tenths of a millimetre.
     assert shown.sighting.position_mm == pytest.approx([0.0, 0.0, -9.0], abs=1.5)
-    move_patient(d, (0.0, 0.0, 0.0))
+    move_patient(d.station._room, (0.0, 0.0, 0.0))
     d.run(15.0)
     assert d.drive.state().beam == "on"
     d.run(1000.0)
@@ -79,7 +56,7 @@ def test_a_target_that_stays_away_is_to_be_aligned_anew_from_where_it_is(d: Conn
     d.irradiate(15.0)
     assert d.drive.state().beam == "on"
     for share in np.linspace(0.0, 1.0, 21)[1:]:
-        move_patient(d, (5.0 * share, 0.0, -4.0 * share))
+        move_patient(d.station._room, (5.0 * share, 0.0, -4.0 * share))
         d.run(0.5)
     d.run(30.0)
     shown = d.drive.state()
