@@ -107,7 +107,7 @@ def lung_trace(rng: np.random.Generator, step_s: float) -> Array:
     start_s = float(rng.uniform(0.0, 600.0))
     modes = lung_modes()[rng.integers(len(lung_modes()))]
     numbers = [trace.at(start_s + float(at)) for at in np.arange(0.0, LEARN_S + TURN_S, step_s)]
-    return np.array(numbers) @ modes
+    return np.asarray(np.array(numbers) @ modes)
 
 
 def constellation(rng: np.random.Generator, count: int) -> Array:

@@ -223,6 +223,12 @@ class TestOtherGates:
         assert full.state is GateState.STOPPED
         assert full.reason == "the monitor takes no more images"
 
+    def test_a_gate_that_the_other_process_cannot_find_is_an_error(self) -> None:
+        gate = MonitoredGate(SETTINGS, now=now, make=lambda *_: None)  # type: ignore[arg-type]  # has no name
+        with pytest.raises(DeviceError, match="cannot begin"):
+            gate.start()
+        gate.close()
+
     @pytest.mark.parametrize("speed", [0.0, -1.0, float("nan"), float("inf")])
     def test_a_speed_that_is_none_is_refused(self, speed: float) -> None:
         with pytest.raises(InputError, match="speed"):

@@ -154,6 +154,7 @@ class _Look:
     size: MarkerSize
     px_per_mm: float
     shift_px2: Array
+    reach: int
 
     @property
     def relative_px(self) -> float:
@@ -276,10 +277,12 @@ class MarkerFinder:
         )
         px_per_mm = float(np.sqrt(np.linalg.norm(slopes) ** 2 / 2.0))
         size = MarkerSize.of(self._declared, px_per_mm)
-        return _Look(values, quantity, size, px_per_mm, slopes @ shift_mm2 @ slopes.T + 0.25 * np.eye(2))
+        shift_px2 = slopes @ shift_mm2 @ slopes.T + 0.25 * np.eye(2)
+        reach = reach_of(shift_px2, RELATIVE_MM * px_per_mm)
+        return _Look(values, quantity, size, px_per_mm, shift_px2, reach)
 
     def _window(self, look: _Look, group: Group, found: _Found) -> Array | None:
-        half = reach_of(look.shift_px2, look.relative_px) + extent_of(group, look.size)
+        half = look.reach + extent_of(group, look.size)
         column, row = group.middle.astype(int)
         rows, columns = look.values.shape
         reason = ""
@@ -287,8 +290,8 @@ class MarkerFinder:
             reason = "its place lies at the edge of the image or beside it"
         else:
             part = look.values[row - half : row + half + 1, column - half : column + half + 1]
-            ends = (part == part.max()).mean(), (part == part.min()).mean()
-            reason = "the image is saturated there" if max(ends) > SATURATED_SHARE else ""
+            ends = np.count_nonzero(part == part.max()), np.count_nonzero(part == part.min())
+            reason = "the image is saturated there" if max(ends) > SATURATED_SHARE * part.size else ""
             if not np.isfinite(part).all():
                 reason = "the image holds values there that are no numbers"
         if reason:
@@ -346,8 +349,10 @@ class MarkerFinder:
             return False
         wires, heights, covariance, said = fit
         masses = mass_of(wires, heights, size.width2) / look.px_per_mm**2
-        noise = float(np.std(np.diff(window, axis=1))) / np.sqrt(2.0)
-        reason = self._why_not(start, wires, heights, masses, said, noise, size)
+        astray_px = np.linalg.norm(wires[:, :2] - start[:, :2], axis=1)
+        reason = "what lies near its place is not shaped like a marker"
+        if (astray_px <= max(3.0, 0.3 * size.length_px)).all():
+            reason = self._why_not(window, heights, masses, said)
         if reason:
             for member in group.members:
                 found.reasons[member] = reason
@@ -372,21 +377,12 @@ class MarkerFinder:
         place = np.inf if len(start) == 1 else RELATIVE_MM * size.length_px
         return np.tile([place, place, turn, 0.5, stretch], (len(start), 1))
 
-    def _why_not(
-        self,
-        start: Array,
-        wires: Array,
-        heights: Array,
-        masses: Array,
-        said: Array,
-        noise: float,
-        size: MarkerSize,
-    ) -> str:
-        astray = np.linalg.norm(wires[:, :2] - start[:, :2], axis=1) > max(3.0, 0.3 * size.length_px)
-        left = said[0, NOISE]
-        least = LEAST_IN_NOISE if left <= NOISE_FACTOR * noise else LEAST_CORRELATION
-        if (heights <= 0.0).any() or astray.any() or (said[:, CORRELATION] < least).any():
-            return "what lies near its place is not shaped like a marker"
+    def _why_not(self, window: Array, heights: Array, masses: Array, said: Array) -> str:
+        left, correlation = float(said[0, NOISE]), float(said[:, CORRELATION].min())
+        if correlation < LEAST_CORRELATION:
+            noise = float(np.std(np.diff(window, axis=1))) / np.sqrt(2.0)
+            if correlation < LEAST_IN_NOISE or left > NOISE_FACTOR * noise:
+                return "what lies near its place is not shaped like a marker"
         if (heights < LEAST_CONTRAST * left).any():
             return "it does not stand out of the noise"
         if self._masses:

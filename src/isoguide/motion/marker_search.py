@@ -12,8 +12,7 @@ import numpy as np
 
 from isoguide.geometry.frames import Array
 from isoguide.geometry.xray_view import XrayView
-from isoguide.kernels.marker_windows import pixels_about, scan_window
-from isoguide.kernels.wires import wire_shapes
+from isoguide.kernels.marker_windows import scan_for_wires
 from isoguide.registration.markers.projected import BLUR_PX, MarkerSize, wire
 
 RELATIVE_MM: Final = 0.4
@@ -58,11 +57,12 @@ class Choice:
 def expected_wires(view: XrayView, places_mm: Array, axes: Array, length_mm: float) -> Array:
     """Return how cylinders (centres and unit axes (m, 3)) are expected in an image, (m, 5)."""
     half = length_mm / 2.0 * axes
-    first, last = view.project(places_mm - half), view.project(places_mm + half)
+    ends = np.concatenate([places_mm, places_mm - half, places_mm + half])
+    centres, first, last = np.split(view.project(ends), 3)
     along = last - first
     angle = np.arctan2(along[:, 1], along[:, 0])
     blur = np.full(len(along), np.log(BLUR_PX))
-    return np.column_stack([view.project(places_mm), angle, blur, np.linalg.norm(along, axis=1)])
+    return np.column_stack([centres, angle, blur, np.linalg.norm(along, axis=1)])
 
 
 def touching_groups(wires: Array, size: MarkerSize, *, axes_known: bool) -> list[Group]:
@@ -109,8 +109,10 @@ def choices_in(window: Array, group: Group, size: MarkerSize) -> list[Choice]:
     extent = extent_of(group, size)
     reach = (len(window) - 1) // 2 - extent
     candidates = group.others or (group.wires,)
+    about_px = size.diameter_px / 2.0 + 1.5 * BLUR_PX + 1.5
+    corner = _at(group.middle - extent)
     answers = np.stack(
-        [_answer(window, wires - _at(group.middle), extent, reach, size) for wires in candidates]
+        [scan_for_wires(window, wires - corner, about_px, size.width2, extent, reach) for wires in candidates]
     )
     which = answers.argmax(axis=0)
     left = answers.max(axis=0)
@@ -128,19 +130,6 @@ def choices_in(window: Array, group: Group, size: MarkerSize) -> list[Choice]:
 
 def _at(pixel: Array) -> Array:
     return np.concatenate([pixel, np.zeros(3)])
-
-
-def _answer(window: Array, wires: Array, extent: int, reach: int, size: MarkerSize) -> Array:
-    # Correlation with the template of wires about their middle, for shifts up to the reach.
-    shifted = wires + _at(np.full(2, float(extent)))
-    about_px = size.diameter_px / 2.0 + 1.5 * BLUR_PX + 1.5
-    places = pixels_about(shifted, about_px, (2 * extent + 1, 2 * extent + 1))
-    shapes, _ = wire_shapes(places, shifted, size.width2)
-    planes, _ = np.linalg.qr(np.column_stack([np.ones(len(places)), places - places.mean(axis=0)]))
-    shape = shapes.max(axis=0)
-    free = shape - planes @ (planes.T @ shape)
-    steps = (places[:, ::-1] - extent).astype(np.int64)
-    return scan_window(window, steps, free / np.linalg.norm(free), np.ascontiguousarray(planes), reach)
 
 
 def likeliest(options: Sequence[Sequence[Choice]], shift_px2: Array, relative_px: float) -> list[int | None]:

@@ -36,6 +36,7 @@ class Order:
 
     def __init__(self) -> None:
         self._last: tuple[datetime, int] | None = None
+        self._pixels: Array | None = None
 
     def why_not(self, at: datetime, number: int) -> str:
         """Return why a frame cannot be taken in, in words; empty where it can.
@@ -55,6 +56,14 @@ class Order:
         if at <= self._last[0]:
             return "the image was not exposed after the one before: the imager's clock or order is wrong"
         return ""
+
+    def why_repeated(self, found: Sequence[MarkerPixels]) -> str:
+        """Return why pictures are none that are new, in words: two exposures never give the same numbers."""
+        pixels = np.stack([each.pixels for each in found])
+        last, self._pixels = self._pixels, pixels
+        if last is None or np.isnan(pixels).all() or not np.array_equal(pixels, last, equal_nan=True):
+            return ""
+        return "the image shows the same as the one before, to the last digit: the imager repeats a picture"
 
     def take(self, at: datetime, number: int) -> float:
         """Take in a frame; return the seconds since the one before, 0 for the first."""

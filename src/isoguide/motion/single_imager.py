@@ -24,7 +24,7 @@ from isoguide.motion.sample import Sighting, Unseen
 
 __all__ = ["SingleImagerSettings", "SingleImagerTracker"]
 
-GEOMETRY_S: Final = 1.0
+GEOMETRY_S: Final = 2.0
 """How often the markers' places against each other are judged."""
 AGREES: Final = 40.0
 """Cost above which markers that are left do not belong together."""
@@ -115,7 +115,11 @@ class SingleImagerTracker:
         if len(found.pixels) != len(self._planned):
             msg = f"{len(self._planned)} markers are tracked, but {len(found.pixels)} were looked for"
             raise InputError(msg)
-        reason = self._order.why_not(at, number) or self._target.why_nothing(found)
+        reason = (
+            self._order.why_not(at, number)
+            or self._order.why_repeated([found])
+            or self._target.why_nothing(found)
+        )
         if reason:
             return Unseen(at, number, self.settings.source, reason)
         seconds = self._order.take(at, number)

@@ -9,10 +9,11 @@ from isoguide.course.monitoring import CHEST_MARKER
 from isoguide.motion.gating import TargetWatch
 from isoguide.motion.marker_settings import SingleImagerSettings
 from isoguide.motion.single_imager import SingleImagerTracker
+from isoguide.motion.stereo_markers import StereoMarkerTracker
 from isoguide.motion.surrogate import SurrogateModel
 from isoguide.virtual.bone_watch import PairBone
 from isoguide.virtual.chest_marker import ChestMarker
-from isoguide.virtual.marker_watch import ArmMarkers
+from isoguide.virtual.marker_watch import ArmMarkers, PairMarkers
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.tissue_path import TissuePath
 
@@ -47,6 +48,15 @@ def motion_watch(room: VirtualRoom, asked: Monitoring) -> TargetWatch:
         return PairBone(link, settings, stereo=room.settings.stereo, truth=room.truth, source=source)
     path = marker_path(room)
     assumed = replace(_assumed(room), source=source)
+    if source == "markers, stereo pair":
+        return PairMarkers(
+            link,
+            settings,
+            stereo=room.settings.stereo,
+            path=path,
+            tracker=lambda: StereoMarkerTracker(path.planned_mm, assumed),
+            source=source,
+        )
     return ArmMarkers(
         link,
         settings,

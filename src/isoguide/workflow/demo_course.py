@@ -32,6 +32,8 @@ from isoguide.workflow.clinic.virtual_department import (
 )
 from isoguide.workflow.course import Course, seconds_between
 from isoguide.workflow.course_json import correction_record
+from isoguide.workflow.motion.course_reports import FOLDER as MONITORING
+from isoguide.workflow.motion.course_reports import write_course_monitoring
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.review.patient import SHEET, review_patient_into
 from isoguide.workflow.review.population import review_population_into
@@ -56,7 +58,9 @@ from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 from isoguide.workflow.write_course import COURSE_NAMES, write_course
 
 PLANNING, TRUTH, REVIEW = "planning", "truth.json", "review"
-DEMO_NAMES: Final = (PLANNING, DAILY, EXPORTS, RECORDS, REVIEW, TRUTH, ROOM_FILE, SIGN_IN, *COURSE_NAMES)
+DEMO_NAMES: Final = (
+    PLANNING, DAILY, EXPORTS, MONITORING, RECORDS, REVIEW, TRUTH, ROOM_FILE, SIGN_IN, *COURSE_NAMES
+)  # fmt: skip
 LINKS: Final = (
     ("the review of this course, from its records", f"{REVIEW}/patient/{REVIEW_PAGE}"),
     ("the sheet for the patient, in plain words", f"{REVIEW}/patient/{SHEET}"),
@@ -191,7 +195,7 @@ def demonstrate(
         _review(histories, folder / REVIEW)
         progress(0.95, "Writing the report")
         (folder / TRUTH).write_text(json.dumps(diary.truth(course), indent=2) + "\n", encoding="utf-8")
-        write_course(course, folder, LINKS)
+        write_course(course, folder, (*LINKS, *write_course_monitoring(course, folder)))
     return course
 
 

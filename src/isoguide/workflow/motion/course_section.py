@@ -56,7 +56,7 @@ def _row(fraction: int, delivery: MonitoredDelivery) -> tuple[str, ...]:
     return (
         str(fraction),
         escape(header.device),
-        f"{header.settings.gate_mm:g} mm",
+        f"{header.settings.gate_mm:g}\u00a0mm",
         f"{100.0 * figures.duty_cycle:.0f} %<br>of {figures.watched_s:.0f} s",
         str(len(figures.holds)),
         _within(figures.true_inside or figures.inside),

@@ -110,7 +110,7 @@ def _over_time(
 def _limits(curves: Curves, gate_mm: float) -> tuple[float, float]:
     """Return one scale for the three axes, so that their motion can be compared."""
     largest = max(_largest(curves.seen_mm), _largest(curves.true_mm), gate_mm)
-    return -1.12 * largest, 1.12 * largest
+    return -1.3 * largest, 1.3 * largest
 
 
 def _largest(values: Array) -> float:
@@ -291,7 +291,7 @@ def _histogram(axes: Axes, everywhere: Array, inside: Array, gate_mm: float, *, 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.set_xlim(bins[0], bins[-1])
     if is_distance:
-        axes.legend(frameon=False, fontsize=SMALL_PT, loc="upper right", handlelength=1.4)
+        axes.legend(framealpha=0.9, edgecolor="none", fontsize=SMALL_PT, loc="upper right", handlelength=1.4)
 
 
 def _latency(recording: Recording, figures: MotionFigures) -> Picture:
