@@ -22,6 +22,10 @@ LARGEST_REACH_PX: Final = 45
 """A window is never searched further."""
 LEAST_CORRELATION: Final = 0.4
 """Of a template with the image: it only proposes, the fit decides."""
+WORTH: Final = 0.5
+"""Share of the best place's correlation below which another is none."""
+CLEAR: Final = 0.85
+"""Correlation of places that need no others to choose from when they agree."""
 CHOICES: Final = 3
 """Places proposed in each window."""
 APART_PX: Final = 3.0
@@ -120,7 +124,7 @@ def choices_in(window: Array, group: Group, size: MarkerSize) -> list[Choice]:
     found: list[Choice] = []
     while len(found) < CHOICES:
         at = np.unravel_index(int(left.argmax()), left.shape)
-        if left[at] < LEAST_CORRELATION:
+        if left[at] < (max(LEAST_CORRELATION, WORTH * found[0].correlation) if found else LEAST_CORRELATION):
             break
         shift = np.array([at[1], at[0]], dtype=np.float64) - reach
         found.append(Choice(candidates[int(which[at])] + _at(shift), shift, float(left[at])))
@@ -144,6 +148,8 @@ def likeliest(options: Sequence[Sequence[Choice]], shift_px2: Array, relative_px
     relative_px
         How far one may be off from that, standard deviation per axis.
     """
+    if _agree([each[0] for each in options if each], len(options), relative_px):
+        return [0] * len(options)
     counts = [len(each) + 1 for each in options]
     combinations = np.indices(counts).reshape(len(counts), -1).T
     total = np.zeros(len(combinations))
@@ -160,3 +166,10 @@ def likeliest(options: Sequence[Sequence[Choice]], shift_px2: Array, relative_px
     total -= (pull * np.linalg.solve(information, pull[..., None])[..., 0]).sum(axis=1)
     best = combinations[int(np.argmin(total))]
     return [int(which) - 1 if which > 0 else None for which in best]
+
+
+def _agree(best: Sequence[Choice], count: int, relative_px: float) -> bool:
+    if len(best) < max(count, 3) or min(choice.correlation for choice in best) < CLEAR:
+        return False
+    shifts = np.array([choice.shift for choice in best])
+    return bool(np.abs(shifts - shifts.mean(axis=0)).max() <= 2.0 * relative_px)
