@@ -421,8 +421,10 @@ def _expect(
             before = state.paths_mm[slot, after - 1, a] if after > 0 else place[a]
             place[a] = (1.0 - share) * before + share * state.paths_mm[slot, after, a]
         for b in range(3):
-            error = looser_before * covariances[after - 1, a, b] if after > 0 else 0.0
-            errors[a, b] = (1.0 - share) * error + share * looser * covariances[after, a, b]
+            error = looser * covariances[after, a, b]
+            # Before the first step what will be seen is as noisy as at it.
+            before_error = looser_before * covariances[after - 1, a, b] if after > 0 else error
+            errors[a, b] = (1.0 - share) * before_error + share * error
     if mixed:
         return 2
     return 1 if judged[after, LAST_S] - judged[after, FIRST_S] >= design.trial_s else 0
@@ -484,8 +486,8 @@ def expect(
     ahead_s
         After the newest sample, 0 to the last step of the design.
     place_mm, errors_mm2
-        Written: (3,) and the covariance of its error, (3, 3). Both are linear between the steps; at 0 the
-        error is 0.
+        Written: (3,) and the covariance of its error, (3, 3). Both are linear between the steps; before the
+        first step the error is that of the first: what will be seen has its noise at once.
 
     Returns
     -------

@@ -20,8 +20,8 @@ from isoguide.motion.monitor_loop import GateMaker, pushed_gate, run_monitor
 from isoguide.motion.sample import Sighting
 from isoguide.motion.shared_records import Order, OrderKind, SharedRecords, WrittenDecision
 
-START_S: Final = 60.0
-"""Longest time until the process has imported, compiled and warmed up: once a day it compiles."""
+START_S: Final = 180.0
+"""Longest time until the process has imported and warmed up; after an installation it compiles."""
 ANSWER_S: Final = 5.0
 """Longest time until an order is obeyed."""
 QUIT_S: Final = 2.0
