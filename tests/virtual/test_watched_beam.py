@@ -24,8 +24,10 @@ from isoguide.virtual.room_settings import BeamSettings, MachineSettings
 
 ARM = Monitoring("markers, kV arm")
 GATE = GateSettings(gate_mm=3.0, realign_after_s=6.0)
-PLANNED_MU = 120.0
-ROOM = BLIND.with_changes(beam=BeamSettings(planned_mu=250.0), machine=MachineSettings(gantry_deg_s=18.0))
+PLANNED_MU = 150.0
+ROOM = BLIND.with_changes(
+    beam=BeamSettings(planned_mu=PLANNED_MU), machine=MachineSettings(gantry_deg_s=30.0)
+)
 FEW_IMAGES = FractionLimits(images=2)
 OUTSIDE_MM = 4.0
 """Noise, what is not seen along the ray, and 0.3 s of a target that leaves at 3 mm/s."""
@@ -105,10 +107,13 @@ def test_what_watches_is_close_to_the_truth(good) -> None:
     assert np.percentile(np.linalg.norm(errors_mm, axis=1), 95) < 1.5
 
 
-@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
-@pytest.mark.parametrize("name", sorted(OF_GATED_BEAMS))
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [*((name, None) for name in sorted(OF_GATED_BEAMS)), ("clock-off", 1), ("frames-out-of-order", 1)],
+    ids=lambda value: "always" if value is None else str(value),
+)
 def test_whatever_fails_nothing_radiates_that_should_not(pelvis, restless_day, name, times) -> None:
-    fault = Fault(name, occurrence=1 if name == "gate-sticks" else 30, times=times)
+    fault = Fault(name, occurrence=1 if name == "gate-sticks" else 20, times=times)
     room = room_of(pelvis, restless_day, ROOM, faults=[fault])
     outcome, _ = treated(room)
     assert outcome.state in fault.ends_in, outcome.reason
@@ -119,7 +124,7 @@ def test_whatever_fails_nothing_radiates_that_should_not(pelvis, restless_day, n
     assert (radiated_off_mm(room) < OUTSIDE_MM).all()
 
 
-@pytest.mark.parametrize("occurrence", [1, 5, 60])
+@pytest.mark.parametrize("occurrence", [1, 60])
 def test_a_monitor_that_does_not_answer_holds(pelvis, restless_day, occurrence) -> None:
     fault = Fault("link-broken", device="monitor", occurrence=occurrence, times=None)
     room = room_of(pelvis, restless_day, ROOM, faults=[fault])
