@@ -11,6 +11,7 @@ from room_parts import BLIND, fraction_with_true_match, room_of
 from isoguide.course import Monitoring
 from isoguide.motion.gate import TargetGate
 from isoguide.motion.gate_settings import GateSettings
+from isoguide.motion.sample import TargetSample
 from isoguide.treatment import FractionLimits, State, treat
 from isoguide.virtual import CourseSettings, Phantom, ProstateMotion, SetUpErrors, draw_days
 from isoguide.virtual.faults import OF_GATED_BEAMS, Fault
@@ -23,8 +24,10 @@ from isoguide.virtual.room_settings import BeamSettings, MachineSettings
 
 ARM = Monitoring("markers, kV arm")
 GATE = GateSettings(gate_mm=3.0, realign_after_s=6.0)
-PLANNED_MU = 120.0
-ROOM = BLIND.with_changes(beam=BeamSettings(planned_mu=250.0), machine=MachineSettings(gantry_deg_s=18.0))
+PLANNED_MU = 150.0
+ROOM = BLIND.with_changes(
+    beam=BeamSettings(planned_mu=PLANNED_MU), machine=MachineSettings(gantry_deg_s=30.0)
+)
 FEW_IMAGES = FractionLimits(images=2)
 OUTSIDE_MM = 4.0
 """Noise, what is not seen along the ray, and 0.3 s of a target that leaves at 3 mm/s."""
@@ -59,9 +62,15 @@ def radiated_off_mm(room: VirtualRoom) -> np.ndarray:
     return np.array([off_mm(room, at_s) for at_s in np.concatenate(seconds)]) if seconds else np.zeros(0)
 
 
-def test_a_target_that_leaves_and_returns_is_treated_where_it_is_meant_to_be(pelvis, restless_day) -> None:
+@pytest.fixture(scope="module")
+def good(pelvis: Phantom, restless_day: PatientDay):
+    """A delivery in which nothing fails: the room, its outcome, and what the gate said."""
     room = room_of(pelvis, restless_day, ROOM)
-    outcome, said = treated(room)
+    return room, *treated(room)
+
+
+def test_a_target_that_leaves_and_returns_is_treated_where_it_is_meant_to_be(good) -> None:
+    room, outcome, said = good
     assert outcome.state is State.CLOSED
     assert room.beam.delivered_mu == pytest.approx(PLANNED_MU, abs=0.5)
     assert radiated_off_mm(room).max() < OUTSIDE_MM
@@ -72,9 +81,8 @@ def test_a_target_that_leaves_and_returns_is_treated_where_it_is_meant_to_be(pel
     assert max(decision.holds for decision in said) >= 1
 
 
-def test_no_radiation_passes_later_than_the_machine_needs_after_the_gate_closed(pelvis, restless_day) -> None:
-    room = room_of(pelvis, restless_day, ROOM)
-    _, said = treated(room)
+def test_no_radiation_passes_later_than_the_machine_needs_after_the_gate_closed(good) -> None:
+    room, _, said = good
     closed_s = [
         (late.at - room.clock.at(0.0)) / timedelta(seconds=1)
         for early, late in pairwise(said)
@@ -86,12 +94,12 @@ def test_no_radiation_passes_later_than_the_machine_needs_after_the_gate_closed(
         assert all(end - at_s < 0.2 for end in ends_s)
 
 
-def test_what_watches_is_close_to_the_truth(pelvis, restless_day) -> None:
-    room = room_of(pelvis, restless_day, ROOM)
-    _, said = treated(room)
+def test_what_watches_is_close_to_the_truth(good) -> None:
+    room, _, said = good
     errors_mm = []
-    for decision in {id(one.sighting): one for one in said if one.sighting is not None}.values():
-        seen = decision.sighting
+    for seen in {one.sighting.number: one.sighting for one in said if one.sighting is not None}.values():
+        if not isinstance(seen, TargetSample):
+            continue
         at_s = (seen.at - room.clock.at(0.0)) / timedelta(seconds=1)
         errors_mm.append(seen.position_mm - room.truth.residual(at_s).mean_shift_mm)
     assert len(errors_mm) > 50
@@ -99,10 +107,13 @@ def test_what_watches_is_close_to_the_truth(pelvis, restless_day) -> None:
     assert np.percentile(np.linalg.norm(errors_mm, axis=1), 95) < 1.5
 
 
-@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
-@pytest.mark.parametrize("name", sorted(OF_GATED_BEAMS))
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [*((name, None) for name in sorted(OF_GATED_BEAMS)), ("clock-off", 1), ("frames-out-of-order", 1)],
+    ids=lambda value: "always" if value is None else str(value),
+)
 def test_whatever_fails_nothing_radiates_that_should_not(pelvis, restless_day, name, times) -> None:
-    fault = Fault(name, occurrence=1 if name == "gate-sticks" else 30, times=times)
+    fault = Fault(name, occurrence=1 if name == "gate-sticks" else 20, times=times)
     room = room_of(pelvis, restless_day, ROOM, faults=[fault])
     outcome, _ = treated(room)
     assert outcome.state in fault.ends_in, outcome.reason
@@ -113,7 +124,7 @@ def test_whatever_fails_nothing_radiates_that_should_not(pelvis, restless_day, n
     assert (radiated_off_mm(room) < OUTSIDE_MM).all()
 
 
-@pytest.mark.parametrize("occurrence", [1, 5, 60])
+@pytest.mark.parametrize("occurrence", [1, 60])
 def test_a_monitor_that_does_not_answer_holds(pelvis, restless_day, occurrence) -> None:
     fault = Fault("link-broken", device="monitor", occurrence=occurrence, times=None)
     room = room_of(pelvis, restless_day, ROOM, faults=[fault])

@@ -33,8 +33,10 @@ from isoguide.workflow.clinic.virtual_department import THERAPIST
 from isoguide.workflow.clinic.virtual_station import VirtualStation
 from isoguide.workflow.clinic.waiting_fraction import prepare_waiting_fraction
 from isoguide.workflow.course import Course
-from isoguide.workflow.demo_course import DEMO_NAMES, KNOWN_ERRORS, LINKS, demo_scenario, demonstrate
+from isoguide.workflow.demo_course import DEMO_NAMES, KNOWN_ERRORS, LINKS, demo_scenario, demonstrate, way_of
+from isoguide.workflow.protocol_file import load_protocol
 from isoguide.workflow.request import AlignRequest
+from isoguide.workflow.same_plan import file_sha256
 from isoguide.workflow.simulate import drawn_days
 from isoguide.workflow.virtual_patient import VirtualPatient
 
@@ -48,7 +50,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(virtual_patient, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
         patched.setattr(simulate, "room_settings", coarse_room)
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
+        # Seeds cannot be found in voxels as coarse as these.
+        patched.setattr(demo_course, "WATCHED", {})
         return folder, demonstrate(folder, fractions=2, seed=2)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
+    """A patient with a lung tumour, watched by a marker on his chest."""
+    folder = tmp_path_factory.mktemp("watched") / "demo"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(virtual_patient, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
+        patched.setattr(simulate, "room_settings", coarse_room)
+        patched.setattr(demo_course, "can_reconstruct", lambda: False)
+        patched.setattr(demo_course, "PHASES", 2)
+        return folder, demonstrate(folder, site="lung", fractions=1, seed=2)
 
 
 def test_a_patient_is_treated_from_simulation_to_the_last_fraction(demo: tuple[Path, Course]) -> None:
@@ -56,7 +72,7 @@ def test_a_patient_is_treated_from_simulation_to_the_last_fraction(demo: tuple[P
 
     assert course.surprises == ()
     assert course.closed == 2
-    assert sorted(path.name for path in folder.iterdir()) == sorted(DEMO_NAMES)
+    assert {path.name for path in folder.iterdir()} == set(DEMO_NAMES) - {MONITORING}  # nothing was watched
     assert {path.name for path in (folder / "planning").iterdir()} >= {"CT_0001.dcm", "RS.dcm", "RP.dcm"}
     assert sorted(path.name for path in (folder / "daily").iterdir()) == ["fraction-1", "fraction-2"]
 
@@ -137,7 +153,23 @@ class TestScenario:
         monkeypatch.setattr(demo_course, "can_reconstruct", lambda: True)
         scenario = demo_scenario(site, 3, 0)
         assert (scenario.breathing is not None) is breathes
-        assert scenario.room.imaging.first_fraction == "physical"
+        # Seeds are not sharp enough in the images of physics to be found.
+        assert scenario.room.imaging.first_fraction == ("physical" if breathes else None)
+        assert (scenario.room.imaging.match == "markers") is not breathes
+        assert (scenario.prostate_motion is not None) is not breathes
+
+    @pytest.mark.parametrize(("site", "imaging"), [("head-neck", "cone-beam"), ("prostate", "stereo")])
+    def test_a_target_that_nobody_watches_lies_still(self, site, imaging) -> None:
+        scenario = demo_scenario(site, 3, 0, imaging)
+        assert scenario.prostate_motion is None
+        assert load_protocol(way_of(site, imaging).protocol).protocol.monitoring is None
+
+    @pytest.mark.parametrize(
+        ("site", "device"),
+        [("prostate", "markers, kV arm"), ("lung", "chest marker"), ("liver", "chest marker")],
+    )
+    def test_a_target_that_moves_is_watched_by_the_protocol(self, site, device) -> None:
+        assert load_protocol(way_of(site, "cone-beam").protocol).protocol.monitoring.device == device
 
     def test_the_toolkit_is_looked_for_and_not_demanded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def absent() -> None:
@@ -167,6 +199,23 @@ def test_the_course_is_treated_by_a_protocol_and_recorded_whole(demo: tuple[Path
     assert sum(one.delivered_mu for one in fraction.deliveries) == pytest.approx(
         course.scenario.plan.meterset_mu, abs=0.5
     )
+
+
+def test_what_moves_during_the_beam_is_recorded_beside_the_truth(watched: tuple[Path, Course]) -> None:
+    folder, course = watched
+    (fraction,) = course.fractions
+    assert course.surprises == ()
+    assert {path.name for path in folder.iterdir()} == set(DEMO_NAMES)
+    with open_desk(str(folder / "records")) as desk:
+        kept = desk.records.fraction("C0001", 1)
+        assert desk.records.verify_audit().is_intact
+    recordings = sorted((folder / "motion").iterdir())
+    assert [one.path.name for one in fraction.monitored] == [path.name for path in recordings]
+    assert kept.motions[0].recording_sha256 == file_sha256(recordings[0])
+    for delivery in fraction.monitored:
+        figures = delivery.figures
+        assert figures.true_inside.p95_length_mm < min(4.5, delivery.ungated.p95_length_mm)
+        assert 0.2 < figures.duty_cycle < 1.0
 
 
 def test_every_fraction_gives_registration_report_and_treatment_record(demo: tuple[Path, Course]) -> None:

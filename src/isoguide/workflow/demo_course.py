@@ -47,6 +47,7 @@ from isoguide.workflow.scenario import (
     Matched,
     PatientSection,
     PlanSection,
+    ProstateMotionSection,
     RoomSection,
     Scenario,
     SetUpSection,
@@ -59,8 +60,17 @@ from isoguide.workflow.write_course import COURSE_NAMES, write_course
 
 PLANNING, TRUTH, REVIEW = "planning", "truth.json", "review"
 DEMO_NAMES: Final = (
-    PLANNING, DAILY, EXPORTS, MONITORING, RECORDS, REVIEW, TRUTH, ROOM_FILE, SIGN_IN, *COURSE_NAMES
-)  # fmt: skip
+    PLANNING,
+    DAILY,
+    EXPORTS,
+    RECORDS,
+    MONITORING,
+    REVIEW,
+    TRUTH,
+    ROOM_FILE,
+    SIGN_IN,
+    *COURSE_NAMES,
+)
 LINKS: Final = (
     ("the review of this course, from its records", f"{REVIEW}/patient/{REVIEW_PAGE}"),
     ("the sheet for the patient, in plain words", f"{REVIEW}/patient/{SHEET}"),
@@ -92,6 +102,10 @@ ABOUT: Final = (
     "A patient made from nothing but a seed was scanned, planned, and each day set up, imaged, aligned, "
     "moved and treated on a machine that exists only in software, by the code that would treat a real one."
 )
+SEEDS: Final = (
+    "All images are of the image-domain model, in which gold seeds are as sharp as in a small voxel; that of "
+    "physics smears them."
+)
 NO_RECONSTRUCTION: Final = (
     f"All images are of the image-domain model, because the toolkit for reconstruction is absent: {INSTALL}."
 )
@@ -113,6 +127,14 @@ IMAGING: Final = {
     "seeds": DemoImaging("stereo pair", "markers", "demonstration-seeds"),
 }
 """Ways to image a patient, by the word that the command line takes."""
+WATCHED: Final = {
+    ("prostate", "cone-beam"): DemoImaging("image-domain", "markers", "demonstration-arm"),
+    ("lung", "cone-beam"): DemoImaging("image-domain", "anatomy", "demonstration-breathing"),
+    ("liver", "cone-beam"): DemoImaging("image-domain", "anatomy", "demonstration-breathing"),
+}
+"""Targets that move and are watched during the beam, where the site asks for more than the way says."""
+BREATHING_MM: Final = {"demonstration-breathing": 8.0, "demonstration-seeds": 6.0}
+"""Peak to peak, by protocol: what its gate can work with; a breath of 12 mm crosses the middle too fast."""
 
 
 def demonstrate(
@@ -134,6 +156,7 @@ def demonstrate(
     are known; ``exports`` gets the DICOM objects of each fraction and ``review`` what the records say of the
     course and of the department. One fraction more is planned than is treated: ``room.json`` says how the
     virtual room goes on with it in real time, at a console, and ``sign-in.txt`` how its staff sign in there.
+    Where the protocol has the target watched during the beam, ``motion`` gets the recording of each delivery.
 
     Parameters
     ----------
@@ -178,7 +201,7 @@ def demonstrate(
             folder / PLANNING,
             identity,
             site=site,
-            protocol=IMAGING[imaging].protocol,
+            protocol=way_of(site, imaging).protocol,
             progress=part_of(progress, 0.2, 0.3),
         ) as department:
             course = simulate(
@@ -199,23 +222,32 @@ def demonstrate(
     return course
 
 
-def demo_scenario(site: Site, fractions: int, seed: int, imaging: str = "cone-beam") -> Scenario:
-    """Return what the demonstration does, as a scenario: days without a change of shape, and breathing.
+def way_of(site: Site, imaging: str) -> DemoImaging:
+    """Return how the patient of a site is imaged, and watched where his target moves."""
+    return WATCHED.get((site, imaging), IMAGING[imaging])
 
-    The first cone-beam CT is made by physics where the toolkit for reconstruction is installed; radiographs
-    always are.
+
+def demo_scenario(site: Site, fractions: int, seed: int, imaging: str = "cone-beam") -> Scenario:
+    """Return what the demonstration does, as a scenario: days on which nothing but the target moves.
+
+    The first cone-beam CT is made by physics where the toolkit for reconstruction is installed and no seeds
+    have to be found in it; radiographs always are.
     """
-    way = IMAGING[imaging]
+    way = way_of(site, imaging)
     is_volume = way.model == "image-domain"
-    is_physical = is_volume and can_reconstruct()
+    by_seeds = way.match == "markers"
+    is_physical = is_volume and not by_seeds and can_reconstruct()
     return Scenario(
         title=f"Virtual treatment: {site}",
-        about=ABOUT if is_physical or not is_volume else f"{ABOUT} {NO_RECONSTRUCTION}",
+        about=ABOUT
+        if is_physical or not is_volume
+        else f"{ABOUT} {SEEDS if by_seeds else NO_RECONSTRUCTION}",
         seed=seed,
         fractions=fractions,
         patient=PatientSection(site=site),
         set_up=SetUpSection(systematic_deg=ROTATION_DEG, random_deg=ROTATION_DEG),
-        breathing=BreathingSection() if site in BREATHING_SITES else None,
+        breathing=_breathing(way.protocol) if site in BREATHING_SITES else None,
+        prostate_motion=ProstateMotionSection() if site == "prostate" and by_seeds else None,
         room=RoomSection(
             imaging=ImagingSection(
                 model=way.model, match=way.match, first_fraction="physical" if is_physical else None
@@ -223,6 +255,12 @@ def demo_scenario(site: Site, fractions: int, seed: int, imaging: str = "cone-be
         ),
         expect=(ExpectSection(),),
     )
+
+
+def _breathing(protocol: str) -> BreathingSection:
+    if protocol not in BREATHING_MM:
+        return BreathingSection()
+    return BreathingSection(peak_to_peak_mm=BREATHING_MM[protocol])
 
 
 def can_reconstruct() -> bool:

@@ -41,6 +41,7 @@ from isoguide.workflow.clinic.new_course import NewCourse, new_course
 from isoguide.workflow.clinic.open_fraction import open_fraction
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
 from isoguide.workflow.clinic.signing import approver_of
+from isoguide.workflow.motion.course_reports import FOLDER as MONITORING
 from isoguide.workflow.motion.kept_recording import keep_recording
 from isoguide.workflow.motion.monitored_room import Monitored, RoomGate
 from isoguide.workflow.protocol_file import load_protocol
@@ -50,7 +51,7 @@ THERAPIST: Final = Person("virtual-therapist", Role.THERAPIST)
 PHYSICIST: Final = Person("virtual-physicist", Role.PHYSICIST)
 ONCOLOGIST: Final = Person("virtual-oncologist", Role.ONCOLOGIST)
 STAFF: Final = (THERAPIST, PHYSICIST, ONCOLOGIST)
-RECORDS, DAILY, EXPORTS, MOTION = "records", "daily", "exports", "monitoring"
+RECORDS, DAILY, EXPORTS = "records", "daily", "exports"
 OPENED_AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """When the records begin: after the simulation and before the first fraction of every virtual course."""
 
@@ -144,7 +145,7 @@ def virtual_department(
             desk, planning, site=site, protocol=protocol, by=ONCOLOGIST.name, progress=progress
         )
         yield VirtualDepartment(
-            desk, course, patient, folder / DAILY, folder / EXPORTS, folder / MOTION, time
+            desk, course, patient, folder / DAILY, folder / EXPORTS, folder / MONITORING, time
         )
 
 

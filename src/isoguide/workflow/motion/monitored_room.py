@@ -42,7 +42,7 @@ class MonitoredDelivery:
         Where the target really was during as much beam as was given, from its first moment on and without a
         pause: what a delivery without a gate would have met. None where there was no beam.
     path
-        The file of the recording, as long as it is kept.
+        Where the recording was written.
     """
 
     recording: Recording
