@@ -34,6 +34,7 @@ from isoguide.workflow.clinic.virtual_station import VirtualStation
 from isoguide.workflow.clinic.waiting_fraction import prepare_waiting_fraction
 from isoguide.workflow.course import Course
 from isoguide.workflow.demo_course import DEMO_NAMES, KNOWN_ERRORS, LINKS, demo_scenario, demonstrate, way_of
+from isoguide.workflow.motion.course_reports import FOLDER as MONITORING
 from isoguide.workflow.protocol_file import load_protocol
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.same_plan import file_sha256
