@@ -197,6 +197,19 @@ def test_two_seeds_taken_for_each_other_give_no_wrong_place():
     assert isinstance(said, Unseen) or said.quality <= 0.5
 
 
+def test_frames_that_fit_nothing_say_nothing_and_the_target_is_looked_for_further_away():
+    tracker = tracker_of(settings=SingleImagerSettings.for_prostate("HFS"))
+    follow(tracker, lambda _: STILL)
+    _, before = tracker.expect()
+    view = kv_view(132.0, size=(1024, 768))
+    astray = PLANNED + np.random.default_rng(3).normal(0.0, 8.0, (4, 3))
+    for n in range(44, 54):
+        said = tracker.see(view, seen(view, astray), at=second(0.5 * n), number=n)
+        assert isinstance(said, Unseen)
+    _, after = tracker.expect()
+    assert np.trace(after) > np.trace(before)
+
+
 def test_a_frame_that_came_already_is_none():
     tracker = tracker_of()
     follow(tracker, lambda _: STILL, frames=3)
@@ -269,6 +282,7 @@ def test_an_arc_for_learning_can_be_taken_in_at_once():
     for n in range(40):
         view = kv_view(3.0 * n, size=(1024, 768))
         arc.append((view, seen(view, PLANNED + [1.0, 0.0, 0.0], rng=rng), second(0.5 * n), n))
+    tracker.warm_up()
     assert len(tracker.learn(arc)) == 40
     places, covariance = tracker.expect()
     np.testing.assert_allclose(places, PLANNED + [1.0, 0.0, 0.0], atol=0.3)

@@ -142,6 +142,11 @@ class _Found:
         self.pixels[which], self.covariance[which] = pixel, covariance
         self.quality[which], self.reasons[which] = min(quality, 1.0), ""
 
+    def refuse(self, members: Sequence[int], reason: str) -> None:
+        for which in members:
+            if np.isnan(self.pixels[which, 0]):
+                self.reasons[which] = reason
+
     def result(self) -> MarkerPixels:
         return MarkerPixels(self.pixels, self.covariance, self.quality, tuple(self.reasons))
 
@@ -226,7 +231,8 @@ class MarkerFinder:
         if problem:
             return MarkerPixels.none(count, problem)
         look = self._look(values, view, places, sigma_mm, quantity)
-        wires = expected_wires(view, places, self._axes, look.size.length_px and self._declared.length_mm)
+        length_mm = 0.0 if look.size.is_round else self._declared.length_mm
+        wires = expected_wires(view, places, self._axes, length_mm)
         groups = touching_groups(wires, look.size, axes_known=self._axes_known)
         found = _Found(count)
         windows = [self._window(look, group, found) for group in groups]
@@ -295,8 +301,7 @@ class MarkerFinder:
             if not np.isfinite(part).all():
                 reason = "the image holds values there that are no numbers"
         if reason:
-            for which in group.members:
-                found.reasons[which] = reason
+            found.refuse(group.members, reason)
             return None
         window = as_line_integrals(part, look.quantity).astype(np.float64)
         return np.asarray(window - window.mean())
@@ -354,8 +359,7 @@ class MarkerFinder:
         if (astray_px <= max(3.0, 0.3 * size.length_px)).all():
             reason = self._why_not(window, heights, masses, said)
         if reason:
-            for member in group.members:
-                found.reasons[member] = reason
+            found.refuse(group.members, reason)
             return False
         memory = (1.0 + 2.0 * np.clip(said[0, COLUMN_MEMORY], 0.0, 1.0)) * (
             1.0 + 2.0 * np.clip(said[0, ROW_MEMORY], 0.0, 1.0)
