@@ -196,15 +196,20 @@ class TestTheRecording:
             d.irradiate(1.0)
         assert list((d.folder / "records" / "motion").iterdir()) == []
 
+    @pytest.mark.parametrize("kind", [OutputError, ZeroDivisionError])
     def test_that_cannot_be_kept_is_said_in_the_audit_and_stays_where_it_is(
-        self, d: ConnectedDepartment, gate: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+        self,
+        d: ConnectedDepartment,
+        gate: ScriptedGate,
+        monkeypatch: pytest.MonkeyPatch,
+        kind: type[Exception],
     ) -> None:
         gate.say(GateState.BEAM_ON, position_mm=INSIDE)
         d.irradiate(2.0)
 
         def full(*_: object) -> str:
             msg = "the image store is full"
-            raise OutputError(msg)
+            raise kind(msg)
 
         monkeypatch.setattr(d.desk.store, "add", full)
         d.meanwhile(lambda: d.drive.hold(reason="he coughs", by="ben"))

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from isoguide.course import MotionRecord
+from isoguide.errors import IsoguideError, OutputError
 from isoguide.motion.gating import Gate, GateDecision
 from isoguide.records.image_store import ImageStore
 from isoguide.treatment.protocol_limits import gate_settings
+from isoguide.treatment.words import in_words
 from isoguide.workflow.clinic.beam_recording import BeamRecording, recording_header
 from isoguide.workflow.clinic.connected_room import ConnectedRoom
 from isoguide.workflow.clinic.gate_shown import GateMeter, GateShown
@@ -104,4 +106,11 @@ class BeamGate:
         IsoguideError
             If the recording cannot be kept.
         """
-        return self.recording.keep(self.room.look().beam)
+        try:
+            return self.recording.keep(self.room.look().beam)
+        except IsoguideError:
+            raise
+        except Exception as error:
+            # The step that ends the beam has to be written, whatever is wrong with the recording.
+            msg = f"the recording {self.recording.path} cannot be kept ({in_words(error)}): look at the file"
+            raise OutputError(msg) from error
