@@ -18,7 +18,7 @@ from cuttable_link import CuttableLink
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "service")]
 
 from connected_department import COURSE, cached, station_file
-from scripted_gate import Gates, IdleWatch
+from scripted_gate import Gates, IdleWatch, InThisProcess
 from signed_in_client import CHEAP, furnish_accounts
 from small_course import coarse_room
 from small_department import PROTOCOL, SET_UP, simulation_of
@@ -58,8 +58,8 @@ QUICK_MU_MIN, SLOW_MU_MIN = 60_000.0, 300.0
 """A beam that is through in some seconds, and one that is on for as long as a test needs it."""
 PLANNED_MU = 750.0
 """Of the arc of the virtual patient."""
-GATE_MM = 3.0
-"""Where the protocol asks for monitoring."""
+GATE_MM, WATCHED = 3.0, Monitoring("bone, stereo pair", stale_s=0.8)
+"""What the protocol asks for where it asks for monitoring; a busy computer is slow."""
 
 
 class PacedClock(RealTimeClock):
@@ -162,18 +162,19 @@ class BrowserDepartment:
             object.__setattr__(self.page, "build", build)
 
     @contextmanager
-    def monitored(self, gate: Gate) -> Iterator[None]:
-        """Let the protocol ask for monitoring, and this gate decide."""
+    def monitored(self, gate: Gate | None = None) -> Iterator[None]:
+        """Let the protocol ask for monitoring; this gate decides, or a real one by what the room sees."""
 
         def asking(course: StoredCourse) -> Protocol:
             protocol = protocol_of(course)
             watched = replace(protocol.intrafraction, shift_mm=GATE_MM)
-            return replace(protocol, intrafraction=watched, monitoring=Monitoring("bone, stereo pair"))
+            return replace(protocol, intrafraction=watched, monitoring=WATCHED)
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(open_fraction, "protocol_of", asking)
-            patched.setattr(self.station, "watch", lambda _monitoring: IdleWatch())
-            patched.setattr(self.drive, "_gates", Gates(gate))
+            if gate is not None:
+                patched.setattr(self.station, "watch", lambda _monitoring: IdleWatch())
+            patched.setattr(self.drive, "_gates", InThisProcess() if gate is None else Gates(gate))
             try:
                 yield
             finally:

@@ -9,9 +9,12 @@ import console as console_tool
 
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
-from browser_department import BrowserDepartment
+from browser_department import SLOW_MU_MIN, BrowserDepartment
 from operated_page import ConsolePage
 from playwright.sync_api import expect
+from scripted_gate import ScriptedGate
+
+from isoguide.motion.gating import GateState
 
 OpenConsole = Callable[..., ConsolePage]
 
@@ -83,3 +86,18 @@ def test_no_view_has_a_serious_fault_for_who_sees_or_hears_it_otherwise(
     console.open_approval()
     wrong += judged(console, axe, "approve")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_gate_that_asks_to_align_anew_has_none_either(
+    served: BrowserDepartment, open_console: OpenConsole, axe: str
+) -> None:
+    gate = ScriptedGate(
+        GateState.REALIGN, "the target stays outside", (0.0, 6.0, 0.0), proposal_mm=(0.0, 6.0, 0.0)
+    )
+    with served.monitored(gate):
+        served.verify(SLOW_MU_MIN)
+        console = open_console("anna")
+        console.go("treat")
+        console.beam_on()
+        expect(console.page.get_by_role("region", name="Gate", exact=True)).to_contain_text("RE-ALIGN")
+        assert judged(console, axe, "gate") == []

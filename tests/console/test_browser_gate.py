@@ -11,7 +11,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the 
 from browser_department import SLOW_MU_MIN, BrowserDepartment
 from operated_page import ConsolePage
 from playwright.sync_api import Locator, expect
-from scripted_gate import ScriptedGate
+from scripted_gate import ScriptedGate, move_patient
 
 from isoguide.motion.gating import GateState
 from isoguide.treatment import State
@@ -63,6 +63,29 @@ def test_the_page_says_why_the_beam_waits_and_where_the_target_is(
         gate.say(GateState.HOLD, "the target cannot be seen", unseen="two markers overlap")
         expect(target).to_contain_text("The target was not seen: two markers overlap")
         expect(target.locator(".target-axis .number").first).to_have_text("—")
+
+
+def test_the_beam_waits_when_the_patient_moves_and_goes_on_when_he_is_back(
+    served: BrowserDepartment, open_console: OpenConsole
+) -> None:
+    with served.monitored():
+        served.verify(SLOW_MU_MIN)
+        console = open_console("anna")
+        console.go("treat")
+        console.beam_on()
+        sign, target = panel(console, "Gate"), panel(console, "Target")
+        expect(sign).to_contain_text("BEAM ON")
+        expect(target).to_contain_text("bone, stereo pair (drawn)")
+        expect(target).to_contain_text("inside the gate")
+        served.wait_for(served.room.beam.is_radiating)
+        move_patient(served.room, (0.0, 0.0, -9.0))
+        expect(sign).to_contain_text("HOLD")
+        expect(target).to_contain_text("OUTSIDE THE GATE")
+        expect(target.locator(".target-axis .number").nth(2)).to_contain_text(re.compile(r"^−(8|9|10)\.\d"))
+        served.wait_for(lambda: not served.room.beam.is_radiating())
+        move_patient(served.room, (0.0, 0.0, 0.0))
+        expect(sign).to_contain_text("BEAM ON")
+        served.wait_for(served.room.beam.is_radiating)
 
 
 def test_numbers_of_the_target_vanish_when_no_new_frame_comes_though_the_link_lives(

@@ -1,6 +1,6 @@
 """Values are read with the file they come from, and odd ones only matter where they are used."""
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from isoguide.dicom.item import Item, moment_of, tolerating_odd_values
+from isoguide.dicom.item import Item, exposure_instant, moment_of, tolerating_odd_values
 from isoguide.errors import UnreadableError
 
 
@@ -116,3 +116,32 @@ def test_a_date_that_is_a_hash_is_no_date() -> None:
     assert item.moment("SeriesDate", "SeriesTime") == datetime(2024, 1, 2, 10, 11)
     assert moment_of("00010101000000") is None
     assert moment_of("20241301000000") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "instant"),
+    [
+        (
+            {"AcquisitionDate": "20260302", "AcquisitionTime": "090000.2"},
+            datetime(2026, 3, 2, 9, 0, 0, 200000),
+        ),
+        ({"ContentDate": "20260302", "ContentTime": "090001"}, datetime(2026, 3, 2, 9, 0, 1)),
+        (
+            {"AcquisitionDateTime": "20260302090000.123456+0130"},
+            datetime(2026, 3, 2, 9, 0, 0, 123456, timezone(timedelta(hours=1, minutes=30))),
+        ),
+        (
+            {"AcquisitionDateTime": "20260302090000.5", "TimezoneOffsetFromUTC": "-0500"},
+            datetime(2026, 3, 2, 9, 0, 0, 500000, timezone(timedelta(hours=-5))),
+        ),
+        ({"AcquisitionDate": "20260302", "AcquisitionTime": "0900"}, None),
+        ({"AcquisitionDate": "20260302"}, None),
+        ({"AcquisitionDateTime": "00010101000000"}, None),
+    ],
+)
+def test_frames_within_a_second_are_told_apart_by_the_digits_of_their_time(said, instant) -> None:
+    """PS3.5 6.2: fractions of TM and DT have up to six digits, offsets from UTC hours and minutes."""
+    ds = Dataset()
+    for keyword, value in said.items():
+        setattr(ds, keyword, value)
+    assert exposure_instant(Item(ds, "file.dcm")) == instant

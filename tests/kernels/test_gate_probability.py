@@ -17,6 +17,7 @@ def turned(sigma: np.ndarray, seed: int) -> np.ndarray:
     return (covariance + covariance.T) / 2.0
 
 
+@settings(max_examples=40)
 @given(
     sigma=st.floats(1e-4, 5.0),
     away=st.floats(0.0, 2.0),
@@ -34,7 +35,7 @@ def test_an_error_equal_along_all_axes_is_the_noncentral_chi_square(
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     sigma=st.tuples(*[st.floats(0.3, 2.0)] * 3),
     mean=st.tuples(*[st.floats(-4.0, 4.0)] * 3),

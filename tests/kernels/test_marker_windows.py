@@ -1,4 +1,4 @@
-"""Templates and quick fits of markers in small windows, against plain statements and shapes that were drawn."""
+"""Templates and quick fits of markers in small windows, against plain statements and what was drawn."""
 
 import numpy as np
 import pytest
@@ -11,23 +11,13 @@ from isoguide.kernels.marker_windows import (
     mass_of,
     pixels_about,
     pixels_about_reference,
-    scan_window,
-    scan_window_reference,
+    scan_for_wires,
+    scan_for_wires_reference,
 )
 from isoguide.kernels.wires import wire_shapes_reference
 
 WIRE = np.array([[6.3, 5.8, 0.6, -0.2, 5.0]])
 FREE = np.array([[np.inf, np.inf, 0.5, 0.5, 2.0]])
-
-
-def template():
-    """A bar of five pixels beside nothing, free of a plane."""
-    steps = np.argwhere(np.ones((3, 5))) - np.array([1, 2])
-    columns = np.column_stack([np.ones(15), steps])
-    planes, _ = np.linalg.qr(columns)
-    bar = (steps[:, 0] == 0).astype(float)
-    free = bar - planes @ (planes.T @ bar)
-    return steps, free / np.linalg.norm(free), np.ascontiguousarray(planes)
 
 
 def image_of(wires, heights, across=13, noise=0.0, seed=1):
@@ -44,10 +34,13 @@ def fitted(image, start, sigma, reach=5.0):
     return fit_wires_in_window(places, values, 0.2, start, sigma, 0.03)
 
 
+BAR = np.array([[3.2, 2.9, 0.3, -0.4, 3.0], [3.0, 3.0, 1.8, -0.4, 2.0]])
+
+
 def assert_scan_is_right():
-    window = np.random.default_rng(3).standard_normal((9, 9))
-    answer = scan_window(window, *template(), 2)
-    np.testing.assert_allclose(answer, scan_window_reference(window, *template(), 2), atol=1e-12)
+    window = np.random.default_rng(3).standard_normal((11, 11))
+    answer = scan_for_wires(window, BAR, 2.0, 0.2, 3, 2)
+    np.testing.assert_allclose(answer, scan_for_wires_reference(window, BAR, 2.0, 0.2, 3, 2), atol=1e-12)
 
 
 def assert_pixels_are_right():
@@ -75,13 +68,13 @@ def test_an_interpreted_template_correlates_the_same():
     assert_scan_is_right()
 
 
-def test_a_template_correlates_fully_with_itself_on_any_plane():
-    steps, weights, planes = template()
-    row, column = np.mgrid[-3:4, -3:4].astype(float)
-    window = 4.0 + 0.5 * row - 0.25 * column
-    window[tuple((steps + 3).T)] += 2.0 * weights
-    assert scan_window(window, steps, weights, planes, 1)[1, 1] == pytest.approx(1.0)
-    assert scan_window(np.ones((7, 7)), steps, weights, planes, 1)[1, 1] == 0.0
+def test_a_wire_correlates_fully_with_itself_on_any_plane():
+    row, column = np.mgrid[0:9, 0:9].astype(float)
+    places = np.stack([column.ravel(), row.ravel()], axis=1)
+    wire = BAR[:1] + np.array([1.0, 1.0, 0.0, 0.0, 0.0])
+    window = 2.0 * wire_shapes_reference(places, wire, 0.2).reshape(9, 9) + 4.0 + 0.5 * row - 0.25 * column
+    assert scan_for_wires(window, BAR[:1], 2.0, 0.2, 3, 1)[1, 1] == pytest.approx(1.0)
+    assert scan_for_wires(np.ones((9, 9)), BAR[:1], 2.0, 0.2, 3, 1)[1, 1] == 0.0
 
 
 def test_the_pixels_about_wires_are_those_of_the_plain_statement():

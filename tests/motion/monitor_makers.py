@@ -13,12 +13,19 @@ from isoguide.motion.sample import Sighting
 
 
 class StillWatch(HandedWatch):
-    """Sees a still target ten times a second."""
+    """Refuses once, and then sees a still target ten times a second."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.refuses = DeviceError("the tube is hot: wait")
         self.next_at: datetime | None = None
         self.number = 0
+
+    def start(self) -> None:
+        try:
+            super().start()
+        finally:
+            self.refuses = None
 
     def take(self, now: datetime) -> list[Sighting]:
         self.next_at = self.next_at or now

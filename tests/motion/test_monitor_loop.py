@@ -72,6 +72,7 @@ class Other:
 def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[Other]:
     other = Other()
     monkeypatch.setattr(monitor_loop, "monotonic", lambda: other.now_s)
+    monkeypatch.setattr(monitor_loop.os, "setpriority", lambda *_: None)
     before = signal.getsignal(signal.SIGINT)
     yield other
     signal.signal(signal.SIGINT, before)
@@ -223,6 +224,21 @@ def test_garbled_frames_stop_it(other: Other) -> None:
         assert "garbled on its way" in decision.reason
 
     run(other, script)
+
+
+def test_a_system_that_refuses_a_higher_priority_is_watched_all_the_same(
+    other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError(13, "not permitted")
+
+    monkeypatch.setattr(monitor_loop.os, "setpriority", refuse)
+
+    def script() -> Iterator[None]:
+        yield from other.until_beam()
+
+    run(other, script)
+    assert other.read().decision.permits_beam
 
 
 def test_without_a_process_above_it_ends_by_itself(other: Other, monkeypatch: pytest.MonkeyPatch) -> None:

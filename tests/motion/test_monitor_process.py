@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gate_cases import sample
-from monitor_makers import cannot_begin, cannot_start, looks_slowly, own_watch
+from monitor_makers import cannot_begin, looks_slowly, own_watch
 
 from isoguide.errors import DeviceError, InputError
 from isoguide.motion.gate_settings import GateSettings
@@ -198,12 +198,11 @@ class TestOtherGates:
             gate.start()
         assert gate.process_id is None
 
-    def test_a_watch_that_cannot_start_and_one_of_its_own(self) -> None:
-        with MonitoredGate(SETTINGS, now=now, make=cannot_start) as gate:
+    def test_a_watch_inside_that_refuses_is_an_error_and_when_it_can_it_watches(self) -> None:
+        with MonitoredGate(SETTINGS, now=now, make=own_watch) as gate:
             with pytest.raises(DeviceError, match="the tube is hot"):
                 gate.arm()
             assert gate.look(now()).state is GateState.STOPPED
-        with MonitoredGate(SETTINGS, now=now, make=own_watch) as gate:
             gate.arm()
             over_s = time.monotonic() + LONG_S
             while not (decision := gate.look(now())).permits_beam and time.monotonic() < over_s:
@@ -222,6 +221,12 @@ class TestOtherGates:
             full = gate.look(now())
         assert full.state is GateState.STOPPED
         assert full.reason == "the monitor takes no more images"
+
+    def test_a_gate_that_the_other_process_cannot_find_is_an_error(self) -> None:
+        gate = MonitoredGate(SETTINGS, now=now, make=lambda *_: None)  # type: ignore[arg-type]  # has no name
+        with pytest.raises(DeviceError, match="cannot begin"):
+            gate.start()
+        gate.close()
 
     @pytest.mark.parametrize("speed", [0.0, -1.0, float("nan"), float("inf")])
     def test_a_speed_that_is_none_is_refused(self, speed: float) -> None:

@@ -17,6 +17,8 @@ from isoguide.images.radiograph_view import RadiographView
 from isoguide.motion.sample import TargetSample, Unseen
 from isoguide.motion.stereo_bone import StereoBoneSettings, StereoBoneTracker, pose_after_correction
 from isoguide.registration import RadiographSettings, prepare_radiographs, register_radiographs
+from isoguide.registration.radiographs.result import Disagreement
+from isoguide.registration.result import Alternative
 
 START = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 AS_PLANNED = RigidTransform.identity(PLANNING, DAILY)
@@ -214,6 +216,28 @@ class TestLost:
         # Two seconds later a search is allowed again.
         see(bone, tuple(replace(one, values=one.values + np.float32(0.01)) for one in noise), 7, seconds=2.5)
         assert len(searches) == 2
+
+    @pytest.mark.parametrize(
+        ("doubt", "is_seen"),
+        [
+            ({"alternatives": (Alternative(1, 30.0, 0.9, 5.0),)}, False),
+            ({"alternatives": (Alternative(1, 30.0, 0.9, 50.0),)}, True),
+            ({"bend_at_target_mm": 2.0}, False),
+            ({"disagreement": Disagreement(1.5, 0.0)}, False),
+        ],
+    )
+    def test_a_search_counts_only_if_it_found_this_vertebra_of_this_unbent_body(
+        self, monkeypatch, doubt, is_seen
+    ):
+        def doubtful(*arguments, **options):
+            found = register_radiographs(*arguments, **options)
+            searched = not options.get("tracking", False)
+            return replace(found, quality=replace(found.quality, **doubt)) if searched else found
+
+        monkeypatch.setattr("isoguide.motion.stereo_bone.register_radiographs", doubtful)
+        seen = see(tracker(), pair(lying((9.0, -7.0, 8.0)), seed=1))
+        assert isinstance(seen, TargetSample if is_seen else Unseen)
+        assert is_seen or "searched for in the whole image" in seen.reason
 
     def test_views_that_contradict_each_other_place_no_target(self):
         # The patient moved 3 mm along the body between the two exposures.

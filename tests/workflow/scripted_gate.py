@@ -6,9 +6,13 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from isoguide.errors import DeviceError
+from isoguide.geometry.frames import FIXED
+from isoguide.geometry.transforms import RigidTransform
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import Gate, GateDecision, GateState, TargetWatch
+from isoguide.motion.monitor_loop import pushed_gate
 from isoguide.motion.sample import Sighting, TargetSample, Unseen
+from isoguide.virtual.room import VirtualRoom
 
 SOURCE = "scripted imager"
 
@@ -109,3 +113,23 @@ class ScriptedGate:
         if self.unseen:
             return Unseen(at, self._number, SOURCE, self.unseen)
         return seen(at, self.position_mm, self._number)
+
+
+class InThisProcess:
+    """Makes gates that decide in the thread that watches the beam."""
+
+    def prepare(self, settings: GateSettings) -> None:
+        pass
+
+    def gate(self, watch: TargetWatch, settings: GateSettings) -> Gate:
+        return pushed_gate(watch, settings)
+
+    def close(self) -> None:
+        pass
+
+
+def move_patient(room: VirtualRoom, fixed_mm: tuple[float, float, float]) -> None:
+    """Let him lie elsewhere by so much from now on, IEC fixed."""
+    truth = room.truth
+    moved = RigidTransform.from_parts(FIXED, FIXED, np.eye(3), np.array(fixed_mm))
+    truth.fixed_from_planning = lambda seconds=None: moved @ type(truth).fixed_from_planning(truth, seconds)

@@ -143,6 +143,16 @@ def test_a_device_that_cannot_begin_leaves_the_gate_unarmed(process: MonitorProc
     gate.end()
 
 
+def test_a_machine_that_takes_its_time_to_come_on_finds_the_gate_as_it_is(process: MonitorProcess) -> None:
+    gate = process.gate(SteadyWatch(), SETTINGS)
+    gate.arm()
+    time.sleep(1.5)
+    decision = gate.look(now())
+    gate.end()
+    assert "nobody has read" not in decision.reason
+    assert decision.holds == 0
+
+
 def test_nothing_is_handed_over_after_the_end(process: MonitorProcess) -> None:
     gate = process.gate(SteadyWatch(), SETTINGS)
     gate.arm()

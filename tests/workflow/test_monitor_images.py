@@ -137,6 +137,29 @@ class TestTracking:
         assert "contradict" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
+class TestPairs:
+    def test_show_where_the_target_lies_and_miss_it_when_one_image_of_a_pair_is_lost(
+        self, exposed: Path
+    ) -> None:
+        """Four pairs of the first and the last side; of the third pair only one image came."""
+        entries = entries_of(exposed)
+        sides = [(entries[n], entries[COUNT - 4 + n]) for n in range(4)]
+        pairs = []
+        for n, both in enumerate(sides):
+            at = (START + timedelta(seconds=0.2 * n)).isoformat()
+            # The number of a pair is that of its first image.
+            pairs += [{**one, "at": at, "number": n + 1} for one in both[: 1 if n == 2 else 2]]
+        recording, _ = watched(exposed, write_frames(exposed / "pairs.json", pairs))
+        seen = [one.seen for one in recording.sightings]
+        assert [one.number for one in seen] == [1, 2, 3, 4]
+        assert recording.header.device == "implanted markers in stereoscopic pairs of radiographs"
+        assert isinstance(seen[2], Unseen)
+        assert seen[2].reason == "only one image of the pair came"
+        for one in (seen[0], seen[1], seen[3]):
+            assert isinstance(one, TargetSample)
+            np.testing.assert_allclose(one.position_mm, MOVED_MM, atol=0.4)
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("change", "error", "said"),
@@ -154,13 +177,11 @@ class TestRefusals:
         with pytest.raises(error, match=said):
             watched(exposed, write_frames(exposed / "wrong.json", entries))
 
-    def test_images_of_two_imagers_at_one_time_are_no_single_imager(self, exposed: Path) -> None:
+    def test_three_images_at_one_time_are_neither_one_imager_nor_a_pair(self, exposed: Path) -> None:
         entries = entries_of(exposed)
-        entries[3]["at"] = entries[2]["at"]
-        with pytest.raises(
-            InputError, match="at the same time from two sides: give the images of one imager"
-        ):
-            watched(exposed, write_frames(exposed / "pair.json", entries))
+        entries[3]["at"] = entries[4]["at"] = entries[2]["at"]
+        with pytest.raises(InputError, match="exposed together with two more images"):
+            watched(exposed, write_frames(exposed / "three.json", entries))
 
     def test_markers_have_to_be_declared(self, exposed: Path) -> None:
         with pytest.raises(MissingEvidenceError, match="give --markers such as seed:4:5x1"):

@@ -1,18 +1,17 @@
 """Figures of a recording, by hand: duty cycle, holds, residuals with and without the gate, latency."""
 
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from motion_recordings import START, at, decision, header, sample
 
-from isoguide.errors import InputError, OutputError
+from isoguide.errors import InputError
 from isoguide.motion.gating import GateState
 from isoguide.motion.sample import Unseen
 from isoguide.records.image_store import ImageStore
 from isoguide.workflow.motion.figures import MotionFigures
-from isoguide.workflow.motion.kept_recording import DeliveryRecordings, keep_recording
+from isoguide.workflow.motion.kept_recording import keep_recording
 from isoguide.workflow.motion.recording import Recording, RecordingWriter
 
 ARMED, ON, HOLD = GateState.ARMED, GateState.BEAM_ON, GateState.HOLD
@@ -181,24 +180,3 @@ class TestKeeping:
     def test_a_recording_in_which_nothing_was_decided_is_not_kept(self, path: Path, tmp_path: Path) -> None:
         recorded(path)
         assert keep_recording(path, ImageStore(tmp_path / "images")) is None
-
-    def test_each_delivery_of_a_fraction_has_its_own_file(self, tmp_path: Path) -> None:
-        recordings = DeliveryRecordings(tmp_path / "monitoring", ImageStore(tmp_path / "images"))
-        assert recordings.end() is None
-        kept = []
-        for _ in range(2):
-            writer = recordings.begin(header())
-            writer.decision(decision(0.0, ON))
-            kept.append(recordings.end())
-        assert all(kept)
-        names = sorted(file.name for file in (tmp_path / "monitoring").iterdir())
-        assert names == ["fraction-4-2.jsonl", "fraction-4.jsonl"]
-
-    def test_a_delivery_that_was_not_ended_leaves_its_file(self, tmp_path: Path) -> None:
-        recordings = DeliveryRecordings(tmp_path, ImageStore(tmp_path / "images"))
-        first = recordings.begin(header())
-        recordings.begin(header())
-        with pytest.raises(OutputError, match="cannot write"):
-            first.arm(datetime.now(START.tzinfo))
-        assert Recording.read(first.path).decisions == ()
-        assert recordings.end() is None

@@ -92,7 +92,7 @@ class TestWritingAndReading:
         writer.close()
         writer.close()
 
-    def test_a_decision_is_written_when_it_changes_and_once_a_second(self, path: Path) -> None:
+    def test_a_decision_is_written_when_it_changes_and_once_a_second_and_at_last(self, path: Path) -> None:
         hold, on = GateState.HOLD, GateState.BEAM_ON
         said = [
             (0.0, hold, "target may have left"), (0.05, hold, "target may have left"),
@@ -101,7 +101,10 @@ class TestWritingAndReading:
         with RecordingWriter(path, header()) as writer:
             for seconds, state, reason in said:
                 writer.decision(decision(seconds, state, reason))
-        assert [one.at for one in Recording.read(path).decisions] == [at(0.0), at(0.1), at(0.15), at(1.15)]
+        assert [one.at for one in Recording.read(path).decisions] == [
+            *(at(0.0), at(0.1), at(0.15), at(1.15)),
+            at(1.2),
+        ]
 
     def test_the_frame_of_a_decision_is_written_before_it(self, path: Path) -> None:
         with RecordingWriter(path, header()) as writer:

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from scan_files import skip_without_rtk, write_rtk_scan
 
 from isoguide.dicom import PatientIdentity, read_ct_series
 from isoguide.dicom.scan import scan_folder
-from isoguide.errors import InputError, MissingEvidenceError, UnreadableError
+from isoguide.errors import AmbiguityError, InputError, MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import PLANNING
 from isoguide.motion.sorting import SortSettings
 from isoguide.plan import PatientPosition
@@ -83,13 +84,43 @@ def test_the_image_of_all_projections_is_the_one_without_sorting(
     assert (plain.folder / "CT_0001.dcm").read_bytes() == (made.whole.folder / "CT_0001.dcm").read_bytes()
 
 
+def belt(folder: Path, late_s: float = 0.0, sign: float = 1.0) -> Path:
+    """A trace of the patient's depth, whose clock may be late."""
+    seconds = np.arange(0.0, 120.0, 0.1)
+    depth = sign * COURSE.depth(np.maximum(seconds - late_s, 0.0))
+    rows = [f"{second:.1f},{value}" for second, value in zip(seconds, depth, strict=True)]
+    trace = folder / "belt.csv"
+    trace.write_text("\n".join(["seconds,value_mm", *rows, "120.0,"]))
+    return trace
+
+
+@pytest.mark.parametrize(("late_s", "sign"), [(1.6, 1.0), (0.0, -1.0)])
+def test_a_trace_of_another_clock_or_upside_down_is_refused(
+    request_for: ReconstructRequest, tmp_path: Path, late_s: float, sign: float
+) -> None:
+    breathing = BreathingRequest(belt(tmp_path, late_s, sign), 120.0, SIX)
+    with pytest.raises(
+        MismatchError, match=r"% of a breath apart from the breath in the projections .*: check that"
+    ):
+        reconstruct_phases_into(tmp_path / "out", request_for, breathing)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_trace_that_the_projections_cannot_confirm_is_used_with_a_warning(
+    request_for: ReconstructRequest, tmp_path: Path
+) -> None:
+    feet_first = replace(request_for, patient_position=PatientPosition.FFS)
+    made = reconstruct_phases_into(tmp_path / "out", feet_first, BreathingRequest(belt(tmp_path), 120.0, SIX))
+    assert (
+        "the projections do not confirm the signal belt.csv: lungs rest when they are empty"
+        in made.warnings[0]
+    )
+
+
 def test_a_trace_of_the_same_clock_sorts_as_the_projections_do(
     made: PhaseReconstruction, request_for: ReconstructRequest, tmp_path: Path
 ) -> None:
-    seconds = np.arange(0.0, 120.0, 0.1)
-    rows = [f"{second:.1f},{depth}" for second, depth in zip(seconds, COURSE.depth(seconds), strict=True)]
-    trace = tmp_path / "belt.csv"
-    trace.write_text("\n".join(["seconds,depth", *rows]))
+    trace = belt(tmp_path)
     by_trace = reconstruct_phases_into(tmp_path / "out", request_for, BreathingRequest(trace, 120.0, SIX))
     assert by_trace.quality is None
     counts = [one.projections for one in by_trace.phases]
@@ -100,11 +131,7 @@ def test_a_trace_of_the_same_clock_sorts_as_the_projections_do(
     ("breathing", "error", "words"),
     [
         (BreathingRequest(None, None), MissingEvidenceError, "give --scan-seconds, how long the scan took"),
-        (
-            BreathingRequest(Path("no.csv"), 120.0),
-            UnreadableError,
-            "the respiratory signal no.csv cannot be read",
-        ),
+        (BreathingRequest(Path("no.csv"), 120.0), MissingEvidenceError, "there is no breathing trace no.csv"),
         (BreathingRequest(None, 12.0), MissingEvidenceError, "the breath is not available"),
         (
             BreathingRequest(None, 120.0, SortSettings(30)),
@@ -123,6 +150,15 @@ def test_what_cannot_be_sorted_leaves_nothing_behind(
     with pytest.raises(error, match=words):
         reconstruct_phases_into(tmp_path / "out", request_for, breathing)
     assert not (tmp_path / "out").exists()
+
+
+def test_of_a_marker_with_three_axes_none_is_taken_for_the_depth(
+    request_for: ReconstructRequest, tmp_path: Path
+) -> None:
+    trace = tmp_path / "marker.csv"
+    trace.write_text("seconds,x_mm,y_mm,z_mm\n" + "".join(f"{n / 10},0,0,{n % 40}\n" for n in range(1200)))
+    with pytest.raises(AmbiguityError, match=r"marker\.csv has three axes, and none is said to be the depth"):
+        reconstruct_phases_into(tmp_path / "out", request_for, BreathingRequest(trace, 120.0, SIX))
 
 
 def test_the_position_of_the_patient_is_not_guessed_for_his_breath(scan: Path, tmp_path: Path) -> None:

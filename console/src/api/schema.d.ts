@@ -1891,6 +1891,20 @@ export interface components {
         /**
          * GateDocument
          * @description What the gate says: whether beam may pass, and why not.
+         * @example {
+         *       "at": "2026-03-02T08:21:40.270Z",
+         *       "duty_cycle": 0.74,
+         *       "holds": 3,
+         *       "latency_s": 0.12,
+         *       "predicted_mm": [
+         *         0.2,
+         *         -3.1,
+         *         0.4
+         *       ],
+         *       "probability": 0.31,
+         *       "reason": "target may be outside the gate",
+         *       "state": "hold"
+         *     }
          */
         GateDocument: {
             /**
@@ -3506,6 +3520,24 @@ export interface components {
         /**
          * TargetDocument
          * @description The newest look at the target; without a position where the target was not seen in it.
+         * @example {
+         *       "age_s": 0.12,
+         *       "at": "2026-03-02T08:21:40.150Z",
+         *       "number": 171,
+         *       "position_mm": [
+         *         0.2,
+         *         -1.4,
+         *         0.3
+         *       ],
+         *       "quality": 1,
+         *       "sigma_mm": [
+         *         0.2,
+         *         0.1,
+         *         0.2
+         *       ],
+         *       "source": "markers, stereo pair",
+         *       "words": "4 of 4 markers"
+         *     }
          */
         TargetDocument: {
             /**

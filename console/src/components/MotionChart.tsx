@@ -5,15 +5,13 @@ import { steadyMs } from "../state/clock";
 import type { MotionColumns, MotionDrawn } from "../state/motion";
 import type { RoomPast } from "../state/rooms";
 import { plain, signed } from "./format";
-import { chartReachMm, MOTION_AXES } from "./motionAxes";
+import { chartReachMm, isSeldom, MOTION_AXES } from "./motionAxes";
 import { BAND_SIGMAS, drawMarks, type MotionMarks, token } from "./motionMarks";
 
 const SHOWN_S = 60;
 /** A longer silence of the target is a gap. */
 const LONGEST_GAP_S = 1;
 const LEAST_DRAW_MS = 33;
-/** With fewer samples than this each is drawn as a dot too: some devices see the target seldom. */
-const FEW = 260;
 
 /** What the chart is drawn of. */
 export interface MotionSource {
@@ -63,7 +61,7 @@ function optionsOf(width: number, height: number, marks: () => MotionMarks | nul
         width: rem * 0.14,
         dash: dash.map((length) => length),
         spanGaps: false,
-        points: { show: (plot: uPlot) => plot.data[0].length < FEW, size: rem * 0.3, fill: token(color) },
+        points: { show: (plot: uPlot) => isSeldom(plot.data[0]), size: rem * 0.3, fill: token(color) },
       })),
     ],
     hooks: {

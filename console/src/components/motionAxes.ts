@@ -15,3 +15,11 @@ export function chartReachMm(largestMm: number, gateMm: number | null): number {
   const needed = Math.max(least, largestMm * 1.1);
   return steps.find((step) => step >= needed) ?? Math.ceil(needed / 100) * 100;
 }
+
+const SELDOM_PER_S = 3;
+
+/** True where samples are so seldom that each is drawn as a dot too; `timesS` of the samples, in order. */
+export function isSeldom(timesS: ArrayLike<number>): boolean {
+  const lastS = (timesS[timesS.length - 1] ?? 0) - (timesS[0] ?? 0);
+  return timesS.length - 1 < lastS * SELDOM_PER_S || timesS.length < 2;
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chartReachMm } from "../components/motionAxes";
+import { chartReachMm, isSeldom } from "../components/motionAxes";
 import { wholeParts } from "../components/motionMarks";
 import { MotionRing, type MotionSample } from "./motion";
 import { Stretches } from "./stretches";
@@ -120,5 +120,14 @@ describe("the height of the chart", () => {
     expect(chartReachMm(0.2, 3)).toBe(5);
     expect(chartReachMm(9.5, 3)).toBe(15);
     expect(chartReachMm(950, 3)).toBe(1100);
+  });
+});
+
+describe("dots on the lines", () => {
+  it("mark samples that come seldom, and hide nothing where they come often", () => {
+    expect(isSeldom([-2, -1, 0])).toBe(true);
+    expect(isSeldom([-0.4, -0.2, 0])).toBe(false);
+    expect(isSeldom([0])).toBe(true);
+    expect(isSeldom([])).toBe(true);
   });
 });

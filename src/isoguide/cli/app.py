@@ -289,7 +289,7 @@ def reconstruct_command(
         typer.Option(
             metavar="TRACE.csv|auto",
             help="Also make an image of each phase of breathing, to the folder 4DCBCT: by a signal (columns "
-            "seconds from the start of the scan, and depth), or by the breath in the projections.",
+            "seconds since the start of the scan, value_mm), or by the breath in the projections.",
         ),
     ] = None,
     scan_seconds: Annotated[

@@ -98,7 +98,12 @@ def show_command(course: CourseArgument, records: RecordsOption = PLACE, json: J
 
         with open_desk(records) as desk:
             (history,) = desk.records.histories(course_ids=[course]) or (None,)
-            show_course(desk.records.course(course), history, as_json=json)
+            stored = desk.records.course(course)
+            motions = {
+                line.key.number: desk.records.fraction(course, line.key.number).motions
+                for line in stored.fractions
+            }
+            show_course(stored, history, motions, as_json=json)
 
 
 @course_app.command(name="finish")

@@ -1,18 +1,19 @@
 """What a person sees of courses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from isoguide.cli.department import print_json
 from isoguide.cli.terminal import console
-from isoguide.course import CourseHistory, FractionSummary, SimulationRecord, StructureMotion
+from isoguide.course import CourseHistory, FractionSummary, MotionRecord, SimulationRecord, StructureMotion
 from isoguide.records import CourseLine, FractionLine, StoredCourse
 from isoguide.treatment.marks import mark_shifts
 from isoguide.treatment.words import correction_words
 from isoguide.workflow.clinic.new_course import NewCourse
 from isoguide.workflow.clinic.take_in import TakenIn
+from isoguide.workflow.motion.motion_words import short_motion_words
 
 
 def show_new(made: NewCourse, *, as_json: bool) -> None:
@@ -52,8 +53,17 @@ def show_list(
         out.print(Text(f"{fraction.key} is not finished: {fraction.state}", style="yellow"))
 
 
-def show_course(course: StoredCourse, history: CourseHistory | None, *, as_json: bool) -> None:
-    """Print everything that is recorded of a course before and about its fractions."""
+def show_course(
+    course: StoredCourse,
+    history: CourseHistory | None,
+    motions: Mapping[int, Sequence[MotionRecord]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print everything that is recorded of a course before and about its fractions.
+
+    ``motions`` says by the number of a fraction how its target moved during the beam.
+    """
     fractions = history.fractions if history is not None else ()
     simulation = course.simulation
     shifts = mark_shifts(simulation.marks, simulation.isocentre_mm, simulation.patient_position)
@@ -63,6 +73,7 @@ def show_course(course: StoredCourse, history: CourseHistory | None, *, as_json:
             "simulation": simulation,
             "mark_shifts": shifts,
             "fractions": fractions,
+            "motions": {str(number): found for number, found in motions.items() if found},
         }
         print_json("course", content)
         return
@@ -73,9 +84,12 @@ def show_course(course: StoredCourse, history: CourseHistory | None, *, as_json:
     )
     _show_simulation(simulation)
     if fractions:
-        table = Table("fraction", "day", "measured, mm and °", "decision", "ended", box=None, pad_edge=False)
+        columns = ["fraction", "day", "measured, mm and °", "decision", "ended"]
+        is_gated = any(motions.values())
+        table = Table(*columns, *(["beam passed"] if is_gated else []), box=None, pad_edge=False)
         for one in fractions:
-            table.add_row(*_fraction_cells(one))
+            gated = [short_motion_words(motions.get(one.number, ()))] if is_gated else []
+            table.add_row(*_fraction_cells(one), *gated)
         console().print(table)
 
 

@@ -24,6 +24,7 @@ from isoguide.workflow.clinic.fraction_status import FractionStatus
 from isoguide.workflow.clinic.hand_match import Movement, MovementKind, planning_from_daily_for
 from isoguide.workflow.clinic.open_fraction import open_fraction
 from isoguide.workflow.clinic.seen import Seen
+from isoguide.workflow.motion.motion_words import motion_words
 
 _COLOURS: Final = {State.CLOSED: "green", State.STOPPED: "red", State.HELD: "red"}
 
@@ -60,6 +61,7 @@ def _lines(status: FractionStatus) -> list[tuple[str, str]]:
         ]
     if status.delivered_mu > 0.0:
         found.append(("delivered", f"{status.delivered_mu:.1f} of {status.planned_mu:.1f} MU"))
+    found += [("target", motion_words(motion)) for motion in status.stored.motions]
     found += [("next", step) for step in status.next_steps]
     return found
 

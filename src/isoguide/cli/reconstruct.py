@@ -62,7 +62,8 @@ def breathing_request(
     if by not in get_args(SortBy):
         msg = f"--sort needs phase or amplitude, not '{by}'"
         raise typer.BadParameter(msg)
-    settings = SortSettings(SortSettings().bins if bins is None else bins, cast("SortBy", by))
+    # By amplitude, equal shares of the time: depths that are passed quickly would have few projections.
+    settings = SortSettings(SortSettings().bins if bins is None else bins, cast("SortBy", by), "count")
     return BreathingRequest(None if text == "auto" else Path(text), scan_seconds, settings)
 
 

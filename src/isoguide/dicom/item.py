@@ -10,7 +10,7 @@ import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Literal, ParamSpec, TypeVar
 
 import numpy as np
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 EARLIEST_YEAR = 1900
 """Anonymisers write the year 1: no CT is that old."""
+
+_INSTANT = re.compile(r"(?P<digits>\d{14})(?:\.(?P<fraction>\d{1,6}))?(?P<offset>[+-]\d{4})?")
+_OFFSET = re.compile(r"[+-](?:0\d|1[0-4])[0-5]\d")
 
 _CONVERSION_ERRORS = (
     ValueError,
@@ -264,3 +267,29 @@ def exposed_at(item: Item) -> datetime | None:
     stamped = moment_of(item.text("AcquisitionDateTime")[:14])
     moments = [stamped, *(item.moment(f"{name}Date", f"{name}Time") for name in ("Acquisition", "Content"))]
     return next((moment for moment in moments if moment is not None), None)
+
+
+def exposure_instant(item: Item) -> datetime | None:
+    """Return when an image was exposed with all digits that the file has, None where it has no seconds.
+
+    Frames that follow each other within a second are told apart by nothing else. Aware where the file states
+    an offset from UTC, else by the clock of the room.
+    """
+    stamps = [item.text("AcquisitionDateTime")]
+    stamps += [item.text(f"{name}Date") + item.text(f"{name}Time") for name in ("Acquisition", "Content")]
+    offset = item.text("TimezoneOffsetFromUTC")
+    found = (_instant(stamp, offset) for stamp in stamps)
+    return next((instant for instant in found if instant is not None), None)
+
+
+def _instant(stamp: str, offset: str) -> datetime | None:
+    parts = _INSTANT.fullmatch(stamp)
+    moment = moment_of(parts["digits"]) if parts is not None else None
+    if parts is None or moment is None:
+        return None
+    instant = moment.replace(microsecond=int((parts["fraction"] or "").ljust(6, "0")))
+    zone = parts["offset"] or offset
+    if not _OFFSET.fullmatch(zone):
+        return instant
+    minutes = int(f"{zone[0]}1") * (60 * int(zone[1:3]) + int(zone[3:5]))
+    return instant.replace(tzinfo=timezone(timedelta(minutes=minutes)))

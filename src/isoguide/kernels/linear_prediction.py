@@ -421,8 +421,10 @@ def _expect(
             before = state.paths_mm[slot, after - 1, a] if after > 0 else place[a]
             place[a] = (1.0 - share) * before + share * state.paths_mm[slot, after, a]
         for b in range(3):
-            error = looser_before * covariances[after - 1, a, b] if after > 0 else 0.0
-            errors[a, b] = (1.0 - share) * error + share * looser * covariances[after, a, b]
+            error = looser * covariances[after, a, b]
+            # Before the first step what will be seen is as noisy as at it.
+            before_error = looser_before * covariances[after - 1, a, b] if after > 0 else error
+            errors[a, b] = (1.0 - share) * before_error + share * error
     if mixed:
         return 2
     return 1 if judged[after, LAST_S] - judged[after, FIRST_S] >= design.trial_s else 0
@@ -484,8 +486,8 @@ def expect(
     ahead_s
         After the newest sample, 0 to the last step of the design.
     place_mm, errors_mm2
-        Written: (3,) and the covariance of its error, (3, 3). Both are linear between the steps; at 0 the
-        error is 0.
+        Written: (3,) and the covariance of its error, (3, 3). Both are linear between the steps; before the
+        first step the error is that of the first: what will be seen has its noise at once.
 
     Returns
     -------
@@ -519,21 +521,20 @@ def expected_reference(
     paths, squares = members[:, :, 0].copy(), np.zeros((design.horizons, MEMBERS))
     errors = np.zeros((design.horizons, 3, 3))
     for n, now_s in enumerate(times_s):
-        known = [n_ for n_ in range(n) if filled[n_] and times_s[n_] + steps_s[-1] <= now_s + ROUNDING_S]
-        squares = np.zeros((design.horizons, MEMBERS))
         for horizon, step_s in enumerate(steps_s):
-            judged = times_s + step_s <= now_s + ROUNDING_S
-            judged &= np.isfinite(members[:, horizon, 0, 0])
+            judged = (times_s + step_s <= now_s + ROUNDING_S) & np.isfinite(members[:, horizon, 0, 0])
             if judged.any():
-                shares = np.exp(times_s[judged] / design.error_memory_s)
-                shares /= shares.sum()
+                shares = np.exp((times_s[judged] - now_s) / design.error_memory_s)
                 wrong = members[judged, horizon] - targets[judged, horizon, None]
-                squares[horizon] = shares @ np.square(wrong).sum(axis=-1)
+                squares[horizon] = shares @ np.square(wrong).sum(axis=-1) / shares.sum()
+            if n == len(times_s) - 1:
                 wrong = paths[judged, horizon] - targets[judged, horizon]
                 errors[horizon] = _calibrated_reference(design, times_s[judged], wrong)
+        known = np.flatnonzero(filled & (times_s + steps_s[-1] <= now_s + ROUNDING_S))
         if not filled[n] or len(known) < ENOUGH:
             continue
-        shares = np.exp((times_s[known] - times_s[known[-1]]) / design.memory_s)[:, None]
+        shares = np.exp((times_s[known] - now_s) / design.memory_s)[:, None]
+        shares /= shares[-1]
         moved = (targets[known] - places_mm[known, None]).reshape(len(known), -1)
         members[n, :, 0] = places_mm[n]
         for member, some in ((1, 3 * (design.lags + 1)), (2, features.shape[1])):

@@ -10,10 +10,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from isoguide.kernels.wires import PARAMETERS, SHORTEST_PX, _shapes
+from isoguide.kernels.wires import PARAMETERS, SHORTEST_PX, _shapes, wire_shapes_reference
 
 Float64 = NDArray[np.float64]
-Integers = NDArray[np.int64]
 FAST: set[str] = {"contract", "reassoc", "nsz"}
 FLAT = 1e-12
 STEPS = 12
@@ -36,55 +35,16 @@ def _scan(window, steps, weights, planes, answer):  # type: ignore[no-untyped-de
                 value = window[row + begin + steps[n, 0], column + begin + steps[n, 1]]
                 product += weights[n] * value
                 square += value * value
-                flat0 += planes[n, 0] * value
-                flat1 += planes[n, 1] * value
-                flat2 += planes[n, 2] * value
+                flat0 += planes[0, n] * value
+                flat1 += planes[1, n] * value
+                flat2 += planes[2, n] * value
             left = square - flat0 * flat0 - flat1 * flat1 - flat2 * flat2
             answer[row, column] = product / sqrt(left) if left > FLAT * square else 0.0
 
 
-def scan_window(window: Float64, steps: Integers, weights: Float64, planes: Float64, reach: int) -> Float64:
-    """Correlate a template with an image, both free of a plane, about the middle of the image.
-
-    Parameters
-    ----------
-    window
-        Image [row, column], square; its mean should be near 0 for precision.
-    steps
-        Row and column from its middle of each pixel of the template, (n, 2).
-    weights
-        The template, (n,): of unit length and orthogonal to ``planes``.
-    planes
-        Orthonormal columns of the plane on these pixels, (n, 3).
-    reach
-        How far from the middle of the window the template's middle is put; it has to fit there.
-
-    Returns
-    -------
-    Correlation, -1 to 1, for each place of the middle, (2 reach + 1, 2 reach + 1).
-    """
-    answer = np.zeros((2 * reach + 1, 2 * reach + 1))
-    _scan(window, steps, weights, planes, answer)
-    return answer
-
-
-def scan_window_reference(
-    window: Float64, steps: Integers, weights: Float64, planes: Float64, reach: int
-) -> Float64:
-    """Plain NumPy statement of :func:`scan_window`."""
-    across = 2 * reach + 1
-    at = np.argwhere(np.ones((across, across))) + (len(window) - across) // 2
-    values = window[at[:, None, 0] + steps[:, 0], at[:, None, 1] + steps[:, 1]]
-    free = values - values @ planes @ planes.T
-    lengths = np.linalg.norm(free, axis=1)
-    seen = lengths**2 > FLAT * (values**2).sum(axis=1)
-    answer = np.where(seen, values @ weights / np.maximum(lengths, 1e-300), 0.0)
-    return np.asarray(answer.reshape(across, across))
-
-
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _background(places, basis):  # type: ignore[no-untyped-def]  # numba infers the types
-    # Orthonormal columns of the quadratics on the pixels, (6, n), by Gram and Schmidt.
+def _orthonormal(places, basis):  # type: ignore[no-untyped-def]  # numba infers the types
+    # Polynomials on the pixels made orthonormal by Gram and Schmidt: a plane (3, n) or a quadratic (6, n).
     count = len(places)
     middle_x, middle_y = 0.0, 0.0
     for n in range(count):
@@ -93,8 +53,9 @@ def _background(places, basis):  # type: ignore[no-untyped-def]  # numba infers 
     for n in range(count):
         x, y = 0.1 * (places[n, 0] - middle_x), 0.1 * (places[n, 1] - middle_y)
         basis[0, n], basis[1, n], basis[2, n] = 1.0, x, y
-        basis[3, n], basis[4, n], basis[5, n] = x * x, x * y, y * y
-    for b in range(6):
+        if len(basis) > 3:
+            basis[3, n], basis[4, n], basis[5, n] = x * x, x * y, y * y
+    for b in range(len(basis)):
         for _twice in range(2):  # the second time for precision
             _take_out(basis[:b], basis[b])
         length = 0.0
@@ -113,6 +74,96 @@ def _take_out(basis, values):  # type: ignore[no-untyped-def]  # numba infers th
             product += basis[b, n] * values[n]
         for n in range(len(values)):
             values[n] -= product * basis[b, n]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def _near(wires, reach, low, high, places):  # type: ignore[no-untyped-def]  # numba infers the types
+    count = 0
+    for row in range(low[1], high[1]):
+        for column in range(low[0], high[0]):
+            for w in range(len(wires)):
+                x, y = column - wires[w, 0], row - wires[w, 1]
+                cosine, sine = np.cos(wires[w, 2]), np.sin(wires[w, 2])
+                along = max(abs(x * cosine + y * sine) - abs(wires[w, 4]) / 2.0, 0.0)
+                across = y * cosine - x * sine
+                if along * along + across * across <= reach * reach:
+                    places[count, 0], places[count, 1] = column, row
+                    count += 1
+                    break
+    return count
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def _template(wires, about, width2, extent):  # type: ignore[no-untyped-def]  # numba infers the types
+    # Pixels about the wires, their shape free of a plane and of unit length, and the plane.
+    low, high = np.zeros(2, np.int64), np.full(2, 2 * extent + 1)
+    memory = np.empty(((2 * extent + 1) ** 2, 2))
+    count = _near(wires, about, low, high, memory)
+    places = memory[:count]
+    values, slopes = np.empty((len(wires), count)), np.empty((len(wires), PARAMETERS, count))
+    _shapes(places, wires, width2, values, slopes)
+    shape, planes = values[0], np.empty((3, count))
+    for w in range(1, len(wires)):
+        for n in range(count):
+            shape[n] = max(shape[n], values[w, n])
+    _orthonormal(places, planes)
+    _take_out(planes, shape)
+    shape /= sqrt(max((shape * shape).sum(), 1e-30))
+    steps = np.empty((count, 2), np.int64)
+    for n in range(count):
+        steps[n, 0], steps[n, 1] = int(places[n, 1]) - extent, int(places[n, 0]) - extent
+    return steps, shape, planes
+
+
+def scan_for_wires(
+    window: Float64, wires: Float64, about: float, width2: float, extent: int, reach: int
+) -> Float64:
+    """Correlate wires with an image, both free of a plane, about the middle of the image.
+
+    Parameters
+    ----------
+    window
+        Image [row, column], square; its mean should be near 0 for precision.
+    wires
+        Column, row, direction, logarithm of the blur and length of each, (w, 5), in a square of pixels that
+        reaches ``extent`` from its middle; where they cross, they count once.
+    about
+        How far from the wires the template reaches, pixels.
+    width2
+        Variance across that the thickness of a wire adds to the blur, pixels².
+    extent
+        See ``wires``.
+    reach
+        How far from the middle of the window the template's middle is put; it has to fit there.
+
+    Returns
+    -------
+    Correlation, -1 to 1, for each place of the middle, (2 reach + 1, 2 reach + 1).
+    """
+    answer = np.zeros((2 * reach + 1, 2 * reach + 1))
+    steps, weights, planes = _template(wires, about, width2, extent)
+    _scan(window, steps, weights, planes, answer)
+    return answer
+
+
+def scan_for_wires_reference(
+    window: Float64, wires: Float64, about: float, width2: float, extent: int, reach: int
+) -> Float64:
+    """Plain NumPy statement of :func:`scan_for_wires`."""
+    places = pixels_about_reference(wires, about, (2 * extent + 1, 2 * extent + 1))
+    planes, _ = np.linalg.qr(np.column_stack([np.ones(len(places)), places]))
+    shape = wire_shapes_reference(places, wires, width2).max(axis=0)
+    weights = shape - planes @ (planes.T @ shape)
+    weights /= np.linalg.norm(weights)
+    steps = places[:, ::-1].astype(np.int64) - extent
+    across = 2 * reach + 1
+    at = np.argwhere(np.ones((across, across))) + (len(window) - across) // 2
+    values = window[at[:, None, 0] + steps[:, 0], at[:, None, 1] + steps[:, 1]]
+    free = values - values @ planes @ planes.T
+    lengths = np.linalg.norm(free, axis=1)
+    seen = lengths**2 > FLAT * (values**2).sum(axis=1)
+    answer = np.where(seen, values @ weights / np.maximum(lengths, 1e-300), 0.0)
+    return np.asarray(answer.reshape(across, across))
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -307,7 +358,7 @@ def _fit(places, values, width2, start, sigma, share, wires, heights, covariance
     basis, left = np.empty((6, pixels)), np.empty(pixels)
     shapes, slopes = np.empty((count, pixels)), np.empty((count, PARAMETERS, pixels))
     a, held = np.empty((PER_WIRE * count, PER_WIRE * count)), np.empty((count, PARAMETERS))
-    _background(places, basis)
+    _orthonormal(places, basis)
     free = values.copy()
     _take_out(basis, free)
     scale = max(share * (free.max() - free.min()), 1e-12)
@@ -349,23 +400,6 @@ def fit_wires_in_window(
     covariance, said = np.empty((count, 2, 2)), np.empty((count, 4))
     done = _fit(places, values, width2, start, sigma, share, wires, heights, covariance, said)
     return (wires, heights, covariance, said) if done and np.isfinite(covariance).all() else None
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _near(wires, reach, low, high, places):  # type: ignore[no-untyped-def]  # numba infers the types
-    count = 0
-    for row in range(low[1], high[1]):
-        for column in range(low[0], high[0]):
-            for w in range(len(wires)):
-                x, y = column - wires[w, 0], row - wires[w, 1]
-                cosine, sine = np.cos(wires[w, 2]), np.sin(wires[w, 2])
-                along = max(abs(x * cosine + y * sine) - abs(wires[w, 4]) / 2.0, 0.0)
-                across = y * cosine - x * sine
-                if along * along + across * across <= reach * reach:
-                    places[count, 0], places[count, 1] = column, row
-                    count += 1
-                    break
-    return count
 
 
 def pixels_about(wires: Float64, reach: float, shape: tuple[int, int]) -> Float64:

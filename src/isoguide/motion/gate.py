@@ -95,7 +95,7 @@ class TargetGate:
             )
             raise InputError(msg)
         self.settings = settings
-        self._watch = watch
+        self._watch, self._source = watch, str(watch.source)
         self._predictor: TargetPredictor = predictor or Persistence()
         self._watchfulness = Watchfulness(settings)
         self._places = _Places(int(settings.proposal_s * MOST_PER_S) + 1)
@@ -113,13 +113,16 @@ class TargetGate:
         return self.settings.permit_s
 
     def warm_up(self) -> None:
-        """Compile what is compiled when first used, before it is needed; what was seen is forgotten.
+        """Compile what is compiled when first used, before the gate is armed.
 
         Raises
         ------
         InputError
-            If the predictor cannot predict.
+            If the gate is armed, or the predictor cannot predict.
         """
+        if self._state is not GateState.STOPPED:
+            msg = f"the gate is in the state '{self._state}': warm it up before it is armed"
+            raise InputError(msg)
         sway_mm = np.sin(np.arange(50))[:, None] * [0.1, 0.2, 0.3]
         for n, place_mm in enumerate(sway_mm):
             self._predictor.see(0.1 * n, place_mm)
@@ -140,7 +143,7 @@ class TargetGate:
             self._predictor.reset()
             self._watch.start()
         except Exception as error:
-            self._follow(GateEvent.FAULT, _in_words(self._watch.source, error))
+            self._follow(GateEvent.FAULT, _in_words(self._source, error))
             if isinstance(error, IsoguideError):
                 raise
             raise DeviceError(self._reason) from error
@@ -214,7 +217,8 @@ class TargetGate:
         """Take in a frame and return the doubt that it raises."""
         found = self._watchfulness.judge(frame, now, self._looked_at or now)
         sample, at_s = found.sample, self._seconds(frame.at, self._began_at)
-        self._newest = frame if at_s >= 0.0 else self._newest
+        if at_s >= 0.0 and (self._newest is None or frame.at > self._newest.at):
+            self._newest = frame
         if sample is None:
             return found.doubt
         if not self._is_where_it_can_be(sample, at_s):
@@ -322,7 +326,7 @@ class TargetGate:
 
     def _stop(self, now: datetime, error: Exception) -> GateDecision:
         self._tell_nothing()
-        self._follow(GateEvent.FAULT, _in_words(self._watch.source, error))
+        self._follow(GateEvent.FAULT, _in_words(self._source, error))
         return GateDecision(now, self._state, self._reason, sighting=self._newest, holds=self._holds)
 
     def _answer(self, now: datetime) -> GateDecision:

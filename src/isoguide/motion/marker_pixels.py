@@ -142,6 +142,11 @@ class _Found:
         self.pixels[which], self.covariance[which] = pixel, covariance
         self.quality[which], self.reasons[which] = min(quality, 1.0), ""
 
+    def refuse(self, members: Sequence[int], reason: str) -> None:
+        for which in members:
+            if np.isnan(self.pixels[which, 0]):
+                self.reasons[which] = reason
+
     def result(self) -> MarkerPixels:
         return MarkerPixels(self.pixels, self.covariance, self.quality, tuple(self.reasons))
 
@@ -154,6 +159,7 @@ class _Look:
     size: MarkerSize
     px_per_mm: float
     shift_px2: Array
+    reach: int
 
     @property
     def relative_px(self) -> float:
@@ -225,7 +231,8 @@ class MarkerFinder:
         if problem:
             return MarkerPixels.none(count, problem)
         look = self._look(values, view, places, sigma_mm, quantity)
-        wires = expected_wires(view, places, self._axes, look.size.length_px and self._declared.length_mm)
+        length_mm = 0.0 if look.size.is_round else self._declared.length_mm
+        wires = expected_wires(view, places, self._axes, length_mm)
         groups = touching_groups(wires, look.size, axes_known=self._axes_known)
         found = _Found(count)
         windows = [self._window(look, group, found) for group in groups]
@@ -276,10 +283,12 @@ class MarkerFinder:
         )
         px_per_mm = float(np.sqrt(np.linalg.norm(slopes) ** 2 / 2.0))
         size = MarkerSize.of(self._declared, px_per_mm)
-        return _Look(values, quantity, size, px_per_mm, slopes @ shift_mm2 @ slopes.T + 0.25 * np.eye(2))
+        shift_px2 = slopes @ shift_mm2 @ slopes.T + 0.25 * np.eye(2)
+        reach = reach_of(shift_px2, RELATIVE_MM * px_per_mm)
+        return _Look(values, quantity, size, px_per_mm, shift_px2, reach)
 
     def _window(self, look: _Look, group: Group, found: _Found) -> Array | None:
-        half = reach_of(look.shift_px2, look.relative_px) + extent_of(group, look.size)
+        half = look.reach + extent_of(group, look.size)
         column, row = group.middle.astype(int)
         rows, columns = look.values.shape
         reason = ""
@@ -287,13 +296,12 @@ class MarkerFinder:
             reason = "its place lies at the edge of the image or beside it"
         else:
             part = look.values[row - half : row + half + 1, column - half : column + half + 1]
-            ends = (part == part.max()).mean(), (part == part.min()).mean()
-            reason = "the image is saturated there" if max(ends) > SATURATED_SHARE else ""
+            ends = np.count_nonzero(part == part.max()), np.count_nonzero(part == part.min())
+            reason = "the image is saturated there" if max(ends) > SATURATED_SHARE * part.size else ""
             if not np.isfinite(part).all():
                 reason = "the image holds values there that are no numbers"
         if reason:
-            for which in group.members:
-                found.reasons[which] = reason
+            found.refuse(group.members, reason)
             return None
         window = as_line_integrals(part, look.quantity).astype(np.float64)
         return np.asarray(window - window.mean())
@@ -346,11 +354,12 @@ class MarkerFinder:
             return False
         wires, heights, covariance, said = fit
         masses = mass_of(wires, heights, size.width2) / look.px_per_mm**2
-        noise = float(np.std(np.diff(window, axis=1))) / np.sqrt(2.0)
-        reason = self._why_not(start, wires, heights, masses, said, noise, size)
+        astray_px = np.linalg.norm(wires[:, :2] - start[:, :2], axis=1)
+        reason = "what lies near its place is not shaped like a marker"
+        if (astray_px <= max(3.0, 0.3 * size.length_px)).all():
+            reason = self._why_not(window, heights, masses, said)
         if reason:
-            for member in group.members:
-                found.reasons[member] = reason
+            found.refuse(group.members, reason)
             return False
         memory = (1.0 + 2.0 * np.clip(said[0, COLUMN_MEMORY], 0.0, 1.0)) * (
             1.0 + 2.0 * np.clip(said[0, ROW_MEMORY], 0.0, 1.0)
@@ -372,21 +381,12 @@ class MarkerFinder:
         place = np.inf if len(start) == 1 else RELATIVE_MM * size.length_px
         return np.tile([place, place, turn, 0.5, stretch], (len(start), 1))
 
-    def _why_not(
-        self,
-        start: Array,
-        wires: Array,
-        heights: Array,
-        masses: Array,
-        said: Array,
-        noise: float,
-        size: MarkerSize,
-    ) -> str:
-        astray = np.linalg.norm(wires[:, :2] - start[:, :2], axis=1) > max(3.0, 0.3 * size.length_px)
-        left = said[0, NOISE]
-        least = LEAST_IN_NOISE if left <= NOISE_FACTOR * noise else LEAST_CORRELATION
-        if (heights <= 0.0).any() or astray.any() or (said[:, CORRELATION] < least).any():
-            return "what lies near its place is not shaped like a marker"
+    def _why_not(self, window: Array, heights: Array, masses: Array, said: Array) -> str:
+        left, correlation = float(said[0, NOISE]), float(said[:, CORRELATION].min())
+        if correlation < LEAST_CORRELATION:
+            noise = float(np.std(np.diff(window, axis=1))) / np.sqrt(2.0)
+            if correlation < LEAST_IN_NOISE or left > NOISE_FACTOR * noise:
+                return "what lies near its place is not shaped like a marker"
         if (heights < LEAST_CONTRAST * left).any():
             return "it does not stand out of the noise"
         if self._masses:

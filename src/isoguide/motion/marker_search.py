@@ -12,8 +12,7 @@ import numpy as np
 
 from isoguide.geometry.frames import Array
 from isoguide.geometry.xray_view import XrayView
-from isoguide.kernels.marker_windows import pixels_about, scan_window
-from isoguide.kernels.wires import wire_shapes
+from isoguide.kernels.marker_windows import scan_for_wires
 from isoguide.registration.markers.projected import BLUR_PX, MarkerSize, wire
 
 RELATIVE_MM: Final = 0.4
@@ -23,6 +22,10 @@ LARGEST_REACH_PX: Final = 45
 """A window is never searched further."""
 LEAST_CORRELATION: Final = 0.4
 """Of a template with the image: it only proposes, the fit decides."""
+WORTH: Final = 0.5
+"""Share of the best place's correlation below which another is none."""
+CLEAR: Final = 0.85
+"""Correlation of places that need no others to choose from when they agree."""
 CHOICES: Final = 3
 """Places proposed in each window."""
 APART_PX: Final = 3.0
@@ -58,11 +61,12 @@ class Choice:
 def expected_wires(view: XrayView, places_mm: Array, axes: Array, length_mm: float) -> Array:
     """Return how cylinders (centres and unit axes (m, 3)) are expected in an image, (m, 5)."""
     half = length_mm / 2.0 * axes
-    first, last = view.project(places_mm - half), view.project(places_mm + half)
+    ends = np.concatenate([places_mm, places_mm - half, places_mm + half])
+    centres, first, last = np.split(view.project(ends), 3)
     along = last - first
     angle = np.arctan2(along[:, 1], along[:, 0])
     blur = np.full(len(along), np.log(BLUR_PX))
-    return np.column_stack([view.project(places_mm), angle, blur, np.linalg.norm(along, axis=1)])
+    return np.column_stack([centres, angle, blur, np.linalg.norm(along, axis=1)])
 
 
 def touching_groups(wires: Array, size: MarkerSize, *, axes_known: bool) -> list[Group]:
@@ -109,8 +113,10 @@ def choices_in(window: Array, group: Group, size: MarkerSize) -> list[Choice]:
     extent = extent_of(group, size)
     reach = (len(window) - 1) // 2 - extent
     candidates = group.others or (group.wires,)
+    about_px = size.diameter_px / 2.0 + 1.5 * BLUR_PX + 1.5
+    corner = _at(group.middle - extent)
     answers = np.stack(
-        [_answer(window, wires - _at(group.middle), extent, reach, size) for wires in candidates]
+        [scan_for_wires(window, wires - corner, about_px, size.width2, extent, reach) for wires in candidates]
     )
     which = answers.argmax(axis=0)
     left = answers.max(axis=0)
@@ -118,7 +124,7 @@ def choices_in(window: Array, group: Group, size: MarkerSize) -> list[Choice]:
     found: list[Choice] = []
     while len(found) < CHOICES:
         at = np.unravel_index(int(left.argmax()), left.shape)
-        if left[at] < LEAST_CORRELATION:
+        if left[at] < (max(LEAST_CORRELATION, WORTH * found[0].correlation) if found else LEAST_CORRELATION):
             break
         shift = np.array([at[1], at[0]], dtype=np.float64) - reach
         found.append(Choice(candidates[int(which[at])] + _at(shift), shift, float(left[at])))
@@ -128,19 +134,6 @@ def choices_in(window: Array, group: Group, size: MarkerSize) -> list[Choice]:
 
 def _at(pixel: Array) -> Array:
     return np.concatenate([pixel, np.zeros(3)])
-
-
-def _answer(window: Array, wires: Array, extent: int, reach: int, size: MarkerSize) -> Array:
-    # Correlation with the template of wires about their middle, for shifts up to the reach.
-    shifted = wires + _at(np.full(2, float(extent)))
-    about_px = size.diameter_px / 2.0 + 1.5 * BLUR_PX + 1.5
-    places = pixels_about(shifted, about_px, (2 * extent + 1, 2 * extent + 1))
-    shapes, _ = wire_shapes(places, shifted, size.width2)
-    planes, _ = np.linalg.qr(np.column_stack([np.ones(len(places)), places - places.mean(axis=0)]))
-    shape = shapes.max(axis=0)
-    free = shape - planes @ (planes.T @ shape)
-    steps = (places[:, ::-1] - extent).astype(np.int64)
-    return scan_window(window, steps, free / np.linalg.norm(free), np.ascontiguousarray(planes), reach)
 
 
 def likeliest(options: Sequence[Sequence[Choice]], shift_px2: Array, relative_px: float) -> list[int | None]:
@@ -155,6 +148,8 @@ def likeliest(options: Sequence[Sequence[Choice]], shift_px2: Array, relative_px
     relative_px
         How far one may be off from that, standard deviation per axis.
     """
+    if _agree([each[0] for each in options if each], len(options), relative_px):
+        return [0] * len(options)
     counts = [len(each) + 1 for each in options]
     combinations = np.indices(counts).reshape(len(counts), -1).T
     total = np.zeros(len(combinations))
@@ -171,3 +166,10 @@ def likeliest(options: Sequence[Sequence[Choice]], shift_px2: Array, relative_px
     total -= (pull * np.linalg.solve(information, pull[..., None])[..., 0]).sum(axis=1)
     best = combinations[int(np.argmin(total))]
     return [int(which) - 1 if which > 0 else None for which in best]
+
+
+def _agree(best: Sequence[Choice], count: int, relative_px: float) -> bool:
+    if len(best) < max(count, 3) or min(choice.correlation for choice in best) < CLEAR:
+        return False
+    shifts = np.array([choice.shift for choice in best])
+    return bool(np.abs(shifts - shifts.mean(axis=0)).max() <= 2.0 * relative_px)

@@ -4,7 +4,9 @@ It imports little and shares nothing with the treatment but memory of fixed layo
 page nor a large collection of garbage delays a hold. When nobody reads it any more it ends.
 """
 
+import contextlib
 import gc
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,6 +25,8 @@ from isoguide.motion.prediction import Predictor
 from isoguide.motion.sample import Sighting
 from isoguide.motion.shared_records import EPOCH, Order, OrderKind, SharedRecords, WrittenDecision
 
+PRIORITY: Final = -10
+"""As "nice" counts: it uses little, but waits for nobody."""
 IDLE_S: Final = 0.05
 """Time between two looks at the orders while the gate is not armed."""
 FORSAKEN_S: Final = 5.0
@@ -106,6 +110,7 @@ def run_monitor(make: GateMaker, settings: GateSettings, memory: "CArray[c_char]
         Released with each frame, so that it is looked at at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever reads it decides when it ends
+    _ask_for_priority()
     records = SharedRecords(memory)
     try:
         watch = PushedWatch(records)
@@ -127,6 +132,13 @@ def run_monitor(make: GateMaker, settings: GateSettings, memory: "CArray[c_char]
                 pass
     finally:
         gate.end()
+
+
+def _ask_for_priority() -> None:
+    """Ask to be served before others; where that is refused, or unknown, it goes without."""
+    if hasattr(os, "setpriority"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
 
 
 class _Monitor:

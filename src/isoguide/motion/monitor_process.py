@@ -20,19 +20,23 @@ from isoguide.motion.monitor_loop import GateMaker, pushed_gate, run_monitor
 from isoguide.motion.sample import Sighting
 from isoguide.motion.shared_records import Order, OrderKind, SharedRecords, WrittenDecision
 
-START_S: Final = 60.0
-"""Longest time until the process has imported, compiled and warmed up: once a day it compiles."""
+START_S: Final = 180.0
+"""Longest time until the process has imported and warmed up; after an installation it compiles."""
 ANSWER_S: Final = 5.0
 """Longest time until an order is obeyed."""
 QUIT_S: Final = 2.0
 POLL_S: Final = 0.002
+BINDINGS: Final = 20
+BOUND_TO_S: Final = 0.002
+"""How well the clocks of both processes are bound together; on a busy computer it takes some attempts."""
 
 
 class MonitoredGate:
     """The gate in its own process; a :class:`~isoguide.motion.gating.Gate`.
 
     It also closes by itself, and then says so: when the process does not answer, has ended, or writes what
-    is no decision, and when the clocks of both disagree. All of these need :meth:`arm` again.
+    is no decision, and when the clocks of both disagree. All of these need :meth:`arm` again. One thread
+    looks, arms and ends; one, the same or another, pushes.
 
     Parameters
     ----------
@@ -119,9 +123,12 @@ class MonitoredGate:
             self._process.start()
             self._wait_until(self._records.has_decision, START_S, "begin")
             self._require_ours(self._records.read_decision(), began_s)
-        except DeviceError:
+        except Exception as error:
             self._kill()
-            raise
+            if isinstance(error, DeviceError):
+                raise
+            msg = f"the monitor's process cannot begin: {error}"
+            raise DeviceError(msg) from error
 
     def arm(self) -> None:
         """Begin, or begin anew, in whatever state: nothing that was pushed before counts.
@@ -184,14 +191,14 @@ class MonitoredGate:
         self._fault = self._fault or "monitoring has ended"
         process = self._process
         if process is not None and process.is_alive():
-            self._records.write_order(Order(OrderKind.QUIT, self._now(), time.monotonic(), self._speed))
+            self._records.write_order(self._order_now(OrderKind.QUIT))
             self._pushed.release()
             process.join(QUIT_S)
         self._kill()
 
     def _kill(self) -> None:
         process, self._process, self._order, self._is_broken = self._process, None, None, False
-        if process is not None:
+        if process is not None and process.pid is not None:
             process.kill()
             process.join()
             process.close()
@@ -250,11 +257,21 @@ class MonitoredGate:
 
     def _obeyed(self, kind: OrderKind) -> WrittenDecision:
         """Give an order and return the first decision after it."""
-        self._order = Order(kind, self._now(), time.monotonic(), self._speed)
+        self._order = self._order_now(kind)
         self._order_number = number = self._records.write_order(self._order)
         self._pushed.release()
         self._wait_until(lambda: self._records.read_decision().order == number, ANSWER_S, "answer")
         return self._records.read_decision()
+
+    def _order_now(self, kind: OrderKind) -> Order:
+        """Bind the time of the room to the monotonic clock; again if this was interrupted meanwhile."""
+        for _ in range(BINDINGS):
+            before_s = time.monotonic()
+            room_time = self._now()
+            after_s = time.monotonic()
+            if after_s - before_s <= BOUND_TO_S:
+                break
+        return Order(kind, room_time, 0.5 * (before_s + after_s), self._speed)
 
     def _wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         over_s = time.monotonic() + seconds

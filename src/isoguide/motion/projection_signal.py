@@ -90,6 +90,42 @@ def breaths_from_projections(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How two signals of one breath go together.
+
+    Parameters
+    ----------
+    percent
+        By how much of a breath the one is ahead of the other, -50 to 50.
+    agreement
+        1 where that is so all the time, 0 where they have nothing to do with each other.
+    """
+
+    percent: float
+    agreement: float
+
+
+def lag_between(one: Breaths, other: Breaths, seconds: Array) -> Lag | None:
+    """Compare the phases of two signals; None where one of them is not available or they share no time.
+
+    Parameters
+    ----------
+    one, other
+        On one clock.
+    seconds
+        When they are compared, (n,).
+    """
+    if not (one.is_available and other.is_available):
+        return None
+    ahead = one.phase_percent(seconds) - other.phase_percent(seconds)
+    ahead = ahead[~np.isnan(ahead)]
+    if not len(ahead):
+        return None
+    mean = np.exp(2j * np.pi * ahead / 100.0).mean()
+    return Lag(float(np.rad2deg(np.angle(mean)) / 3.6), float(np.abs(mean)))
+
+
 def _profiles_towards_feet(projections: ProjectionSet, patient_position: str) -> Array:
     """Mean line integral of each row, (projections, rows), from head to feet, about the mean of all rows."""
     profiles: Array = projections.values.mean(axis=2, dtype=np.float64)

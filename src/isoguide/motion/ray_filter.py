@@ -16,6 +16,10 @@ from isoguide.kernels.ray_gaussian import likelier
 
 SURPRISE_S: Final = 0.3
 """Over which what was seen is compared with what was foretold."""
+EXPECTED: Final = 2.0
+"""Two coordinates are seen: as foretold, chi-square is 2 on average."""
+SUDDEN: Final = 13.8
+"""Chi-square of a jump: 0.1 % by chance."""
 FASTEST: Final = 1e4
 """Most by which a variance grows."""
 KEPT_FRAMES: Final = 600
@@ -70,16 +74,15 @@ class RayFilter:
             Information matrix (3, 3), and its product with the place (3,).
         """
         mean, spread = self.foretold(seconds)
-        known = np.linalg.inv(information)
-        miss = known @ pulled - mean
-        gain = spread @ np.linalg.inv(spread + known)
-        surprise = float(miss @ np.linalg.solve(spread + known, miss))
-        self.mean_mm = mean + gain @ miss
-        covariance = spread - gain @ spread
-        self.covariance_mm2 = 0.5 * (covariance + covariance.T)
+        known, surprise = _conditional(mean, spread, information, pulled)
+        if surprise > SUDDEN and self._taken:
+            # What jumps is not where it was: not even in part.
+            self._faster = min(self._faster * surprise / EXPECTED, FASTEST)
+            mean, spread = self.foretold(seconds)
+            known, surprise = _conditional(mean, spread, information, pulled)
+        self.mean_mm, self.covariance_mm2 = known
         share = float(np.exp(-seconds / SURPRISE_S))
-        # Two coordinates are seen: as foretold, the surprise is 2.
-        faster = self._faster * (share + (1.0 - share) * surprise / 2.0)
+        faster = self._faster * (share + (1.0 - share) * surprise / EXPECTED)
         self._faster = float(np.clip(faster, 1.0, FASTEST)) if self._taken else 1.0
         self._learn(seconds, information, pulled)
 
@@ -97,3 +100,13 @@ class RayFilter:
             self._base,
             self._counts,
         )
+
+
+def _conditional(
+    mean: Array, spread: Array, information: Array, pulled: Array
+) -> tuple[tuple[Array, Array], float]:
+    # In terms of information: its inverse is next to infinite along the ray.
+    covariance = np.linalg.inv(np.linalg.inv(spread) + information)
+    pull = pulled - information @ mean
+    surprise = float(pull @ np.linalg.solve(information, pull) - pull @ covariance @ pull)
+    return (mean + covariance @ pull, 0.5 * (covariance + covariance.T)), max(surprise, 0.0)

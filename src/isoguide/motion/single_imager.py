@@ -24,7 +24,7 @@ from isoguide.motion.sample import Sighting, Unseen
 
 __all__ = ["SingleImagerSettings", "SingleImagerTracker"]
 
-GEOMETRY_S: Final = 1.0
+GEOMETRY_S: Final = 2.0
 """How often the markers' places against each other are judged."""
 AGREES: Final = 40.0
 """Cost above which markers that are left do not belong together."""
@@ -76,18 +76,24 @@ class SingleImagerTracker:
         self._judged: datetime | None = None
         self._order = Order()
         self._interval_s = 0.2
+        self._unfollowed_s = 0.0
 
     @property
     def geometry(self) -> GeometryState:
         """What is known of the markers' places against each other."""
         return self._geometry
 
+    def warm_up(self) -> None:
+        """Compile everything before it is needed: the first image costs as little as the others."""
+        scratch = RayFilter(np.eye(3), 1.0, 1.0, 0.0)
+        scratch.take(0.0, np.eye(3), np.zeros(3))
+
     def expect(self) -> tuple[Array, Array]:
         """Return where the markers are to be looked for next, (m, 3), and the covariance (3, 3) they share.
 
         In FIXED, for a frame as long after the last one as that was after the one before.
         """
-        return self._target.expected(*self._rays.foretold(self._interval_s), self._turn)
+        return self._target.expected(*self._rays.foretold(self._unfollowed_s + self._interval_s), self._turn)
 
     def learn(self, frames: Iterable[tuple[XrayView, MarkerPixels, datetime, int]]) -> tuple[Sighting, ...]:
         """Take in an arc of images before the beam: view, markers, time and number of each, in order."""
@@ -125,7 +131,8 @@ class SingleImagerTracker:
         seconds = self._order.take(at, number)
         self._interval_s = seconds or self._interval_s
         self._turn.ahead(seconds)
-        prior = self._target.prior(*self._rays.foretold(seconds), self._turn)
+        self._unfollowed_s += seconds
+        prior = self._target.prior(*self._rays.foretold(self._unfollowed_s), self._turn)
         sigma_mm = self.settings.planning_sigma_mm
         seen = SeenMarkers.of([view], found.pixels[None], found.covariance_px2[None], self._planned, sigma_mm)
         pose = belonging(self._target.without_moved(seen, self._geometry), prior)
@@ -142,7 +149,8 @@ class SingleImagerTracker:
             reason = "what was taken for the markers does not lie to each other as planned"
             return Unseen(at, number, self.settings.source, reason)
         self._turn.take(pose.rotation, pose.of_turn(prior))
-        self._rays.take(seconds, *pose.of_shift(prior.rotation_rad2, ray))
+        self._rays.take(self._unfollowed_s, *pose.of_shift(prior.rotation_rad2, ray))
+        self._unfollowed_s = 0.0
         known = self._rays.mean_mm, self._rays.covariance_mm2
         return self._target.sample(known, self._turn, pose.used, self._geometry, (at, number))
 

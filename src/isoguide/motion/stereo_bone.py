@@ -30,6 +30,8 @@ from isoguide.registration.day_match import SAME_PLACE_MM, view_distance_mm
 from isoguide.registration.radiographs.follow import warm_up
 from isoguide.registration.radiographs.result import RadiographQuality
 from isoguide.registration.radiographs.verdict import (
+    CLEAR_LOG_ODDS,
+    HIGH_BEND_MM,
     HIGH_DISAGREEMENT_MM,
     LEAST_SIMILARITY,
     LOW_SIMILARITY,
@@ -266,14 +268,14 @@ class StereoBoneTracker:
         answer = _answer_of(found)
         lost = "; ".join(found.reasons) if answer is None else self._doubt(answer)
         if answer is not None and lost is None:
-            if min(view.similarity for view in answer.quality.views) >= LOW_SIMILARITY:
+            if _may_be_followed(answer.quality):
                 self._pose = answer.pose
             return self._sample(answer, at, number, "")
         if self._may_search(at):
             self._searched = at
             found = register_radiographs(self._prepared, images, initial=self._pose)
             answer = _answer_of(found)
-            if answer is not None and found.verdict is Verdict.ACCEPT:
+            if answer is not None and _may_be_followed(answer.quality):
                 self._pose = answer.pose
                 return self._sample(answer, at, number, "found by searching the whole image: ")
             lost = f"{lost}; searched for in the whole image: {'; '.join(found.reasons)}"
@@ -285,9 +287,9 @@ class StereoBoneTracker:
 
     def _doubt(self, answer: _Answer) -> str | None:
         """Return why an answer of tracking is not believed."""
-        apart = answer.quality.disagreement
-        if apart is not None and apart.shift_mm > HIGH_DISAGREEMENT_MM:
-            return f"the two views taken alone differ by {apart.shift_mm:.1f} mm in what both see"
+        apart_mm = _apart_mm(answer.quality)
+        if apart_mm > HIGH_DISAGREEMENT_MM:
+            return f"the two views taken alone differ by {apart_mm:.1f} mm in what both see"
         moved = self._pose @ answer.pose.inverse()
         jump_mm = float(np.linalg.norm(moved.apply(self._target_mm) - self._target_mm))
         jump_deg = rotation_angle_deg(moved.rotation)
@@ -319,6 +321,24 @@ class StereoBoneTracker:
 
 def _radiograph(image: Radiograph | RadiographView) -> Radiograph:
     return image.radiograph if isinstance(image, RadiographView) else image
+
+
+def _apart_mm(quality: RadiographQuality) -> float:
+    return quality.disagreement.shift_mm if quality.disagreement is not None else 0.0
+
+
+def _may_be_followed(quality: RadiographQuality) -> bool:
+    """Tell whether nothing is doubtful but how large the error is, which the covariance says.
+
+    Tracking looks at no other vertebra and no part of the body: these count where the image was searched.
+    """
+    others = [one.log_odds for one in quality.alternatives]
+    return (
+        min(view.similarity for view in quality.views) >= LOW_SIMILARITY
+        and _apart_mm(quality) <= HIGH_DISAGREEMENT_MM
+        and min(others, default=CLEAR_LOG_ODDS) >= CLEAR_LOG_ODDS
+        and quality.bend_at_target_mm <= HIGH_BEND_MM
+    )
 
 
 def _share(quality: RadiographQuality) -> float:

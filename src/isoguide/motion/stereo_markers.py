@@ -26,6 +26,11 @@ from isoguide.registration.markers.triangulation import Triangulations, triangul
 MISSED: Final = 25.0
 """Chi-square by which two rays miss each other, from which on they show two things: 6e-7 by chance."""
 
+NOT_MET: Final = (
+    "what was taken for the markers in the two images does not meet in space: "
+    "check which image belongs to which view"
+)
+
 
 class StereoMarkerTracker:
     """Follows a target by its markers through pairs of images.
@@ -104,7 +109,7 @@ class StereoMarkerTracker:
             return Unseen(at, number, self.settings.source, reason)
         self._turn.ahead(self._order.take(at, number))
         seen = self._met(views, found)
-        reason = self._judge(views, seen)
+        reason = self._judge(views, seen) if _in_both(seen).size else NOT_MET
         if reason:
             return Unseen(at, number, self.settings.source, reason)
         return self._sighting(seen, at, number)
@@ -127,11 +132,6 @@ class StereoMarkerTracker:
 
     def _judge(self, views: Sequence[XrayView], seen: SeenMarkers) -> str:
         both, places = _triangulated(views, seen)
-        if not len(both):
-            return (
-                "what was taken for the markers in the two images does not meet in space: "
-                "check which image belongs to which view"
-            )
         planned_mm2 = np.tile(self.settings.planning_sigma_mm**2 * np.eye(3), (len(both), 1, 1))
         self.geometry = judged(
             Constellation(self._planned[both], places.position_mm, planned_mm2, places.covariance_mm2),
@@ -155,7 +155,11 @@ class StereoMarkerTracker:
         return self._target.sample(known, self._turn, pose.used, self.geometry, (at, number))
 
 
+def _in_both(seen: SeenMarkers) -> NDArray[np.intp]:
+    return np.flatnonzero(np.isfinite(seen.pixels).all(axis=(0, 2)))
+
+
 def _triangulated(views: Sequence[XrayView], seen: SeenMarkers) -> tuple[NDArray[np.intp], Triangulations]:
-    both = np.flatnonzero(np.isfinite(seen.pixels).all(axis=(0, 2)))
+    both = _in_both(seen)
     pixels = seen.pixels[:, both].transpose(1, 0, 2)
     return both, triangulate_all(views, pixels, seen.covariance_px2[:, both].transpose(1, 0, 2, 3))

@@ -25,6 +25,8 @@ KEPT_S: Final = 5.0
 FEWEST_FOR_SPEED: Final = 3
 AGREE_SHARE: Final = 0.95
 AGREE: Final = float(chi2.ppf(AGREE_SHARE, AXES))
+FARTHEST: Final = 50.0
+"""Squared distances of X-rays, in standard deviations, count no more: one may be of another thing."""
 LEAST_XRAYS: Final = 6
 """Four coefficients for each axis, and something left over to tell how well they fit."""
 RESUME_AFTER: Final = 2
@@ -35,6 +37,10 @@ BEYOND: Final = 0.5
 """Beyond the heights seen so far the slope may be wrong by this share of itself."""
 DRIFT_MM2_PER_S: Final = 0.01
 """By which an answer becomes less sure since the last X-ray: a baseline's walk of 0.8 mm in a minute."""
+CHECKS: Final = 10
+"""X-rays by which the size of the errors is judged: each is compared with the model before it is learned."""
+TRUSTED: Final = 5.0
+"""Checks that the model's own opinion of its errors counts for."""
 STATED: Final = 3.0
 """X-rays that what they state of their own errors counts for, when residuals are judged."""
 SLOPE: Final = 1
@@ -197,6 +203,7 @@ class SurrogateModel:
         self._readings: deque[tuple[float, float]] = deque()
         self._pairs: deque[_Pair] = deque(maxlen=self.settings.most_xrays)
         self._disagreeing: list[_Pair] = []
+        self._checks: deque[float] = deque(maxlen=CHECKS)
         self._agreed: deque[bool] = deque(maxlen=NEWEST)
         self._fit: _Fit | None = None
         self._newest_xray_s = -math.inf
@@ -245,7 +252,9 @@ class SurrogateModel:
         self._newest_xray_s = at_s
         pair = _Pair(at_s, value_mm, speed_mm_s, sample.position_mm, sample.covariance_mm2)
         away = self._away(pair)
-        self._agreed.append(away is None or away <= AGREE)
+        if away is not None:
+            self._checks.append(min(away, FARTHEST))
+            self._agreed.append(away <= AGREE)
         if away is None or (away <= self._too_far and not self._disagreeing):
             self._pairs.append(pair)
         else:
@@ -262,6 +271,7 @@ class SurrogateModel:
             return Unseen(reading.at, reading.number, self.source, reason)
         at_s = self._seconds(reading.at)
         position_mm, covariance = self._fit.expect(at_s, *signal)
+        covariance = self._looseness * covariance
         age_s = max(at_s - self._newest_xray_s, 0.0)
         sigma_mm = math.sqrt(float(np.linalg.eigvalsh(covariance)[-1]))
         return TargetSample(
@@ -270,8 +280,7 @@ class SurrogateModel:
             at=reading.at,
             number=reading.number,
             source=self.source,
-            quality=min(1.0, 2.0 * (1.0 - age_s / self.settings.longest_age_s))
-            * float(np.mean(self._agreed)),
+            quality=min(1.0, 2.0 * (1.0 - age_s / self.settings.longest_age_s)) * self._agreement,
             words=f"by the chest marker to ± {2.0 * sigma_mm:.1f} mm, last X-ray {age_s:.0f} s ago",
         )
 
@@ -322,6 +331,16 @@ class SurrogateModel:
         return ""
 
     @property
+    def _looseness(self) -> float:
+        """By how much the last X-rays were farther away, squared, than the model thought; 1 at least."""
+        return max((TRUSTED * AXES + sum(self._checks)) / (AXES * (TRUSTED + len(self._checks))), 1.0)
+
+    @property
+    def _agreement(self) -> float:
+        """Share of the newest X-rays that the model's ellipsoid of 95 % held."""
+        return sum(self._agreed) / len(self._agreed) if self._agreed else 1.0
+
+    @property
     def _too_far(self) -> float:
         return float(chi2.isf(self.settings.disagreement, AXES))
 
@@ -347,7 +366,6 @@ class SurrogateModel:
             self._pairs.extend(self._disagreeing)
             self._disagreeing.clear()
             self._agreed.clear()
-            self._agreed.append(True)
 
 
 def _fitted(pairs: deque[_Pair], settings: SurrogateSettings) -> _Fit:

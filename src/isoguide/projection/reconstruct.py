@@ -7,7 +7,7 @@ D. L. Parker, Med. Phys. 9:254 (1982), displaced detectors (half fan) after G. W
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -39,6 +39,9 @@ from isoguide.projection.scan_geometry import FieldOfView, check_arc, field_of_v
 OUTSIDE_HU: Final = -1024
 """Value of what the scan did not see; no voxel inside the field of view has it."""
 LARGEST_HU: Final = 32767
+BIN_CUT_PER_MM: Final = 0.115
+"""Highest frequency of parts of a scan, at the isocentre. In phases of a virtual lung patient, of 600
+projections in 4 minutes, the cycle of the tumour closes to 0.5 mm with it, to 2.6 mm with three times it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,22 @@ def _prepared(
         projections.water_attenuation_per_mm,
         projections.source or "cone-beam CT",
     )
+
+
+def smoothed_for_bins(settings: ReconstructionSettings, view: XrayView) -> ReconstructionSettings:
+    """Return settings for parts of a scan: a tenth of the projections cannot show details without streaks.
+
+    Parameters
+    ----------
+    settings
+        As for the whole scan.
+    view
+        Any projection: its pixels at the isocentre decide where the Hann window ends.
+    """
+    sad_mm = float(np.hypot(view.source_mm[0], view.source_mm[2]))
+    pixel_mm = view.pixel_spacing_mm[0] * sad_mm / view.source_detector_distance_mm
+    cut = float(np.clip(2.0 * pixel_mm * BIN_CUT_PER_MM, 0.05, 1.0))
+    return replace(settings, hann_cut=min(settings.hann_cut or 1.0, cut))
 
 
 def filtered_projections(

@@ -5,9 +5,10 @@ a fault. What is compared is beam, not decisions: a permission lasts for ``permi
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -26,13 +27,16 @@ BEGIN: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 AFTER_S: Final = 2.0
 """A gate is watched for so long after the time by which it has to have held."""
 LEAVES: Final = "leaves the gate"
-LOOP_FAULTS: Final = (
-    "loop silent",
-    "monitor's clock set back",
-    "predictor fails",
-    "predictor says nonsense",
-    LEAVES,
+LOOP_FAULTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "loop silent": "nobody looks for longer than a permission lasts",
+        "monitor's clock set back": "the time that the gate is told falls",
+        "predictor fails": "an exception in the predictor",
+        "predictor says nonsense": "a place that is no number",
+        LEAVES: "the target goes at 3 to 40 mm/s, from the first frame outside",
+    }
 )
+"""What happens, by name; none of them is in the frames, or for the last, wrong with them."""
 FAULTS: Final = (*STREAM_FAULTS, *LOOP_FAULTS)
 """Names of all faults, those of the stream first."""
 

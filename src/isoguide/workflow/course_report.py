@@ -8,6 +8,7 @@ from isoguide.course import AXES
 from isoguide.treatment import Entry, Event, State
 from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Trace
 from isoguide.workflow.course import TOLERANCE_DEG, TOLERANCE_MM, Course, TreatedFraction
+from isoguide.workflow.motion.course_section import monitoring_section
 from isoguide.workflow.page import bullets, closing, facts, page, picture_row, section, table
 from isoguide.workflow.scenario import Scenario
 
@@ -59,6 +60,7 @@ def course_html(course: Course, links: Links = ()) -> str:
         section("Fraction by fraction", _fraction_table(course) + _table_note()),
         _residual_charts(course),
         _corrections(course),
+        monitoring_section(course),
         _patient(course),
         *(_fraction_pictures(fraction) for fraction in course.fractions),
         _timelines(course),
@@ -66,7 +68,7 @@ def course_html(course: Course, links: Links = ()) -> str:
         _provenance(course),
         closing(),
     ]
-    return page(f"isoguide: {course.scenario.title}", sections, "course.css")
+    return page(f"isoguide: {course.scenario.title}", sections, "course.css", "review/review.css")
 
 
 def _header(course: Course) -> str:

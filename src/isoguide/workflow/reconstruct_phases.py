@@ -9,15 +9,16 @@ from typing import Final
 import numpy as np
 
 from isoguide.dicom import CtAcquisition, RespiratoryPhase, SeriesUids
-from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.errors import AmbiguityError, InputError, MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import Array
 from isoguide.images.volume import Volume
-from isoguide.motion.projection_signal import breaths_from_projections
-from isoguide.motion.respiratory_signal import Breaths, find_breaths
+from isoguide.motion.projection_signal import breaths_from_projections, lag_between
+from isoguide.motion.respiratory_signal import Breaths, RespiratorySignal, find_breaths
 from isoguide.motion.sorting import Bin, Sorting, SortSettings, UsableBins, sort_by_breath, usable_bins
 from isoguide.progress import Progress, part_of, silent
 from isoguide.projection.projection_set import ProjectionSet
-from isoguide.projection.reconstruct import reconstruct_bins
+from isoguide.projection.reconstruct import reconstruct, reconstruct_bins, smoothed_for_bins
+from isoguide.workflow.motion.trace_file import read_trace
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.reconstruct import (
     SERIES_FOLDER,
@@ -29,12 +30,13 @@ from isoguide.workflow.reconstruct import (
     stated_position,
     write_image,
 )
-from isoguide.workflow.respiratory_file import read_respiratory_signal
 
 PHASES_FOLDER: Final = "4DCBCT"
 """What sorting by breath adds to the output folder: a folder for each phase, and the breath in text."""
 BREATH_FILE: Final = "breathing.csv"
 FIRST_SERIES: Final = 100
+LARGEST_LAG_PERCENT, LEAST_AGREEMENT = 20.0, 0.7
+"""Chest and diaphragm may be a few tenths of a second apart; a sign that is wrong is half a breath."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ def reconstruct_phases_into(
         If the patient position, the duration, projections, geometry or RTK are missing, or the breath is.
     InputError
         If the scan or the signal cannot be used, or no bin has projections from enough sides.
+    MismatchError
+        If the signal contradicts the projections.
     OutputError
         If the folder cannot be written or holds a reconstruction and ``overwrite`` is not set.
     """
@@ -135,16 +139,16 @@ def reconstruct_phases_into(
         breaths, quality = _breaths(projections, position, breathing)
         sorting = sort_by_breath(breaths, projections.seconds, breathing.sorting)
         usable = _usable(sorting, projections)
+        writer = _Writer(request, CtAcquisition(acquired_at), scan_seed(projections, request), sorting)
+        whole = reconstruct(projections, position, request.settings, progress=part_of(progress, 0.3, 0.6))
+        writer.write_whole(staging / SERIES_FOLDER, whole)
         volumes = reconstruct_bins(
             projections,
-            [np.arange(count), *(one.members for one in usable.bins)],
+            [one.members for one in usable.bins],
             position,
-            request.settings,
-            progress=part_of(progress, 0.3, 1.0),
+            smoothed_for_bins(request.settings, projections.views[0]),
+            progress=part_of(progress, 0.6, 1.0),
         )
-        writer = _Writer(request, CtAcquisition(acquired_at), scan_seed(projections, request), sorting)
-        whole = next(volumes)
-        writer.write_whole(staging / SERIES_FOLDER, whole)
         for one, volume in zip(usable.bins, volumes, strict=True):
             writer.write_bin(staging / PHASES_FOLDER / _name(one), volume, one)
         (staging / PHASES_FOLDER / BREATH_FILE).write_text(_table(sorting, breaths, projections.seconds))
@@ -168,10 +172,37 @@ def _stated_duration(breathing: BreathingRequest) -> float:
 def _breaths(
     projections: ProjectionSet, position: str, breathing: BreathingRequest
 ) -> tuple[Breaths, float | None]:
-    if breathing.trace is not None:
-        return find_breaths(read_respiratory_signal(breathing.trace)), None
+    """Return the breaths, and the quality of those found in the projections."""
     found = breaths_from_projections(projections, position)
-    return found.breaths, found.quality
+    if breathing.trace is None:
+        return found.breaths, found.quality
+    by_trace = find_breaths(_signal(breathing.trace))
+    lag = lag_between(by_trace, found.breaths, projections.seconds)
+    if lag is None:  # one of them says nothing: the trace then stands alone, or refuses for itself
+        alone = (
+            f"the projections do not confirm the {by_trace.signal.source}: {'; '.join(found.breaths.reasons)}"
+        )
+        return replace(by_trace, warnings=(*by_trace.warnings, alone)), None
+    if lag.agreement < LEAST_AGREEMENT or abs(lag.percent) > LARGEST_LAG_PERCENT:
+        msg = (
+            f"the {by_trace.signal.source} is {abs(lag.percent):.0f} % of a breath apart from the breath in "
+            f"the projections (agreement {lag.agreement:.2f}): check that its second 0 is the start of the "
+            "scan, and that more means breathing in"
+        )
+        raise MismatchError(msg)
+    return by_trace, None
+
+
+def _signal(path: Path) -> RespiratorySignal:
+    """Read a signal along one line; moments at which nothing was seen are left out."""
+    trace = read_trace(path)
+    if trace.places_mm.shape[1] != 1:
+        msg = (
+            f"{path} has three axes, and none is said to be the depth of the breath: give the columns "
+            "seconds, value_mm, with larger values when the lungs are fuller"
+        )
+        raise AmbiguityError(msg)
+    return RespiratorySignal(trace.seconds[trace.seen], trace.places_mm[trace.seen, 0], f"signal {path.name}")
 
 
 def _usable(sorting: Sorting, projections: ProjectionSet) -> UsableBins:

@@ -1,5 +1,4 @@
 import type { Fraction } from "../../api/documents";
-import { asSentence } from "../../api/problem";
 import { BeamShape } from "../../components/BeamSign";
 import { percent, seconds, shiftMm, timeOfDay } from "../../components/format";
 import { MOTION_AXES } from "../../components/motionAxes";
@@ -8,7 +7,7 @@ import { Panel } from "../../components/Panel";
 import { tickMs } from "../../state/clock";
 import { type HeardRoom, roomOf } from "../../state/rooms";
 import { sightingNow } from "../../state/sighting";
-import { GATE_SHAPES, GATE_WORDS, type GateNow, gateNow, shiftBackMm } from "./gate";
+import { chance, GATE_SHAPES, GATE_WORDS, type GateNow, gateNow, shiftBackMm } from "./gate";
 
 /** Stands where a number is not known. */
 const NO_NUMBER = "—";
@@ -31,10 +30,8 @@ function GateReason({ now }: { now: GateNow }) {
   }
   return (
     <p class="gate-reason">
-      {now.gate.reason === "" ? "The target is inside the gate." : asSentence(now.gate.reason)}
-      {now.hasEnded ? (
-        <span class="dim"> The gate has ended; it said this last, at {timeOfDay(now.gate.at)}.</span>
-      ) : null}
+      {now.reason}
+      {now.hasEnded ? <span class="dim"> Its last word is of {timeOfDay(now.gate.at)}.</span> : null}
     </p>
   );
 }
@@ -59,7 +56,7 @@ function GateFigures({ now, room }: { now: GateNow; room: HeardRoom }) {
   const isTotal = isLive || now.hasEnded;
   return (
     <dl class="gate-figures">
-      <Figure name="Chance of inside" value={live(gate.probability, percent)} />
+      <Figure name="Chance inside" value={live(gate.probability, chance)} />
       <Figure name="Newest frame" value={isRecent ? `${seconds(sighting.ageS)} old` : NO_NUMBER} />
       <Figure name="Latency" value={live(gate.latency_s, (one) => seconds(one, 2))} />
       <Figure
@@ -82,9 +79,9 @@ function Proposal({ now }: { now: GateNow }) {
   }
   return (
     <Notice tone="warn">
-      <b>The target has settled at {inAxes(settledMm)}.</b> A shift of it by{" "}
-      <span class="number">{inAxes(shiftBackMm(settledMm))}</span> would bring it back. This is no order: the
-      couch does not move by it. Take a new image and decide by that.
+      <b>The target has settled at {inAxes(settledMm)}.</b> A shift of it by {inAxes(shiftBackMm(settledMm))}{" "}
+      would bring it back. This is no order: the couch does not move by it. Take a new image and decide by
+      that.
     </Notice>
   );
 }

@@ -69,15 +69,15 @@ function TargetNote({ now, room }: { now: SightingNow; room: HeardRoom }) {
   }
 }
 
-/** What saw the target, how sure it is, and how old that is. */
+/** What saw the target, how sure it is, and how old that is; the line keeps its place where nothing is said. */
 function SeenBy({ now }: { now: SightingNow }) {
   if (now.kind !== "seen" && now.kind !== "not seen") {
-    return null;
+    return <p class="dim small target-source" />;
   }
   const { source, quality, words } = now.target;
   const sure = now.kind === "seen" ? `, ${words}, ${percent(quality)} of it seen` : "";
   return (
-    <p class="dim small">
+    <p class="dim small target-source">
       {source}
       {sure}, exposed <span class="number">{seconds(now.ageS)}</span> ago
     </p>

@@ -1,4 +1,6 @@
 import type { RoomState } from "../../api/documents";
+import { asSentence } from "../../api/problem";
+import { percent } from "../../components/format";
 import type { HeardRoom } from "../../state/rooms";
 import { decisionAgeS, isHeard, SAMPLE_LIMIT_S } from "../../state/sighting";
 
@@ -10,6 +12,8 @@ export type GateSignWord = Gate["state"] | "not known";
 /** The gate as it may be shown now. */
 export interface GateNow {
   word: GateSignWord;
+  /** Why it is so, in words. */
+  reason: string;
   gate: Gate;
   /** Its numbers are of now; otherwise none of them is shown. */
   isLive: boolean;
@@ -17,11 +21,13 @@ export interface GateNow {
   hasEnded: boolean;
 }
 
+const ENDED_WITH: ReadonlySet<Gate["state"]> = new Set(["re-align", "stopped"]);
+
 /**
  * Say what may be shown of a gate: null where none has worked.
  *
  * A gate of a beam that is watched decides twenty times a second; one that is silent is not known. One that
- * has ended keeps its last word, which is why the beam is held, but no number.
+ * has ended has stopped: it keeps the word that the beam is held for, but no number, and never "beam on".
  *
  * @param nowMs - The steady clock.
  */
@@ -31,14 +37,19 @@ export function gateNow(room: HeardRoom, nowMs: number): GateNow | null {
     return null;
   }
   const hasEnded = watchedBy === "";
-  const ageS = decisionAgeS(room, nowMs) ?? Number.NaN;
-  const isRecent = Math.abs(ageS) <= SAMPLE_LIMIT_S;
+  const isRecent = Math.abs(decisionAgeS(room, nowMs) ?? Number.NaN) <= SAMPLE_LIMIT_S;
   const isKnown = isHeard(room, nowMs) && (isRecent || hasEnded);
+  const now = { gate, hasEnded, isLive: isKnown && isRecent && !hasEnded };
+  if (!isKnown) {
+    return { ...now, word: "not known", reason: "" };
+  }
+  if (hasEnded && !ENDED_WITH.has(gate.state)) {
+    return { ...now, word: "stopped", reason: "It ended with the beam." };
+  }
   return {
-    word: isKnown ? gate.state : "not known",
-    gate,
-    isLive: isKnown && isRecent && !hasEnded,
-    hasEnded,
+    ...now,
+    word: gate.state,
+    reason: gate.reason === "" ? "The target is inside the gate." : asSentence(gate.reason),
   };
 }
 
@@ -61,6 +72,14 @@ export const GATE_SHAPES: Readonly<Record<GateSignWord, RoomState["beam"]>> = {
   stopped: "unknown",
   "not known": "unknown",
 };
+
+/** A probability that is never called certain: `97 %`, `>99 %`, `<1 %`. */
+export function chance(probability: number): string {
+  if (probability > 0.99) {
+    return ">\u00a099\u00a0%";
+  }
+  return probability < 0.01 ? "<\u00a01\u00a0%" : percent(probability);
+}
 
 /** The shift that would bring a target back from where it has settled, mm; a rounded zero stays one. */
 export const shiftBackMm = (settledMm: readonly [number, number, number]): [number, number, number] => {

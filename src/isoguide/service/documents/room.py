@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from isoguide.motion.gating import GateDecision
 from isoguide.motion.sample import Sighting, TargetSample
@@ -25,6 +25,24 @@ class CouchDifference(Document):
 
 class TargetDocument(Document):
     """The newest look at the target; without a position where the target was not seen in it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "number": 171,
+                    "at": "2026-03-02T08:21:40.150Z",
+                    "age_s": 0.12,
+                    "source": "markers, stereo pair",
+                    "position_mm": [0.2, -1.4, 0.3],
+                    "sigma_mm": [0.2, 0.1, 0.2],
+                    "rotation_deg": None,
+                    "quality": 1.0,
+                    "words": "4 of 4 markers",
+                }
+            ]
+        }
+    )
 
     number: int = Field(description="Of the frame: a number that stays says that nothing new was exposed.")
     at: datetime = Field(description="Time of exposure.")
@@ -60,6 +78,24 @@ class TargetDocument(Document):
 
 class GateDocument(Document):
     """What the gate says: whether beam may pass, and why not."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "at": "2026-03-02T08:21:40.270Z",
+                    "state": "hold",
+                    "reason": "target may be outside the gate",
+                    "probability": 0.31,
+                    "predicted_mm": [0.2, -3.1, 0.4],
+                    "latency_s": 0.12,
+                    "proposal_mm": None,
+                    "holds": 3,
+                    "duty_cycle": 0.74,
+                }
+            ]
+        }
+    )
 
     at: datetime = Field(description="Time of the decision.")
     state: Literal["armed", "beam on", "hold", "re-align", "stopped"]

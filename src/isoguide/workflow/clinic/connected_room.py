@@ -83,8 +83,8 @@ class ConnectedRoom(Protocol):
 
         Raises
         ------
-        RefusedError
-            If this room cannot watch it so.
+        RefusedError, InputError
+            If this room cannot watch it so, or the patient has nothing that could be watched.
         DeviceError
             If nobody lies here.
         """

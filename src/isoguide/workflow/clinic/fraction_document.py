@@ -59,6 +59,7 @@ def fraction_document(status: FractionStatus) -> dict[str, object]:
         "match_history": _match_history(opened.kept.memory),
         "decisions": stored.decisions,
         "deliveries": stored.deliveries,
+        "motions": stored.motions,
     }
 
 

@@ -5,6 +5,7 @@ deliveries. A thread hands it the frames; whoever watches the beam only reads wh
 """
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +22,9 @@ from isoguide.workflow.motion.predicting_gate import predicting_gate
 
 HANDED_EVERY_S: Final = 0.01
 """Time between two questions to what watches the target: so long a frame waits at most."""
+FIRST_LOOK_S: Final = 5.0
+"""So long a machine may take to come on after the gate is armed: nobody asks for permissions until then, and
+a process that nobody reads would close the gate."""
 ENDS_S: Final = 1.0
 """A thread that hands frames over ends within this, or waits for a device and hands over nothing more."""
 
@@ -116,6 +120,7 @@ class HandedGate:
         self._ends = threading.Event()
         self._thread: threading.Thread | None = None
         self._failure = ""
+        self._is_asked = False
 
     @property
     def period_s(self) -> float:
@@ -138,7 +143,7 @@ class HandedGate:
         self._end_thread()
         self._watch.start()
         self._monitored.arm()
-        self._failure, self._ends = "", threading.Event()
+        self._failure, self._is_asked, self._ends = "", False, threading.Event()
         self._thread = threading.Thread(
             target=self._hand_over, args=(self._ends,), name="isoguide-frames", daemon=True
         )
@@ -146,6 +151,7 @@ class HandedGate:
 
     def look(self, now: datetime) -> GateDecision:
         """Return what the process decided; "stopped" once the target cannot be watched."""
+        self._is_asked = True
         decision = self._monitored.look(now)
         if not self._failure:
             return decision
@@ -166,8 +172,11 @@ class HandedGate:
             self._thread = None
 
     def _hand_over(self, ends: threading.Event) -> None:
+        first_look_s = time.monotonic() + FIRST_LOOK_S
         try:
             while not ends.wait(HANDED_EVERY_S):
+                if not self._is_asked and time.monotonic() < first_look_s:
+                    self._monitored.look(self._now())  # read, and passed on to no machine
                 for sighting in self._watch.take(self._now()):
                     if not ends.is_set():
                         self._monitored.push(sighting)

@@ -50,7 +50,7 @@ THERAPIST: Final = Person("virtual-therapist", Role.THERAPIST)
 PHYSICIST: Final = Person("virtual-physicist", Role.PHYSICIST)
 ONCOLOGIST: Final = Person("virtual-oncologist", Role.ONCOLOGIST)
 STAFF: Final = (THERAPIST, PHYSICIST, ONCOLOGIST)
-RECORDS, DAILY, EXPORTS, MOTION = "records", "daily", "exports", "motion"
+RECORDS, DAILY, EXPORTS, MOTION = "records", "daily", "exports", "monitoring"
 OPENED_AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """When the records begin: after the simulation and before the first fraction of every virtual course."""
 
@@ -124,7 +124,7 @@ def virtual_department(
     Parameters
     ----------
     folder
-        Gets ``records``, ``daily``, ``exports``, and ``motion`` where the target is watched during the beam.
+        Gets ``records``, ``daily``, ``exports``, and ``monitoring`` where the target is watched.
     planning
         The planning export.
     patient, site

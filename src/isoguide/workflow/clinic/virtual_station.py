@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from isoguide.course import SimulationRecord
-from isoguide.course.monitoring import DEVICE_WORDS, Monitoring
+from isoguide.course.monitoring import Monitoring
 from isoguide.dicom import PatientIdentity, content_hash, read_plan
 from isoguide.errors import InputError, LinkLostError, MismatchError
 from isoguide.geometry.iec61217 import TableTopPose
@@ -24,8 +24,8 @@ from isoguide.motion.gating import TargetWatch
 from isoguide.motion.sample import TargetSample
 from isoguide.treatment import FractionMemory, State
 from isoguide.treatment.ports import CouchReading, DayImage
-from isoguide.treatment.refusals import RefusedError
 from isoguide.virtual.clock import DayClock, VirtualClock
+from isoguide.virtual.motion_watch import motion_watch
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import RoomSettings
@@ -33,7 +33,7 @@ from isoguide.workflow.clinic.connected_room import Preparation, RoomLook
 from isoguide.workflow.clinic.day_export import said_of_export, write_day_image
 from isoguide.workflow.clinic.day_image import ImageSaid
 from isoguide.workflow.clinic.desk import Desk
-from isoguide.workflow.clinic.station_devices import StationBeam
+from isoguide.workflow.clinic.station_devices import StationBeam, StationWatch
 from isoguide.workflow.clinic.station_file import StationFile
 from isoguide.workflow.scenario_settings import room_settings, scenario_faults
 from isoguide.workflow.simulate import drawn_days
@@ -261,15 +261,13 @@ class VirtualStation:
 
         Raises
         ------
-        RefusedError
-            If this room cannot watch it so.
+        InputError
+            If the patient has nothing that the device could watch.
         LinkLostError
             If nobody lies here.
         """
-        msg = (
-            f"the virtual room cannot watch the target by {DEVICE_WORDS[monitoring.device]}: treat elsewhere"
-        )
-        raise RefusedError(msg)
+        with self.used() as room:
+            return StationWatch(self, room, motion_watch(room, monitoring))
 
     def look(self) -> RoomLook:
         """Return what the room shows; the look before, where it is busy for longer than a moment."""

@@ -16,8 +16,9 @@ from pydantic import AwareDatetime, Field
 
 from isoguide.dicom import PatientIdentity, scan_folder
 from isoguide.dicom.choice import refuse_strangers
+from isoguide.dicom.item import exposure_instant, tolerating_odd_values
 from isoguide.dicom.radiograph_header import RadiographHeader, radiograph_header
-from isoguide.errors import GeometryError, MissingEvidenceError
+from isoguide.errors import GeometryError, InputError, MissingEvidenceError
 from isoguide.geometry.frames import PLANNING
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
@@ -34,6 +35,7 @@ from isoguide.workflow.strict_toml import Section
 
 SCHEMA_FILE: Final = "frames-1.json"
 NO_ZONE: Final = "of the imager, which states no time zone: taken for UTC"
+Side = tuple[float | str, ...]
 _DIGITS: Final = re.compile(r"(\d+)")
 
 
@@ -52,14 +54,15 @@ class TimedImage:
     load
         Reads it, with its view in FIXED.
     seen_from
-        What tells one side from another: the place of the source, or the gantry angle.
+        What tells one side from another: place of the source, gantry angle, or what the file calls the
+        view.
     """
 
     path: Path
     at: datetime
     number: int
     load: Callable[[], RadiographView]
-    seen_from: tuple[float, ...] = ()
+    seen_from: Side = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ def _plain_image(
     return load
 
 
+@tolerating_odd_values
 def frames_of_folder(path: Path, choice: RadiographChoice, *, now: datetime) -> ImageFrames:
     """Return the radiographs of a folder that somebody exposed, in the order of their names.
 
@@ -174,19 +178,22 @@ def frames_of_folder(path: Path, choice: RadiographChoice, *, now: datetime) -> 
         raise MissingEvidenceError(msg)
     refuse_strangers(found, found[0].patient, source=str(found[0].path), option="--planning")
     imagers = load_imagers(choice, now=now)
-    images = []
+    images, zones = [], set()
     for number, file in enumerate(sorted(found, key=lambda one: _natural(one.path)), start=1):
-        header = radiograph_header(file)
-        if header.acquired_at is None:
-            msg = f"{header.path} does not say when it was exposed: only images with a time can be monitored"
+        header, at = radiograph_header(file), exposure_instant(file.item)
+        if at is None:
+            msg = f"{header.path} does not say to the second when it was exposed: give images that do"
             raise MissingEvidenceError(msg)
-
-        at = header.acquired_at
+        zones.add(at.tzinfo is not None)
         aware = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         load = partial(_placed, header, imagers, choice)
-        side = () if header.gantry_deg is None else (header.gantry_deg,)
+        named = (header.serial_number, *header.naming)
+        side: Side = named if header.gantry_deg is None else (header.gantry_deg,)
         images.append(TimedImage(header.path, aware, number, load, side))
-    return ImageFrames(tuple(images), NO_ZONE, found[0].patient)
+    if len(zones) > 1:
+        msg = f"some images in {path} state a time zone and others do not: give those of one clock"
+        raise InputError(msg)
+    return ImageFrames(tuple(images), "of the imager" if True in zones else NO_ZONE, found[0].patient)
 
 
 def _placed(header: RadiographHeader, imagers: Sequence[Imager], choice: RadiographChoice) -> RadiographView:

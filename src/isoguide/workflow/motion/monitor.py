@@ -24,7 +24,9 @@ from isoguide.workflow.motion.figures import MotionFigures
 from isoguide.workflow.motion.recording import Recording
 from isoguide.workflow.motion.replay import not_judged, play
 from isoguide.workflow.motion.report import write_monitoring_report
+from isoguide.workflow.motion.trace_file import read_trace
 from isoguide.workflow.motion.track_images import watch_images
+from isoguide.workflow.motion.watch_trace import prediction_error, prediction_words, watch_trace
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.protocol_file import load_protocol
 from isoguide.workflow.request import AlignRequest, Point, RadiographChoice
@@ -173,9 +175,11 @@ def monitor(
     if source.suffix.lower() == RECORDING_SUFFIX and not source.is_dir():
         _refuse_images(request)
         return monitor_recording(source, out, gate, overwrite=overwrite, progress=progress)
-    if source.suffix.lower() == TRACE_SUFFIX and not source.is_dir():
-        raise InputError(f"{source} cannot be monitored yet")
     settings = gate.settings()
+    if source.suffix.lower() == TRACE_SUFFIX and not source.is_dir():
+        _refuse_images(request)
+        watched = _watched_trace(source, settings)
+        return monitor_watched(source.name, watched, out, gate, overwrite=overwrite, progress=progress)
     recording, notes = watch_images(
         _aligning(request),
         request.markers,
@@ -191,6 +195,13 @@ def monitor(
         overwrite=overwrite,
         progress=part_of(progress, 0.6, 1.0),
     )
+
+
+def _watched_trace(path: Path, settings: GateSettings) -> Watched:
+    trace = read_trace(path)
+    recording, notes = watch_trace(trace, settings)
+    found = prediction_error(trace, settings.system_latency_s)
+    return Watched(recording, (*prediction_words(found), *notes), found)
 
 
 def _aligning(request: MonitorRequest) -> AlignRequest:

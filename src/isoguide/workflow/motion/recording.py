@@ -121,6 +121,7 @@ class RecordingWriter:
         self.path = path
         self._lock = threading.Lock()
         self._last: GateDecision | None = None
+        self._passed_over: GateDecision | None = None
         self._frames: set[int] = set()
         if path.exists():
             msg = f"{path} exists already, and a recording is never overwritten: choose another name"
@@ -151,17 +152,30 @@ class RecordingWriter:
     def decision(self, decision: GateDecision) -> None:
         """Write a decision if it changes state or reason, or a second after the last one that was written.
 
-        The frame that it was made with is written before it, where that has not been done.
+        The last of all is written too, when the gate is armed anew or the recording is closed. The frame
+        that it was made with is written before it, where that has not been done.
         """
         with self._lock:
             last = self._last
             is_same = last is not None and (last.state, last.reason) == (decision.state, decision.reason)
+            self._passed_over = None
             if last is not None and is_same and abs(decision.at - last.at) < DECISION_EVERY:
+                self._passed_over = decision
                 return
             self._last = decision
+        self._write_decision(decision)
+
+    def _write_decision(self, decision: GateDecision) -> None:
         if decision.sighting is not None and decision.sighting.number not in self._frames:
             self.sighting(decision.sighting, decision.at)
         self._write(decision_line(decision))
+
+    def _write_last_decision(self) -> None:
+        """Write the newest decision where it was passed over: it says until when the one before held."""
+        with self._lock:
+            decision, self._passed_over = self._passed_over, None
+        if decision is not None:
+            self._write_decision(decision)
 
     def beam(self, at: datetime, *, is_on: bool, delivered_mu: float) -> None:
         """Write that the beam went on or off, and how much had been delivered by then."""
@@ -169,6 +183,7 @@ class RecordingWriter:
 
     def arm(self, at: datetime) -> None:
         """Write that the gate was armed, or armed anew."""
+        self._write_last_decision()
         self._write({"kind": "arm", "at": time(at)})
 
     def mark(self, at: datetime, by: str, words: str) -> None:
@@ -181,6 +196,8 @@ class RecordingWriter:
 
     def close(self) -> None:
         """End the recording, flushed to the disk; harmless when it has ended."""
+        if not self._file.closed:
+            self._write_last_decision()
         with self._lock:
             if self._file.closed:
                 return

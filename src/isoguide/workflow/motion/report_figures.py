@@ -49,7 +49,7 @@ def monitoring_pictures(recording: Recording, figures: MotionFigures) -> tuple[P
     """Return the figures that a recording allows."""
     curves = Curves.of(recording, figures)
     gate_mm = recording.header.settings.gate_mm
-    found = [_over_time("motion", curves, figures, gate_mm, (0.0, max(curves.last_s, 1.0)))]
+    found = [motion_picture(recording, figures)]
     if curves.last_s > 2.0 * CLOSER_S:
         found.append(_over_time("closer", curves, figures, gate_mm, closer_window(curves)))
     if figures.without_gating is not None:
@@ -57,6 +57,13 @@ def monitoring_pictures(recording: Recording, figures: MotionFigures) -> tuple[P
     if figures.latency_s.size:
         found.append(_latency(recording, figures))
     return tuple(found)
+
+
+def motion_picture(recording: Recording, figures: MotionFigures) -> Picture:
+    """Return the target, the gate and the beam over the whole time."""
+    curves = Curves.of(recording, figures)
+    window = (0.0, max(curves.last_s, 1.0))
+    return _over_time("motion", curves, figures, recording.header.settings.gate_mm, window)
 
 
 def closer_window(curves: Curves) -> tuple[float, float]:
@@ -103,7 +110,7 @@ def _over_time(
 def _limits(curves: Curves, gate_mm: float) -> tuple[float, float]:
     """Return one scale for the three axes, so that their motion can be compared."""
     largest = max(_largest(curves.seen_mm), _largest(curves.true_mm), gate_mm)
-    return -1.12 * largest, 1.12 * largest
+    return -1.3 * largest, 1.3 * largest
 
 
 def _largest(values: Array) -> float:
@@ -284,7 +291,7 @@ def _histogram(axes: Axes, everywhere: Array, inside: Array, gate_mm: float, *, 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.set_xlim(bins[0], bins[-1])
     if is_distance:
-        axes.legend(frameon=False, fontsize=SMALL_PT, loc="upper right", handlelength=1.4)
+        axes.legend(framealpha=0.9, edgecolor="none", fontsize=SMALL_PT, loc="upper right", handlelength=1.4)
 
 
 def _latency(recording: Recording, figures: MotionFigures) -> Picture:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -11,17 +10,21 @@ import numpy as np
 
 from isoguide.dicom.identity import compare_patients
 from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import fixed_from_planning
+from isoguide.images.radiograph import Radiograph
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.marker_pixels import MarkerFinder
-from isoguide.motion.sample import Sighting
+from isoguide.motion.sample import Sighting, Unseen
 from isoguide.motion.single_imager import SingleImagerTracker
+from isoguide.motion.stereo_markers import StereoMarkerTracker
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration.markers import DeclaredMarkers
 from isoguide.workflow.implanted_markers import prepare_markers
 from isoguide.workflow.inputs import PlanningInput, load_planning
 from isoguide.workflow.motion.image_frames import (
     ImageFrames,
+    Side,
     TimedImage,
     frames_of_file,
     frames_of_folder,
@@ -30,7 +33,7 @@ from isoguide.workflow.motion.recording import Recording, RecordingHeader, Taken
 from isoguide.workflow.request import AlignRequest, RadiographChoice
 
 TOGETHER: Final = timedelta(seconds=0.02)
-"""Images exposed closer to each other are one pair."""
+"""Images that were exposed from two sides within this are one pair."""
 
 
 def watch_images(
@@ -83,16 +86,17 @@ def watch_images(
     as_planned = fixed_from_planning(planning.patient_position, planning.isocentre.xyz_mm)
     planned_mm = as_planned.apply(np.array([one.position_mm for one in plan.prepared.planned]))
     names = [one.name for one in plan.prepared.planned]
-    finder, tracker = MarkerFinder(declared), SingleImagerTracker(planned_mm, names=names)
-    finder.warm_up()
-    taken = _followed(frames.images, finder, tracker, part_of(progress, 0.2, 1.0))
+    exposures = _exposures(frames.images)
+    kind = _Pair if any(len(images) == 2 for images in exposures) else _OneImager
+    device = kind(declared, planned_mm, names)
+    taken = _followed(exposures, device, part_of(progress, 0.2, 1.0))
     patient = planning.series.patient.patient_id if planning.series is not None else ""
     header = RecordingHeader(
         min(one.at for one in frames.images),
         patient,
         planning.plan.sop_instance_uid if planning.plan is not None else "",
         0,
-        "implanted markers in the images of one imager",
+        device.device,
         settings,
         planned_mm,
         frames.clock,
@@ -108,13 +112,10 @@ def watch_images(
 def _frames(request: AlignRequest, planning: PlanningInput, *, now: datetime) -> ImageFrames:
     path, choice = request.daily, request.radiographs
     if path.is_dir():
-        frames = frames_of_folder(path, choice, now=now)
-    else:
-        _refuse_choice(path, choice)
-        as_planned = fixed_from_planning(planning.patient_position, planning.isocentre.xyz_mm)
-        frames = frames_of_file(path, as_planned)
-    _refuse_pairs(frames.images)
-    return frames
+        return frames_of_folder(path, choice, now=now)
+    _refuse_choice(path, choice)
+    as_planned = fixed_from_planning(planning.patient_position, planning.isocentre.xyz_mm)
+    return frames_of_file(path, as_planned)
 
 
 def _refuse_choice(path: Path, choice: RadiographChoice) -> None:
@@ -123,30 +124,82 @@ def _refuse_choice(path: Path, choice: RadiographChoice) -> None:
         raise InputError(msg)
 
 
-def _refuse_pairs(images: Sequence[TimedImage]) -> None:
-    for one, other in pairwise(images):
-        if one.seen_from != other.seen_from and abs(other.at - one.at) < TOGETHER:
-            msg = (
-                f"{one.path} and {other.path} were exposed at the same time from two sides: give the images "
-                "of one imager"
-            )
+def _exposures(images: Sequence[TimedImage]) -> list[tuple[TimedImage, ...]]:
+    """Join neighbours that were exposed together from two sides.
+
+    Raises
+    ------
+    InputError
+        If there are more than two of them.
+    """
+    found: list[tuple[TimedImage, ...]] = []
+    for image in images:
+        last = found[-1] if found else ()
+        is_partner = bool(last) and abs(image.at - last[0].at) < TOGETHER
+        if not is_partner or any(one.seen_from == image.seen_from for one in last):
+            found.append((image,))
+            continue
+        if len(last) == 2:
+            msg = f"{image.path} was exposed together with two more images: give one imager or one pair"
             raise InputError(msg)
+        found[-1] = (*last, image)
+    return found
+
+
+class _OneImager:
+    """Follows the markers through the images of one imager."""
+
+    device: Final = "implanted markers in the images of one imager"
+
+    def __init__(self, declared: DeclaredMarkers, planned_mm: Array, names: Sequence[str]) -> None:
+        self._finder = MarkerFinder(declared)
+        self._tracker = SingleImagerTracker(planned_mm, names=names)
+        self._finder.warm_up()
+
+    def see(self, shown: Sequence[Radiograph], images: Sequence[TimedImage]) -> Sighting:
+        expected_mm, covariance = self._tracker.expect()
+        (one,), (image,) = shown, images
+        pixels = self._finder.find(one.values, one.view, expected_mm, covariance, one.quantity)
+        return self._tracker.see(one.view, pixels, at=image.at, number=image.number)
+
+
+class _Pair:
+    """Follows them through pairs; each side has a finder of its own, which knows its image before."""
+
+    device: Final = "implanted markers in stereoscopic pairs of radiographs"
+
+    def __init__(self, declared: DeclaredMarkers, planned_mm: Array, names: Sequence[str]) -> None:
+        self._declared = declared
+        self._finders: dict[Side, MarkerFinder] = {}
+        self._tracker = StereoMarkerTracker(planned_mm, names=names)
+        MarkerFinder(declared).warm_up()
+
+    def see(self, shown: Sequence[Radiograph], images: Sequence[TimedImage]) -> Sighting:
+        first = images[0]
+        if len(shown) != 2:
+            source = self._tracker.settings.source
+            return Unseen(first.at, first.number, source, "only one image of the pair came")
+        expected_mm, covariance = self._tracker.expect()
+        found = []
+        for one, image in zip(shown, images, strict=True):
+            finder = self._finders.setdefault(image.seen_from, MarkerFinder(self._declared))
+            found.append(finder.find(one.values, one.view, expected_mm, covariance, one.quantity))
+        views = [one.view for one in shown]
+        return self._tracker.see(views, found, at=first.at, number=first.number)
 
 
 def _followed(
-    images: Sequence[TimedImage], finder: MarkerFinder, tracker: SingleImagerTracker, progress: Progress
+    exposures: Sequence[tuple[TimedImage, ...]], device: _OneImager | _Pair, progress: Progress
 ) -> tuple[TakenSighting, ...]:
-    """Look at each image where its markers are expected; the time that takes is measured."""
+    """Look at each exposure where its markers are expected; the time that takes is measured."""
     found: list[TakenSighting] = []
-    arrived = min(one.at for one in images)
-    for place, image in enumerate(images):
-        progress(place / len(images), f"looking at {image.path.name}")
-        view = image.load().radiograph
+    arrived = min(one.at for images in exposures for one in images)
+    for place, images in enumerate(exposures):
+        progress(place / len(exposures), f"looking at {images[0].path.name}")
+        shown = [image.load().radiograph for image in images]
         begin_s = time.perf_counter()
-        expected_mm, covariance = tracker.expect()
-        pixels = finder.find(view.values, view.view, expected_mm, covariance, view.quantity)
-        seen: Sighting = tracker.see(view.view, pixels, at=image.at, number=image.number)
+        seen = device.see(shown, images)
         took = timedelta(seconds=time.perf_counter() - begin_s)
-        arrived = max(arrived, image.at) + took
+        arrived = max(arrived, *(image.at for image in images)) + took
         found.append(TakenSighting(arrived, seen))
     return tuple(found)

@@ -1,0 +1,38 @@
+"""What a person reads of a course whose target was watched during the beam."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "records"))
+
+from sample_course import WAY, SteppingClock, motion, treat, with_course
+
+from isoguide.records import Place, create_records
+from isoguide.records.plain import to_plain
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Records of a course with one fraction under a gate, and one that was stopped before its beam."""
+    folder = tmp_path / "records"
+    with create_records(Place.embedded(folder), clock=SteppingClock()) as records:
+        course_id = with_course(records)
+        treat(records, course_id)
+        treat(records, course_id, 2, events=WAY[:1])
+    return folder
+
+
+def test_each_fraction_says_for_how_long_beam_passed_and_how_often_it_was_held(isoguide, place) -> None:
+    ending = isoguide("course", "show", "C0001", "--records", place)
+    assert ending.code == 0, ending.err
+    said = " ".join(ending.out.split())
+    assert "beam passed" in said
+    assert "79 % of 92 s" in said
+
+
+def test_the_document_holds_the_motion_of_the_fractions_that_have_one(isoguide, place) -> None:
+    document = json.loads(isoguide("course", "show", "C0001", "--records", place, "--json").out)
+    assert document["content"]["motions"] == {"1": [to_plain(motion())]}
