@@ -32,7 +32,6 @@ from isoguide.workflow.clinic.virtual_department import (
 )
 from isoguide.workflow.course import Course, seconds_between
 from isoguide.workflow.course_json import correction_record
-from isoguide.workflow.motion.course_reports import FOLDER as MONITORING
 from isoguide.workflow.motion.course_reports import write_course_monitoring
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.review.patient import SHEET, review_patient_into
@@ -156,7 +155,8 @@ def demonstrate(
     are known; ``exports`` gets the DICOM objects of each fraction and ``review`` what the records say of the
     course and of the department. One fraction more is planned than is treated: ``room.json`` says how the
     virtual room goes on with it in real time, at a console, and ``sign-in.txt`` how its staff sign in there.
-    Where the protocol has the target watched during the beam, ``motion`` gets the recording of each delivery.
+    Where the protocol has the target watched during the beam, ``monitoring`` gets the recording of each
+    delivery and what it comes to.
 
     Parameters
     ----------
