@@ -36,7 +36,7 @@ from isoguide.workflow.scenario import (
     Site,
 )
 from isoguide.workflow.simulate import simulate
-from page import put_between_marks
+from page import put_between_marks, table
 
 VOXEL_MM = (2.0, 2.0, 2.5)
 SEEDS_VOXEL_MM = (1.2, 1.2, 2.5)
@@ -146,11 +146,6 @@ def run(tasks: Sequence[Task], processes: int) -> list[Record]:
             if done % 10 == 0:
                 say(f"  {done} of {len(tasks)} patients")
     return records
-
-
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 def p95(values: Sequence[float]) -> float:

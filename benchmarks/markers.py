@@ -47,7 +47,7 @@ from isoguide.virtual.kv_pair import KILOVOLTAGE, stereo_views
 from isoguide.virtual.markers import paint_rod
 from isoguide.virtual.room_settings import StereoSettings
 from isoguide.virtual.seeds_in_beam import gold_mm
-from page import put_between_marks
+from page import put_between_marks, table
 
 LENGTH_MM, DIAMETER_MM = 5.0, 1.0
 SPACINGS_MM = ((1.0, 1.0, 1.0), (1.0, 1.0, 2.0), (0.9, 0.9, 2.5), (0.5, 0.5, 1.0))
@@ -522,11 +522,6 @@ def migration_case(
         settings=MarkerMatchSettings(planning_sigma_mm=0.1, rotation_sigma_deg=turn_deg),
     )
     return match.verdict, [m.name for m in match.markers if m.state is MarkerState.MIGRATED]
-
-
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 TABLES: dict[str, Callable[[argparse.Namespace], str]] = {

@@ -33,6 +33,7 @@ from isoguide.virtual.gate_campaign import LOOP_FAULTS, Control, Course, CourseR
 from isoguide.virtual.gate_faults import STREAM_FAULTS
 from isoguide.virtual.prostate_motion import ProstateMotion
 from isoguide.virtual.sighting_stream import StreamSettings, breathing_truth, prostate_truth
+from page import table
 
 SEED = 4242
 RATES_PER_S = (7.0, 10.0, 15.0, 25.0)
@@ -312,11 +313,6 @@ def percentiles(values: Sequence[float], form: str = "{:.1f}") -> list[str]:
     if not values:
         return ["", "", "", ""]
     return [form.format(float(np.quantile(values, share))) for share in (0.5, 0.95, 0.99, 1.0)]
-
-
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 SECTIONS: dict[str, Callable[[argparse.Namespace], str]] = {

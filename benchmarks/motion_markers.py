@@ -37,6 +37,7 @@ from isoguide.virtual.prostate_motion import ProstateMotion
 from isoguide.virtual.room_settings import RADIOGRAPHY
 from isoguide.virtual.seeds_in_beam import gold_mm, without_seeds
 from isoguide.virtual.tissue_lattice import TissueLattice
+from page import table
 
 PANEL, PIXEL_MM = (256, 256), 0.388
 FLUOROSCOPY = replace(RADIOGRAPHY, photons_per_pixel=5e5, lag_share=0.02)
@@ -494,11 +495,6 @@ def distances(pixels: Array, true: Array) -> list[float]:
 
 def rms(values: Array) -> float:
     return float(np.sqrt(np.mean(values**2)))
-
-
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 TABLES: dict[str, Callable[[argparse.Namespace], str]] = {

@@ -9,7 +9,7 @@ in them, in some dozens of states of his anatomy. ``--write`` puts the tables in
 import argparse
 import csv
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from isoguide.virtual.breathing import breathing_modes
 from isoguide.virtual.motion import Trace, motion_that_fits
 from isoguide.virtual.physical_imager import far_apart
 from isoguide.virtual.tissue_lattice import TissueLattice
-from page import put_between_marks
+from page import put_between_marks, table
 
 SEED = 2006
 NOISE = 0.05
@@ -355,11 +355,6 @@ def cone_beam_cells(made: BreathingScan, breaths: Breaths, settings: SortSetting
         f"{np.linalg.norm(off_mm, axis=1).max():.2f}",
         f"{used_s:.0f}",
     ]
-
-
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 TABLES: dict[str, Callable[[argparse.Namespace], str]] = {

@@ -30,6 +30,7 @@ from isoguide.motion.prediction import Predictor, PredictorSettings
 from isoguide.motion.sample import TargetSample, Unseen
 from isoguide.motion.surrogate import SurrogateModel, SurrogateReading
 from isoguide.workflow.motion.trace_file import read_trace
+from page import table
 
 FOLDER = SHARED_DATA / "pohl-ExtMarker"
 HORIZONS_S = (0.16, 0.32, 0.5)
@@ -486,8 +487,7 @@ TABLES: dict[str, tuple[str, Sequence[str], Callable[[], list[list[str]]]]] = {
 def section(name: str) -> str:
     """Return one of the tables as text."""
     title, head, rows = TABLES[name]
-    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows())])
+    return table(title, head, rows())
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from isoguide.review import (
     simulate_population,
     variance_components,
 )
-from page import put_between_marks
+from page import put_between_marks, table
 
 BATCH = 60
 """Populations at once: they are axes of one array."""
@@ -264,11 +264,6 @@ def time_table(repeats: int) -> str:
         rows.append([name, f"{statistics.median(wall):.3f}", f"{statistics.median(processor):.3f}"])
     title = f"Time, medians of {repeats} runs; to keep: about 1 s for the whole review"
     return table(title, ("", "wall s", "processor s"), rows)
-
-
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 def main() -> None:

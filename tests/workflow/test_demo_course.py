@@ -210,7 +210,7 @@ def test_what_moves_during_the_beam_is_recorded_beside_the_truth(watched: tuple[
     with open_desk(str(folder / "records")) as desk:
         kept = desk.records.fraction("C0001", 1)
         assert desk.records.verify_audit().is_intact
-    recordings = sorted((folder / MOTION).glob("*.jsonl"))
+    recordings = sorted((folder / MONITORING).glob("*.jsonl"))
     assert [one.path.name for one in fraction.monitored] == [path.name for path in recordings]
     assert kept.motions[0].recording_sha256 == file_sha256(recordings[0])
     for delivery in fraction.monitored:

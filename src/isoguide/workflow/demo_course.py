@@ -32,6 +32,7 @@ from isoguide.workflow.clinic.virtual_department import (
 )
 from isoguide.workflow.course import Course, seconds_between
 from isoguide.workflow.course_json import correction_record
+from isoguide.workflow.motion.course_reports import FOLDER as MONITORING
 from isoguide.workflow.motion.course_reports import write_course_monitoring
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.review.patient import SHEET, review_patient_into
