@@ -91,6 +91,12 @@ class TestRecordingAsItIs:
         assert done.figures.duty_cycle > 0.95
         assert not done.somebody_has_to_look
 
+    def test_is_known_by_its_begin_where_its_name_is_its_hash(self, recording: Path, tmp_path: Path) -> None:
+        kept = tmp_path / ("a" * 62)
+        kept.write_bytes(recording.read_bytes())
+        done = monitor(MonitorRequest(kept, GateChoice()), tmp_path / "out")
+        assert done.figures.frames == 400
+
     def test_the_document_follows_its_schema(self, as_it_was) -> None:
         document = json.loads((as_it_was[1] / "monitoring.json").read_text(encoding="utf-8"))
         jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(document)

@@ -37,6 +37,7 @@ RECORDING: Final = "recording.jsonl"
 MONITOR_NAMES: Final = (PAGE, DOCUMENT, RECORDING)
 """What the folder of results holds."""
 RECORDING_SUFFIX: Final = ".jsonl"
+_BEGIN: Final = b'{"kind":"header"'
 TRACE_SUFFIX: Final = ".csv"
 UNGATED_REASONS: Final = ("re-align", "stopped")
 """States of the gate for which somebody has to look."""
@@ -172,7 +173,7 @@ def monitor(
     """
     source, gate = request.source, request.gate
     _require_known(source)
-    if source.suffix.lower() == RECORDING_SUFFIX and not source.is_dir():
+    if _is_recording(source):
         _refuse_images(request)
         return monitor_recording(source, out, gate, overwrite=overwrite, progress=progress)
     settings = gate.settings()
@@ -347,12 +348,23 @@ def _compared(
     return tuple(told)
 
 
+def _is_recording(path: Path) -> bool:
+    """Tell a recording by its name, or by its begin: in the image store it has the name of its hash."""
+    if path.is_dir() or path.suffix.lower() == RECORDING_SUFFIX:
+        return not path.is_dir()
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGIN)) == _BEGIN
+    except OSError:
+        return False
+
+
 def _require_known(path: Path) -> None:
     if not path.exists():
         msg = f"there is no {path}: give a recording (.jsonl), trace (.csv), frames file (.json) or folder"
         raise MissingEvidenceError(msg)
-    known = (RECORDING_SUFFIX, TRACE_SUFFIX, ".json")
-    if path.is_file() and path.suffix.lower() not in known:
+    known = (TRACE_SUFFIX, ".json")
+    if path.is_file() and not _is_recording(path) and path.suffix.lower() not in known:
         msg = (
             f"{path} is no recording (.jsonl), trace (.csv) or frames file (.json), and no folder of images: "
             "give one of these"
