@@ -1,6 +1,6 @@
 """Motion during the beam, and at simulation: all its tables, led by the figures that are to be reached.
 
-Run with ``python benchmarks/motion.py [--only SECTION ...] [--quick] [--write]``. The sections are those of
+Run with ``python benchmarks/motion.py [--only SECTION ...] [--write]``. The sections are those of
 ``motion_markers.py``, ``motion_bone.py``, ``motion_prediction.py``, ``motion_gate.py`` and
 ``motion_phases.py``, which run alone as well and say how each figure is made. The time of a frame is that of
 the whole chain in one process: seeds found in a rendered image, position, prediction, decision.
@@ -87,7 +87,9 @@ def reach_section(asked: argparse.Namespace) -> str:
     seen, rendered = motion_markers.rendered_arcs(asked.traces)
     many = motion_markers.many(10 * asked.trajectories)
     errors, frame_ms = np.array(rendered.errors), chain_ms(asked.turns)
-    share = ", ".join(f"{100.0 * np.mean(np.array(one.rmse_mm) < 1.0):.1f} % {name}" for name, one in many.items())
+    share = ", ".join(
+        f"{100.0 * np.mean(np.array(one.rmse_mm) < 1.0):.1f} % {name}" for name, one in many.items()
+    )
     bone = motion_bone.all_followed(motion_bone.SITES, asked.frames)
     slowest_ms = max(float(np.median(1e3 * np.array(one.wall_s))) for one in bone.values())
     ours = motion_prediction.all_scores(motion_prediction.ISOGUIDE, motion_prediction.MAIN_S)[:, 0]
@@ -130,22 +132,56 @@ def reach_section(asked: argparse.Namespace) -> str:
             f"{np.quantile(hold_ms, 0.99) + np.quantile(frame_ms, 0.99):.0f} ms",
             "50 ms",
         ),
-        ("injected faults that end in a hold in time", f"{sum(one.is_held for one in results)} of {len(results)}", "all"),
-        ("holds without cause, in as much beam without a fault", str(sum(one.false_holds for one in controls)), "0"),
+        (
+            "injected faults that end in a hold in time",
+            f"{sum(one.is_held for one in results)} of {len(results)}",
+            "all",
+        ),
+        (
+            "holds without cause, in as much beam without a fault",
+            str(sum(one.false_holds for one in controls)),
+            "0",
+        ),
     ]
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     software = f"Python {platform.python_version()}, {packages}; {os.cpu_count()} cores."
     return f"{software}\n\n" + table("Figures to reach", ("figure", "found", "to reach"), rows)
 
 
+def prediction_section(name: str, _: argparse.Namespace) -> str:
+    return motion_prediction.section(name)
+
+
 SECTIONS: dict[str, Callable[[argparse.Namespace], str]] = {
     "reach": reach_section,
     **{f"markers {name}": make for name, make in motion_markers.TABLES.items()},
     "bone": lambda asked: motion_bone.bone_table(motion_bone.SITES, asked.frames),
-    **{
-        f"prediction {name}": lambda _, name=name: motion_prediction.section(name)
-        for name in motion_prediction.TABLES
-    },
+    **{f"prediction {name}": partial(prediction_section, name) for name in motion_prediction.TABLES},
     **{f"gate {name}": make for name, make in motion_gate.SECTIONS.items()},
     **{f"phases {name}": make for name, make in motion_phases.TABLES.items()},
 }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS), help="sections")
+    parser.add_argument("--traces", type=int, default=12, help="arcs of rendered images")
+    parser.add_argument("--trajectories", type=int, default=100, help="of each kind; ten times that alone")
+    parser.add_argument("--migrations", type=int, default=1000, help="cases of each number of markers")
+    parser.add_argument("--turns", type=int, default=3, help="of the gantry, for the time of a frame")
+    parser.add_argument("--frames", type=int, default=50, help="of bone, each site and day")
+    parser.add_argument("--faults", type=int, default=1160, help="faults of frames and of the loop")
+    parser.add_argument("--processes", type=int, default=8, help="real processes of each kind of end")
+    parser.add_argument("--seconds", type=float, default=40.0, help="of each stream for the latency")
+    parser.add_argument("--leaves", type=int, default=100, help="of the target, at each rate")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks.md")
+    asked = parser.parse_args()
+    for name in asked.only:
+        text = SECTIONS[name](asked)
+        print(text, "\n", flush=True)
+        if asked.write:
+            put_between_marks(f"motion {name}", text)
+
+
+if __name__ == "__main__":
+    main()

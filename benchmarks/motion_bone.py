@@ -1,6 +1,6 @@
 """Bone in the room's stereo pair while the patient moves: how fast it is followed, how exactly, how honestly.
 
-Run with ``python benchmarks/motion_bone.py [--frames N] [--site SITE ...] [--write]``. The patients and how
+Run with ``python benchmarks/motion_bone.py [--frames N] [--site SITE ...]``. The patients and how
 they are exposed are those of ``radiograph_days.py``: RTK makes the truth, from finer voxels than the planning
 CT. The hard day has bent anatomy around the target, the couch in the beam and a quarter of the dose.
 
@@ -12,13 +12,12 @@ No peer of ``radiograph_peers.py`` follows a pose, so that none stands beside th
 """
 
 import argparse
-import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 
@@ -40,7 +39,7 @@ from isoguide.registration import prepare_radiographs, register_radiographs
 from isoguide.virtual import Site, moved_anatomy
 from isoguide.virtual.kv_pair import KILOVOLTAGE
 from isoguide.virtual.room_settings import RADIOGRAPHY
-from page import put_between_marks
+from page import table
 from radiograph_days import (
     DOSE,
     Patient,
@@ -211,32 +210,36 @@ def row(day: str, site: str, tally: Tally) -> tuple[str, ...]:
     )
 
 
-def bone_table(sites: Sequence[Site] = SITES, frames: int = FRAMES) -> str:
-    """Follow every site on both days and return the table as Markdown."""
-    rows = [HEAD, ("---",) * len(HEAD)]
-    unseen: list[str] = []
+DAYS = (("straight", False), ("bent, couch, ¼ dose", True))
+
+
+@cache
+def all_followed(sites: tuple[Site, ...], frames: int) -> dict[tuple[str, str], Tally]:
+    """Follow every site on both days."""
+    found: dict[tuple[str, str], Tally] = {}
     for site in sites:
         who = patient(site)
-        for day, hard in (("straight", False), ("bent, couch, ¼ dose", True)):
-            tally = followed(who, hard=hard, frames=frames)
-            rows.append(row(day, site, tally))
-            unseen += [f"* Unseen: {reason}." for reason in tally.unseen]
-            print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
-    software = f"Python {platform.python_version()}; {os.cpu_count()} cores; seed {SEED}."
-    table = "\n".join("| " + " | ".join(one) + " |" for one in rows)
-    return "\n\n".join([software, table, *(["\n".join(unseen)] if unseen else [])])
+        for day, hard in DAYS:
+            found[day, site] = followed(who, hard=hard, frames=frames)
+            print(" | ".join(row(day, site, found[day, site])), file=sys.stderr, flush=True)
+    return found
+
+
+def bone_table(sites: Sequence[Site] = SITES, frames: int = FRAMES) -> str:
+    """Follow every site on both days and return the table as Markdown."""
+    tallies = all_followed(tuple(sites), frames)
+    unseen = [f"* Unseen: {reason}." for tally in tallies.values() for reason in tally.unseen]
+    rows = [row(day, site, tally) for (day, site), tally in tallies.items()]
+    title = f"Bone followed in the stereo pair, seed {SEED}; to keep: 10 Hz"
+    return "\n\n".join([table(title, HEAD, rows), *(["\n".join(unseen)] if unseen else [])])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=FRAMES, help="of each site and day")
     parser.add_argument("--site", nargs="+", choices=SITES, default=list(SITES))
-    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
     arguments = parser.parse_args()
-    text = bone_table(arguments.site, arguments.frames)
-    print(text)
-    if arguments.write:
-        put_between_marks("motion bone", text)
+    print(bone_table(arguments.site, arguments.frames))
 
 
 if __name__ == "__main__":

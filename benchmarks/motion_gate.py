@@ -126,6 +126,13 @@ def controls_table(controls: Sequence[Control]) -> str:
     return table("The same without a fault; to keep: no hold without cause", head, rows)
 
 
+def ask_for_priority() -> None:
+    """Ask for what the monitor asks for, where that is allowed."""
+    if hasattr(os, "setpriority"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+
+
 class Live:
     """A stream in real time into the monitor's process, and what is read from it."""
 
@@ -173,6 +180,7 @@ def now() -> datetime:
 
 def process_section(each: int) -> str:
     """Kill, freeze and garble real processes, and measure until beam may not pass any more."""
+    ask_for_priority()
     rng = np.random.default_rng(SEED)
     rows = []
     for name, strike in STRIKES.items():
@@ -230,6 +238,7 @@ STRIKES: dict[str, Callable[[MonitoredGate, np.random.Generator], None]] = {
 
 def latency_section(seconds: float) -> str:
     """Measure from the hand-over of each frame until a decision that knows it is read."""
+    ask_for_priority()
     rng = np.random.default_rng(SEED)
     rows = []
     for make, name in ((pushed_gate, "as it is"), (predicting_pushed_gate, "predicted")):
@@ -269,6 +278,7 @@ def leaving_section(leaves: int) -> str:
 @cache
 def left(leaves: int) -> dict[float, tuple[int, list[float], int]]:
     """Let the target leave so often at each rate: how often held before, milliseconds, starved."""
+    ask_for_priority()
     rng = np.random.default_rng(SEED)
     found = {}
     for rate in (10.0, 25.0):
@@ -339,12 +349,6 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], str]] = {
 }
 
 
-def ask_for_priority() -> None:
-    if hasattr(os, "setpriority"):
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS), help="sections")
@@ -354,8 +358,6 @@ def main() -> None:
     parser.add_argument("--leaves", type=int, default=100, help="at each rate")
     arguments = parser.parse_args()
     for name in arguments.only:
-        if name in ("latency", "leaving", "processes"):
-            ask_for_priority()
         print(SECTIONS[name](arguments), "\n", flush=True)
 
 

@@ -1,6 +1,6 @@
 """Motion at simulation against truth: breaths in signals, a real 4DCT, and phases of a cone-beam scan.
 
-Run with ``python benchmarks/motion_phases.py [--only TABLE ...] [--write]``. The breath of the
+Run with ``python benchmarks/motion_phases.py [--only TABLE ...]``. The breath of the
 virtual patients varies in depth and length, drifts and coughs, and what is true of it is known. The cone-beam
 scans of the virtual lung patient have scatter, noise and the detector's blur; he breathes continuously
 in them, in some dozens of states of his anatomy. ``--write`` puts the tables into docs/benchmarks.md.
@@ -38,7 +38,7 @@ from isoguide.virtual.breathing import breathing_modes
 from isoguide.virtual.motion import Trace, motion_that_fits
 from isoguide.virtual.physical_imager import far_apart
 from isoguide.virtual.tissue_lattice import TissueLattice
-from page import put_between_marks, table
+from page import table
 
 SEED = 2006
 NOISE = 0.05
@@ -368,13 +368,9 @@ TABLES: dict[str, Callable[[argparse.Namespace], str]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=TABLES, nargs="+", default=list(TABLES), help="tables to make")
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks.md")
     arguments = parser.parse_args()
     for name in arguments.only:
-        text = TABLES[name](arguments)
-        print(text, "\n", flush=True)
-        if arguments.write:
-            put_between_marks(f"motion phases {name}", text)
+        print(TABLES[name](arguments), "\n", flush=True)
 
 
 if __name__ == "__main__":
