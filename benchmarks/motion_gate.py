@@ -21,9 +21,10 @@ import numpy as np
 
 from isoguide.geometry.frames import Array
 from isoguide.kernels.gate_probability import gate_probability
+from isoguide.motion.gate import predicting_gate
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import GateDecision, GateState
-from isoguide.motion.monitor_loop import PRIORITY, predicting_pushed_gate, pushed_gate
+from isoguide.motion.monitor_loop import PRIORITY, pushed_gate
 from isoguide.motion.monitor_process import MonitoredGate
 from isoguide.motion.persistence import Persistence
 from isoguide.motion.prediction import Predictor
@@ -241,7 +242,7 @@ def latency_section(seconds: float) -> str:
     ask_for_priority()
     rng = np.random.default_rng(SEED)
     rows = []
-    for make, name in ((pushed_gate, "as it is"), (predicting_pushed_gate, "predicted")):
+    for make, name in ((pushed_gate, "as it is"), (predicting_gate, "predicted")):
         with MonitoredGate(LIVE_GATE, now=now, make=make) as gate:
             for rate in (10.0, 25.0):
                 live = Live(gate, rate, rng)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoguide.errors import DeviceError, InputError
-from isoguide.motion.gate import FEWEST_FOR_PLACE, TargetGate
+from isoguide.motion.gate import FEWEST_FOR_PLACE, SURELY, TargetGate
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import TABLE, GateState
 from isoguide.motion.prediction import Prediction, Predictor
@@ -91,10 +91,18 @@ class TestOpening:
     def test_a_target_that_moves_otherwise_than_before_gets_no_beam(self) -> None:
         predictor = StillPredictor()
         bench = Bench(predictor=predictor).until_beam()
-        predictor.is_regular = False
+        predictor.is_regular, predictor.sigma_mm = False, 1.2
         decision = bench.look(bench.frame())
+        assert decision.probability is not None
+        assert SETTINGS.settled_probability < decision.probability < SURELY
         assert decision.state is GateState.HOLD
         assert decision.reason == "target does not move as it did before"
+
+    def test_a_prostate_that_slips_half_a_millimetre_in_the_middle_of_its_gate_is_treated_on(self) -> None:
+        predictor = StillPredictor()
+        bench = Bench(predictor=predictor).until_beam()
+        predictor.is_regular, predictor.sigma_mm = False, 0.5
+        assert all(d.permits_beam for d in bench.watch_for(1.0))
 
     def test_the_target_is_predicted_to_when_the_beam_reacts(self) -> None:
         predictor = StillPredictor()

@@ -10,13 +10,12 @@ from gate_cases import HandedWatch, at, sample
 from monitor_makers import cannot_begin, cannot_start
 
 from isoguide.motion import monitor_loop
-from isoguide.motion.gate import TargetGate
+from isoguide.motion.gate import TargetGate, predicting_gate
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import GateState
 from isoguide.motion.monitor_loop import (
     FORSAKEN_S,
     PushedWatch,
-    predicting_pushed_gate,
     pushed_gate,
     run_monitor,
 )
@@ -260,4 +259,4 @@ def test_a_breathing_target_can_be_predicted(other: Other) -> None:
         yield
         assert other.read().decision.probability is not None
 
-    run(other, script, predicting_pushed_gate)
+    run(other, script, predicting_gate)

@@ -80,6 +80,11 @@ def test_breathing_is_regular_and_a_cough_is_not():
     assert at_cough
     assert not any(at_cough)
     assert np.mean([answer.is_regular for at_s, answer in answers if at_s > 106.0]) > 0.97
+    spread_mm = [np.sqrt(np.trace(answer.covariance_mm2)) for at_s, answer in answers if at_s < 100.0]
+    at_cough_mm = [
+        np.sqrt(np.trace(one.covariance_mm2)) for at_s, one in answers if 100.1 < at_s - 0.3 < 100.8
+    ]
+    assert min(at_cough_mm) > 2.0 * max(spread_mm[-100:]), "a place that cannot be predicted is not known"
 
 
 def test_a_target_that_lies_still_is_expected_where_it_lies():

@@ -16,12 +16,14 @@ from isoguide.kernels.gate_probability import gate_probability
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import TABLE, GateDecision, GateEvent, GateState, TargetWatch
 from isoguide.motion.persistence import Persistence
-from isoguide.motion.prediction import LONGEST_HORIZON_S, Prediction
+from isoguide.motion.prediction import LONGEST_HORIZON_S, Prediction, Predictor
 from isoguide.motion.sample import Sighting, TargetSample
 from isoguide.motion.watchfulness import Home, Watchfulness, jumped_mm
 
 MOST_PER_S: Final = 60
 """Frames a second that are remembered for the proposed shift; of more, the oldest are forgotten first."""
+SURELY: Final = 0.95
+"""Probability of being inside that a target needs while it moves otherwise than before."""
 FEWEST_FOR_PLACE: Final = 10
 """Samples that a median, and where the target used to be, are taken of at least."""
 NOT_ARMED: Final = "the gate is not armed"
@@ -270,16 +272,17 @@ class TargetGate:
         """Follow the probability, where nothing is in doubt."""
         settings, probability = self.settings, self._probability
         waiting = self._watchfulness.obstacle()
+        is_strange = not is_regular and (probability is None or probability < SURELY)
         if self._samples < FEWEST_FOR_PLACE:
             waiting = waiting or "waiting for more images of the target"
-        elif not is_regular:
+        elif is_strange:
             waiting = waiting or "target does not move as it did before"
         if probability is None or (waiting and self._state is not GateState.BEAM_ON):
             self._stay(now, waiting or "waiting for images of the target")
         elif probability < settings.least_probability:
             reason = f"target may be outside the gate ({probability:.0%} inside)"
             self._close(now, GateEvent.LEAVE, reason)
-        elif not is_regular:
+        elif is_strange:
             self._close(now, GateEvent.DOUBT, waiting)
         elif self._state is not GateState.BEAM_ON:
             self._settle(now, probability)
@@ -352,6 +355,11 @@ class TargetGate:
     @staticmethod
     def _seconds(later: datetime, earlier: datetime | None) -> float:
         return (later - (earlier or later)).total_seconds()
+
+
+def predicting_gate(watch: TargetWatch, settings: GateSettings) -> TargetGate:
+    """Return a gate that predicts the target until the beam reacts."""
+    return TargetGate(watch, settings, Predictor())
 
 
 def _apart_mm(one: TargetSample, other: TargetSample) -> float:

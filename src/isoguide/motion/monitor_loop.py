@@ -21,7 +21,6 @@ from typing import Final
 from isoguide.motion.gate import TargetGate
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import GateDecision, GateState
-from isoguide.motion.prediction import Predictor
 from isoguide.motion.sample import Sighting
 from isoguide.motion.shared_records import EPOCH, Order, OrderKind, SharedRecords, WrittenDecision
 
@@ -88,11 +87,6 @@ GateMaker = Callable[[PushedWatch, GateSettings], TargetGate]
 def pushed_gate(watch: PushedWatch, settings: GateSettings) -> TargetGate:
     """Return a gate around what is pushed; the target is taken to stay where it is: for a prostate."""
     return TargetGate(watch, settings)
-
-
-def predicting_pushed_gate(watch: PushedWatch, settings: GateSettings) -> TargetGate:
-    """Return a gate around what is pushed that predicts the target: for one that breathes."""
-    return TargetGate(watch, settings, Predictor())
 
 
 def run_monitor(make: GateMaker, settings: GateSettings, memory: "CArray[c_char]", pushed: Semaphore) -> None:

@@ -131,7 +131,8 @@ class Prediction:
         In the axes of what was seen, (3,).
     covariance_mm2
         Of the error of the prediction against where it will be seen, (3, 3): the noise of images is in it, so
-        that it is on the safe side for where the target is.
+        that it is on the safe side for where the target is. While the target moves otherwise than before it
+        is as much larger as the target deviated in the last second.
     is_regular
         Whether the target has moved in the last second as it did before; False as well until it has been
         watched for some seconds.
@@ -229,8 +230,10 @@ class Predictor:
             np.fill_diagonal(self._errors_mm2, (self.settings.unlearned_speed_mm_s * ahead_s) ** 2)
         variance_mm2 = self.settings.sigma_mm**2 * np.eye(3)
         deviation = deviation_of_late(self._state) / 3.0
+        deviates = deviation > self.settings.longest_deviation
+        errors_mm2 = self._errors_mm2 + variance_mm2
         return Prediction(
             self._place_mm,
-            self._errors_mm2 + variance_mm2,
-            is_regular=known > 0 and deviation <= self.settings.longest_deviation,
+            errors_mm2 * deviation if deviates else errors_mm2,
+            is_regular=known > 0 and not deviates,
         )

@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from isoguide.errors import DeviceError
+from isoguide.motion.gate import predicting_gate
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import Gate, GateDecision, GateState, TargetWatch
 from isoguide.motion.monitor_loop import GateMaker
 from isoguide.motion.monitor_process import MonitoredGate
 from isoguide.treatment.words import in_words
-from isoguide.workflow.motion.predicting_gate import predicting_gate
 
 HANDED_EVERY_S: Final = 0.01
 """Time between two questions to what watches the target: so long a frame waits at most."""

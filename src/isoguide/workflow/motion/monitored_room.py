@@ -11,10 +11,9 @@ import numpy as np
 from isoguide.course import Monitoring, MotionResidual
 from isoguide.course.monitoring import DEVICE_WORDS
 from isoguide.geometry.frames import Array
-from isoguide.motion.gate import TargetGate
+from isoguide.motion.gate import predicting_gate
 from isoguide.motion.gate_settings import GateSettings
 from isoguide.motion.gating import Gate, GateDecision, TargetWatch
-from isoguide.motion.prediction import Predictor
 from isoguide.virtual.motion import LONGEST_S
 from isoguide.virtual.motion_watch import motion_watch
 from isoguide.virtual.room import VirtualRoom
@@ -77,11 +76,6 @@ class Monitored:
 
 Decides = Callable[[TargetWatch, GateSettings], Gate]
 """Makes a gate around what watches."""
-
-
-def predicting_gate(watch: TargetWatch, settings: GateSettings) -> Gate:
-    """Return the gate of isoguide, which predicts the target over the latency of the room."""
-    return TargetGate(watch, settings, Predictor())
 
 
 class RoomGate:
