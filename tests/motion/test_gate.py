@@ -119,6 +119,15 @@ class TestOpening:
         assert decision.probability is not None
         assert decision.probability < SETTINGS.least_probability
 
+    def test_a_target_seen_outside_gets_no_beam_although_it_is_expected_to_come_back(self) -> None:
+        predictor = StillPredictor()
+        bench = Bench(predictor=predictor).until_beam()
+        predictor.shift_mm, predictor.sigma_mm = -2.0, 0.8
+        assert bench.watch_for(0.3, (1.75, 0.0, 0.0))[-1].permits_beam
+        decisions = bench.watch_for(0.3, (3.5, 0.0, 0.0))
+        assert not decisions[-1].permits_beam
+        assert decisions[-1].reason.startswith("target may be outside the gate")
+
     def test_a_frame_known_well_enough_is_weighed_with_its_own_error(self) -> None:
         bench = Bench().until_beam()
         before = bench.decision.probability

@@ -261,7 +261,12 @@ class TargetGate:
         expected = self._predictor.predict(self._seconds(reaction, self._began_at))
         # The predictor is judged by what will be seen; how far that is from the target comes on top.
         covariance = expected.covariance_mm2 + sample.covariance_mm2
-        probability = gate_probability(expected.position_mm, covariance, self.settings.gate_mm)
+        gate_mm = self.settings.gate_mm
+        # A target that was seen outside has none, however surely it is expected to come back.
+        probability = min(
+            gate_probability(expected.position_mm, covariance, gate_mm),
+            gate_probability(sample.position_mm, sample.covariance_mm2, gate_mm),
+        )
         if not 0.0 <= probability <= 1.0:
             msg = f"the probability that the target is in the gate came out as {probability}"
             raise DeviceError(msg)

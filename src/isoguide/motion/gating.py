@@ -71,7 +71,8 @@ class GateDecision:
     reason
         Why it is in this state, in words for a therapist; never empty while beam may not pass.
     probability
-        That the target is inside the gate when the beam reacts; None where that cannot be told.
+        That the target is inside the gate when the beam reacts, or that it was where it was seen last,
+        whichever is less; None where that cannot be told.
     position_mm
         Where the target is predicted to be then, as in
         :class:`~isoguide.motion.sample.TargetSample`, (3,); None likewise.

@@ -132,7 +132,7 @@ class Prediction:
     covariance_mm2
         Of the error of the prediction against where it will be seen, (3, 3): the noise of images is in it, so
         that it is on the safe side for where the target is. While the target moves otherwise than before it
-        is as much larger as the target deviated in the last second.
+        is expected where it was seen, and this is as much larger as it deviated in the last second.
     is_regular
         Whether the target has moved in the last second as it did before; False as well until it has been
         watched for some seconds.
@@ -168,7 +168,7 @@ class Predictor:
         self._design = settings.design()
         self._state = empty_state(self._design)
         self._place_mm, self._errors_mm2 = np.zeros(3), np.zeros((3, 3))
-        self._newest_s = -math.inf
+        self._newest_s, self._newest_mm = -math.inf, np.zeros(3)
         self._compile()
 
     def _compile(self) -> None:
@@ -205,7 +205,7 @@ class Predictor:
             )
             raise InputError(msg)
         see(self._design, self._state, float(at_s), position)
-        self._newest_s = float(at_s)
+        self._newest_s, self._newest_mm = float(at_s), position
 
     def predict(self, at_s: float) -> Prediction:
         """Say where the target will be at a time.
@@ -229,11 +229,12 @@ class Predictor:
         if known == 0:
             np.fill_diagonal(self._errors_mm2, (self.settings.unlearned_speed_mm_s * ahead_s) ** 2)
         variance_mm2 = self.settings.sigma_mm**2 * np.eye(3)
-        deviation = deviation_of_late(self._state) / 3.0
-        deviates = deviation > self.settings.longest_deviation
         errors_mm2 = self._errors_mm2 + variance_mm2
+        deviation = deviation_of_late(self._state) / 3.0
+        if deviation <= self.settings.longest_deviation:
+            return Prediction(self._place_mm, errors_mm2, is_regular=known > 0)
+        # Where it was seen, or where it would be by what was learned: neither is worth much.
+        off_mm = self._place_mm - self._newest_mm
         return Prediction(
-            self._place_mm,
-            errors_mm2 * deviation if deviates else errors_mm2,
-            is_regular=known > 0 and not deviates,
+            self._newest_mm, deviation * errors_mm2 + np.outer(off_mm, off_mm), is_regular=False
         )
