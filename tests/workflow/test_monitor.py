@@ -149,6 +149,18 @@ class TestAnotherGate:
             (one.at, one.state, one.reason, one.probability) for one in once.decisions
         ]
 
+    def test_asks_as_late_as_it_was_asked_where_arming_took_20_s(self, tmp_path: Path) -> None:
+        path = tmp_path / "slow.jsonl"
+        with RecordingWriter(path, header(settings=GateSettings(4.0))) as writer:
+            writer.arm(START - timedelta(seconds=20.0))
+            for taken_at, seen in frames():
+                writer.sighting(seen, taken_at)
+                seconds = (taken_at - START).total_seconds()
+                writer.decision(decision(seconds, GateState.BEAM_ON, "", probability=0.9))
+        played = play(Recording.read(path), GateSettings(4.0), tmp_path / "played.jsonl", predictor=None)
+        assert GateState.REALIGN not in {one.state for one in played.decisions}
+        assert GateState.BEAM_ON in {one.state for one in played.decisions}
+
     def test_can_be_that_of_a_protocol(self) -> None:
         choice = GateChoice("demonstration-seeds", {"dwell_s": 0.5})
         assert choice.settings(GateSettings(9.0)) == GateSettings(3.0, dwell_s=0.5)

@@ -142,7 +142,10 @@ def _play_section(gate: RecordedGate, clock: _Clock, section: _Section) -> None:
 
 
 def _sections(recording: Recording, settings: GateSettings) -> list[_Section]:
-    """Return when the gate is armed and asked: whenever it was, and in between as often as it wants to be."""
+    """Return when the gate is armed and asked: whenever it was, and in between as often as it wants to be.
+
+    Arming may take long, such as a turn of the gantry with images: nobody asks before it is done.
+    """
     came = [one.taken_at for one in recording.sightings]
     known = sorted({*came, *(one.at for one in recording.decisions)})
     arms = sorted(recording.arms) or [known[0]]
@@ -151,7 +154,7 @@ def _sections(recording: Recording, settings: GateSettings) -> list[_Section]:
     for begin, end in zip(arms, ends, strict=True):
         within = [at for at in known if begin <= at < end]
         if within:
-            found.append(_Section(begin, tuple(_filled([begin, *within], settings.period_s))))
+            found.append(_Section(begin, tuple(_filled(within, settings.period_s))))
     return found or [_Section(known[0], tuple(_filled(known, settings.period_s)))]
 
 
