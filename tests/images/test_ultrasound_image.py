@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from isoguide.errors import GeometryError
-from isoguide.geometry.frames import FIXED, PLANNING
+from isoguide.geometry.frames import FIXED, PLANNING, ULTRASOUND_IMAGE
 from isoguide.geometry.iec61217 import fixed_from_planning
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.ultrasound_image import ULTRASOUND_IMAGE, UltrasoundImage
+from isoguide.images.ultrasound_image import UltrasoundImage
 
 # A probe on the belly of a supine patient: columns run to his left, rows to his back, z to the head.
 POSE = RigidTransform.from_parts(PLANNING, ULTRASOUND_IMAGE, np.eye(3), np.array([10.0, -300.0, 50.0]))

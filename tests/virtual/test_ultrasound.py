@@ -8,12 +8,11 @@ from room_parts import five_mm_too_far_left, room_of
 from scipy import stats
 
 from isoguide.errors import GeometryError, InputError
-from isoguide.geometry.frames import FIXED, PLANNING
+from isoguide.geometry.frames import FIXED, PLANNING, ULTRASOUND_IMAGE
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.iec61217 import fixed_from_planning
 from isoguide.geometry.transforms import RigidTransform, rotation_z
 from isoguide.images.displacement_field import DisplacementField
-from isoguide.images.ultrasound_image import ULTRASOUND_IMAGE
 from isoguide.virtual.acoustics import (
     BONE,
     FAT,

@@ -34,6 +34,12 @@ TABLE_TOP_ECCENTRIC: Final = Frame("IEC table top eccentric")
 TABLE_TOP: Final = Frame("IEC table top")
 PLANNING: Final = Frame("planning patient LPS")
 DAILY: Final = Frame("daily patient LPS")
+TRACKER: Final = Frame("tracking system")
+PROBE: Final = Frame("ultrasound probe")
+"""The sensor on the probe whose pose a tracking system states."""
+ULTRASOUND_IMAGE: Final = Frame("ultrasound image")
+"""Origin in the middle of the transducer's face; x along it, as columns grow; y from it into the patient, as
+rows grow; z = x × y across the plane, which is z = 0."""
 
 
 def frozen_array(values: object, shape: tuple[int, ...], what: str) -> Array:

@@ -1,18 +1,13 @@
 """A B-mode ultrasound image: brightness on a plane, with where that plane is."""
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.errors import GeometryError
-from isoguide.geometry.frames import Array, Frame, frozen_array
+from isoguide.geometry.frames import ULTRASOUND_IMAGE, Array, Frame, frozen_array
 from isoguide.geometry.transforms import RigidTransform
-
-ULTRASOUND_IMAGE: Final = Frame("ultrasound image")
-"""Origin in the middle of the transducer's face; x along it, as columns grow; y from it into the patient, as
-rows grow; z = x × y across the plane, which is z = 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,11 +23,11 @@ class UltrasoundImage:
     in_fan
         Which pixels the transducer sees, bool ``[row, column]``; elsewhere there is no image.
     corner_mm
-        x and y of the centre of pixel (0, 0), (2,), in :data:`ULTRASOUND_IMAGE`.
+        x and y of the centre of pixel (0, 0), (2,), in :data:`~isoguide.geometry.frames.ULTRASOUND_IMAGE`.
     pixel_spacing_mm
         Between columns and between rows.
     frame_from_image
-        Pose of the probe: takes :data:`ULTRASOUND_IMAGE` to a patient's or the room's coordinates.
+        Pose of the probe: takes the image to a patient's or the room's coordinates.
     dynamic_range_db
         How many decibels 0 to 255 span.
 

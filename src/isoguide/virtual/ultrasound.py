@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from isoguide.errors import GeometryError
-from isoguide.geometry.frames import PLANNING, Array
+from isoguide.geometry.frames import Array, PLANNING, ULTRASOUND_IMAGE
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.displacement_field import DisplacementField
-from isoguide.images.ultrasound_image import ULTRASOUND_IMAGE, UltrasoundImage
+from isoguide.images.ultrasound_image import UltrasoundImage
 from isoguide.kernels.speckle import blurred_across_lines, scattered
 from isoguide.virtual.acoustics import FLUID, LIVER, MATERIALS, OUTSIDE, AcousticTissue
 from isoguide.virtual.ultrasound_probe import UltrasoundProbe

@@ -6,9 +6,8 @@ from typing import Final, Self
 import numpy as np
 
 from isoguide.errors import GeometryError
-from isoguide.geometry.frames import PLANNING, Array, frozen_array
+from isoguide.geometry.frames import Array, PLANNING, ULTRASOUND_IMAGE, frozen_array
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.ultrasound_image import ULTRASOUND_IMAGE
 from isoguide.virtual.acoustics import OUTSIDE, AcousticTissue
 from isoguide.virtual.setting_limits import require
 
