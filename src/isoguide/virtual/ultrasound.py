@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from isoguide.errors import GeometryError
-from isoguide.geometry.frames import Array, PLANNING, ULTRASOUND_IMAGE
+from isoguide.geometry.frames import PLANNING, ULTRASOUND_IMAGE, Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.ultrasound_image import UltrasoundImage

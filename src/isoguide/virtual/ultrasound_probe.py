@@ -6,7 +6,7 @@ from typing import Final, Self
 import numpy as np
 
 from isoguide.errors import GeometryError
-from isoguide.geometry.frames import Array, PLANNING, ULTRASOUND_IMAGE, frozen_array
+from isoguide.geometry.frames import PLANNING, ULTRASOUND_IMAGE, Array, frozen_array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.virtual.acoustics import OUTSIDE, AcousticTissue
 from isoguide.virtual.setting_limits import require
