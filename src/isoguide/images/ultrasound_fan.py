@@ -185,7 +185,8 @@ def _first_sector(points: Array, source: str) -> _Sector:
     sides = [_side(hull, sign) for sign in (-1.0, 1.0)]
     slopes, offsets = zip(*sides, strict=True)
     if slopes[1] - slopes[0] <= 2.0 * np.tan(STRAIGHT_RAD):
-        msg = f"the fan in {source} stands upside down or is cut: its sides do not open downwards; turn it round"
+        msg = f"the fan in {source} stands upside down or is cut: its sides do not open downwards; turn it "
+        "round"
         raise InputError(msg)
     # Both sides are column = slope * row + offset.
     row = (offsets[0] - offsets[1]) / (slopes[1] - slopes[0])
