@@ -19,7 +19,7 @@ SMALLEST_MOTION_MM: Final = 2.0
 """Standard deviation of the tracker's positions: what moves less has no time."""
 SMALLEST_CORRELATION: Final = 0.9
 ALIKE: Final = 2.0
-"""Another delay fits too, when what it leaves unexplained is less than this many times what the best leaves."""
+"""Another delay fits too, when it leaves less than this many times what the best leaves unexplained."""
 FEWEST_IMAGES: Final = 20
 
 _STEP_S: Final = 0.001
@@ -114,7 +114,7 @@ def _peaks(values: Array) -> NDArray[np.int64]:
 
 
 def _sigma_s(image: Array, tracker_s: Array, tracker: Array, recorded_s: Array) -> float:
-    """Standard uncertainty by least squares of offset, scale and delay."""
+    """Return the standard uncertainty by least squares of offset, scale and delay."""
     seen = np.interp(tracker_s, recorded_s, tracker)
     speed = np.interp(tracker_s, recorded_s, np.gradient(tracker, recorded_s))
     design = np.column_stack([np.ones(len(image)), seen])

@@ -28,7 +28,7 @@ SMALLEST_SPREAD_DEG: Final = 15.0
 """Of the directions the phantom is looked at from. Seen from one, an error of the phantom's place, of the
 beam's thickness or of the speed of sound goes into the calibration and leaves no residual."""
 LARGEST_RMS_MM: Final = 1.0
-"""Per coordinate: fCal with N-wires and optical tracking has about 0.5 mm; more means wrong points or another phantom."""
+"""Per coordinate: with N-wires and an optical tracker it is about 0.5 mm; more means wrong points."""
 LARGEST_SD_MM: Final = 2.0
 """Of where a pixel is: a calibration known less well than this is not determined by these images."""
 LARGEST_LEFT_OUT: Final = 0.15
@@ -238,7 +238,7 @@ class _Fit:
         for _ in range(_ITERATIONS):
             jacobian, rest = _jacobian(seen, state, self), _residuals(seen, state, self).ravel()
             step = -np.linalg.lstsq(jacobian, rest, rcond=None)[0]
-            state = self._moved(seen, state, step)
+            state = self._moved(state, step)
             if np.abs(step).max() < _DONE_MM:
                 break
         return state
@@ -276,7 +276,7 @@ class _Fit:
         spacing = lengths if self.spacing_mm is None else np.array(self.spacing_mm)
         return _State(np.column_stack([x, y, np.cross(x, y)]), at, spacing, points)
 
-    def _moved(self, seen: PhantomSightings, state: _State, step: Array) -> _State:
+    def _moved(self, state: _State, step: Array) -> _State:
         rotation = _rotation(step[3:6]) @ state.rotation
         spacing = state.spacing_mm if self.free == 6 else state.spacing_mm + step[6:8]
         points = state.points_mm + step[self.free :].reshape(-1, 3)
@@ -335,7 +335,7 @@ def _residuals(seen: PhantomSightings, state: _State, fit: _Fit) -> Array:
 
 
 def _jacobian(seen: PhantomSightings, state: _State, fit: _Fit) -> Array:
-    """Derivatives (3n, free) of the residuals: a small motion about the face, the spacings, the places."""
+    """Return the derivatives (3n, free) of the residuals: a small motion about the face, the spacings, the places."""
     turn, across = _poses(seen)[0], _across(seen)
     moved = across @ turn
     arm = _on_plane(seen, state, fit) @ state.rotation[:, :2].T
@@ -386,7 +386,7 @@ def _result(
 
 
 def _jackknife(seen: PhantomSightings, jacobian: Array, residuals: Array, free: int) -> tuple[Array, Array]:
-    """Covariance of all numbers, and the residuals (n, 3) of each image by a fit without it, to first order."""
+    """Return the covariance of all numbers, and each image's residuals (n, 3) by a fit without it."""
     inverse = np.linalg.inv(jacobian.T @ jacobian)
     images = np.unique(seen.image)
     spread = np.zeros_like(inverse)
@@ -407,7 +407,7 @@ def _jackknife(seen: PhantomSightings, jacobian: Array, residuals: Array, free: 
 
 
 def _largest_sd_mm(seen: PhantomSightings, state: _State, fit: _Fit, covariance: Array) -> float:
-    """Standard uncertainty of the least known pixel's place relative to the sensor.
+    """Return the standard uncertainty of the least known pixel's place relative to the sensor.
 
     Raises
     ------
