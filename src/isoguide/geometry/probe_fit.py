@@ -188,7 +188,8 @@ def calibrate_probe(
 
 
 def _limit_mm(lengths_mm: Array) -> float:
-    return max(OUTLIER_FACTOR * _MAD * float(np.median(lengths_mm)) / np.sqrt(2.0), _SMALLEST_OUTLIER_MM)
+    robust_mm = _MAD * float(np.median(lengths_mm)) / np.sqrt(2.0)
+    return max(OUTLIER_FACTOR * float(robust_mm), _SMALLEST_OUTLIER_MM)
 
 
 def _checked_spread(seen: PhantomSightings) -> float:
@@ -237,7 +238,7 @@ class _Fit:
         state = self._started(seen)
         for _ in range(_ITERATIONS):
             jacobian, rest = _jacobian(seen, state, self), _residuals(seen, state, self).ravel()
-            step = -np.linalg.lstsq(jacobian, rest, rcond=None)[0]
+            step = np.asarray(-np.linalg.lstsq(jacobian, rest, rcond=None)[0], dtype=np.float64)
             state = self._moved(state, step)
             if np.abs(step).max() < _DONE_MM:
                 break
@@ -288,7 +289,7 @@ def _rotation(vector: Array) -> Array:
     angle = float(np.linalg.norm(vector))
     cross = _cross(vector[None])[0]
     if angle < 1e-12:
-        return np.eye(3) + cross
+        return np.asarray(np.eye(3) + cross)
     return np.asarray(
         np.eye(3) + np.sin(angle) / angle * cross + (1.0 - np.cos(angle)) / angle**2 * cross @ cross
     )
@@ -335,7 +336,7 @@ def _residuals(seen: PhantomSightings, state: _State, fit: _Fit) -> Array:
 
 
 def _jacobian(seen: PhantomSightings, state: _State, fit: _Fit) -> Array:
-    """Return the derivatives (3n, free) of the residuals: a small motion about the face, the spacings, the places."""
+    """Return the derivatives (3n, free) of the residuals by pose (about the face), spacings and places."""
     turn, across = _poses(seen)[0], _across(seen)
     moved = across @ turn
     arm = _on_plane(seen, state, fit) @ state.rotation[:, :2].T
