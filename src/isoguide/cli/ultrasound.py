@@ -122,7 +122,7 @@ def calibrate_command(
     ],
     sightings: Annotated[
         Path,
-        typer.Argument(metavar="SIGHTINGS", help="The phantom and where it was marked (JSON, see below)."),
+        typer.Argument(metavar="SIGHTINGS", help="The phantom and where it was marked (JSON, see above)."),
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help='Probe and settings, such as "C5-2, 15 cm".')],
     taken: Annotated[datetime, typer.Option(metavar="TIME", help="When: 2026-03-01T08:30:00.")],

@@ -111,9 +111,8 @@ def residual_picture(found: ProbeCalibrated) -> Picture:
         right.set_xlabel("marked image")
         right.set_ylabel("residual (mm)")
 
-    return picture(
-        "residuals", "Residuals of the targets in the image, along its axes, and by image.", 3.6, draw
-    )
+    about = "Residuals of the targets in the image, along its axes, and by image."
+    return picture("residuals", about, 3.6, draw)
 
 
 def delay_picture(fit: DelayFit) -> Picture:
