@@ -42,8 +42,8 @@ class DayScene:
 
     @property
     def views(self) -> tuple[RadiographView, ...]:
-        """The radiographs; none for a volume."""
-        return () if isinstance(self.image.content, Volume) else self.image.content
+        """The radiographs; none for a CT or ultrasound."""
+        return self.image.content if isinstance(self.image.content, tuple) else ()
 
     @property
     def uncorrected(self) -> RigidTransform:
@@ -155,7 +155,7 @@ def _as_matched(taken: TakenImage, kept: KeptImage, image: ImageRecord, plan: Pl
         )
         raise UnreadableError(msg)
     content, isocentre_mm = taken.image.content, taken.image.machine_isocentre_mm
-    if kept.machine_isocentre_mm is not None and not isinstance(content, Volume):
+    if kept.machine_isocentre_mm is not None and isinstance(content, tuple):
         # Radiographs are read into planning axes; a room gives them in its own.
         offset_mm = kept.machine_isocentre_mm - plan.planning.isocentre.xyz_mm
         there = RigidTransform.translation(DAILY, DAILY, offset_mm)
