@@ -2,8 +2,8 @@
 
 Along a line of sound a shadow begins at a bright face, or at the probe where it has no contact, and goes on
 to the end: behind it is only the receiver's noise. Black fluid is no shadow, because tissue is seen again
-behind it; nor is a depth that no line reaches, because there nothing is darker than its neighbours. Where most
-lines are in shadow no neighbour tells it: then the face must be brighter still.
+behind it; nor is a depth that no line reaches, because there nothing is darker than its neighbours. Where
+most lines are in shadow no neighbour tells it: then the face must be brighter still.
 
 Method: after Hellier et al., "An automatic geometrical and statistical method to detect acoustic shadows in
 intraoperative ultrasound brain images", Med. Image Anal. 14 (2010) 195: breaks along the lines first, then a
