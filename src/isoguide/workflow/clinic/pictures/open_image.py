@@ -14,7 +14,13 @@ from isoguide.registration.day_match import Prepared
 from isoguide.registration.engine import daily_levels, similarity_at
 from isoguide.registration.markers import MarkerMatchSettings
 from isoguide.workflow.clinic.kept_fraction import read_kept
-from isoguide.workflow.clinic.pictures.day_scene import DayScene, engine_match, last_match
+from isoguide.workflow.clinic.pictures.day_scene import (
+    ContentKind,
+    DayScene,
+    engine_match,
+    kind_of_content,
+    last_match,
+)
 from isoguide.workflow.clinic.pictures.match_figures import FoundAgain, match_again, prepare_again
 from isoguide.workflow.clinic.pictures.picture_cache import PictureCache
 from isoguide.workflow.clinic.pictures.plan_shadow import (
