@@ -66,6 +66,7 @@ export class LookState {
       focusMm: this.focusMm.value ?? crosshairMm.value,
       splitLine: this.splitLine.value,
       spyglassRadiusMm: this.spyglassRadiusMm.value,
+      seesThrough: this.seesThrough,
     }));
   }
 

@@ -28,6 +28,7 @@ from isoguide.treatment.protocol_limits import match_region
 from isoguide.workflow.inputs import PlanningInput, load_planning
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.target import choose_target, surface_points_mm
+from isoguide.workflow.ultrasound.align_input import UltrasoundReference
 
 PLANNING_FILE: Final = "planning file"
 """Kind of the reference images that are the files of the planning export; the label is the file's name."""
@@ -138,6 +139,11 @@ def prepared_for(
         target_points_mm=points_mm,
         progress=progress,
     )
+
+
+def ultrasound_reference(planning: PlanningInput) -> UltrasoundReference | None:
+    """Return the ultrasound of the simulation, None where the planning export holds none."""
+    return None
 
 
 def target_points_mm(planning: PlanningInput, target: str) -> Array | None:
