@@ -318,5 +318,5 @@ def _widest_axis(pixels: Bytes, index_from_pixel: Float64) -> int:
 
 def _seen_pixels(pixels: Bytes, labels: Bytes, index_from_pixel: Float64) -> tuple[Float64, Float64, Bytes]:
     row, column = np.nonzero(labels != OUTSIDE)
-    at: Float64 = np.column_stack([column, row, np.ones(len(row))]) @ index_from_pixel.T
+    at = np.asarray(np.column_stack([column, row, np.ones(len(row))]) @ index_from_pixel.T, dtype=np.float64)
     return at, pixels[row, column].astype(np.float64), labels[row, column]

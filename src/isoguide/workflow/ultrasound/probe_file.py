@@ -10,11 +10,20 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from isoguide.errors import GeometryError, InputError, MismatchError
-from isoguide.geometry.frames import FIXED, PLANNING, PROBE, REFERENCE_SENSOR, TRACKER, ULTRASOUND_IMAGE,
-Array from isoguide.geometry.probe_calibration import Delay, ProbeCalibration from
-isoguide.geometry.probe_chain import UncertainPose from isoguide.geometry.transforms import RigidTransform
-from isoguide.workflow.radiographs.strict_json import read_json, schema_text, write_new_json from
-isoguide.workflow.strict_toml import Section
+from isoguide.geometry.frames import (
+    FIXED,
+    PLANNING,
+    PROBE,
+    REFERENCE_SENSOR,
+    TRACKER,
+    ULTRASOUND_IMAGE,
+    Array,
+)
+from isoguide.geometry.probe_calibration import Delay, ProbeCalibration
+from isoguide.geometry.probe_chain import UncertainPose
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.workflow.radiographs.strict_json import read_json, schema_text, write_new_json
+from isoguide.workflow.strict_toml import Section
 
 FORMAT: Final = "isoguide-probe-1"
 SCHEMA_FILE: Final = "probe-1.json"
