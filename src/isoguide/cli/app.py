@@ -21,6 +21,7 @@ from isoguide.cli.records import audit_app, db_app
 from isoguide.cli.review import review_app
 from isoguide.cli.serve import serve_command
 from isoguide.cli.staff import staff_app
+from isoguide.cli.ultrasound import ultrasound_app
 
 app = typer.Typer(
     name="isoguide",
@@ -560,5 +561,6 @@ for _group in (
     db_app,
     audit_app,
     imager_app,
+    ultrasound_app,
 ):
     app.add_typer(_group)

@@ -27,6 +27,7 @@ from isoguide.virtual.phantom import Phantom, Site, build_phantom
 from isoguide.virtual.physical_imager import PhysicalModel
 from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
+from isoguide.virtual.ultrasound_model import UltrasoundModel
 
 STRANGER_MM = (3.0, 3.0, 4.0)
 """Voxels of the other patient whose image is taken for this one's: he is built only to be recognised."""
@@ -144,6 +145,8 @@ class VirtualRoom:
             return StereoModel(truth, imaging, self.settings.stereo)
         if imaging.model == "arm pair":
             return ArmModel(truth, imaging)
+        if imaging.model == "ultrasound":
+            return UltrasoundModel(truth, imaging, self.settings.ultrasound)
         return (PhysicalModel if imaging.model == "physical" else ImageDomainModel)(truth, imaging)
 
     def _stranger(self) -> ImageModel:

@@ -1,8 +1,6 @@
 """A tracked ultrasound probe that sweeps over a virtual patient, in the CT room and in the treatment room.
 
-What the tracking system says of the probe is not where it is: it is off by its own noise, by the calibration
-of the probe, by that of the room, and says the pose of another moment where its delay is not corrected. The
-images carry what it says.
+The images carry the poses that the tracking system says (:mod:`isoguide.virtual.probe_tracking`).
 
 Pressure of the probe pushes the tissue under its face ahead, less and less with the distance: a smooth field
 without a boundary, not a solution of mechanics.
@@ -10,11 +8,10 @@ without a boundary, not a solution of mechanics.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial.transform import Rotation, Slerp
 
 from isoguide.errors import GeometryError, InputError
 from isoguide.geometry.frames import FIXED, ULTRASOUND_IMAGE, Array, frozen_array
@@ -23,12 +20,11 @@ from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.ultrasound_image import UltrasoundImage
 from isoguide.images.ultrasound_sweep import UltrasoundSweep
 from isoguide.virtual.acoustics import OUTSIDE, AcousticTissue
-from isoguide.virtual.setting_limits import require, require_each
+from isoguide.virtual.probe_tracking import NO_ERRORS, TrackingErrors, small_motion
+from isoguide.virtual.setting_limits import require
 from isoguide.virtual.truth import RoomTruth
 from isoguide.virtual.ultrasound import GEL_MM, TissueOrigin, simulate_ultrasound
 from isoguide.virtual.ultrasound_probe import UltrasoundProbe, probe_on_skin
-
-Axis3 = tuple[float, float, float]
 
 PRESSURE_REACH_MM: Final = 30.0
 """At this distance from the face the tissue is pushed by 61 % of what it is at the face (Gaussian)."""
@@ -38,73 +34,6 @@ SUPRAPUBIC_TILT: Final = 0.6
 """A probe above the pubic bone looks down the pelvis, under the bone."""
 TREMOR_SMOOTH: Final = 4.0
 """Frames over which a hand's tremor stays alike, standard deviation."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrackingErrors:
-    """What is wrong with the poses that a tracking system states.
-
-    Parameters
-    ----------
-    noise_mm, noise_deg
-        Of each pose, standard deviation per axis.
-    calibration_mm, calibration_deg
-        Where the calibration believes the image to be minus where it is, along and about x, y, z of the
-        image: the same in every frame.
-    room_mm
-        The same of the tracking system in the room (or in the CT room's lasers), along the axes of its frame.
-    delay_s
-        The pose that an image carries is that of so much earlier.
-
-    Raises
-    ------
-    InputError
-        If a value is impossible; the message names it.
-    """
-
-    noise_mm: float = 0.0
-    noise_deg: float = 0.0
-    calibration_mm: Axis3 = (0.0, 0.0, 0.0)
-    calibration_deg: Axis3 = (0.0, 0.0, 0.0)
-    room_mm: Axis3 = (0.0, 0.0, 0.0)
-    delay_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        require("noise_mm of the tracking", self.noise_mm, 0.0, 20.0)
-        require("noise_deg of the tracking", self.noise_deg, 0.0, 20.0)
-        require("delay_s of the tracking", self.delay_s, -1.0, 1.0)
-        for name in ("calibration_mm", "calibration_deg", "room_mm"):
-            require_each(f"{name} of the tracking", getattr(self, name), -50.0, 50.0)
-
-    @classmethod
-    def usual(cls) -> Self:
-        """Return those of an optical tracking system with a calibrated probe [assumption]."""
-        return cls(
-            noise_mm=0.15,
-            noise_deg=0.05,
-            calibration_mm=(0.2, -0.2, 0.2),
-            calibration_deg=(0.1, 0.1, -0.1),
-            delay_s=0.01,
-        )
-
-    def said(
-        self, poses: Sequence[RigidTransform], at_s: Array, rng: np.random.Generator
-    ) -> tuple[RigidTransform, ...]:
-        """Return what the tracking system says while the probe is truly at ``poses`` at these times.
-
-        A delay takes poses in between from their neighbours; before the first one the probe did not move.
-        """
-        frame = poses[0].to_frame
-        room = RigidTransform.translation(frame, frame, self.room_mm)
-        calibration = _small(np.array(self.calibration_mm), np.array(self.calibration_deg))
-        said = []
-        for pose in _delayed(poses, at_s, self.delay_s):
-            noise = rng.standard_normal((2, 3)) * np.array([[self.noise_mm], [self.noise_deg]])
-            said.append(room @ pose @ calibration @ _small(noise[0], noise[1]))
-        return tuple(said)
-
-
-NO_ERRORS: Final = TrackingErrors()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -387,27 +316,6 @@ def swept_by_hand(
     tremor /= max(float(tremor.std()), 1e-9)
     even = rocked(middle, sweep_deg, frames, 0.0)
     return [
-        pose @ _small(tremor_mm * shift, tremor_deg * turn)
+        pose @ small_motion(tremor_mm * shift, tremor_deg * turn)
         for pose, (shift, turn) in zip(even, tremor, strict=True)
-    ]
-
-
-def _small(shift_mm: Array, angles_deg: Array) -> RigidTransform:
-    turn = Rotation.from_rotvec(np.deg2rad(angles_deg)).as_matrix()
-    return RigidTransform.from_parts(ULTRASOUND_IMAGE, ULTRASOUND_IMAGE, turn, shift_mm)
-
-
-def _delayed(poses: Sequence[RigidTransform], at_s: Array, delay_s: float) -> Sequence[RigidTransform]:
-    if delay_s == 0.0 or len(poses) == 1:
-        return poses
-    asked_s = np.clip(at_s - delay_s, at_s[0], at_s[-1])
-    turns = Slerp(at_s, Rotation.from_matrix(np.array([pose.rotation for pose in poses])))(
-        asked_s
-    ).as_matrix()
-    places_mm = np.array([pose.translation_mm for pose in poses])
-    moved_mm = np.column_stack([np.interp(asked_s, at_s, places_mm[:, axis]) for axis in range(3)])
-    frame = poses[0].to_frame
-    return [
-        RigidTransform.from_parts(frame, ULTRASOUND_IMAGE, turn, place)
-        for turn, place in zip(turns, moved_mm, strict=True)
     ]
