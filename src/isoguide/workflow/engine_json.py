@@ -12,7 +12,7 @@ from isoguide.registration.result import CHI_95_PER_AXIS
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.placing import ViewOrigin
-from isoguide.workflow.ultrasound.align_input import UltrasoundInput, UltrasoundReference
+from isoguide.workflow.ultrasound.align_input import TrackedProbe, UltrasoundInput, UltrasoundReference
 
 Json = Any
 """Nested dict, list, str, int, float, bool and None."""
@@ -104,6 +104,16 @@ def ultrasound_json(alignment: Alignment) -> Json:
         }
         if lengths
         else None,
+    }
+
+
+def _probe(probe: TrackedProbe) -> Json:
+    variance_mm2 = float(np.linalg.eigvalsh(probe.place.about(np.zeros(3)).covariance[:3, :3])[-1])
+    return {
+        "file": str(probe.path),
+        "name": probe.name,
+        "calibrated_at": probe.calibrated_at.isoformat() if probe.calibrated_at is not None else None,
+        "place_sd_mm": float(np.sqrt(max(variance_mm2, 0.0))),
     }
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from isoguide.dicom import PatientIdentity, ReferencedSeries
+from isoguide.geometry.probe_chain import UncertainPose
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.workflow.inputs import PlacedPoint
@@ -26,6 +27,8 @@ class UltrasoundReference:
         None where the file does not say.
     sop_instance_uid, content_sha256
         Which it is.
+    laterality
+        L or R where the file states the side of a paired part, else empty.
     """
 
     path: Path
@@ -34,6 +37,7 @@ class UltrasoundReference:
     acquired_at: datetime | None
     sop_instance_uid: str
     content_sha256: str
+    laterality: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,8 +80,12 @@ class UltrasoundInput:
         What it is matched to; None for the planning CT.
     patient, acquired_at
         None where nothing says.
+    laterality
+        L or R where the file states the side of a paired part, else empty.
     series
-        How DICOM objects refer to it; None for a tracked sequence.
+        How DICOM objects refer to it, in the volume frame of reference of its file; None for a tracked sequence.
+    daily_from_file
+        Where that frame of reference is in these axes; None for a tracked sequence.
     probe
         Which placed it; None for a volume that states its place.
     """
@@ -91,5 +99,7 @@ class UltrasoundInput:
     reference: UltrasoundReference | None = None
     patient: PatientIdentity | None = None
     acquired_at: datetime | None = None
+    laterality: str = ""
     series: ReferencedSeries | None = None
+    daily_from_file: RigidTransform | None = None
     probe: TrackedProbe | None = None
