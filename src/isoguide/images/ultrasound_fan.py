@@ -73,7 +73,7 @@ class Fan:
 
     def corner_mm(self, pixel_spacing_mm: tuple[float, float]) -> Array:
         """Return x and y (2,) of pixel (0, 0) in ULTRASOUND_IMAGE, as an UltrasoundImage wants it."""
-        return -self.face_px * np.array(pixel_spacing_mm)
+        return np.asarray(-self.face_px * np.array(pixel_spacing_mm), dtype=np.float64)
 
 
 class _Sector(NamedTuple):
@@ -185,8 +185,7 @@ def _first_sector(points: Array, source: str) -> _Sector:
     sides = [_side(hull, sign) for sign in (-1.0, 1.0)]
     slopes, offsets = zip(*sides, strict=True)
     if slopes[1] - slopes[0] <= 2.0 * np.tan(STRAIGHT_RAD):
-        msg = f"the fan in {source} stands upside down or is cut: its sides do not open downwards; turn it "
-        "round"
+        msg = f"the fan in {source} stands upside down or is cut: its sides do not open downwards"
         raise InputError(msg)
     # Both sides are column = slope * row + offset.
     row = (offsets[0] - offsets[1]) / (slopes[1] - slopes[0])
@@ -223,7 +222,10 @@ def _outside_px(sector: _Sector, points: Array) -> Array:
 
 def _refined(first: _Sector, points: Array) -> _Sector:
     found = optimize.least_squares(
-        lambda values: _outside_px(_Sector(*values), points), np.array(first), loss="soft_l1", x_scale="jac"
+        lambda values: _outside_px(_Sector(*values), points),
+        np.array(first),
+        loss="soft_l1",
+        x_scale="jac",
     )
     return _Sector(*(float(value) for value in found.x))
 
