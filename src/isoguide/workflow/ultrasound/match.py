@@ -108,4 +108,3 @@ def with_place(
     if largest_mm > HIGH_UNCERTAINTY_MM:
         return replace(found, verdict=Verdict.REVIEW, reasons=(*found.reasons, reason))
     return found
-
