@@ -96,7 +96,7 @@ def read_plan_scene(store: ImageStore, course: StoredCourse) -> PlanScene:
             msg = f"the planning files of course {course_id} are no DICOM export: register the course again"
             raise MissingEvidenceError(msg)
         dose, no_dose_because = planned_dose(planning.dicom)
-        reference = ultrasound_reference(planning)
+        reference = ultrasound_reference(planning, protocol_of(course))
     if planning.content_sha256 != simulation.planning_sha256:
         msg = (
             f"the planning CT of course {course_id} in the image store is not the one that was registered: "
