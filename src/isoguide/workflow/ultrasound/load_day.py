@@ -21,11 +21,13 @@ from isoguide.images.compounding import compound
 from isoguide.images.ultrasound_sweep import UltrasoundSweep
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.progress import Progress, part_of, silent
+from isoguide.volume_files.tracked_sequence import read_tracked_frames
 from isoguide.workflow.day_kind import Day
 from isoguide.workflow.inputs import PlacedPoint, PlanningInput, require_existing
 from isoguide.workflow.radiographs.report_series import ReferencedImages
 from isoguide.workflow.request import AlignRequest, RegionChoice
 from isoguide.workflow.ultrasound.align_input import TrackedProbe, UltrasoundInput, UltrasoundReference
+from isoguide.workflow.ultrasound.load_sweep import place_sweep
 from isoguide.workflow.ultrasound.probe_file import ProbeFile, read_probe_file
 
 VOXEL_MM: Final = 1.0
@@ -245,10 +247,9 @@ def _of_sequence(request: AlignRequest, planning: PlanningInput, progress: Progr
             "of their probe: give it with --probe FILE"
         )
         raise MissingEvidenceError(msg)
-    from isoguide.workflow.ultrasound.load_sweep import load_sweep  # type: ignore[import-not-found]  # being written
-
     probe = read_probe_file(probe_path)
-    sweep = load_sweep(path, probe, part_of(progress, 0.0, 0.3))
+    loaded = place_sweep(read_tracked_frames(path), probe, part_of(progress, 0.0, 0.3))
+    sweep = loaded.sweep
     if sweep.frame != FIXED:
         msg = (
             f"{probe_path} places the tracking system in '{sweep.frame}' and not in the treatment room: give "
@@ -259,7 +260,7 @@ def _of_sequence(request: AlignRequest, planning: PlanningInput, progress: Progr
     daily_from_fixed = _daily_from_fixed(planning)
     notes = (
         f"PATIENT NOT CHECKED: {path} carries no patient identity and no date",
-        *probe.warnings,
+        *loaded.warnings,
     )
     return UltrasoundInput(
         path=path,

@@ -13,7 +13,7 @@ from isoguide.workflow.ultrasound.align_pictures import UltrasoundScene
 
 TO_CT: Final = (
     "The day's ultrasound was matched to the planning CT and not to ultrasound of the simulation. Sound and "
-    "X-rays show different things of the same tissue: such a match is for review, and never applied by itself."
+    "X-rays show different things of the same tissue: it is for review, and never applied by itself."
 )
 PRESSURE: Final = (
     "How each region would still like to move after the match. The probe presses the tissue that it touches, "
@@ -53,13 +53,13 @@ def _legend(scene: UltrasoundScene) -> str:
         f'<span class="key"><span class="swatch {kind}"></span>{escape(text)}</span>' for kind, text in keys
     )
     on_ct = " Where it is drawn on the planning CT, that one is orange." if scene.reference else ""
-    return (
-        f'<p class="legend">{named}</p><p class="small">Structures lie as planned, and tissue that lies as '
-        f"planned fills them.{on_ct} Checkerboard tiles are {TILE_MM:g} mm; the tile up and left of the "
-        f"cross shows the {fixed}. Dim parts are in one image only. The cross marks the plan isocentre. "
-        "Before and after use the same grey window. Anatomical orientation: axial from the feet, coronal from the "
-        "front, sagittal from the left.</p>"
+    how_to_read = (
+        f"Structures lie as planned, and tissue that lies as planned fills them.{on_ct} Checkerboard tiles are "
+        f"{TILE_MM:g} mm; the tile up and left of the cross shows the {fixed}. Dim parts are in one image only. "
+        "The cross marks the plan isocentre. Before and after use the same grey window. Anatomical "
+        "orientation: axial from the feet, coronal from the front, sagittal from the left."
     )
+    return f'<p class="legend">{named}</p><p class="small">{how_to_read}</p>'
 
 
 def _pressure(alignment: Alignment, scene: UltrasoundScene) -> str:
