@@ -53,7 +53,9 @@ class UltrasoundVoxels:
         """
         found: VoxelBytes | None = getattr(self, name)
         if found is None:
-            msg = "nothing of this ultrasound lies in a shadow, so there is no mask of it: load the page again"
+            msg = (
+                "nothing of this ultrasound lies in a shadow, so there is no mask of it: load the page again"
+            )
             raise MissingEvidenceError(msg)
         return found
 
