@@ -123,7 +123,7 @@ def register_course(
     planned = PlannedCourse.of(planning, folder, choice.beam, choice.target)
     contents = scan_folder(folder, part_of(progress, 0.3, 0.4))
     phases, phase_warnings = find_phases(contents, planning.image)
-    ultrasound, ultrasound_warnings = _ultrasound(planned)
+    ultrasound, us_warnings = _ultrasound(planned)
     files = _Files.of(planned, phases, tuple(one.path for one in ultrasound))
     used = frozenset(files.all)
     patient, name_warnings = one_patient(
@@ -139,11 +139,7 @@ def register_course(
     )
     internal = _internal_target(planned, motion.target)
     progress(0.8, "drawing the reference pictures")
-    pictures = (
-        *_pictures(planned),
-        *_motion_pictures(planned, motion, internal),
-        *(picture for one in ultrasound for picture in _ultrasound_pictures(planned, one)),
-    )
+    pictures = (*_pictures(planned, ultrasound), *_motion_pictures(planned, motion, internal))
     progress(0.9, "computing the hashes of the files")
     marks, mark_warnings = _usable_marks(points.marks)
     warnings = (
@@ -154,7 +150,7 @@ def register_course(
         *_point_warnings(planned, points),
         *phase_warnings,
         *motion.warnings,
-        *ultrasound_warnings,
+        *us_warnings,
     )
     simulation = _record(planned, patient, site, files.references())
     simulation = replace(
@@ -236,10 +232,15 @@ def _record(
     )
 
 
-def _pictures(planned: PlannedCourse) -> tuple[ReferencePicture, ...]:
-    volume, plan = planned.planning.image.volume, planned.plan
-    drrs = setup_drrs(volume, planned.isocentre_mm, plan.patient_position, setup_angles_deg(plan))
-    return (*planning_pictures(volume, planned.isocentre_mm), *drrs)
+def _pictures(planned: PlannedCourse, ultrasound: tuple["_Ultrasound", ...]) -> tuple[ReferencePicture, ...]:
+    volume, plan, isocentre_mm = planned.planning.image.volume, planned.plan, planned.isocentre_mm
+    drrs = setup_drrs(volume, isocentre_mm, plan.patient_position, setup_angles_deg(plan))
+    shown = [
+        picture
+        for one in ultrasound
+        for picture in ultrasound_pictures(volume, isocentre_mm, one.volume, planned.target)
+    ]
+    return (*planning_pictures(volume, isocentre_mm), *drrs, *shown)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,11 +263,6 @@ def _ultrasound(planned: PlannedCourse) -> tuple[tuple[_Ultrasound, ...], tuple[
             found.append(_Ultrasound(path, file.volume))
             warnings.extend(file.warnings)
     return tuple(found), tuple(warnings)
-
-
-def _ultrasound_pictures(planned: PlannedCourse, ultrasound: _Ultrasound) -> tuple[ReferencePicture, ...]:
-    kept = planned.planning.image.volume
-    return ultrasound_pictures(kept, planned.isocentre_mm, ultrasound.volume, planned.target)
 
 
 def _motion_pictures(
