@@ -1,6 +1,7 @@
 """What the image of the day is: a CT, DICOM radiographs, a views file, or ultrasound."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from isoguide.dicom import FolderContents, scan_folder
