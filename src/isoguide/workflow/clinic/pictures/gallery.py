@@ -86,9 +86,7 @@ class Gallery:
         if reference is None:
             msg = f"the simulation of course {course_id} took no ultrasound: load the page again"
             raise MissingEvidenceError(msg)
-        return self.cache.get(
-            ("reference voxels", plan.key), lambda: UltrasoundVoxels.of(reference.volume)
-        )
+        return self.cache.get(("reference voxels", plan.key), lambda: UltrasoundVoxels.of(reference.volume))
 
     def structures(self, course_id: str) -> tuple[tuple[DrawnStructure, ...], tuple[str, ...]]:
         """Return the structures that are drawn, and why others are not; errors as for :meth:`plan`."""
