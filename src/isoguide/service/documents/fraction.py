@@ -353,7 +353,9 @@ class SimilarityAnswer(Document):
     out_of_reach: tuple[str, ...] = Field(
         default=(), description="Why the couch cannot do it, a sentence each."
     )
-    similarity: float | None = Field(description="Of the match region, -1 to 1; null where it is not measured.")
+    similarity: float | None = Field(
+        description="Of the match region, -1 to 1; null where it is not measured."
+    )
     from_engine_mm: float | None = Field(
         description="Largest distance at the target from the engine's answer."
     )

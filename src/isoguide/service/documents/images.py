@@ -63,7 +63,9 @@ class UltrasoundMasks(Document):
     """How far the sound reached, and where it says nothing of the tissue: each below zero inside."""
 
     fan: VolumeHeader
-    shadow: VolumeHeader | None = Field(description="Behind bone or gas; null where nothing lies in a shadow.")
+    shadow: VolumeHeader | None = Field(
+        description="Behind bone or gas; null where nothing lies in a shadow."
+    )
 
 
 class UltrasoundReference(Document):
@@ -122,7 +124,7 @@ class DailyPictures(Document):
     )
     ultrasound: UltrasoundMasks | None = Field(description="Of an ultrasound volume.")
     matched_to: Literal["planning CT", "ultrasound reference"] = Field(
-        description="What the engine matches the image to. Ultrasound that is matched to the CT is for review."
+        description="What the engine matches the image to. Ultrasound matched to the CT is for review."
     )
     views: tuple[ViewDocument, ...]
     is_hounsfield: bool = Field(description="False for grey values that are no Hounsfield units.")

@@ -92,7 +92,12 @@ def read_planning_voxels(
     responses=BYTES,
 )
 def read_reference_ultrasound(
-    course_id: str, part: UltrasoundPart, request: Request, gallery: GalleryDep, user: UserDep, v: Version = None
+    course_id: str,
+    part: UltrasoundPart,
+    request: Request,
+    gallery: GalleryDep,
+    user: UserDep,
+    v: Version = None,
 ) -> Response:
     """Return brightness, the mask of the fan, or that of the shadows as little-endian int16."""
     del user

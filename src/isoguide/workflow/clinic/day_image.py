@@ -18,8 +18,9 @@ from isoguide.workflow.day_kind import Day, DayKind, look_at_day
 from isoguide.workflow.inputs import DailyInput, PlanningInput, load_daily
 from isoguide.workflow.pair_checks import check_pair, check_views
 from isoguide.workflow.radiographs.align_views import ViewsInput, load_room_views
-from isoguide.workflow.request import AlignRequest, Point, RadiographChoice
+from isoguide.workflow.request import Against, AlignRequest, Point, RadiographChoice
 from isoguide.workflow.station_time import at_this_station
+from isoguide.workflow.ultrasound.align_input import UltrasoundReference
 from isoguide.workflow.ultrasound.load_day import load_ultrasound_day
 
 PAIR_MODEL: Final = "radiographs"
@@ -71,12 +72,14 @@ class TakenImage:
     """An image of the day, its files, and for radiographs their views in planning axes as planned.
 
     ``content_sha256`` is that of geometry and values: the same image, read in the same way, gives the same.
+    ``reference`` is what ultrasound was held against; None for the planning CT.
     """
 
     image: DayImage
     files: tuple[Path, ...]
     views: tuple[XrayView, ...] = ()
     content_sha256: str = ""
+    reference: UltrasoundReference | None = None
 
 
 def read_taken_image(
@@ -137,16 +140,25 @@ def read_day_files(
 
 
 def taken_image(
-    planning: PlanningInput, files: DayFiles, *, couch: TableTopPose, now: datetime | None = None
+    planning: PlanningInput,
+    files: DayFiles,
+    *,
+    couch: TableTopPose,
+    now: datetime | None = None,
+    has_reference_file: bool = True,
 ) -> TakenImage:
-    """Take what was read for an image of the patient of a plan; see :func:`read_taken_image`."""
+    """Take what was read for an image of the patient of a plan; see :func:`read_taken_image`.
+
+    Ultrasound is held against the reference of the simulation, but for an image that was when it was taken
+    and is read again without the files of the plan (``has_reference_file``).
+    """
     daily = files.volume
     if daily is not None:
         check_pair(planning, daily)
         paths = daily.series.paths if daily.series is not None else ()
         return TakenImage(_of_volume(daily, couch), paths, content_sha256=daily.content_sha256)
     if files.day.kind == "ultrasound":
-        return _of_ultrasound(planning, files, couch)
+        return _of_ultrasound(planning, files, couch, "auto" if has_reference_file else "ct")
     if files.contents is None:
         msg = f"{files.request.daily} is a views file, which does not say whose it is or when: export DICOM"
         raise MissingEvidenceError(msg)
@@ -192,9 +204,11 @@ def _of_volume(daily: DailyInput, couch: TableTopPose) -> DayImage:
     )
 
 
-def _of_ultrasound(planning: PlanningInput, files: DayFiles, couch: TableTopPose) -> TakenImage:
-    """Take a volume that states its place in the room; what it is matched to does not change it."""
-    choice = replace(files.request.ultrasound, against="ct")
+def _of_ultrasound(
+    planning: PlanningInput, files: DayFiles, couch: TableTopPose, against: Against
+) -> TakenImage:
+    """Take a volume that states its place in the room; what it is held against does not change it."""
+    choice = replace(files.request.ultrasound, against=against)
     request = replace(files.request, planning=planning.path, ultrasound=choice)
     daily = load_ultrasound_day(request, planning, files.day)
     if daily.patient is None or daily.series is None:
@@ -216,7 +230,7 @@ def _of_ultrasound(planning: PlanningInput, files: DayFiles, couch: TableTopPose
         patient_id=daily.patient.patient_id,
     )
     paths = (files.day.ultrasound,) if files.day.ultrasound is not None else ()
-    return TakenImage(image, paths, content_sha256=daily.content_sha256)
+    return TakenImage(image, paths, content_sha256=daily.content_sha256, reference=daily.reference)
 
 
 def _of_radiographs(planning: PlanningInput, daily: ViewsInput, couch: TableTopPose) -> TakenImage:

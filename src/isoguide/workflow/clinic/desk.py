@@ -37,7 +37,6 @@ from isoguide.workflow.clinic.course_planning import (
     planning_of,
     prepared_for,
     stored_files,
-    ultrasound_reference,
 )
 from isoguide.workflow.clinic.day_image import ImageSaid, read_taken_image
 from isoguide.workflow.clinic.desk_checks import require_offline_made, require_planned_beams
@@ -284,7 +283,7 @@ class Desk:
                 opened.protocol,
                 opened.simulation,
                 taken.views,
-                reference=ultrasound_reference(planning, opened.protocol),
+                reference=taken.reference,
             )
         progress(0.8, "Matching")
         kept = replace(opened.kept, target_points_mm=prepared.target_points_mm)

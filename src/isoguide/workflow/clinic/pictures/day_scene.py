@@ -157,7 +157,8 @@ def read_day_scene(
     with stored_files(store, kept.files) as folder:
         files = read_day_files(folder, kept.said, protocol)
         now = image.acquired_at.astimezone().replace(tzinfo=None)
-        taken = taken_image(plan().planning, files, couch=image.couch, now=now)
+        planning = plan().planning
+        taken = taken_image(planning, files, couch=image.couch, now=now, has_reference_file=False)
     return DayScene(plan(), _as_matched(taken, kept, image), taken.views)
 
 

@@ -1,4 +1,4 @@
-"""An ultrasound volume as a page takes it: brightness, how far the sound reached, and what lies in a shadow."""
+"""An ultrasound volume as a page takes it: brightness, how far the sound reached, what lies in a shadow."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, Self
@@ -24,7 +24,7 @@ EDGE_VOXELS: Final = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UltrasoundVoxels:
-    """Brightness 0 to 255 or :data:`NOT_IMAGED`; the fan, and the shadow where there is one, below zero inside."""
+    """Brightness 0 to 255 or :data:`NOT_IMAGED`; fan, and shadow where there is one, below zero inside."""
 
     brightness: VoxelBytes
     fan: VoxelBytes
