@@ -8,6 +8,7 @@ from zlib import crc32
 
 import numpy as np
 
+from isoguide.errors import InputError
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.radiograph import Radiograph
 from isoguide.plan import Plan
@@ -126,6 +127,23 @@ class VirtualRoom:
         """
         at_s = self.clock.seconds if seconds is None else seconds
         return self._model.planning_from_daily(at_s)
+
+    @property
+    def ultrasound(self) -> UltrasoundModel:
+        """The probe that lies on the patient.
+
+        Raises
+        ------
+        InputError
+            If the room images by something else.
+        """
+        if isinstance(self._model, UltrasoundModel):
+            return self._model
+        msg = (
+            f"no ultrasound probe lies on the patient of a room that images by '{self._model.name}': image "
+            "by ultrasound, or watch the target by another device"
+        )
+        raise InputError(msg)
 
     def stereo_pair(self) -> tuple[Radiograph, Radiograph]:
         """Expose the two room-mounted tubes now; line integrals with their nominal geometry."""

@@ -11,6 +11,7 @@ from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.compounding import compound
 from isoguide.images.ultrasound_volume import UltrasoundVolume
+from isoguide.registration.ultrasound import PreparedUltrasound, prepare_ultrasound
 from isoguide.virtual.acoustics import AcousticTissue, acoustic_tissue
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.ultrasound_scan import TrackedProbe, perineal_pose, rocked
@@ -19,6 +20,8 @@ from isoguide.virtual.ultrasound_settings import UltrasoundRoomSettings
 ORGAN: Final = "Prostate"
 KEPT: Final = 2
 """Patients whose tissue and reference are kept: the one who is treated, and one taken for him."""
+MOST_POINTS: Final = 600
+"""Points of the prostate's outline where the accuracy of a match is judged."""
 _SIMULATION: Final = 11
 """What the noise of the simulation is drawn from, besides the patient's name."""
 
@@ -82,3 +85,20 @@ def simulation_ultrasound(patient: Phantom, settings: UltrasoundRoomSettings) ->
     rng = np.random.default_rng([_SIMULATION, crc32(patient.name.encode())])
     sweep = probe.sweep(poses, settings.times_s(0.0, settings.frames), rng=rng, source="ultrasound reference")
     return compound(sweep, spacing_mm=settings.voxel_mm)
+
+
+@lru_cache(maxsize=KEPT)
+def prepared_reference(patient: Phantom, settings: UltrasoundRoomSettings) -> PreparedUltrasound:
+    """Prepare the reference for the match of a scan in the room.
+
+    Raises
+    ------
+    InputError
+        If the patient has no prostate, or his CT ends before the perineum.
+    """
+    (points_mm,) = (one.points_mm for one in patient.structures if one.name == ORGAN)
+    return prepare_ultrasound(
+        simulation_ultrasound(patient, settings),
+        centre_mm=patient.isocentre_mm,
+        target_points_mm=points_mm[:: -(-len(points_mm) // MOST_POINTS)],
+    )

@@ -17,10 +17,11 @@ ROCKED_PROBE: Final = UltrasoundProbe(
     depth_mm=135.0,
     aperture_mm=20.0,
     slice_mm=3.0,
-    lines=160,
+    lines=128,
     pixel_mm=0.5,
 )
-"""A curved array on the perineum; with half the lines of a real one, which the beam's width hides."""
+"""A curved array on the perineum, with about half the lines of a real one: the beam is wider than their
+distance."""
 AT_SIMULATION: Final = TrackingErrors(
     noise_mm=0.15,
     noise_deg=0.05,
@@ -66,7 +67,7 @@ class UltrasoundRoomSettings:
 
     probe: UltrasoundProbe = ROCKED_PROBE
     sweep_deg: float = 44.0
-    frames: int = 45
+    frames: int = 41
     frame_s: float = 0.06
     pivot_mm: float = 20.0
     voxel_mm: float = 0.8
@@ -101,4 +102,4 @@ class UltrasoundRoomSettings:
 
     def times_s(self, begin_s: float, frames: int) -> Array:
         """Return when each image of a scan is made, (frames,), in seconds of the room."""
-        return begin_s + self.frame_s * np.arange(frames)
+        return np.asarray(begin_s + self.frame_s * np.arange(frames, dtype=np.float64))

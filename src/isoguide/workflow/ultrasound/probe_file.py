@@ -233,12 +233,19 @@ def _loaded(said: ProbeDocument, path: Path) -> ProbeFile:
     if in_fan is not None and not in_fan.any():
         msg = f"{path} has a fan without a pixel in it: correct image.fan"
         raise InputError(msg)
-    place = None if said.place is None else _place(said.place)
+    place = None if said.place is None else place_of(said.place)
     moment = datetime.fromisoformat(said.calibrated_at)
     return ProbeFile(calibration, image.size, in_fan, delay, place, said.name, str(path), moment, warnings)
 
 
-def _place(section: PlaceSection) -> UncertainPose:
+def place_of(section: PlaceSection) -> UncertainPose:
+    """Return what a place section says.
+
+    Raises
+    ------
+    GeometryError
+        If its matrix is not rigid, or its covariance none.
+    """
     pose = RigidTransform(_PLACES[section.to], _BASES[section.of], np.array(section.matrix))
     return UncertainPose(pose, np.zeros(3), np.array(section.covariance))
 
