@@ -164,9 +164,11 @@ def _empty_screen(pixels: Pixels) -> BoolArray:
     border = np.ones_like(brightest, dtype=bool)
     border[1:-1, 1:-1] = False
     change = brightest - darkest
-    noise = min(int(np.percentile(change[border], 90.0)) + 1, NOISIEST_SCREEN)
-    shares = np.bincount(brightest[border], minlength=256) / border.sum()
-    is_screen = shares >= LEAST_BORDER_SHARE
+    relief = ndimage.maximum_filter(brightest, 3) - ndimage.minimum_filter(brightest, 3)
+    # Most of the border is screen, though a fan may reach it.
+    noise = min(int(max(np.median(change[border]), np.median(relief[border]))) + 1, NOISIEST_SCREEN)
+    bare = border & (change <= noise) & (relief <= noise)
+    is_screen = np.bincount(brightest[bare], minlength=256) >= LEAST_BORDER_SHARE * border.sum()
     parts, count = ndimage.label((change <= noise) & is_screen[brightest])
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     sizes[0] = 0
