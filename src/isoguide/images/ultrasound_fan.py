@@ -36,8 +36,10 @@ NOISIEST_SCREEN: Final = 8
 THINNEST_PX: Final = 2
 """Marks of a ruler that touch the fan are thinner than twice this."""
 LEAST_SUPPORT: Final = 0.6
+LEAST_FACE: Final = 0.3
 LEAST_SUPPORT_IN_ALL: Final = 0.75
-"""So much of either side, of the face and of the deepest line has to show, and of all together."""
+"""So much of either side and of the deepest line, of the face, and of all together has to show; a face has no
+echoes where it does not touch the skin."""
 MOST_SKEW_RAD: Final = float(np.deg2rad(1.5))
 """A fan whose sides differ more is dark on one side, or not the whole: its middle is not that of the face."""
 MOST_OUTSIDE: Final = 0.01
@@ -227,7 +229,8 @@ def _sector(seen: BoolArray) -> Fan | None:
 
 
 def _is_supported(support: Support) -> bool:
-    return min(support) >= LEAST_SUPPORT and float(np.mean(support)) >= LEAST_SUPPORT_IN_ALL
+    shows = min(support.left, support.right, support.deepest) >= LEAST_SUPPORT
+    return shows and support.face >= LEAST_FACE and float(np.mean(support)) >= LEAST_SUPPORT_IN_ALL
 
 
 def _covers(in_fan: BoolArray, seen: BoolArray) -> bool:
