@@ -12,7 +12,7 @@ distributed (Wagner et al. 1983, IEEE Trans. Sonics Ultrason. 30:156).
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from scipy import ndimage
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import PLANNING, ULTRASOUND_IMAGE, Array
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.ultrasound_image import UltrasoundImage
 from isoguide.kernels.speckle import blurred_across_lines, scattered
 from isoguide.virtual.acoustics import FLUID, LIVER, MATERIALS, OUTSIDE, AcousticTissue
@@ -63,6 +62,14 @@ FWHM: Final = float(2.0 * np.sqrt(2.0 * np.log(2.0)))
 NEPER_DB: Final = float(20.0 / np.log(10.0))
 
 
+class TissueOrigin(Protocol):
+    """Says where tissue lies in the planning CT, as a displacement field does."""
+
+    def origin_of(self, points_mm: Array) -> Array:
+        """Return places (n, 3) in the planning CT of tissue that is at places (n, 3) now, planning LPS."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanLines:
     """Amplitudes along the scan lines of a probe, before they are compressed to grey values.
@@ -86,7 +93,7 @@ def simulate_ultrasound(
     *,
     rng: np.random.Generator,
     frame_from_planning: RigidTransform | None = None,
-    field: DisplacementField | None = None,
+    field: TissueOrigin | None = None,
 ) -> UltrasoundImage:
     """Make an ultrasound image.
 
@@ -127,7 +134,7 @@ def scan_lines(
     planning_from_image: RigidTransform,
     *,
     rng: np.random.Generator,
-    field: DisplacementField | None = None,
+    field: TissueOrigin | None = None,
 ) -> ScanLines:
     """Simulate the echoes that an image is made of; parameters as in :func:`simulate_ultrasound`."""
     depths_mm = np.arange(0.5, probe.depth_mm / DEPTH_STEP_MM) * DEPTH_STEP_MM
@@ -180,7 +187,7 @@ def _places_mm(
     probe: UltrasoundProbe,
     planning_from_image: RigidTransform,
     depths_mm: Array,
-    field: DisplacementField | None,
+    field: TissueOrigin | None,
 ) -> Array:
     """Return where in the planning CT the tissue at every sample lies, (line, depth, 3)."""
     on_plane = probe.on_plane_mm(probe.angles_rad[:, None], depths_mm[None, :])

@@ -10,13 +10,14 @@ from isoguide.dicom import ImageSeries, PatientIdentity
 from isoguide.geometry.frames import Array
 from isoguide.registration.radiographs.result import RadiographQuality
 from isoguide.registration.result import Alternative, Quality
-from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.alignment import Alignment, DayInput
 from isoguide.workflow.inputs import DailyInput
 from isoguide.workflow.page import facts as _facts
 from isoguide.workflow.page import table as _table
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.report_view_pictures import file_name
 from isoguide.workflow.report_pictures import residual_class
+from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 from isoguide.workflow.words import Movement, anatomical_side, half_width_text, movements
 
 WORST_REGIONS = 4
@@ -276,9 +277,11 @@ def _series_facts(series: ImageSeries | None) -> tuple[str, ...]:
     )
 
 
-def _daily_facts(daily: DailyInput | ViewsInput) -> tuple[str, ...]:
+def _daily_facts(daily: DayInput) -> tuple[str, ...]:
     if isinstance(daily, DailyInput):
         return _series_facts(daily.series)
+    if isinstance(daily, UltrasoundInput):
+        return _ultrasound_facts(daily)
     headers = [origin.header for origin in daily.origins]
     if not headers:
         return _series_facts(None)
@@ -294,6 +297,21 @@ def _daily_facts(daily: DailyInput | ViewsInput) -> tuple[str, ...]:
         _each(one.study_instance_uid for one in headers),
         _each(one.series_instance_uid for one in headers),
         _each(one.frame_of_reference_uid for one in headers),
+    )
+
+
+def _ultrasound_facts(daily: UltrasoundInput) -> tuple[str, ...]:
+    series, patient, taken = daily.series, daily.patient, daily.acquired_at
+    return (
+        f"{name_text(patient)} ({patient.patient_id})" if patient is not None else "",
+        date_text(patient.birth_date) if patient is not None else "",
+        "US",
+        "tracked sequence" if series is None else "ultrasound volume",
+        f"{taken:%Y-%m-%d %H:%M:%S}" if taken is not None else "",
+        "",
+        series.study_instance_uid if series is not None else "",
+        series.series_instance_uid if series is not None else "",
+        series.frame_of_reference_uid if series is not None else "",
     )
 
 
@@ -325,8 +343,8 @@ def _grid(shape: tuple[int, int, int], spacing_mm: Array) -> str:
     return f"{size} voxels of {' × '.join(f'{value:.4g}' for value in spacing_mm)} mm"
 
 
-def _daily_grid(daily: DailyInput | ViewsInput) -> str:
-    if isinstance(daily, DailyInput):
+def _daily_grid(daily: DayInput) -> str:
+    if not isinstance(daily, ViewsInput):
         return _grid(daily.volume.grid.shape, daily.volume.grid.spacing_mm)
     return "<br>".join(
         f"{escape(file_name(one))}: {one.view.size[0]} × {one.view.size[1]} pixels of "

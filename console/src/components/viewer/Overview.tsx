@@ -97,15 +97,16 @@ function Values({ session, pictures }: { session: AlignSession; pictures: Pictur
     void pictures.probe().then((probe) => {
       if (session.crosshairMm.peek() === atMm) {
         const unit = session.daily.is_hounsfield ? " HU" : "";
-        words.value = `At the crosshair: ${valueWords(probe, unit)}`;
+        const planningUnit = session.ground.peek() === "ct" ? " HU" : "";
+        words.value = `At the crosshair: ${valueWords(probe, planningUnit, unit)}`;
       }
     });
   });
   return <p class="small dim">{words}</p>;
 }
 
-function valueWords({ planningHu, dailyHu }: Probe, dailyUnit: string): string {
+function valueWords({ planningHu, dailyHu }: Probe, planningUnit: string, dailyUnit: string): string {
   const word = (value: number | null, unit: string) =>
     value === null ? "not imaged" : `${Math.round(value)}${unit}`;
-  return `planning ${word(planningHu, " HU")}, day ${word(dailyHu, dailyUnit)}.`;
+  return `planning ${word(planningHu, planningUnit)}, day ${word(dailyHu, dailyUnit)}.`;
 }

@@ -1,6 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { useComputed } from "@preact/signals";
-import type { PlaneIsolines } from "../../engine/engine";
+import type { ImageSlot, PlaneIsolines } from "../../engine/engine";
 import type { Plane } from "../../geometry/planes";
 import { labelPlace, pathOf } from "../../overlay/lines";
 import {
@@ -11,8 +11,9 @@ import {
   pageLength,
   structureStyle,
 } from "../../overlay/structures";
+import { isSamePose } from "../../state/pose";
 import type { AlignSession } from "../../views/align/alignSession";
-import { DOSE, type Pictures, structureId } from "../../views/align/pictures";
+import { DOSE, FANS, type Pictures, structureId } from "../../views/align/pictures";
 import { carriedOver } from "./drawnPlane";
 
 interface LinesProps {
@@ -37,6 +38,40 @@ export function StructureLines({ session, pictures, viewId, drawn }: LinesProps)
       ))}
     </>
   );
+}
+
+const FAN_STYLES: Readonly<Record<ImageSlot, LineStyle>> = {
+  planning: { color: "#ffb066", widthPx: 1.5, dashes: "2 3" },
+  daily: { color: "#8cc6ff", widthPx: 1.5, dashes: "2 3" },
+};
+
+/** How far the sound reached: beyond the edge nothing was seen. */
+export function FanLines({ session, pictures, viewId, drawn }: LinesProps) {
+  if (session.daily.kind !== "ultrasound") {
+    return null;
+  }
+  return (
+    <>
+      <Line
+        lines={pictures.linesOn(viewId, FANS.planning)}
+        drawn={drawn}
+        level={0}
+        style={FAN_STYLES.planning}
+      />
+      <DayFan session={session} pictures={pictures} viewId={viewId} drawn={drawn} />
+    </>
+  );
+}
+
+/** The day's fan goes with the day's image: an edge that was cut for another position is not shown. */
+function DayFan({ pictures, viewId, drawn }: LinesProps) {
+  const found = pictures.linesOn(viewId, FANS.daily);
+  const lines = useComputed(() => {
+    const pose = found.value?.planningFromDaily;
+    const shown = pictures.report.value?.planningFromDaily;
+    return pose && shown && isSamePose(pose, shown) ? found.value : null;
+  });
+  return <Line lines={lines} drawn={drawn} level={0} style={FAN_STYLES.daily} />;
 }
 
 /** Isodoses, only where the service gave a dose for this frame of reference. */

@@ -1,0 +1,127 @@
+"""Temporal calibration of a tracked probe: by how much its images are behind its tracker.
+
+The same motion is seen twice, in the images and by the tracker; the delay is the shift in time at which the
+two fit best (the method of the Plus toolkit: A. Lasso et al., PLUS: open-source toolkit for ultrasound-guided
+intervention systems, IEEE TBME 61, 2014).
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoguide.errors import AmbiguityError, GeometryError
+from isoguide.geometry.frames import Array, frozen_array
+from isoguide.geometry.probe_calibration import Delay
+
+LARGEST_DELAY_S: Final = 0.5
+SMALLEST_MOTION_MM: Final = 2.0
+"""Standard deviation of the tracker's positions: what moves less has no time."""
+SMALLEST_CORRELATION: Final = 0.9
+ALIKE: Final = 2.0
+"""Another delay fits too, when it leaves less than this many times what the best leaves unexplained."""
+FEWEST_IMAGES: Final = 20
+
+_STEP_S: Final = 0.001
+_ROUNDING: Final = 0.002
+"""What linear interpolation between times leaves unexplained."""
+
+
+def calibrate_delay(
+    image_position: Array, image_at_s: Array, tracker_position: Array, tracker_at_s: Array
+) -> Delay:
+    """Find the delay of images.
+
+    Parameters
+    ----------
+    image_position, image_at_s
+        (n,): where something at rest is seen in the images, in any unit, and their times.
+    tracker_position, tracker_at_s
+        (m,): the motion of the probe that makes it rise, in mm, and the times; a rise of one is a rise of the
+        other.
+
+    Raises
+    ------
+    GeometryError
+        If there is too little, the probe did not move, the motions do not fit, or the best delay is not
+        within ±0.5 s.
+    AmbiguityError
+        If several delays fit, as of a motion that repeats itself.
+    """
+    image, at_s = _checked(image_position, image_at_s, "image")
+    tracker, tracker_s = _checked(tracker_position, tracker_at_s, "tracker")
+    moved_mm = float(tracker.std())
+    if moved_mm < SMALLEST_MOTION_MM:
+        msg = (
+            f"the probe moved by {moved_mm:.2f} mm (standard deviation), which says nothing of the delay: "
+            "move it up and down by a few centimetres"
+        )
+        raise GeometryError(msg)
+    delays = np.arange(-LARGEST_DELAY_S, LARGEST_DELAY_S + _STEP_S / 2.0, _STEP_S)
+    inside = (at_s - LARGEST_DELAY_S >= tracker_s[0]) & (at_s + LARGEST_DELAY_S <= tracker_s[-1])
+    if np.count_nonzero(inside) < FEWEST_IMAGES:
+        msg = (
+            f"only {np.count_nonzero(inside)} images lie {LARGEST_DELAY_S:g} s within the tracker's times, "
+            f"{FEWEST_IMAGES} are needed: record longer"
+        )
+        raise GeometryError(msg)
+    image, at_s = image[inside], at_s[inside]
+    correlations = np.array(
+        [np.corrcoef(image, np.interp(at_s + delay, tracker_s, tracker))[0, 1] for delay in delays]
+    )
+    best = int(correlations.argmax())
+    _check_fit(delays, correlations, best)
+    a, b, c = correlations[best - 1 : best + 2]
+    seconds = float(delays[best] + _STEP_S * (a - c) / (2.0 * (a - 2.0 * b + c)))
+    sigma_s = _sigma_s(image, at_s + seconds, tracker, tracker_s)
+    return Delay(seconds, sigma_s, float(correlations[best]))
+
+
+def _checked(position: Array, at_s: Array, what: str) -> tuple[Array, Array]:
+    positions = frozen_array(position, (-1,), f"the positions of the {what}")
+    times = frozen_array(at_s, (len(positions),), f"the times of the {what}")
+    if len(times) < FEWEST_IMAGES or (np.diff(times) <= 0.0).any():
+        msg = f"the {what} needs {FEWEST_IMAGES} times that increase, not {len(times)}: record again"
+        raise GeometryError(msg)
+    return positions, times
+
+
+def _check_fit(delays: Array, correlations: Array, best: int) -> None:
+    correlation = float(correlations[best])
+    if not correlation >= SMALLEST_CORRELATION:
+        msg = (
+            f"the motions of image and tracker fit with a correlation of {correlation:.2f} at best, "
+            f"{SMALLEST_CORRELATION:g} is needed: record a clear line while the probe moves up and down"
+        )
+        raise GeometryError(msg)
+    if best in (0, len(delays) - 1):
+        msg = f"the delay is beyond ±{LARGEST_DELAY_S:g} s: check the clocks of scanner and tracker"
+        raise GeometryError(msg)
+    others = [n for n in _peaks(correlations) if n != best]
+    allowed = ALIKE * (1.0 - correlation**2) + _ROUNDING
+    alike = [n for n in others if correlations[n] > 0.0 and 1.0 - correlations[n] ** 2 < allowed]
+    if alike:
+        other = max(alike, key=lambda n: correlations[n])
+        msg = (
+            f"the delays {delays[best]:.3f} s and {delays[other]:.3f} s fit alike (correlations "
+            f"{correlation:.3f} and {correlations[other]:.3f}): move the probe more slowly and less regularly"
+        )
+        raise AmbiguityError(msg)
+
+
+def _peaks(values: Array) -> NDArray[np.int64]:
+    inner = (values[1:-1] >= values[:-2]) & (values[1:-1] > values[2:])
+    ends = [n for n, other in ((0, 1), (len(values) - 1, len(values) - 2)) if values[n] > values[other]]
+    return np.concatenate([np.flatnonzero(inner) + 1, np.array(ends, dtype=np.int64)])
+
+
+def _sigma_s(image: Array, tracker_s: Array, tracker: Array, recorded_s: Array) -> float:
+    """Return the standard uncertainty by least squares of offset, scale and delay."""
+    seen = np.interp(tracker_s, recorded_s, tracker)
+    speed = np.interp(tracker_s, recorded_s, np.gradient(tracker, recorded_s))
+    design = np.column_stack([np.ones(len(image)), seen])
+    fitted, _, _, _ = np.linalg.lstsq(design, image, rcond=None)
+    rest = image - design @ fitted
+    full = np.column_stack([design, fitted[1] * speed])
+    variance = float(rest @ rest) / max(len(image) - 3, 1)
+    return float(np.sqrt(variance * np.linalg.inv(full.T @ full)[2, 2]))

@@ -1,0 +1,110 @@
+"""The day's ultrasound matched to its reference or the planning CT, and how well the place is known."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from isoguide.geometry.frames import Array
+from isoguide.geometry.probe_chain import UncertainPose
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.progress import Progress, part_of, silent
+from isoguide.registration.assess import CHI2_95_3
+from isoguide.registration.result import Registration, Uncertainty, Verdict
+from isoguide.registration.ultrasound import (
+    prepare_ultrasound,
+    prepare_ultrasound_to_ct,
+    register_ultrasound,
+    register_ultrasound_to_ct,
+)
+from isoguide.registration.verdict import HIGH_UNCERTAINTY_MM, LARGEST_UNCERTAINTY_MM
+from isoguide.workflow.inputs import PlanningInput
+from isoguide.workflow.ultrasound.align_input import UltrasoundInput
+
+
+def register_ultrasound_day(
+    planning: PlanningInput,
+    daily: UltrasoundInput,
+    initial: RigidTransform,
+    target_points_mm: Array | None,
+    progress: Progress = silent,
+) -> Registration:
+    """Match the day's ultrasound with six degrees of freedom.
+
+    Parameters
+    ----------
+    planning
+        The planning CT and the plan isocentre.
+    daily
+        With its reference, or without one for a match to the planning CT, whose verdict is review at best.
+    initial
+        Planning from daily with isocentre on isocentre.
+    target_points_mm
+        (n, 3) planning LPS, where accuracy matters; None where no target was drawn.
+    progress
+        Told the fraction done.
+
+    Raises
+    ------
+    InputError
+        If one of the images shows too little about the target.
+    """
+    centre_mm = planning.isocentre.xyz_mm
+    rest = part_of(progress, 0.3, 1.0)
+    if daily.reference is None:
+        progress(0.0, "Preparing the planning CT for ultrasound")
+        on_ct = prepare_ultrasound_to_ct(
+            planning.volume, centre_mm=centre_mm, target_points_mm=target_points_mm
+        )
+        found = register_ultrasound_to_ct(on_ct, daily.volume, initial=initial, progress=rest)
+        points_mm = on_ct.target_points_mm
+    else:
+        progress(0.0, "Preparing the ultrasound reference")
+        prepared = prepare_ultrasound(
+            daily.reference.volume, centre_mm=centre_mm, target_points_mm=target_points_mm
+        )
+        found = register_ultrasound(prepared, daily.volume, initial=initial, progress=rest)
+        points_mm = prepared.target_points_mm
+    if daily.probe is None:
+        return found
+    return with_place(found, daily.daily_from_fixed, daily.probe.place, points_mm)
+
+
+def with_place(
+    found: Registration, daily_from_fixed: RigidTransform, place: UncertainPose, points_mm: Array
+) -> Registration:
+    """Add the uncertainty of where the images lie in the room to that of their match.
+
+    Parameters
+    ----------
+    found
+        The match of the images, which knows nothing of the tracking system.
+    daily_from_fixed
+        Where the room is in the frame of the day's image.
+    place
+        Error of the images' place, FIXED from FIXED.
+    points_mm
+        (n, 3) planning LPS, where accuracy matters.
+    """
+    matched, known = found.planning_from_daily, found.uncertainty
+    if matched is None or known is None:
+        return found
+    there = UncertainPose(matched, known.centre_mm, known.covariance)
+    whole = there @ (UncertainPose.exact(daily_from_fixed) @ place)
+    uncertainty = Uncertainty(known.centre_mm, whole.about(known.centre_mm).covariance, 0.0)
+    variance_mm2 = max(float(np.linalg.eigvalsh(uncertainty.about(point)[:3, :3])[-1]) for point in points_mm)
+    largest_mm = float(np.sqrt(CHI2_95_3 * variance_mm2))
+    found = replace(found, uncertainty=replace(uncertainty, largest_at_target_mm=largest_mm))
+    reason = (
+        f"with the probe's place in the room the answer is uncertain by {largest_mm:.1f} mm at the target"
+    )
+    if largest_mm > LARGEST_UNCERTAINTY_MM:
+        return replace(
+            found,
+            verdict=Verdict.NOT_AVAILABLE,
+            reasons=(f"{reason} (at most {LARGEST_UNCERTAINTY_MM:.0f} mm)",),
+            planning_from_daily=None,
+            unconstrained=None,
+        )
+    if largest_mm > HIGH_UNCERTAINTY_MM:
+        return replace(found, verdict=Verdict.REVIEW, reasons=(*found.reasons, reason))
+    return found

@@ -1,0 +1,110 @@
+"""A course guided by ultrasound at the desk: reference, days and an engine that knows where the patient lies."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_department import ACCESSORIES, PROTOCOL, SET_UP, Department, open_department
+from small_patient import SmallPatient
+from ultrasound_days import moved, write_day, write_reference
+
+from isoguide.geometry.iec61217 import fixed_from_daily, fixed_from_planning
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.registration import day_match
+from isoguide.registration.result import Quality, RegionResidual, Registration, Uncertainty, Verdict
+from isoguide.workflow.clinic import course_planning
+from isoguide.workflow.clinic.fraction_status import FractionStatus
+
+ULTRASOUND = PROTOCOL.replace("cone-beam CT", "ultrasound")
+LYING = moved(5.0, -3.0, 2.0)
+"""Where the patient of these days lies in the room: 5 mm too far to his left, 3 mm too far from the gantry."""
+PRESSED_MM = (0.0, -1.2, 0.9)
+"""How the region near the probe would still move."""
+
+
+@contextmanager
+def ultrasound_department(
+    folder: Path,
+    patient: SmallPatient,
+    *,
+    has_reference: bool = True,
+    protocol: str = ULTRASOUND,
+    **reference: object,
+) -> Iterator[Department]:
+    """Open a department whose one course is guided by ultrasound, unless the protocol says otherwise."""
+    shutil.copytree(patient.planning, folder / "planning")
+    if has_reference:
+        frame_uid = patient.session.plan.frame_of_reference_uid
+        write_reference(folder / "planning" / "US.dcm", patient.phantom.isocentre_mm, frame_uid, **reference)
+    with open_department(folder, replace(patient, folder=folder), protocol=protocol) as department:
+        yield department
+
+
+def exported_day(d: Department, name: str, displaced: RigidTransform = LYING, **changes: object) -> Path:
+    """Write the ultrasound of now."""
+    folder = d.folder / name
+    folder.mkdir()
+    taken_at = d.clock.wait(30.0)
+    isocentre_mm = d.patient.phantom.isocentre_mm
+    write_day(folder / "US.dcm", isocentre_mm, displaced, **{"acquired_at": taken_at, **changes})
+    d.clock.wait(60.0)
+    return folder
+
+
+def scanned(d: Department, name: str = "one", displaced: RigidTransform = LYING) -> FractionStatus:
+    """Set the patient up, scan him, and match."""
+    d.desk.begin(d.course, by="anna", accessories=ACCESSORIES)
+    d.desk.set_up(d.course, by="anna", couch=SET_UP)
+    return d.desk.image(d.course, exported_day(d, name, displaced), by="anna", couch=SET_UP)
+
+
+def planning_from_daily(isocentre_mm: np.ndarray, displaced: RigidTransform = LYING) -> RigidTransform:
+    """Return the truth about such a day, in patient axes about the machine isocentre."""
+    fixed_from_tissue = displaced @ fixed_from_planning("HFS", isocentre_mm)
+    return fixed_from_tissue.inverse() @ fixed_from_daily("HFS", np.zeros(3))
+
+
+def knows_the_truth(
+    patched: pytest.MonkeyPatch, isocentre_mm: np.ndarray, displaced: RigidTransform = LYING
+) -> None:
+    """Let both engines answer where the patient lies: what is tested is what becomes of an answer."""
+
+    def found(verdict: Verdict, reasons: tuple[str, ...], algorithm: str) -> Registration:
+        placed = planning_from_daily(isocentre_mm, displaced)
+        uncertainty = Uncertainty(isocentre_mm, np.diag([0.04] * 3 + [1e-6] * 3), 0.5)
+        near = RegionResidual(isocentre_mm + (0.0, 0.0, -30.0), np.array(PRESSED_MM), 0.8, 1)
+        middle = RegionResidual(isocentre_mm, np.array([0.1, 0.0, 0.0]), 0.9, 1)
+        quality = Quality(
+            similarity=0.83,
+            overlap_fraction=0.7,
+            condition_number=4.0,
+            weakest_direction=np.array([0.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
+            weakest_direction_words="along the sound",
+            inverse_inconsistency_mm=np.nan,
+            start_agreement_mm=0.1,
+            starts_agreeing=(8, 9),
+            residuals=(middle, near),
+            alternatives=(),
+        )
+        return Registration(
+            verdict, reasons, placed, placed, 6, isocentre_mm, "", uncertainty, quality, algorithm, {}
+        )
+
+    def to_reference(reference: object, **said: object) -> object:
+        return day_match.PreparedUltrasound(reference, said["centre_mm"], None, said["target_points_mm"])
+
+    def to_ct(planning: object, **said: object) -> object:
+        return day_match.PreparedUltrasoundToCt(planning, said["centre_mm"], None, said["target_points_mm"])
+
+    patched.setattr(course_planning, "prepare_ultrasound", to_reference)
+    patched.setattr(course_planning, "prepare_ultrasound_to_ct", to_ct)
+    patched.setattr(day_match, "register_ultrasound", lambda *_, **__: found(Verdict.ACCEPT, (), "same"))
+    patched.setattr(
+        day_match,
+        "register_ultrasound_to_ct",
+        lambda *_, **__: found(Verdict.REVIEW, ("ultrasound was matched to the planning CT",), "to CT"),
+    )

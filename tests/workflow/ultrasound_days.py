@@ -1,0 +1,107 @@
+"""Ultrasound volumes of tissue with known brightness: at simulation, and of a patient who lies elsewhere."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates
+from small_patient import PATIENT
+
+from isoguide.dicom.write_ultrasound import write_ultrasound_volume
+from isoguide.geometry.frames import FIXED, PLANNING, Frame
+from isoguide.geometry.grid import Grid
+from isoguide.geometry.iec61217 import fixed_from_planning
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.ultrasound_volume import UltrasoundVolume
+
+SIMULATED_AT = datetime(2026, 3, 2, 8, 0)
+TAKEN_AT = datetime(2026, 3, 9, 9, 30)
+HALF_MM = 40.0
+VOXEL_MM = 1.25
+FACE_MM = 55.0
+"""How far the face of the probe is from the isocentre, towards the feet, and how wide it looks."""
+HALF_ANGLE_DEG = 35.0
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """Brightness about an isocentre: speckle on some organs, the same every day."""
+
+    isocentre_mm: np.ndarray
+
+    def brightness(self, planning_mm: np.ndarray) -> np.ndarray:
+        place = planning_mm - self.isocentre_mm
+        x, y, z = np.moveaxis(place, -1, 0)
+        level = np.full(x.shape, 110.0)
+        level[(x / 22.0) ** 2 + (y / 16.0) ** 2 + (z / 18.0) ** 2 < 1.0] = 70.0
+        level[(x / 25.0) ** 2 + ((y + 26.0) / 12.0) ** 2 + ((z - 22.0) / 14.0) ** 2 < 1.0] = 4.0
+        level[(x - 18.0) ** 2 + (y - 20.0) ** 2 + (z + 12.0) ** 2 < 8.0**2] = 170.0
+        level[(x + 20.0) ** 2 + (y - 14.0) ** 2 + (z - 14.0) ** 2 < 6.0**2] = 30.0
+        speckle = map_coordinates(_SPECKLE, np.moveaxis(place, -1, 0), order=1, mode="grid-wrap")
+        return np.clip(level * (1.0 + 0.35 * speckle), 0.0, 255.0)
+
+
+def _speckle() -> np.ndarray:
+    noise = gaussian_filter(np.random.default_rng(5).standard_normal((96, 96, 96)), 1.3, mode="wrap")
+    return (noise / noise.std()).astype(np.float32)
+
+
+_SPECKLE = _speckle()
+
+
+def swept(
+    tissue: Tissue, frame: Frame, centre_mm: np.ndarray, planning_from_frame: RigidTransform
+) -> UltrasoundVolume:
+    """Sweep a cone from the feet; behind a stone there is a shadow."""
+    count = int(2 * HALF_MM / VOXEL_MM)
+    origin_mm = centre_mm - HALF_MM + VOXEL_MM / 2.0
+    grid = Grid(frame, (count,) * 3, np.full(3, VOXEL_MM), origin_mm, np.eye(3))
+    k, j, i = np.indices(grid.shape)
+    planning_mm = planning_from_frame.apply(
+        grid.xyz(np.stack([i, j, k], axis=-1).reshape(-1, 3).astype(float))
+    )
+    place = planning_mm - tissue.isocentre_mm
+    depth_mm = place[:, 2] + FACE_MM
+    aside_mm = np.hypot(place[:, 0], place[:, 1])
+    seen = (aside_mm < 12.0 + depth_mm * np.tan(np.deg2rad(HALF_ANGLE_DEG))).reshape(grid.shape)
+    stone_mm = np.hypot(place[:, 0] + 24.0, place[:, 1] + 10.0)
+    shadowed = ((stone_mm < 5.0) & (place[:, 2] > 0.0)).reshape(grid.shape) & seen
+    values = tissue.brightness(planning_mm).reshape(grid.shape)
+    values = np.where(shadowed, 3.0, values)
+    return UltrasoundVolume(grid, np.where(seen, values, 0.0).astype(np.uint8), seen, shadowed, "test")
+
+
+def reference_volume(isocentre_mm: np.ndarray) -> UltrasoundVolume:
+    """What the simulation saw."""
+    return swept(Tissue(isocentre_mm), PLANNING, isocentre_mm, RigidTransform.identity(PLANNING, PLANNING))
+
+
+def day_volume(
+    isocentre_mm: np.ndarray, displaced: RigidTransform, position: str = "HFS"
+) -> UltrasoundVolume:
+    """What the probe sees of a patient who lies ``displaced`` (FIXED from FIXED) from the plan."""
+    fixed_from_tissue = displaced @ fixed_from_planning(position, isocentre_mm)
+    return swept(Tissue(isocentre_mm), FIXED, np.zeros(3), fixed_from_tissue.inverse())
+
+
+def moved(x_mm: float = 0.0, y_mm: float = 0.0, z_mm: float = 0.0) -> RigidTransform:
+    """A patient who lies this far along the axes of the room."""
+    return RigidTransform.translation(FIXED, FIXED, np.array([x_mm, y_mm, z_mm]))
+
+
+def write_reference(path: Path, isocentre_mm: np.ndarray, frame_uid: str, **changes: object) -> Path:
+    said: dict = {
+        "identity": PATIENT,
+        "acquired_at": SIMULATED_AT,
+        "frame_of_reference_uid": frame_uid,
+        **changes,
+    }
+    write_ultrasound_volume(path, reference_volume(isocentre_mm), **said)
+    return path
+
+
+def write_day(path: Path, isocentre_mm: np.ndarray, displaced: RigidTransform, **changes: object) -> Path:
+    said: dict = {"identity": PATIENT, "acquired_at": TAKEN_AT, **changes}
+    write_ultrasound_volume(path, day_volume(isocentre_mm, displaced), **said)
+    return path
