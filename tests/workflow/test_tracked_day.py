@@ -72,8 +72,8 @@ def test_without_its_probe_a_sequence_has_no_place(planning, tmp_path) -> None:
 
 
 def test_a_sweep_with_a_gap_is_refused(planning, tmp_path) -> None:
-    sequence = record(tmp_path, planning.isocentre.xyz_mm, moved(), leave_out=slice(20, 28))
-    with pytest.raises(GeometryError, match="has a gap of 13.5 mm|jumped"):
+    sequence = record(tmp_path, planning.isocentre.xyz_mm, moved(), leave_out=slice(20, 24))
+    with pytest.raises(GeometryError, match=r"has a gap of 7.5 mm"):
         loaded(planning, sequence, write_probe(tmp_path))
 
 
