@@ -229,8 +229,8 @@ def alternatives_table(alignment: Alignment) -> str:
 def _places_elsewhere(alternatives: Iterable[Alternative]) -> str:
     """Compare with the places at which searches from other starts ended."""
     lead = (
-        "<p>Other places at which searches ended. Log-odds say how much better the answer above explains both "
-        "images; below zero the other place is better.</p>"
+        "<p>Other places at which searches ended. Log-odds say how much better the answer above explains both"
+        " images; below zero the other place is better.</p>"
     )
     rows = [
         (f"{one.offset_mm:.1f} mm", _plain(one.similarity, 3), _plain(one.log_odds, 1))
