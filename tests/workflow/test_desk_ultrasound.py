@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from small_department import SET_UP, Department
+from small_department import PROTOCOL, SET_UP, Department, opened
 from small_patient import PATIENT, SmallPatient
 from ultrasound_course import (
     LYING,
@@ -19,10 +19,12 @@ from ultrasound_course import (
 
 from isoguide.course import ProtocolAction
 from isoguide.dicom import PatientIdentity
+from isoguide.dicom.write_ultrasound import UltrasoundDetails
 from isoguide.errors import InputError, MismatchError
 from isoguide.geometry.frames import DAILY
+from isoguide.registration import day_match
 from isoguide.treatment import State
-from isoguide.workflow.clinic.course_planning import prepared_for
+from isoguide.treatment.refusals import StaleImageError
 from isoguide.workflow.clinic.fraction_files import export_fraction
 
 SHIFT_MM = (-5.0, 3.0, -2.0)
@@ -60,8 +62,6 @@ def test_what_is_matched_lies_in_patient_axes_about_the_isocentre(
 ) -> None:
     """The stone of the synthetic patient lies (18, 20, -12) mm from the plan isocentre, whatever the room says."""
     d, seen = department, []
-    from isoguide.registration import day_match
-
     answered = day_match.register_ultrasound
     monkeypatch.setattr(
         day_match,
@@ -135,28 +135,11 @@ def test_ultrasound_of_another_patient_is_refused_and_nothing_is_kept(department
 
 
 def test_ultrasound_of_the_other_side_is_refused(tmp_path: Path, patient: SmallPatient) -> None:
-    from ultrasound_days import write_day, write_reference
-
-    from isoguide.dicom.write_ultrasound import UltrasoundDetails
-
-    with ultrasound_department(tmp_path, patient, has_reference=False) as d:
+    left, right = UltrasoundDetails(laterality="L"), UltrasoundDetails(laterality="R")
+    with ultrasound_department(tmp_path, patient, details=left) as d:
         begun(d)
-        isocentre_mm = patient.phantom.isocentre_mm
-        planning = d.folder / "planning again"
-        planning.mkdir()
-        write_reference(
-            planning / "US.dcm",
-            isocentre_mm,
-            patient.session.plan.frame_of_reference_uid,
-            details=UltrasoundDetails(laterality="L"),
-        )
-        write_day(
-            planning / "day.dcm",
-            isocentre_mm,
-            LYING,
-            acquired_at=d.clock(),
-            details=UltrasoundDetails(laterality="R"),
-        )
+        with pytest.raises(MismatchError, match="side R"):
+            d.desk.image(d.course, exported_day(d, "right", details=right), by="anna", couch=SET_UP)
 
 
 def test_a_reference_is_no_image_of_the_day(department: Department) -> None:
@@ -179,8 +162,6 @@ def test_a_cone_beam_ct_is_refused_where_the_protocol_asks_for_ultrasound(depart
 def test_ultrasound_is_refused_where_the_protocol_asks_for_a_cone_beam_ct(
     tmp_path: Path, patient: SmallPatient, simulated: tuple
 ) -> None:
-    from small_department import PROTOCOL, opened
-
     with opened(tmp_path, patient, simulated, PROTOCOL) as d:
         begun(d)
         with pytest.raises(MismatchError, match="images by cone-beam CT.*holds ultrasound"):
@@ -192,9 +173,5 @@ def test_the_same_ultrasound_does_not_count_twice(department: Department) -> Non
     scanned(d)
     d.desk.approve(d.course, by=["anna"], couch=SET_UP, action=ProtocolAction.REPOSITION, reason="again")
     d.desk.set_up(d.course, by="anna", couch=SET_UP)
-    with pytest.raises(InputError):
+    with pytest.raises(StaleImageError, match="was seen before"):
         d.desk.image(d.course, d.folder / "one", by="anna", couch=SET_UP)
-
-
-def test_ultrasound_of_the_simulation_is_left_alone_where_the_protocol_images_by_something_else() -> None:
-    assert prepared_for is not None

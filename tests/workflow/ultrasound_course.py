@@ -28,14 +28,19 @@ PRESSED_MM = (0.0, -1.2, 0.9)
 
 @contextmanager
 def ultrasound_department(
-    folder: Path, patient: SmallPatient, *, has_reference: bool = True
+    folder: Path,
+    patient: SmallPatient,
+    *,
+    has_reference: bool = True,
+    protocol: str = ULTRASOUND,
+    **reference: object,
 ) -> Iterator[Department]:
-    """Open a department whose one course is guided by ultrasound."""
+    """Open a department whose one course is guided by ultrasound, unless the protocol says otherwise."""
     shutil.copytree(patient.planning, folder / "planning")
     if has_reference:
         frame_uid = patient.session.plan.frame_of_reference_uid
-        write_reference(folder / "planning" / "US.dcm", patient.phantom.isocentre_mm, frame_uid)
-    with open_department(folder, replace(patient, folder=folder), protocol=ULTRASOUND) as department:
+        write_reference(folder / "planning" / "US.dcm", patient.phantom.isocentre_mm, frame_uid, **reference)
+    with open_department(folder, replace(patient, folder=folder), protocol=protocol) as department:
         yield department
 
 

@@ -50,13 +50,17 @@ def _speckle() -> np.ndarray:
 _SPECKLE = _speckle()
 
 
-def swept(tissue: Tissue, frame: Frame, centre_mm: np.ndarray, planning_from_frame: RigidTransform) -> UltrasoundVolume:
+def swept(
+    tissue: Tissue, frame: Frame, centre_mm: np.ndarray, planning_from_frame: RigidTransform
+) -> UltrasoundVolume:
     """Sweep a cone from the feet; behind a stone there is a shadow."""
     count = int(2 * HALF_MM / VOXEL_MM)
     origin_mm = centre_mm - HALF_MM + VOXEL_MM / 2.0
     grid = Grid(frame, (count,) * 3, np.full(3, VOXEL_MM), origin_mm, np.eye(3))
     k, j, i = np.indices(grid.shape)
-    planning_mm = planning_from_frame.apply(grid.xyz(np.stack([i, j, k], axis=-1).reshape(-1, 3).astype(float)))
+    planning_mm = planning_from_frame.apply(
+        grid.xyz(np.stack([i, j, k], axis=-1).reshape(-1, 3).astype(float))
+    )
     place = planning_mm - tissue.isocentre_mm
     depth_mm = place[:, 2] + FACE_MM
     aside_mm = np.hypot(place[:, 0], place[:, 1])
@@ -76,7 +80,7 @@ def reference_volume(isocentre_mm: np.ndarray) -> UltrasoundVolume:
 def day_volume(
     isocentre_mm: np.ndarray, displaced: RigidTransform, position: str = "HFS"
 ) -> UltrasoundVolume:
-    """What the probe sees in the room of a patient who lies ``displaced`` (FIXED from FIXED) from the plan."""
+    """What the probe sees of a patient who lies ``displaced`` (FIXED from FIXED) from the plan."""
     fixed_from_tissue = displaced @ fixed_from_planning(position, isocentre_mm)
     return swept(Tissue(isocentre_mm), FIXED, np.zeros(3), fixed_from_tissue.inverse())
 
@@ -87,7 +91,12 @@ def moved(x_mm: float = 0.0, y_mm: float = 0.0, z_mm: float = 0.0) -> RigidTrans
 
 
 def write_reference(path: Path, isocentre_mm: np.ndarray, frame_uid: str, **changes: object) -> Path:
-    said: dict = {"identity": PATIENT, "acquired_at": SIMULATED_AT, "frame_of_reference_uid": frame_uid, **changes}
+    said: dict = {
+        "identity": PATIENT,
+        "acquired_at": SIMULATED_AT,
+        "frame_of_reference_uid": frame_uid,
+        **changes,
+    }
     write_ultrasound_volume(path, reference_volume(isocentre_mm), **said)
     return path
 

@@ -1,5 +1,6 @@
 """From the images of a freehand sweep to a volume."""
 
+from collections.abc import Iterator
 from typing import Final, Literal
 
 import numpy as np
@@ -8,17 +9,21 @@ from numpy.typing import NDArray
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
-from isoguide.images.sweep_motion import check_gaps, check_motion
+from isoguide.images.sweep_motion import check_gaps, check_motion, fan_box_px
 from isoguide.images.ultrasound_image import UltrasoundImage
+from isoguide.images.ultrasound_shadow import shadows_of_images
 from isoguide.images.ultrasound_sweep import UltrasoundSweep
 from isoguide.images.ultrasound_volume import UltrasoundVolume
-from isoguide.kernels.compounding import DARK, LIT, fill_holes, insert, splat
+from isoguide.kernels.compounding import DARK, LIT, fill_holes, insert, means, splat
 from isoguide.progress import Progress, part_of, silent
 
 Method = Literal["mean", "maximum", "nearest"]
 
 MOST_VOXELS: Final = 200_000_000
 """Of a grid: 3 GB of sums."""
+
+SHADOW_MOVES_MM: Final = 1.0
+"""Images whose planes are no farther apart share their shadows: the plane is about 3 mm thick."""
 
 _LEAST_WEIGHT: Final = 0.02
 """Sum of trilinear weights below which a voxel was only brushed."""
@@ -101,44 +106,44 @@ def _grid(sweep: UltrasoundSweep, spacing: Array) -> Grid:
 
 def _outline_mm(image: UltrasoundImage) -> Array:
     """Corners of the box around the fan, (4, 3)."""
-    rows, columns = np.flatnonzero(image.in_fan.any(axis=1)), np.flatnonzero(image.in_fan.any(axis=0))
-    box = [[c, r] for c in (columns[0], columns[-1]) for r in (rows[0], rows[-1])]
-    return image.xyz_mm(np.array(box, dtype=np.float64))
+    (left, top), (right, bottom) = fan_box_px(image.in_fan)
+    return image.xyz_mm(np.array([[left, top], [right, top], [left, bottom], [right, bottom]]))
 
 
 def _gather(
     sweep: UltrasoundSweep, grid: Grid, method: Method, progress: Progress
 ) -> tuple[_Bytes, _Bools, _Bools]:
+    labels = _labels(sweep)
     if method == "mean":
         sums = np.zeros((*grid.shape, 4), dtype=np.float32)
-        for image, number in zip(sweep.images, range(len(sweep.images)), strict=True):
+        for number, image in enumerate(sweep.images):
             progress(number / len(sweep.images), f"image {number + 1} of {len(sweep.images)}")
-            splat(image.values, _labels(image), _index_from_pixel(image, grid), sums)
-        return _means(sums)
+            splat(image.values, next(labels), _index_from_pixel(image, grid), sums)
+        return means(sums, _LEAST_WEIGHT)
     score = np.full(grid.shape, -np.inf, dtype=np.float32)
     values = np.zeros(grid.shape, dtype=np.uint8)
     for number, image in enumerate(sweep.images):
         progress(number / len(sweep.images), f"image {number + 1} of {len(sweep.images)}")
         keep: Literal["brightest", "nearest"] = "brightest" if method == "maximum" else "nearest"
-        insert(image.values, _labels(image), _index_from_pixel(image, grid), score, values, keep=keep)
+        insert(image.values, next(labels), _index_from_pixel(image, grid), score, values, keep=keep)
     seen = np.isfinite(score)
     return values, seen, seen & (score < _LIT_SCORE)
 
 
-def _means(sums: NDArray[np.float32]) -> tuple[_Bytes, _Bools, _Bools]:
-    lit, dark = sums[..., 1], sums[..., 3]
-    seen = lit + dark > _LEAST_WEIGHT
-    shadowed = seen & (dark > lit)
-    total, weight = np.where(shadowed, sums[..., 2], sums[..., 0]), np.where(shadowed, dark, lit)
-    values = np.zeros(seen.shape, dtype=np.uint8)
-    values[seen] = (total[seen] / weight[seen] + np.float32(0.5)).astype(np.uint8)
-    return values, seen, shadowed
-
-
-def _labels(image: UltrasoundImage) -> _Bytes:
-    shadowed = np.zeros(image.values.shape, dtype=np.bool_)
-    labels: _Bytes = np.where(shadowed, np.uint8(DARK), np.uint8(LIT)) * image.in_fan
-    return labels
+def _labels(sweep: UltrasoundSweep) -> Iterator[_Bytes]:
+    """Label the pixels of one image after another; shadows are looked for anew when the plane has moved."""
+    places = [_outline_mm(image) for image in sweep.images]
+    chosen = [0]
+    for number, place in enumerate(places):
+        if np.linalg.norm(place - places[chosen[-1]], axis=1).max() > SHADOW_MOVES_MM:
+            chosen.append(number)
+    shadows = shadows_of_images(sweep.images[number] for number in chosen)
+    starts = set(chosen)
+    for number, image in enumerate(sweep.images):
+        if number in starts:
+            shadow = next(shadows)
+        labels: _Bytes = np.where(shadow, np.uint8(DARK), np.uint8(LIT)) * image.in_fan
+        yield labels
 
 
 def _index_from_pixel(image: UltrasoundImage, grid: Grid) -> Array:

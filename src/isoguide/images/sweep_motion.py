@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isoguide.errors import GeometryError, InputError
 from isoguide.geometry.frames import Array
@@ -65,15 +66,25 @@ def _refuse_first(sweep: UltrasoundSweep, values: Array, largest: float, words: 
 
 def _centre_mm(image: UltrasoundImage) -> Array:
     """Middle of what the probe sees: a turn moves it, as it moves the tissue that is shown."""
-    row, column = np.nonzero(image.in_fan)
-    if not len(row):
+    return np.asarray(image.xyz_mm(fan_box_px(image.in_fan).mean(axis=0, keepdims=True))[0])
+
+
+def fan_box_px(in_fan: NDArray[np.bool_]) -> Array:
+    """Return the first and the last (column, row) of a fan, (2, 2).
+
+    Raises
+    ------
+    InputError
+        If it is empty.
+    """
+    rows, columns = np.flatnonzero(in_fan.any(axis=1)), np.flatnonzero(in_fan.any(axis=0))
+    if not len(rows):
         msg = "an image of the sweep has an empty fan: find the fan again"
         raise InputError(msg)
-    centre = np.array([[(column.min() + column.max()) / 2.0, (row.min() + row.max()) / 2.0]])
-    return np.asarray(image.xyz_mm(centre)[0])
+    return np.array([[columns[0], rows[0]], [columns[-1], rows[-1]]], dtype=np.float64)
 
 
-def check_gaps(sweep: UltrasoundSweep, grid: Grid, seen: np.ndarray, fill_mm: float) -> None:
+def check_gaps(sweep: UltrasoundSweep, grid: Grid, seen: NDArray[np.bool_], fill_mm: float) -> None:
     """Refuse a sweep with a gap: a stretch between two images that neither they nor others show.
 
     Parameters
@@ -107,9 +118,7 @@ def check_gaps(sweep: UltrasoundSweep, grid: Grid, seen: np.ndarray, fill_mm: fl
 
 def _between(one: UltrasoundImage, two: UltrasoundImage) -> tuple[Array, float]:
     """Places (n, 3) mm midway between the same pixels of two images, and how far these are apart at most."""
-    row, column = np.nonzero(one.in_fan)
-    columns = np.linspace(column.min(), column.max(), _ACROSS)
-    rows = np.linspace(row.min(), row.max(), _ACROSS)
+    columns, rows = np.linspace(*fan_box_px(one.in_fan), _ACROSS).T
     pixels = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     inside = one.in_fan[np.rint(pixels[:, 1]).astype(int), np.rint(pixels[:, 0]).astype(int)]
     first, second = one.xyz_mm(pixels[inside]), two.xyz_mm(pixels[inside])

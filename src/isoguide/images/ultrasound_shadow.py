@@ -10,6 +10,7 @@ intraoperative ultrasound brain images", Med. Image Anal. 14 (2010) 195: breaks 
 test that what follows is noise.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,9 +70,23 @@ def shadow_of_image(image: UltrasoundImage) -> BoolArray:
     GeometryError
         If the fan has no sides that converge at or above the probe.
     """
-    lines = _lines_of_fan(image)
-    dark = _shadowed(lines.grey(image.values), lines.inside(image.in_fan), lines.apart_mm)
-    return np.asarray(lines.onto_pixels(dark) & image.in_fan)
+    return next(shadows_of_images([image]))
+
+
+def shadows_of_images(images: Iterable[UltrasoundImage]) -> Iterator[BoolArray]:
+    """Find the shadows in one image after another, as :func:`shadow_of_image` does; one fan is measured once.
+
+    Raises
+    ------
+    GeometryError
+        If a fan has no sides that converge at or above the probe.
+    """
+    last: tuple[BoolArray, tuple[float, float]] | None = None
+    for image in images:
+        if last is None or last[0] is not image.in_fan or last[1] != image.pixel_spacing_mm:
+            last, lines = (image.in_fan, image.pixel_spacing_mm), _lines_of_fan(image)
+        dark = _shadowed(lines.grey(image.values), lines.inside(image.in_fan), lines.apart_mm)
+        yield np.asarray(lines.onto_pixels(dark) & image.in_fan)
 
 
 def shadow_mask(

@@ -10,6 +10,7 @@ from typing import Final, Literal
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from isoguide.kernels.chunks import run_chunked
 
@@ -120,12 +121,26 @@ def _insert(pixels, labels, m, score, value, by_value, span):  # type: ignore[no
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _fill(given, sticks, reach, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
-    seen = given[1]
+def _means(sums, least, values, seen, shadowed, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
     for k in range(start, stop):
         for j in range(seen.shape[1]):
             for i in range(seen.shape[2]):
-                if not seen[k, j, i]:
+                lit, dark = sums[k, j, i, 1], sums[k, j, i, 3]
+                if lit + dark > least:
+                    is_dark = dark > lit
+                    mean = sums[k, j, i, 2] / dark if is_dark else sums[k, j, i, 0] / lit
+                    values[k, j, i] = np.uint8(mean + np.float32(0.5))
+                    seen[k, j, i] = True
+                    shadowed[k, j, i] = is_dark
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _fill(given, near, sticks, reach, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
+    seen, (blocks, size) = given[1], near
+    for k in range(start, stop):
+        for j in range(seen.shape[1]):
+            for i in range(seen.shape[2]):
+                if blocks[k // size, j // size, i // size] and not seen[k, j, i]:
                     _bridge(given, (k, j, i), sticks, reach, out)
 
 
@@ -161,6 +176,44 @@ def _distance(seen, at, step, most):  # type: ignore[no-untyped-def]  # numba in
         if seen[k, j, i]:
             return n
     return 0
+
+
+def means(sums: Float32, least: float) -> tuple[Bytes, Bools, Bools]:
+    """Turn the sums of :func:`splat` into a volume.
+
+    Parameters
+    ----------
+    sums
+        [k, j, i, 4].
+    least
+        Sum of weights from which on a voxel was seen.
+
+    Returns
+    -------
+    tuple[Bytes, Bools, Bools]
+        Values, seen, and shadowed: more of it by dark pixels than by lit ones. A voxel is the mean of those
+        that are more.
+    """
+    shape = sums.shape[:3]
+    values, seen = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.bool_)
+    shadowed = np.zeros(shape, dtype=np.bool_)
+
+    def piece(start: int, stop: int) -> None:
+        _means(sums, np.float32(least), values, seen, shadowed, start, stop)
+
+    run_chunked(piece, shape[0])
+    return values, seen, shadowed
+
+
+def means_reference(sums: Float32, least: float) -> tuple[Bytes, Bools, Bools]:
+    """Plain NumPy statement of :func:`means`."""
+    lit, dark = sums[..., 1], sums[..., 3]
+    seen = lit + dark > np.float32(least)
+    shadowed = seen & (dark > lit)
+    total, weight = np.where(shadowed, sums[..., 2], sums[..., 0]), np.where(shadowed, dark, lit)
+    values = np.zeros(seen.shape, dtype=np.uint8)
+    values[seen] = (total[seen] / weight[seen] + np.float32(0.5)).astype(np.uint8)
+    return values, seen, shadowed
 
 
 def splat(pixels: Bytes, labels: Bytes, index_from_pixel: Float64, out: Float32) -> None:
@@ -262,9 +315,10 @@ def fill_holes(
     """
     sticks, reach = _sticks(spacing_mm, fill_mm)
     out = (values.copy(), seen.copy(), shadowed.copy())
+    near = _near(seen, max(int(reach.max()), 4))
 
     def piece(start: int, stop: int) -> None:
-        _fill((values, seen, shadowed), sticks, reach, out, start, stop)
+        _fill((values, seen, shadowed), near, sticks, reach, out, start, stop)
 
     run_chunked(piece, seen.shape[0])
     return out
@@ -301,6 +355,14 @@ def _nearest_seen(seen: Bools, start: NDArray[np.int64], step: NDArray[np.int64]
         if seen[tuple(at)]:
             return n
     return 0
+
+
+def _near(seen: Bools, size: int) -> tuple[Bools, int]:
+    """Return which blocks of voxels (edge ``size``) have one that was seen in them or beside them."""
+    padded = np.pad(seen, [(0, -n % size) for n in seen.shape])
+    k, j, i = (n // size for n in padded.shape)
+    blocks = padded.reshape(k, size, j, size, i, size).any(axis=(1, 3, 5))
+    return ndimage.binary_dilation(blocks, np.ones((3, 3, 3))), size
 
 
 def _sticks(spacing_mm: Float64, fill_mm: float) -> tuple[Float64, NDArray[np.int64]]:

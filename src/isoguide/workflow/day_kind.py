@@ -115,13 +115,13 @@ def _ultrasound(request: AlignRequest, contents: FolderContents, series_uid: str
     }
     if not volumes:
         msg = (
-            f"{files[0].path} has no place in the room: it needs a tracked probe and its calibration; give the "
+            f"{files[0].path} has no place in the room: it needs a tracked probe and its calibration; give a "
             "tracked sequence with --probe FILE, or a volume that was made of one"
         )
         raise MissingEvidenceError(msg)
     if len(volumes) > 1:
         listed = ", ".join(str(path) for path in sorted(volumes.values()))
-        msg = f"{request.daily} holds {len(volumes)} ultrasound volumes ({listed}): give the file of this set-up"
+        msg = f"{request.daily} holds {len(volumes)} ultrasound volumes ({listed}): give the file of one"
         raise AmbiguityError(msg)
     return Day("ultrasound", contents, next(iter(volumes.values())))
 

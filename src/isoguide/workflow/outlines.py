@@ -86,7 +86,7 @@ def _polygons_in(structure: Structure, plane: Plane, slice_mm: float) -> list[Ar
 
 
 def half_level_lines(inside: NDArray[np.float32]) -> list[Array]:
-    """Return the closed lines (n, 2), picture coordinates, around pixels of at least a half, (rows, columns)."""
+    """Return closed lines (n, 2), picture coordinates, around pixels (rows, columns) of at least a half."""
     if not (inside >= 0.5).any():
         return []
     # A rim of zeros closes lines that would leave the picture; pixel centres lie at half-integer coordinates.

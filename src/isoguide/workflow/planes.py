@@ -145,7 +145,7 @@ def sample_daily(daily: Volume, planning_from_daily: RigidTransform, plane: Plan
 
 
 def plane_indices(grid: Grid, plane: Plane, grid_from_planning: RigidTransform | None = None) -> Array:
-    """Fractional (k, j, i) of every pixel, (3, rows, columns); ``grid`` is in PLANNING unless mapped there."""
+    """Fractional (k, j, i) of every pixel, (3, rows, columns), in a grid of PLANNING unless mapped there."""
     # Three corners span them all.
     middle = (plane.pixels - 1) / 2.0
     first_mm = plane.centre_mm - middle * plane.pixel_mm * (plane.right + plane.down)

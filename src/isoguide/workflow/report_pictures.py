@@ -145,7 +145,7 @@ def _residual_map(alignment: Alignment, scene: _Scene) -> tuple[str, ...]:
 
 
 def residual_arrows(alignment: Alignment, planes: Sequence[Plane]) -> tuple[str, ...]:
-    """Draw what every region near each plane would still like to move; empty where there is nothing to say."""
+    """Draw how the regions near each plane would still like to move; empty where nothing is known of it."""
     quality = alignment.registration.quality
     # Regions of a match that was refused would only suggest that it means something.
     if quality is None or not quality.residuals or alignment.planning_from_daily is None:

@@ -106,7 +106,9 @@ class UltrasoundChoice:
 
     def __post_init__(self) -> None:
         if self.against == "ct" and self.reference is not None:
-            msg = "a match to the planning CT needs no reference: leave --ultrasound-reference or --against out"
+            msg = (
+                "a match to the planning CT needs no reference: leave --ultrasound-reference or --against out"
+            )
             raise InputError(msg)
 
 

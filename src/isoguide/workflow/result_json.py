@@ -23,7 +23,6 @@ from isoguide.workflow.engine_json import (
     ultrasound_json,
 )
 from isoguide.workflow.inputs import DailyInput, PlanningInput
-from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 
 SCHEMA_VERSION: Final = "1.3"

@@ -83,7 +83,7 @@ class UltrasoundInput:
     laterality
         L or R where the file states the side of a paired part, else empty.
     series
-        How DICOM objects refer to it, in the volume frame of reference of its file; None for a tracked sequence.
+        How DICOM objects refer to it, by the volume frame of reference of its file; None for a sequence.
     daily_from_file
         Where that frame of reference is in these axes; None for a tracked sequence.
     probe

@@ -222,7 +222,7 @@ class UltrasoundScene:
         return tuple(cut(self.daily, plane, planning_from_daily) for plane in self.planes)
 
     def _fused(self, heading: str, when: str, day: Sequence[Cut], window: Window) -> list["_Pending"]:
-        """Fuse the day's image with what it was matched to, and with the planning CT where that is another."""
+        """Fuse the day's image with what it was matched to, and with the planning CT if that is another."""
         greys = [window.grey(one.brightness) for one in day]
         own = ultrasound_window(self.reference)
         fixed = [own.grey(one.brightness) for one in self.reference] or list(self.planning)

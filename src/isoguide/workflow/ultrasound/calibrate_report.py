@@ -111,9 +111,8 @@ def residual_picture(found: ProbeCalibrated) -> Picture:
         right.set_xlabel("marked image")
         right.set_ylabel("residual (mm)")
 
-    return picture(
-        "residuals", "Residuals of the targets in the image, along its axes, and by image.", 3.6, draw
-    )
+    about = "Residuals of the targets in the image, along its axes, and by image."
+    return picture("residuals", about, 3.6, draw)
 
 
 def delay_picture(fit: DelayFit) -> Picture:
@@ -152,13 +151,14 @@ def _targets(found: ProbeCalibrated) -> str:
 def _provenance(found: ProbeCalibrated) -> str:
     calibration, fan = found.fit.calibration, found.fan
     sd = np.sqrt(np.diag(np.asarray(calibration.covariance)))
+    along = " / ".join(f"{value:.2f}" for value in sd[:3])
+    turned = " / ".join(f"{value:.2f}" for value in np.rad2deg(sd[3:]))
     matrix = "; ".join(
         " ".join(f"{value:.4f}" for value in row) for row in calibration.probe_from_image.matrix[:3]
     )
     rows = [
         ("Probe from image (mm)", matrix),
-        ("Standard uncertainty", f"{' / '.join(f'{value:.2f}' for value in sd[:3])} mm, "
-         f"{' / '.join(f'{value:.2f}' for value in np.rad2deg(sd[3:]))}° along the sensor's axes, at the face"),
+        ("Standard uncertainty", f"{along} mm, {turned}° along the sensor's axes, at the face"),
         ("Pixels", " × ".join(f"{value:.4f}" for value in calibration.pixel_spacing_mm) + " mm"),
         ("Face", f"column {calibration.face_px[0]:.1f}, row {calibration.face_px[1]:.1f}"),
         ("Fan", f"{'linear' if fan.is_linear else 'curved'} array, {fan.depth_px:.0f} rows deep"),

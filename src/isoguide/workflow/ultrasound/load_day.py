@@ -21,12 +21,13 @@ from isoguide.images.compounding import compound
 from isoguide.images.ultrasound_sweep import UltrasoundSweep
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.progress import Progress, part_of, silent
+from isoguide.volume_files.tracked_sequence import read_tracked_frames
 from isoguide.workflow.day_kind import Day
 from isoguide.workflow.inputs import PlacedPoint, PlanningInput, require_existing
 from isoguide.workflow.radiographs.report_series import ReferencedImages
 from isoguide.workflow.request import AlignRequest, RegionChoice
 from isoguide.workflow.ultrasound.align_input import TrackedProbe, UltrasoundInput, UltrasoundReference
-from isoguide.workflow.ultrasound.load_sweep import load_sweep
+from isoguide.workflow.ultrasound.load_sweep import place_sweep
 from isoguide.workflow.ultrasound.probe_file import ProbeFile, read_probe_file
 
 VOXEL_MM: Final = 1.0
@@ -96,8 +97,8 @@ def _refuse_other_side(daily: UltrasoundInput, reference: UltrasoundReference | 
         return
     if daily.laterality != reference.laterality:
         msg = (
-            f"{daily.path} is of the side {daily.laterality} but {reference.path} of {reference.laterality}: scan "
-            "the side that was planned"
+            f"{daily.path} is of the side {daily.laterality} but {reference.path} of {reference.laterality}: "
+            "scan the side that was planned"
         )
         raise MismatchError(msg)
 
@@ -155,8 +156,8 @@ def _chosen_reference(request: AlignRequest, planning: PlanningInput) -> Path | 
         raise AmbiguityError(msg)
     if not found and choice.against == "reference":
         msg = (
-            f"{planning.path} holds no ultrasound reference: give it with --ultrasound-reference FILE, or match "
-            "to the planning CT with --against ct"
+            f"{planning.path} holds no ultrasound reference: give it with --ultrasound-reference FILE, or "
+            "match to the planning CT with --against ct"
         )
         raise MissingEvidenceError(msg)
     return found[0] if found else None
@@ -171,15 +172,15 @@ def _check_reference(path: Path, file: UltrasoundVolumeFile, planning: PlanningI
         raise MissingEvidenceError(msg)
     if file.in_room:
         msg = (
-            f"{path} states its place in the treatment room, so it is an image of a day and no reference: give "
-            "the volume that was made in the CT room"
+            f"{path} states its place in the treatment room, so it is an image of a day and no reference: "
+            "give the volume that was made in the CT room"
         )
         raise MismatchError(msg)
     frame_uid = planning.series.frame_of_reference_uid
     if file.frame_of_reference_uid != frame_uid:
         msg = (
             f"{path} is in the frame of reference {file.frame_of_reference_uid or '(none)'} but the "
-            f"{planning.series.label} is in {frame_uid}: give the ultrasound that was made with this planning CT"
+            f"{planning.series.label} is in {frame_uid}: give the ultrasound that was made with this CT"
         )
         raise MismatchError(msg)
     return compare_patients(
@@ -191,8 +192,8 @@ def _of_volume(request: AlignRequest, planning: PlanningInput, path: Path) -> Ul
     file = read_ultrasound_volume(path)
     if not file.in_room:
         msg = (
-            f"{path} does not state its place in the treatment room, so it is no ultrasound of the day: give the "
-            "volume that was made in the room, or the tracked sequence with --probe FILE"
+            f"{path} does not state its place in the treatment room, so it is no ultrasound of the day: give "
+            "the volume that was made in the room, or the tracked sequence with --probe FILE"
         )
         raise MismatchError(msg)
     if planning.series is None:
@@ -222,7 +223,7 @@ def _of_volume(request: AlignRequest, planning: PlanningInput, path: Path) -> Ul
 def _reference_to(path: Path, file: UltrasoundVolumeFile) -> tuple[ReferencedImages, RigidTransform]:
     """Return how DICOM objects refer to a volume, and where its own frame of reference is in the room.
 
-    The places of its voxels are stated in that frame only (PS3.3 C.8.24.2), so that is what a registration maps.
+    The places of its voxels are stated in that frame only (PS3.3 C.8.24.2): it is what a registration maps.
     """
     found = open_dicom(path)
     series = ReferencedImages(
@@ -242,23 +243,24 @@ def _of_sequence(request: AlignRequest, planning: PlanningInput, progress: Progr
     path, probe_path = request.daily, request.ultrasound.probe
     if probe_path is None:
         msg = (
-            f"{path} is a tracked sequence, whose images have no place in the room without the calibration of "
-            "their probe: give it with --probe FILE"
+            f"{path} is a tracked sequence, whose images have no place in the room without the calibration "
+            "of their probe: give it with --probe FILE"
         )
         raise MissingEvidenceError(msg)
     probe = read_probe_file(probe_path)
-    sweep = load_sweep(path, probe, part_of(progress, 0.0, 0.3))
+    loaded = place_sweep(read_tracked_frames(path), probe, part_of(progress, 0.0, 0.3))
+    sweep = loaded.sweep
     if sweep.frame != FIXED:
         msg = (
-            f"{probe_path} places the tracking system in '{sweep.frame}' and not in the treatment room: give the "
-            "probe file of the room in which the patient lies"
+            f"{probe_path} places the tracking system in '{sweep.frame}' and not in the treatment room: give "
+            "the probe file of the room in which the patient lies"
         )
         raise MismatchError(msg)
     volume = compound(sweep, spacing_mm=VOXEL_MM, progress=part_of(progress, 0.3, 1.0))
     daily_from_fixed = _daily_from_fixed(planning)
     notes = (
         f"PATIENT NOT CHECKED: {path} carries no patient identity and no date",
-        *probe.warnings,
+        *loaded.warnings,
     )
     return UltrasoundInput(
         path=path,
@@ -310,7 +312,7 @@ def _require_overlap(planning: PlanningInput, daily: UltrasoundInput) -> None:
     if not shared:
         msg = (
             f"the ultrasound {daily.path} shows no place that {name} shows, with the plan isocentre in the "
-            "machine isocentre: check that both are of this target, and where the tracking system is in the room"
+            "machine isocentre: check that both are of this target, and where the tracking system is"
         )
         raise MismatchError(msg)
 

@@ -1,4 +1,4 @@
-"""The day's ultrasound matched to its reference or to the planning CT, with the uncertainty of the probe's place."""
+"""The day's ultrasound matched to its reference or the planning CT, and how well the place is known."""
 
 from dataclasses import replace
 
@@ -108,4 +108,3 @@ def with_place(
     if largest_mm > HIGH_UNCERTAINTY_MM:
         return replace(found, verdict=Verdict.REVIEW, reasons=(*found.reasons, reason))
     return found
-

@@ -1,4 +1,4 @@
-"""The part of a report that shows ultrasound: pictures of the match, and where the probe pressed the tissue."""
+"""The part of a report that shows ultrasound: pictures of the match, and where the probe pressed."""
 
 from html import escape
 from typing import Final
@@ -12,20 +12,20 @@ from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 from isoguide.workflow.ultrasound.align_pictures import UltrasoundScene
 
 TO_CT: Final = (
-    "There was no ultrasound reference, so the day's ultrasound was matched to the planning CT. Sound and X-rays "
-    "show different things of the same tissue: such a match is for review, and is never applied by itself."
+    "The day's ultrasound was matched to the planning CT and not to ultrasound of the simulation. Sound and "
+    "X-rays show different things of the same tissue: it is for review, and never applied by itself."
 )
 PRESSURE: Final = (
-    "How each region would still like to move after the match. The probe presses the tissue that it touches, and "
-    "a match that moves the patient as a whole cannot undo that: neighbouring arrows that agree and grow "
+    "How each region would still like to move after the match. The probe presses the tissue that it touches, "
+    "and a match that moves the patient as a whole cannot undo that: neighbouring arrows that agree and grow "
     "towards the probe are its pressure, small arrows in all directions are noise. "
-    f"Arrows are drawn {ARROW_MAGNIFICATION:g} times as long as the motion, with a number from {CALM_MM:g} mm "
-    f"on; each picture shows the regions within {SLAB_MM:g} mm of its plane."
+    f"Arrows are drawn {ARROW_MAGNIFICATION:g} times as long as the motion, with a number from "
+    f"{CALM_MM:g} mm on; each picture shows the regions within {SLAB_MM:g} mm of its plane."
 )
 
 
 def ultrasound_section(alignment: Alignment, daily: UltrasoundInput) -> str:
-    """Show both ultrasound volumes and the planning CT, fused and alone, and what is left of the tissue's shape."""
+    """Show both ultrasound volumes and the planning CT, fused and alone, and what the probe deformed."""
     planning = alignment.planning
     structure_set = planning.structure_set
     scene = UltrasoundScene.of(
@@ -53,13 +53,13 @@ def _legend(scene: UltrasoundScene) -> str:
         f'<span class="key"><span class="swatch {kind}"></span>{escape(text)}</span>' for kind, text in keys
     )
     on_ct = " Where it is drawn on the planning CT, that one is orange." if scene.reference else ""
-    return (
-        f'<p class="legend">{named}</p><p class="small">Structures lie as planned, and tissue that lies as '
-        f"planned fills them.{on_ct} Checkerboard tiles are {TILE_MM:g} mm; the tile up and left of the cross "
-        f"shows the {fixed}. Dim parts are in one image only. The cross marks the plan isocentre. Before and "
-        "after use the same grey window. Anatomical orientation: axial from the feet, coronal from the front, "
-        "sagittal from the left.</p>"
+    how_to_read = (
+        f"Structures lie as planned, and tissue that lies as planned fills them.{on_ct} Checkerboard tiles are "
+        f"{TILE_MM:g} mm; the tile up and left of the cross shows the {fixed}. Dim parts are in one image only. "
+        "The cross marks the plan isocentre. Before and after use the same grey window. Anatomical "
+        "orientation: axial from the feet, coronal from the front, sagittal from the left."
     )
+    return f'<p class="legend">{named}</p><p class="small">{how_to_read}</p>'
 
 
 def _pressure(alignment: Alignment, scene: UltrasoundScene) -> str:

@@ -33,11 +33,10 @@ class TargetSection(Section):
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> "TargetSection":
-        is_wire = self.from_mm is not None and self.to_mm is not None
-        if (self.from_mm is None) != (self.to_mm is None) or (is_wire and self.at_mm is not None):
+        if (self.from_mm is None) != (self.to_mm is None) or (self.from_mm and self.at_mm):
             msg = f"the target {self.name!r} is a point (at_mm), a wire (from_mm and to_mm), or has no place"
             raise ValueError(msg)
-        if is_wire and np.linalg.norm(np.subtract(self.from_mm, self.to_mm)) < 1.0:
+        if self.from_mm and self.to_mm and np.linalg.norm(np.subtract(self.from_mm, self.to_mm)) < 1.0:
             msg = f"the wire {self.name!r} is shorter than 1 mm: correct its ends"
             raise ValueError(msg)
         return self
@@ -91,8 +90,10 @@ class SightingsDocument(Section):
             raise ValueError(msg)
         for sighting in self.sightings:
             if sighting.target not in names:
-                msg = f"a sighting names {sighting.target!r}, which is no target: the targets are "
-                f"{', '.join(names)}"
+                msg = (
+                    f"a sighting names {sighting.target!r}, which is no target: the targets are "
+                    f"{', '.join(names)}"
+                )
                 raise ValueError(msg)
         return self
 
