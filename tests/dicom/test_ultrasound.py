@@ -10,6 +10,7 @@ from dicom_builders import dataset, save
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, RLELossless, UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
+from isoguide.dicom import describe_contents, scan_folder
 from isoguide.dicom.ultrasound import read_ultrasound
 from isoguide.dicom.ultrasound_volume import read_ultrasound_volume
 from isoguide.errors import AmbiguityError, InputError, MissingEvidenceError, UnreadableError
@@ -72,7 +73,7 @@ def test_a_recording_comes_with_its_times_and_the_size_of_its_pixels(tmp_path: P
     assert found.need_spacing_mm() == pytest.approx((0.2, 0.3))
     assert found.region is not None
     assert (found.region.columns, found.region.rows) == ((4, 27), (2, 21))
-    # PS3.3 C.8.5.5.1.4: the reference pixel counts from the corner of its region.
+    # PS3.3 C.8.5.5.1.16: the reference pixel counts from the corner of its region.
     assert found.region.reference_px == (15.0, 2.0)
     assert found.patient.patient_id == "A1"
     assert not found.frames.pixels.flags.writeable
@@ -202,3 +203,18 @@ def test_a_flat_image_has_no_place_and_another_object_is_no_ultrasound(tmp_path:
         read_ultrasound(other)
     with pytest.raises(UnreadableError, match="no ultrasound volume but CT Image Storage"):
         read_ultrasound_volume(other)
+
+
+def test_a_folder_says_what_flat_ultrasound_can_be_used_for(tmp_path: Path) -> None:
+    ultrasound(tmp_path / "a.dcm")
+    ultrasound(tmp_path / "b.dcm", regions(), frames=1)
+    ultrasound(tmp_path / "c.dcm", regions(region(PhysicalDeltaY=-0.03)))
+    found = describe_contents(scan_folder(tmp_path))
+    assert [finding.kind for finding in found] == ["ultrasound"] * 3
+    assert found[0].text == (
+        "a.dcm of patient A1 (DOE^JANE): 4 images of 32 × 24, pixels of 0.2 × 0.3 mm; an ultrasound image "
+        "without tracking has no place in the room"
+    )
+    assert "one image of 32 × 24, pixels of unknown size" in found[1].text
+    assert "turned round" in found[2].problem
+    assert [finding.problem for finding in found[:2]] == ["", ""]

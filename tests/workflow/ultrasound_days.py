@@ -51,12 +51,16 @@ _SPECKLE = _speckle()
 
 
 def swept(
-    tissue: Tissue, frame: Frame, centre_mm: np.ndarray, planning_from_frame: RigidTransform
+    tissue: Tissue,
+    frame: Frame,
+    centre_mm: np.ndarray,
+    planning_from_frame: RigidTransform,
+    voxel_mm: float = VOXEL_MM,
 ) -> UltrasoundVolume:
     """Sweep a cone from the feet; behind a stone there is a shadow."""
-    count = int(2 * HALF_MM / VOXEL_MM)
-    origin_mm = centre_mm - HALF_MM + VOXEL_MM / 2.0
-    grid = Grid(frame, (count,) * 3, np.full(3, VOXEL_MM), origin_mm, np.eye(3))
+    count = int(2 * HALF_MM / voxel_mm)
+    origin_mm = centre_mm - HALF_MM + voxel_mm / 2.0
+    grid = Grid(frame, (count,) * 3, np.full(3, voxel_mm), origin_mm, np.eye(3))
     k, j, i = np.indices(grid.shape)
     planning_mm = planning_from_frame.apply(
         grid.xyz(np.stack([i, j, k], axis=-1).reshape(-1, 3).astype(float))
@@ -65,24 +69,25 @@ def swept(
     depth_mm = place[:, 2] + FACE_MM
     aside_mm = np.hypot(place[:, 0], place[:, 1])
     seen = (aside_mm < 12.0 + depth_mm * np.tan(np.deg2rad(HALF_ANGLE_DEG))).reshape(grid.shape)
-    stone_mm = np.hypot(place[:, 0] + 24.0, place[:, 1] + 10.0)
+    stone_mm = np.hypot(place[:, 0] + 24.0, place[:, 1])
     shadowed = ((stone_mm < 5.0) & (place[:, 2] > 0.0)).reshape(grid.shape) & seen
     values = tissue.brightness(planning_mm).reshape(grid.shape)
     values = np.where(shadowed, 3.0, values)
     return UltrasoundVolume(grid, np.where(seen, values, 0.0).astype(np.uint8), seen, shadowed, "test")
 
 
-def reference_volume(isocentre_mm: np.ndarray) -> UltrasoundVolume:
+def reference_volume(isocentre_mm: np.ndarray, voxel_mm: float = VOXEL_MM) -> UltrasoundVolume:
     """What the simulation saw."""
-    return swept(Tissue(isocentre_mm), PLANNING, isocentre_mm, RigidTransform.identity(PLANNING, PLANNING))
+    there = RigidTransform.identity(PLANNING, PLANNING)
+    return swept(Tissue(isocentre_mm), PLANNING, isocentre_mm, there, voxel_mm)
 
 
 def day_volume(
-    isocentre_mm: np.ndarray, displaced: RigidTransform, position: str = "HFS"
+    isocentre_mm: np.ndarray, displaced: RigidTransform, position: str = "HFS", voxel_mm: float = VOXEL_MM
 ) -> UltrasoundVolume:
     """What the probe sees of a patient who lies ``displaced`` (FIXED from FIXED) from the plan."""
     fixed_from_tissue = displaced @ fixed_from_planning(position, isocentre_mm)
-    return swept(Tissue(isocentre_mm), FIXED, np.zeros(3), fixed_from_tissue.inverse())
+    return swept(Tissue(isocentre_mm), FIXED, np.zeros(3), fixed_from_tissue.inverse(), voxel_mm)
 
 
 def moved(x_mm: float = 0.0, y_mm: float = 0.0, z_mm: float = 0.0) -> RigidTransform:
@@ -90,18 +95,17 @@ def moved(x_mm: float = 0.0, y_mm: float = 0.0, z_mm: float = 0.0) -> RigidTrans
     return RigidTransform.translation(FIXED, FIXED, np.array([x_mm, y_mm, z_mm]))
 
 
-def write_reference(path: Path, isocentre_mm: np.ndarray, frame_uid: str, **changes: object) -> Path:
-    said: dict = {
-        "identity": PATIENT,
-        "acquired_at": SIMULATED_AT,
-        "frame_of_reference_uid": frame_uid,
-        **changes,
-    }
-    write_ultrasound_volume(path, reference_volume(isocentre_mm), **said)
+def write_reference(path: Path, isocentre_mm: np.ndarray, frame_uid: str, **changes) -> Path:
+    """Write the ultrasound of the simulation; ``changes`` are what the writer is told otherwise."""
+    volume = reference_volume(isocentre_mm, changes.pop("voxel_mm", VOXEL_MM))
+    said: dict = {"identity": PATIENT, "acquired_at": SIMULATED_AT, "frame_of_reference_uid": frame_uid}
+    write_ultrasound_volume(path, volume, **said | changes)
     return path
 
 
-def write_day(path: Path, isocentre_mm: np.ndarray, displaced: RigidTransform, **changes: object) -> Path:
-    said: dict = {"identity": PATIENT, "acquired_at": TAKEN_AT, **changes}
-    write_ultrasound_volume(path, day_volume(isocentre_mm, displaced), **said)
+def write_day(path: Path, isocentre_mm: np.ndarray, displaced: RigidTransform, **changes) -> Path:
+    """Write the ultrasound of a day."""
+    shape = {name: changes.pop(name) for name in ("position", "voxel_mm") if name in changes}
+    said: dict = {"identity": PATIENT, "acquired_at": TAKEN_AT}
+    write_ultrasound_volume(path, day_volume(isocentre_mm, displaced, **shape), **said | changes)
     return path

@@ -23,6 +23,7 @@ from isoguide.images.ultrasound_colour import grey_of_colours
 from isoguide.images.ultrasound_frames import UltrasoundFrames
 from isoguide.units import MM_PER_CM
 
+NO_PLACE: Final = "an ultrasound image without tracking has no place in the room"
 TISSUE: Final = 1
 """RegionDataType of B-mode."""
 FLAT: Final = 1
@@ -122,6 +123,27 @@ def read_ultrasound(path: Path | str) -> UltrasoundFile:
         source=str(path),
     )
     return UltrasoundFile(frames, region, file.patient, file.sop_instance_uid)
+
+
+def describe_ultrasound(file: DicomFile) -> str:
+    """Say in words what the header of a flat ultrasound object promises, and what it can be used for.
+
+    Raises
+    ------
+    InputError
+        If its header makes no sense.
+    """
+    item = file.item
+    region = tissue_region(item)
+    count = item.integer("NumberOfFrames") or 1
+    size = f"{item.need_integer('Columns')} × {item.need_integer('Rows')}"
+    images = f"{count} images of {size}" if count > 1 else f"one image of {size}"
+    pixels = (
+        "pixels of unknown size"
+        if region is None
+        else "pixels of {:.3g} × {:.3g} mm".format(*region.pixel_spacing_mm)
+    )
+    return f"{images}, {pixels}; {NO_PLACE}"
 
 
 def tissue_region(item: Item) -> UltrasoundRegion | None:

@@ -190,10 +190,14 @@ def _data(header: _Header, most: int) -> bytes:
         return stored
     unpack = zlib.decompressobj()
     try:
-        return unpack.decompress(stored, most + 1)
+        data = unpack.decompress(stored, most + 1)
     except zlib.error as error:
         msg = f"{header.path} is damaged: its pixels cannot be unpacked; copy it again"
         raise UnreadableError(msg) from error
+    if not unpack.eof and len(data) <= most:
+        msg = f"{header.path} is damaged: its packed pixels are cut off; copy it again"
+        raise UnreadableError(msg)
+    return data
 
 
 def _oriented(header: _Header, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

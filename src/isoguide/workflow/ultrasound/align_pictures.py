@@ -40,6 +40,10 @@ from isoguide.workflow.target import NOT_ANATOMY
 PIXELS: Final = 400
 BRIGHTEST_PERCENTILE: Final = 99.5
 """What is drawn white: a few strong echoes must not leave the tissue dark."""
+SOFT_TISSUE: Final = Window(-150.0, 250.0)
+"""Of the planning CT, Hounsfield units: what ultrasound shows is soft."""
+GREY_LEVELS: Final = 48
+"""Finer steps cannot be told apart, and speckle in them is what a file is large by."""
 HATCH_PIXELS, HATCH_LINE_PIXELS = 9, 2
 """Distance of the lines across a shadow, and how thick they are."""
 HATCH: Final = (184, 120, 255)
@@ -184,7 +188,7 @@ class UltrasoundScene:
         field_mm = field_of_view_mm(planning, isocentre_mm, daily.grid.extent_mm)
         planes = planes_through(isocentre_mm, field_mm=field_mm, pixels=PIXELS)
         pixels = [sample(planning, plane) for plane in planes]
-        window = planning_window(pixels, is_hounsfield=planning.is_hounsfield)
+        window = SOFT_TISSUE if planning.is_hounsfield else planning_window(pixels, is_hounsfield=False)
         return cls(
             planes,
             tuple(window.grey(one) for one in pixels),
@@ -223,9 +227,9 @@ class UltrasoundScene:
 
     def _fused(self, heading: str, when: str, day: Sequence[Cut], window: Window) -> list["_Pending"]:
         """Fuse the day's image with what it was matched to, and with the planning CT if that is another."""
-        greys = [window.grey(one.brightness) for one in day]
+        greys = [_grey(one, window) for one in day]
         own = ultrasound_window(self.reference)
-        fixed = [own.grey(one.brightness) for one in self.reference] or list(self.planning)
+        fixed = [_grey(one, own) for one in self.reference] or list(self.planning)
         notes = [self._overlay(plane, one) for plane, one in zip(self.planes, day, strict=True)]
         pixel_mm = self.planes[0].pixel_mm
         pairs = list(zip(fixed, greys, strict=True))
@@ -237,7 +241,8 @@ class UltrasoundScene:
         ]
         if self.reference:
             on_ct = [partial(colour_blend, ct, grey) for ct, grey in zip(self.planning, greys, strict=True)]
-            rows.append(_Pending("", f"{when}, on the planning CT", on_ct, notes))
+            title = f"{when}, over the planning CT"
+            rows.append(_Pending(title, title, on_ct, notes))
         return rows
 
     def _alone(self, day: Sequence[Cut], window: Window, as_it_is: str) -> list["_Pending"]:
@@ -273,7 +278,12 @@ def _ultrasound_row(title: str, cuts: Sequence[Cut], window: Window, overlays: S
 
 
 def _with_shadow(one: Cut, window: Window) -> Picture:
-    return hatched(grey_picture(window.grey(one.brightness)), one.shadow)
+    return hatched(grey_picture(_grey(one, window)), one.shadow)
+
+
+def _grey(one: Cut, window: Window) -> Pixels:
+    steps = np.float32(GREY_LEVELS - 1)
+    return np.asarray(np.round(window.grey(one.brightness) * steps) / steps, dtype=np.float32)
 
 
 def _drawn(planes: Sequence[Plane], rows: Iterable[_Pending]) -> tuple[PictureRow, ...]:

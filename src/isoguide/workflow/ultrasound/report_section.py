@@ -54,10 +54,10 @@ def _legend(scene: UltrasoundScene) -> str:
     )
     on_ct = " Where it is drawn on the planning CT, that one is orange." if scene.reference else ""
     how_to_read = (
-        f"Structures lie as planned, and tissue that lies as planned fills them.{on_ct} Checkerboard tiles are "
-        f"{TILE_MM:g} mm; the tile up and left of the cross shows the {fixed}. Dim parts are in one image only. "
-        "The cross marks the plan isocentre. Before and after use the same grey window. Anatomical "
-        "orientation: axial from the feet, coronal from the front, sagittal from the left."
+        f"Structures lie as planned, and tissue that lies as planned fills them.{on_ct} Checkerboard tiles "
+        f"are {TILE_MM:g} mm; the tile up and left of the cross shows the {fixed}. Dim parts are in one "
+        "image only. The cross marks the plan isocentre. Before and after use the same grey window. "
+        "Anatomical orientation: axial from the feet, coronal from the front, sagittal from the left."
     )
     return f'<p class="legend">{named}</p><p class="small">{how_to_read}</p>'
 

@@ -1,0 +1,146 @@
+"""Ultrasound of the day and a planning export: how the couch has to move, and what is refused in a sentence."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from jsonschema import Draft202012Validator
+from small_patient import PATIENT, SmallPatient
+from ultrasound_days import SIMULATED_AT, moved, write_day, write_reference
+
+from isoguide.dicom import load_planning_set
+from isoguide.plan import PatientPosition
+from isoguide.registration import Verdict
+from isoguide.workflow.align import align
+from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.request import AlignRequest, UltrasoundChoice
+from isoguide.workflow.result_json import result_document, result_schema
+from isoguide.workflow.write_results import write_results
+
+OTHER = replace(PATIENT, patient_id="T-2")
+OTHER_UID = "2.25.1234567890"
+
+
+@dataclass(frozen=True)
+class Room:
+    """A planning export without ultrasound, where its plan has the isocentre, and a folder for the rest."""
+
+    planning: Path
+    isocentre_mm: np.ndarray
+    frame_uid: str
+    folder: Path
+
+    def reference(self, name: str = "reference.dcm", **changes) -> Path:
+        """Write the ultrasound of the simulation into the planning export."""
+        return write_reference(
+            self.planning / name, self.isocentre_mm, changes.pop("frame_uid", self.frame_uid), **changes
+        )
+
+    def day(self, name: str = "day.dcm", displaced=None, **changes) -> Path:
+        return write_day(
+            self.folder / name, self.isocentre_mm, moved() if displaced is None else displaced, **changes
+        )
+
+    def request(self, daily: Path, **said) -> AlignRequest:
+        return AlignRequest(self.planning, daily, ultrasound=UltrasoundChoice(**said))
+
+
+def room_of(patient: SmallPatient, folder: Path) -> Room:
+    shutil.copytree(patient.planning, folder / "planning")
+    planned = load_planning_set(folder / "planning")
+    assert planned.plan is not None
+    return Room(
+        folder / "planning", planned.plan.isocentre_mm(), planned.image.frame_of_reference_uid, folder
+    )
+
+
+@pytest.fixture
+def room(patient: SmallPatient, tmp_path: Path) -> Room:
+    return room_of(patient, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def too_far_left(patient: SmallPatient, tmp_path_factory: pytest.TempPathFactory) -> Alignment:
+    """Head first supine, room x is the patient's left, y his head, z his front: 5 mm left, 2 mm feet, 3 mm up."""
+    room = room_of(patient, tmp_path_factory.mktemp("ultrasound"))
+    room.reference()
+    return align(room.request(room.day(displaced=moved(5.0, -2.0, 3.0))))
+
+
+def test_a_patient_5_mm_too_far_left_is_moved_5_mm_to_the_right(too_far_left) -> None:
+    couch = too_far_left.correction
+    assert too_far_left.verdict is not Verdict.NOT_AVAILABLE
+    assert couch.lateral_mm == pytest.approx(-5.0, abs=0.5)
+    assert couch.longitudinal_mm == pytest.approx(2.0, abs=0.5)
+    assert couch.vertical_mm == pytest.approx(-3.0, abs=0.5)
+    assert [abs(angle) < 0.6 for angle in (couch.pitch_deg, couch.roll_deg, couch.yaw_deg)] == [True] * 3
+
+
+def test_the_document_says_what_ultrasound_was_matched_to(too_far_left) -> None:
+    document = result_document(too_far_left)
+    Draft202012Validator(result_schema()).validate(document)
+    assert document["inputs"]["daily"]["kind"] == "ultrasound"
+    assert document["inputs"]["daily"]["patient_id"] == "T-1"
+    ultrasound = document["ultrasound"]
+    assert ultrasound["against"] == "reference"
+    assert ultrasound["reference"]["acquired_at"] == SIMULATED_AT.isoformat()
+    assert ultrasound["probe"] is None
+    assert 0.0 < ultrasound["shadowed_fraction"] < 0.1
+    assert document["machine_isocentre"]["xyz_mm"] == [0.0, 0.0, 0.0]
+
+
+def test_the_registration_takes_voxels_of_the_day_to_their_place_in_the_plan(too_far_left, tmp_path) -> None:
+    """A voxel's place is stated in the volume's own frame of reference, which the object therefore names."""
+    write_results(too_far_left, tmp_path)
+    day = pydicom.dcmread(too_far_left.daily.path)
+    written = pydicom.dcmread(tmp_path / "registration.dcm")
+    planning_uid = too_far_left.planning.series.frame_of_reference_uid
+    assert written.FrameOfReferenceUID == planning_uid
+    source = written.RegistrationSequence[0]
+    assert source.FrameOfReferenceUID == day.VolumeFrameOfReferenceUID
+    matrix = np.array(
+        source.MatrixRegistrationSequence[0].MatrixSequence[0].FrameOfReferenceTransformationMatrix, float
+    ).reshape(4, 4)
+    # The machine isocentre of the room, as the volume's frame has it: 5 mm right of the plan's in the patient.
+    fixed_from_volume = np.array(day.VolumeToTableMappingMatrix, float).reshape(4, 4)
+    machine_isocentre = np.linalg.inv(fixed_from_volume) @ [0.0, 0.0, 0.0, 1.0]
+    offset_mm = (matrix @ machine_isocentre)[:3] - too_far_left.planning.isocentre.xyz_mm
+    np.testing.assert_allclose(offset_mm, [-5.0, 3.0, 2.0], atol=0.5)
+    assert (tmp_path / "report.dcm").is_file()
+
+
+def test_the_report_shows_both_ultrasound_volumes_and_the_planning_ct(too_far_left, tmp_path) -> None:
+    write_results(too_far_left, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for heading in (
+        "After the correction",
+        "The day&#x27;s ultrasound alone, as corrected",
+        "The reference alone",
+        "The planning CT alone",
+        "Before: as the patient lies now",
+        "Probe pressure",
+    ):
+        assert heading in page
+    pictures = page.count('class="picture"')
+    assert pictures == 3 * (3 + 3 + 3 + 1)
+    assert page.count('class="fan"') >= 3 * 9
+    assert "edge of what the probe saw" in page
+    assert "reference.dcm" in page
+    assert "url(" not in page
+
+
+def test_a_patient_on_his_front_5_mm_too_far_to_room_x_is_moved_back(patient, tmp_path) -> None:
+    """Prone, room x is the patient's right: the couch goes the same way, the patient's axes the other way."""
+    room = room_of(patient, tmp_path)
+    plan = pydicom.dcmread(room.planning / "RP.dcm")
+    for setup in plan.PatientSetupSequence:
+        setup.PatientPosition = "HFP"
+    plan.save_as(room.planning / "RP.dcm")
+    room.reference()
+    answer = align(room.request(room.day(displaced=moved(5.0, 0.0, -2.0), position="HFP")))
+    assert answer.planning.patient_position is PatientPosition.HFP
+    assert answer.correction.lateral_mm == pytest.approx(-5.0, abs=0.5)
+    assert answer.correction.vertical_mm == pytest.approx(2.0, abs=0.5)
