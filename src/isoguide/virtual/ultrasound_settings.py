@@ -14,7 +14,7 @@ ROCKED_PROBE: Final = UltrasoundProbe(
     frequency_mhz=5.0,
     radius_mm=50.0,
     fan_deg=75.0,
-    depth_mm=135.0,
+    depth_mm=145.0,
     aperture_mm=20.0,
     slice_mm=3.0,
     lines=128,
@@ -29,8 +29,8 @@ WATCHING_PROBE: Final = replace(
 AT_SIMULATION: Final = TrackingErrors(
     noise_mm=0.15,
     noise_deg=0.05,
-    calibration_mm=(-0.15, 0.15, -0.15),
-    calibration_deg=(-0.1, 0.0, 0.1),
+    calibration_mm=(-0.1, 0.1, -0.1),
+    calibration_deg=(-0.05, 0.0, 0.05),
 )
 
 
@@ -73,7 +73,7 @@ class UltrasoundRoomSettings:
 
     probe: UltrasoundProbe = ROCKED_PROBE
     sweep_deg: float = 44.0
-    frames: int = 41
+    frames: int = 45
     frame_s: float = 0.06
     pivot_mm: float = 20.0
     voxel_mm: float = 0.8

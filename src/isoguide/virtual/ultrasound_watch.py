@@ -32,7 +32,7 @@ from isoguide.virtual.ultrasound_settings import UltrasoundRoomSettings
 from isoguide.virtual.watch_frames import WatchingDevice
 
 FOLLOWED_MM: Final = np.array([[0.0, 0.0], [-9.0, 6.0], [9.0, -6.0]])
-"""What is followed: the middle of the target, and a place on either side, along columns and rows of the image."""
+"""What is followed: the middle of the target and a place on either side, along columns and rows."""
 LIFTED_MM: Final = 25.0
 """How far a probe is lifted that loses contact."""
 GAS_AT_MM, GAS_RADIUS_MM = 12.0, 28.0
