@@ -93,7 +93,10 @@ def calibration(covariance):
     )
 
 
-def in_room(covariance=np.zeros((6, 6)), tracker_covariance=np.zeros((6, 6))):
+NO_ERROR = np.zeros((6, 6))
+
+
+def in_room(covariance=NO_ERROR, tracker_covariance=NO_ERROR):
     fixed_from_tracker = UncertainPose.exact(RigidTransform.translation(FIXED, TRACKER, (0.0, 0.0, 500.0)))
     probe = RigidTransform.translation(TRACKER, PROBE, (10.0, 0.0, -600.0))
     return placed(

@@ -62,7 +62,7 @@ def check_fill():
     spacing = np.array([0.5, 0.6, 1.0])
     ours = fill_holes(values, seen, shadowed, spacing, 2.1)
     theirs = fill_holes_reference(values, seen, shadowed, spacing, 2.1)
-    assert theirs[1].sum() > seen.sum() + 20
+    assert theirs[1].sum() > seen.sum() + 5
     for one, two in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, two)
 

@@ -1,4 +1,4 @@
-"""Ultrasound of the day and a planning export: how the couch has to move, and what is refused in a sentence."""
+"""Ultrasound of the day and a planning export: how the couch has to move, and what is left behind."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -64,7 +64,7 @@ def room(patient: SmallPatient, tmp_path: Path) -> Room:
 
 @pytest.fixture(scope="module")
 def too_far_left(patient: SmallPatient, tmp_path_factory: pytest.TempPathFactory) -> Alignment:
-    """Head first supine, room x is the patient's left, y his head, z his front: 5 mm left, 2 mm feet, 3 mm up."""
+    """Head first supine, room x is the patient's left, y his head: 5 mm left, 2 mm to the feet, 3 mm up."""
     room = room_of(patient, tmp_path_factory.mktemp("ultrasound"))
     room.reference()
     return align(room.request(room.day(displaced=moved(5.0, -2.0, 3.0))))
@@ -104,7 +104,7 @@ def test_the_registration_takes_voxels_of_the_day_to_their_place_in_the_plan(too
     matrix = np.array(
         source.MatrixRegistrationSequence[0].MatrixSequence[0].FrameOfReferenceTransformationMatrix, float
     ).reshape(4, 4)
-    # The machine isocentre of the room, as the volume's frame has it: 5 mm right of the plan's in the patient.
+    # The machine isocentre, as the volume's frame has it: 5 mm right of the plan's in the patient.
     fixed_from_volume = np.array(day.VolumeToTableMappingMatrix, float).reshape(4, 4)
     machine_isocentre = np.linalg.inv(fixed_from_volume) @ [0.0, 0.0, 0.0, 1.0]
     offset_mm = (matrix @ machine_isocentre)[:3] - too_far_left.planning.isocentre.xyz_mm

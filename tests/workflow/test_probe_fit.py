@@ -62,8 +62,8 @@ def test_a_point_at_rest_calibrates_though_nobody_knows_where_it_is():
         poses.append(looking(Frame("tank"), point - axes @ on_plane, axes) @ PROBE_FROM_IMAGE.inverse())
         pixels.append(on_plane[:2] / SPACING_MM + FACE_PX)
     seen = PhantomSightings(
-        np.array(pixels), np.arange(40), np.zeros(40, int), tuple(poses), np.full((1, 3), np.nan), np.zeros((1, 3)),
-        ("cross wire",),
+        np.array(pixels), np.arange(40), np.zeros(40, int), tuple(poses),
+        np.full((1, 3), np.nan), np.zeros((1, 3)), ("cross wire",),
     )  # fmt: skip
     fit = calibrate_probe(seen, face_px=FACE_PX)
     np.testing.assert_allclose(error_of(fit.calibration), 0.0, atol=1e-6)

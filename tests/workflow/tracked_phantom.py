@@ -1,4 +1,4 @@
-"""A virtual tracked probe with a calibration that is known, what it records, and an N-wire phantom before it."""
+"""A virtual tracked probe whose calibration is known, what it records, and an N-wire phantom."""
 
 import json
 from dataclasses import dataclass
@@ -28,8 +28,9 @@ def fan() -> np.ndarray:
     return (np.abs(x) <= HALF_WIDTH_PX) & (y >= 0.0) & (y <= DEPTH_PX)
 
 
-def looking(base, origin_mm, axes=np.eye(3)):
-    """Pose of the image in a frame."""
+def looking(base, origin_mm, axes=None):
+    """Pose of the image in a frame; its axes are those of the frame unless given."""
+    axes = np.eye(3) if axes is None else axes
     return RigidTransform.from_parts(base, ULTRASOUND_IMAGE, axes, np.asarray(origin_mm, dtype=float))
 
 

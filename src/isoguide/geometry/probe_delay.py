@@ -23,6 +23,8 @@ ALIKE: Final = 2.0
 FEWEST_IMAGES: Final = 20
 
 _STEP_S: Final = 0.001
+_ROUNDING: Final = 0.002
+"""What linear interpolation between times leaves unexplained."""
 
 
 def calibrate_delay(
@@ -96,7 +98,7 @@ def _check_fit(delays: Array, correlations: Array, best: int) -> None:
         msg = f"the delay is beyond ±{LARGEST_DELAY_S:g} s: check the clocks of scanner and tracker"
         raise GeometryError(msg)
     others = [n for n in _peaks(correlations) if n != best]
-    allowed = ALIKE * (1.0 - correlation**2)
+    allowed = ALIKE * (1.0 - correlation**2) + _ROUNDING
     alike = [n for n in others if correlations[n] > 0.0 and 1.0 - correlations[n] ** 2 < allowed]
     if alike:
         other = max(alike, key=lambda n: correlations[n])

@@ -91,8 +91,9 @@ class PhantomSightings:
             (self.target, targets, "target"),
         ):
             if count and not (numbers.min() >= 0 and numbers.max() < most):
-                msg = f"a sighting names the {what} {int(numbers.max())}, but there are {most}, counted "
-                "from 0"
+                msg = (
+                    f"a sighting names the {what} {int(numbers.max())}, but there are {most}, counted from 0"
+                )
                 raise GeometryError(msg)
         points.flags.writeable = False
         object.__setattr__(self, "points_mm", points)

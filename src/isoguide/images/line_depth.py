@@ -43,7 +43,8 @@ def line_rows(pixels: NDArray[np.uint8], in_fan: NDArray[np.bool_], *, source: s
     unclear = int(np.isnan(found).sum())
     if unclear > MOST_UNCLEAR * len(found):
         msg = (
-            f"{unclear} of {len(found)} images of {source} show no clear line: record the flat bottom of a water tank"
+            f"{unclear} of {len(found)} images of {source} show no clear line: record the flat bottom of a "
+            "water tank"
         )
         raise InputError(msg)
     return np.asarray(found + first)

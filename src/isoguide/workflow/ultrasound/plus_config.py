@@ -45,14 +45,17 @@ def read_plus_config(path: Path | str, *, face_px: Array, probe: str = "Probe") 
         one for one in _root(path).iter("Transform") if one.get("From") == "Image" and one.get("To") == probe
     ]
     if len(found) != 1:
-        msg = f"{path} has {len(found)} transforms from Image to {probe}, one is needed; give the file of "
-        "this probe"
+        msg = (
+            f"{path} has {len(found)} transforms from Image to {probe}, one is needed; give the file of "
+            "this probe"
+        )
         raise MissingEvidenceError(msg)
     try:
         matrix = np.array((found[0].get("Matrix") or "").split(), dtype=np.float64).reshape(4, 4)
     except ValueError:
-        msg = f"{path} has a transform from Image to {probe} that is not 16 numbers; calibrate the probe "
-        "again"
+        msg = (
+            f"{path} has a transform from Image to {probe} that is not 16 numbers; calibrate the probe again"
+        )
         raise UnreadableError(msg) from None
     try:
         calibration = ProbeCalibration.from_matrix(matrix, face_px)

@@ -90,8 +90,10 @@ class SightingsDocument(Section):
             raise ValueError(msg)
         for sighting in self.sightings:
             if sighting.target not in names:
-                msg = f"a sighting names {sighting.target!r}, which is no target: the targets are "
-                f"{', '.join(names)}"
+                msg = (
+                    f"a sighting names {sighting.target!r}, which is no target: the targets are "
+                    f"{', '.join(names)}"
+                )
                 raise ValueError(msg)
         return self
 

@@ -1,0 +1,209 @@
+"""A probe calibrated from files: the phantom, the delay, and what is refused."""
+
+import json
+from datetime import datetime
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from tracked_phantom import (
+    PROBE_FROM_IMAGE,
+    SPACING_MM,
+    Noise,
+    crossing_px,
+    looking,
+    looks_at_phantom,
+    mistracked,
+    n_wires,
+    place_section,
+    recorded,
+)
+
+from isoguide.errors import InputError, MismatchError, OutputError
+from isoguide.geometry.frames import FIXED, REFERENCE_SENSOR
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.volume_files.tracked_sequence import write_tracked_frames
+from isoguide.workflow.ultrasound.calibrate import (
+    ProbeCalibrationRequest,
+    calibrate_probe_into,
+    calibrate_tracked_probe,
+    calibration_lines,
+)
+from isoguide.workflow.ultrasound.probe_file import read_probe_file
+
+TAKEN = datetime(2026, 3, 1, 8, 30)
+REFERENCE_FROM_PHANTOM = RigidTransform.from_parts(
+    REFERENCE_SENSOR,
+    looking(REFERENCE_SENSOR, (0, 0, 0)).to_frame,
+    Rotation.from_rotvec([0.4, -0.2, 1.0]).as_matrix(),
+    np.array([30.0, -60.0, 12.0]),
+)
+NOISE = Noise(mark_px=0.5, track_mm=0.1, track_deg=0.05)
+
+
+def grey(xyz):
+    return np.full(xyz.shape[:-1], 70.0)
+
+
+@pytest.fixture
+def phantom(tmp_path):
+    """A recording of the N-wires, and where they were marked: (recording, sightings document)."""
+    rng = np.random.default_rng(4)
+    names, starts, ways = n_wires()
+    phantom_poses = looks_at_phantom(rng, images=24)
+    poses = [
+        RigidTransform(REFERENCE_SENSOR, pose.from_frame, REFERENCE_FROM_PHANTOM.matrix @ pose.matrix)
+        for pose in phantom_poses
+    ]
+    noisy = [mistracked(pose, rng, NOISE) for pose in poses]
+    tracked = recorded(noisy, grey)
+    recording = tmp_path / "phantom.igs.mha"
+    write_tracked_frames(recording, tracked)
+    said = {
+        "format": "isoguide-sightings-1",
+        "reference_from_phantom": REFERENCE_FROM_PHANTOM.matrix.tolist(),
+        "targets": [
+            {"name": name, "from_mm": start.tolist(), "to_mm": (start + 40.0 * way).tolist()}
+            for name, start, way in zip(names, starts, ways, strict=True)
+        ],
+        "sightings": [
+            {
+                "at_s": float(tracked.frames.at_s[number]),
+                "target": name,
+                "pixel": np.clip(crossing_px(pose, start, way) + rng.normal(0.0, 0.5, 2), 0.0, 95.0).tolist(),
+            }
+            for number, pose in enumerate(phantom_poses)
+            for name, start, way in zip(names, starts, ways, strict=True)
+        ],
+    }
+    return recording, said
+
+
+def asked(phantom, **options):
+    recording, said = phantom
+    sightings = recording.parent / "marks.json"
+    sightings.write_text(json.dumps(said))
+    return ProbeCalibrationRequest(recording, sightings, "C5-2", TAKEN, **options)
+
+
+def tank(folder, delay_s, regular=False):
+    """A flat bottom 30 mm below, while the probe moves up and down; images are late by ``-delay_s``."""
+    at_s = np.arange(0.0, 10.0, 0.05)
+
+    def height(time_s):
+        if regular:
+            return 0.02 * np.sin(time_s)
+        return 4.0 * np.sin(2.0 * np.pi * 0.35 * time_s + 0.7 * np.sin(0.9 * time_s)) + 2.0 * np.sin(
+            1.3 * time_s
+        )
+
+    def bottom(xyz):
+        return 8.0 + 220.0 * np.exp(-(((xyz[..., 1] - 26.0) / 0.7) ** 2))
+
+    seen = recorded([looking(REFERENCE_SENSOR, (0, y, 0)) for y in height(at_s + delay_s)], bottom, at_s=at_s)
+    tracked = recorded([looking(REFERENCE_SENSOR, (0, y, 0)) for y in height(at_s)], grey, at_s=at_s)
+    path = folder / "tank.igs.mha"
+    write_tracked_frames(
+        path, type(seen)(seen.frames, tracked.tracker_from_probe, tracked.tracker_from_reference)
+    )
+    return path
+
+
+def test_the_calibration_of_the_virtual_probe_is_found_and_written(tmp_path, phantom):
+    pose = RigidTransform.translation(FIXED, REFERENCE_SENSOR, (1.0, 2.0, 3.0))
+    place = tmp_path / "place.json"
+    place.write_text(json.dumps(place_section(pose)))
+    request = asked(phantom, line_recording=tank(tmp_path, -0.080), place=place)
+    found = calibrate_probe_into(tmp_path / "out", request)
+    probe = read_probe_file(tmp_path / "out" / "probe.json")
+    calibration = probe.calibration
+    error_mm = calibration.probe_from_image.translation_mm - PROBE_FROM_IMAGE.translation_mm
+    sd_mm = np.sqrt(np.diag(calibration.covariance)[:3])
+    assert (np.abs(error_mm) < 4.0 * sd_mm).all()
+    assert sd_mm.max() < 0.5
+    np.testing.assert_allclose(calibration.pixel_spacing_mm, SPACING_MM, rtol=0.02)
+    assert probe.delay_s == pytest.approx(-0.080, abs=0.006)
+    assert probe.place.pose.translation_mm.tolist() == [1.0, 2.0, 3.0]
+    assert probe.in_fan.sum() == pytest.approx(91 * 81, rel=0.03)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "slanted 2" in page
+    assert "C5-2" in page
+    assert any("the tracker's" in line for line in calibration_lines(found))
+    with pytest.raises(OutputError, match="already holds"):
+        calibrate_probe_into(tmp_path / "out", request)
+
+
+def test_an_unmeasured_delay_and_wrong_marks_are_said(phantom):
+    recording, said = phantom
+    said["sightings"][40]["pixel"] = [3.0, 90.0]
+    found = calibrate_tracked_probe(asked((recording, said)))
+    assert any("delay of the images was not measured" in warning for warning in found.warnings)
+    assert any("in the 5. marked image is off by" in warning for warning in found.warnings)
+
+
+def test_a_probe_that_did_not_move_has_no_delay(tmp_path, phantom):
+    request = asked(phantom, line_recording=tank(tmp_path, 0.0, regular=True))
+    with pytest.raises(InputError, match="says nothing of the delay"):
+        calibrate_probe_into(tmp_path / "out", request)
+    assert not (tmp_path / "out").exists()
+
+
+def without(said, key):
+    return {name: value for name, value in said.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda said: without(said, "targets"), InputError, "targets is missing"),
+        (lambda said: said | {"colour": 1}, InputError, "colour is not a key"),
+        (lambda said: said | {"targets": said["targets"][:5]}, InputError, "which is no target"),
+        (
+            lambda said: said | {"targets": [*said["targets"], said["targets"][0]]},
+            InputError,
+            "the same name",
+        ),
+        (lambda said: said | {"targets": [{"name": "a", "from_mm": [0, 0, 0]}]}, InputError, "is a point"),
+        (
+            lambda said: said | {"targets": [{"name": "a", "from_mm": [0.0, 0, 0], "to_mm": [0.0, 0, 0.1]}]},
+            InputError,
+            "shorter than 1 mm",
+        ),
+        (
+            lambda said: said | {"sightings": [said["sightings"][0] | {"at_s": 77.0}]},
+            MismatchError,
+            "marks an image at 77.000 s",
+        ),
+        (
+            lambda said: said | {"sightings": [said["sightings"][0] | {"pixel": [500.0, 1.0]}]},
+            MismatchError,
+            "which images of 112 × 96 do not have",
+        ),
+        (lambda said: said | {"sightings": said["sightings"][:90]}, InputError, "needs 16: mark it in more"),
+    ],
+)
+def test_sightings_that_cannot_be_are_refused(phantom, change, error, words):
+    recording, said = phantom
+    with pytest.raises(error, match=words):
+        calibrate_tracked_probe(asked((recording, change(said))))
+
+
+def test_marked_images_without_tracking_are_left_out_and_said(tmp_path, phantom):
+    recording, said = phantom
+    rng = np.random.default_rng(4)
+    poses = [
+        RigidTransform(REFERENCE_SENSOR, pose.from_frame, REFERENCE_FROM_PHANTOM.matrix @ pose.matrix)
+        for pose in looks_at_phantom(rng, images=24)
+    ]
+    poses[2] = None
+    write_tracked_frames(recording, recorded(poses, grey))
+    found = calibrate_tracked_probe(asked((recording, said)))
+    assert found.warnings[0].startswith("1 marked images are left out")
+    write_tracked_frames(recording, recorded([None] * 24, grey))
+    with pytest.raises(InputError, match=r"no image of .* has a pose"):
+        calibrate_tracked_probe(asked((recording, said)))
+
+
+def test_a_calibration_needs_a_name_and_the_time_of_the_room(phantom):
+    with pytest.raises(InputError, match="needs a name and a time"):
+        ProbeCalibrationRequest(phantom[0], phantom[0], " ", TAKEN)
