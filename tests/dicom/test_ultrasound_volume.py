@@ -11,6 +11,7 @@ from dicom_validation import dciodvfy_errors, standard_violations
 from pydicom.dataset import Dataset
 from written_objects import PATIENT, names
 
+from isoguide.dicom import describe_contents, scan_folder
 from isoguide.dicom.ultrasound_volume import read_ultrasound_volume
 from isoguide.dicom.write_ultrasound import UltrasoundDetails, write_ultrasound_volume
 from isoguide.errors import AmbiguityError, GeometryError, InputError, OutputError, UnreadableError
@@ -231,3 +232,16 @@ def test_what_does_not_fit_is_not_written(
             details=details,
         )
     assert names(tmp_path) == []
+
+
+def test_a_folder_says_where_its_ultrasound_volumes_are(tmp_path: Path) -> None:
+    written(tmp_path / "a.dcm")
+    written(tmp_path / "b.dcm", PLANNING)
+    changed(written(tmp_path / "c.dcm"), without_place)
+    found = describe_contents(scan_folder(tmp_path))
+    assert [finding.kind for finding in found] == ["ultrasound volume"] * 3
+    assert found[0].text == (
+        "a.dcm of patient ISO-001 (Müller^Zoë): 4 planes of 6 × 5, 0.40 × 0.50 × 0.80 mm, placed in the room"
+    )
+    assert found[1].text.endswith(f"placed in the frame of reference {CT_FRAME}")
+    assert "has no place in the room" in found[2].problem

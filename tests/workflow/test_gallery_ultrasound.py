@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +17,9 @@ from ultrasound_course import (
     scanned,
     ultrasound_department,
 )
-from ultrasound_days import write_reference
 
 from isoguide.errors import MismatchError, MissingEvidenceError, UnreadableError
+from isoguide.workflow.clinic.kept_image import kept_image
 from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.clinic.pictures.ultrasound_voxels import NOT_IMAGED, UltrasoundVoxels
@@ -29,10 +31,12 @@ def values_of(voxels: VoxelBytes) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def department(tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient) -> Iterator[Department]:
+def department(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, simulated: tuple
+) -> Iterator[Department]:
     with pytest.MonkeyPatch.context() as patched:
         knows_the_truth(patched, patient.phantom.isocentre_mm)
-        with ultrasound_department(tmp_path_factory.mktemp("ultrasound"), patient) as d:
+        with ultrasound_department(tmp_path_factory.mktemp("ultrasound"), patient, simulated) as d:
             scanned(d)
             yield d
 
@@ -78,8 +82,6 @@ def test_the_shadow_is_that_of_the_file_and_its_mask_is_negative_inside(image: O
 
 
 def test_ultrasound_without_a_shadow_has_no_mask_of_it(image: OpenImage) -> None:
-    from dataclasses import replace
-
     volume = image.day.image.ultrasound
     voxels = UltrasoundVoxels.of(replace(volume, shadowed=np.zeros_like(volume.shadowed)))
     assert voxels.shadow is None
@@ -161,12 +163,12 @@ def test_the_picture_for_the_review_shows_day_and_reference_in_their_colours(
 
 
 def test_without_a_reference_it_is_drawn_on_the_planning_ct(
-    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, simulated: tuple
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
         knows_the_truth(patched, patient.phantom.isocentre_mm)
         folder = tmp_path_factory.mktemp("on ct")
-        with ultrasound_department(folder, patient, has_reference=False) as d:
+        with ultrasound_department(folder, patient, simulated, references=0) as d:
             scanned(d)
             gallery = Gallery.of(d.desk)
             image = gallery.image(d.course, 1, d.desk.records.fraction(d.course, 1).images[0].uid)
@@ -180,10 +182,6 @@ def test_without_a_reference_it_is_drawn_on_the_planning_ct(
 def test_another_file_under_its_name_is_not_shown(
     department: Department, image: OpenImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    from isoguide.workflow.clinic.kept_image import kept_image
-
     d = department
     record = d.desk.records.fraction(d.course, 1).images[0]
     other = replace(kept_image(d.desk.store, record.sha256), content_sha256="0" * 64)
@@ -195,10 +193,6 @@ def test_another_file_under_its_name_is_not_shown(
 def test_an_image_of_a_room_is_shown_in_the_axes_in_which_the_room_gave_it(
     department: Department, image: OpenImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    from isoguide.workflow.clinic.kept_image import kept_image
-
     d = department
     record = d.desk.records.fraction(d.course, 1).images[0]
     there = replace(
@@ -213,11 +207,8 @@ def test_an_image_of_a_room_is_shown_in_the_axes_in_which_the_room_gave_it(
 
 
 def test_ultrasound_of_the_simulation_is_left_alone_where_the_protocol_images_by_something_else(
-    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient
+    tmp_path: Path, patient: SmallPatient, simulated: tuple
 ) -> None:
     """Two of them would have to be chosen among: a course of cone-beam CT does not ask."""
-    folder = tmp_path_factory.mktemp("cbct")
-    with ultrasound_department(folder, patient, protocol=PROTOCOL) as d:
-        frame_uid = patient.session.plan.frame_of_reference_uid
-        write_reference(folder / "planning" / "US2.dcm", patient.phantom.isocentre_mm, frame_uid)
+    with ultrasound_department(tmp_path, patient, simulated, references=2, protocol=PROTOCOL) as d:
         assert Gallery.of(d.desk).plan(d.course).reference is None

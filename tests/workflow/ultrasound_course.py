@@ -1,4 +1,4 @@
-"""A course guided by ultrasound at the desk: reference, days and an engine that knows where the patient lies."""
+"""A course guided by ultrasound at the desk: reference, days, and an engine that knows the truth."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,8 +12,10 @@ from small_department import ACCESSORIES, PROTOCOL, SET_UP, Department, open_dep
 from small_patient import SmallPatient
 from ultrasound_days import moved, write_day, write_reference
 
+from isoguide.course import ReferenceImage, SimulationRecord
 from isoguide.geometry.iec61217 import fixed_from_daily, fixed_from_planning
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.records.image_store import ImageStore
 from isoguide.registration import day_match
 from isoguide.registration.result import Quality, RegionResidual, Registration, Uncertainty, Verdict
 from isoguide.workflow.clinic import course_planning
@@ -21,7 +23,7 @@ from isoguide.workflow.clinic.fraction_status import FractionStatus
 
 ULTRASOUND = PROTOCOL.replace("cone-beam CT", "ultrasound")
 LYING = moved(5.0, -3.0, 2.0)
-"""Where the patient of these days lies in the room: 5 mm too far to his left, 3 mm too far from the gantry."""
+"""Where he lies in the room: 5 mm too far to his left, 3 mm too far from the gantry, 2 mm too high."""
 PRESSED_MM = (0.0, -1.2, 0.9)
 """How the region near the probe would still move."""
 
@@ -30,17 +32,26 @@ PRESSED_MM = (0.0, -1.2, 0.9)
 def ultrasound_department(
     folder: Path,
     patient: SmallPatient,
+    simulated: tuple[Path, SimulationRecord],
     *,
-    has_reference: bool = True,
+    references: int = 1,
     protocol: str = ULTRASOUND,
     **reference: object,
 ) -> Iterator[Department]:
-    """Open a department whose one course is guided by ultrasound, unless the protocol says otherwise."""
-    shutil.copytree(patient.planning, folder / "planning")
-    if has_reference:
+    """Open a department whose one course is guided by ultrasound, unless the protocol says otherwise.
+
+    Its image store is that of ``simulated`` with so many ultrasound references besides.
+    """
+    store, simulation = simulated
+    shutil.copytree(store, folder / "records" / "images")
+    kept = ImageStore(folder / "records" / "images")
+    for number in range(references):
+        file = folder / f"reference-{number}.dcm"
         frame_uid = patient.session.plan.frame_of_reference_uid
-        write_reference(folder / "planning" / "US.dcm", patient.phantom.isocentre_mm, frame_uid, **reference)
-    with open_department(folder, replace(patient, folder=folder), protocol=protocol) as department:
+        write_reference(file, patient.phantom.isocentre_mm, frame_uid, **reference)
+        image = ReferenceImage(course_planning.PLANNING_FILE, file.name, kept.add(file))
+        simulation = replace(simulation, reference_images=(*simulation.reference_images, image))
+    with open_department(folder, patient, simulation, protocol) as department:
         yield department
 
 

@@ -22,6 +22,7 @@ from isoguide.dicom.item import Item, moment_of, tolerating_odd_values
 from isoguide.dicom.pixels import read_stored
 from isoguide.dicom.scan import ULTRASOUND_CLASSES, DicomFile, open_dicom
 from isoguide.dicom.slices import Slice, stack
+from isoguide.dicom.ultrasound import NO_PLACE
 from isoguide.dicom.write_ultrasound import (
     ENHANCED_US_VOLUME,
     IEC_FIXED_UID,
@@ -32,12 +33,12 @@ from isoguide.dicom.write_ultrasound import (
 )
 from isoguide.errors import AmbiguityError, GeometryError, MissingEvidenceError, UnreadableError
 from isoguide.geometry.frames import FIXED, PLANNING, Frame
+from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 
 VOLUME: Final = Frame("ultrasound volume")
 """The volume frame of reference of one file."""
-NO_PLACE: Final = "an ultrasound image without tracking has no place in the room"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,14 +146,7 @@ def read_ultrasound_volume(path: Path | str, *, number: int | None = None) -> Ul
     """
     file = open_dicom(path)
     _check_class(file)
-    planes = _chosen(_planes(file), number, file.item.source)
-    volume_grid_planes = _slices(file, planes, "Volume")
-    in_room = file.item.text("TableFrameOfReferenceUID") == IEC_FIXED_UID
-    if in_room:
-        grid, ordered = stack(volume_grid_planes, VOLUME)
-    else:
-        _check_patient(file, planes)
-        grid, ordered = stack(_slices(file, planes, "Patient"), PLANNING)
+    grid, ordered, in_room = _placed(file, _chosen(_planes(file), number, file.item.source))
     order = [plane.frame_index for plane in ordered]
     values = _brightness(file)[order]
     seen, shadowed, warnings = _masks(file, values, order)
@@ -178,6 +172,36 @@ def read_ultrasound_volume(path: Path | str, *, number: int | None = None) -> Ul
         warnings=warnings + _lossy(file.item),
         sha256=_sha256(Path(path)),
     )
+
+
+@tolerating_odd_values
+def describe_ultrasound_volume(file: DicomFile) -> str:
+    """Say in words what the header of an ultrasound volume promises.
+
+    Raises
+    ------
+    InputError
+        If it has no place, or its planes form no regular grid.
+    """
+    planes = _planes(file)
+    moments = sorted({plane.moment for plane in planes})
+    grid, _, in_room = _placed(file, [plane for plane in planes if plane.moment == moments[0]])
+    if in_room:
+        _fixed_from_volume(file.item)
+    slices, rows, columns = grid.shape
+    spacing = "{:.2f} × {:.2f} × {:.2f} mm".format(*grid.spacing_mm)
+    several = f"{len(moments)} volumes of different times, " if len(moments) > 1 else ""
+    frame_uid = file.item.text("FrameOfReferenceUID")
+    place = "placed in the room" if in_room else f"placed in the frame of reference {frame_uid}"
+    return f"{several}{slices} planes of {columns} × {rows}, {spacing}, {place}"
+
+
+def _placed(file: DicomFile, planes: Sequence[_Plane]) -> tuple[Grid, tuple[Slice, ...], bool]:
+    """Return the grid, of the file's own volume frame where it is in the room; planes; whether it is."""
+    if file.item.text("TableFrameOfReferenceUID") == IEC_FIXED_UID:
+        return (*stack(_slices(file, planes, "Volume"), VOLUME), True)
+    _check_patient(file, planes)
+    return (*stack(_slices(file, planes, "Patient"), PLANNING), False)
 
 
 def _check_class(file: DicomFile) -> None:

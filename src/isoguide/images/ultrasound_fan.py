@@ -1,31 +1,60 @@
 """Where in the pixels of a scanner's screen the ultrasound image is: a sector of a ring, or a rectangle."""
 
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, optimize
-from scipy.spatial import ConvexHull, QhullError
+from scipy import ndimage
 
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
+from isoguide.images.ultrasound_overlay import written_over
+from isoguide.images.ultrasound_sector import (
+    FITS_PX,
+    BoolArray,
+    Support,
+    fitted_sector,
+    inside,
+    outline_points,
+    rectangle_support,
+    sector_support,
+)
 
 Pixels = NDArray[np.uint8]
-BoolArray = NDArray[np.bool_]
 
 LEAST_PX: Final = 32
 """A fan narrower or shallower than this says nothing of the patient."""
-STRAIGHT_RAD: Final = np.deg2rad(1.5)
-"""Sides that are closer to parallel than this are those of a linear array."""
 LEAST_BORDER_SHARE: Final = 0.02
 """A value of which so much of the picture's border consists is that of the empty screen."""
 LEAST_EMPTY_PX: Final = 100
 """Smaller pieces of that value are as well dark places of the patient."""
-FITS_PX: Final = 3.0
-LEAST_FITTING: Final = 0.75
-"""So much of the outline lies on a sector, within so many pixels; what is less is no fan."""
-LEAST_FILLED: Final = 0.7
+NOISIEST_SCREEN: Final = 8
+"""The empty screen of a frame grabber changes by no more than this."""
+THINNEST_PX: Final = 2
+"""Marks of a ruler that touch the fan are thinner than twice this."""
+LEAST_SUPPORT: Final = 0.35
+LEAST_SUPPORT_IN_ALL: Final = 0.6
+"""So much of either side, of the face and of the deepest line has to show, and of all together."""
+MOST_SKEW_RAD: Final = float(np.deg2rad(1.5))
+"""A fan whose sides differ more is dark on one side, or not the whole: its middle is not that of the face."""
+MOST_OUTSIDE: Final = 0.01
+LEAST_FILLED: Final = 0.6
+LEAST_ANISOTROPY: Final = 1.4
+"""Brightness changes so much faster along the beam than across it (mean squares): a pulse is shorter than a
+beam is wide. 3.0 and 7.2 in recordings of a linear and a curved array; 1 in photographs and X-ray images."""
+LEAST_CHANGING: Final = 0.5
+"""Speckle changes from almost every pixel to the next; a painted surface does not."""
+GREY: Final = (20, 250)
+"""Where brightness is neither lost in the dark nor saturated."""
+MOST_SATURATED: Final = 0.9
+LEAST_GREY_PX: Final = 500
+FAR_BRIGHTER: Final = 1.5
+"""A linear array's image so much brighter at its far end than at its near one stands upside down."""
+END_PX: Final = 9.0
+LEAST_STEP: Final = 2.0
+"""The last pixels above the deepest line differ from the empty screen by at least this."""
+MOST_WRITTEN: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,72 +105,94 @@ class Fan:
         return np.asarray(-self.face_px * np.array(pixel_spacing_mm), dtype=np.float64)
 
 
-class _Sector(NamedTuple):
-    """Apex (column, row), radii of face and bottom, half angle; all in pixels and radians."""
-
-    column: float
-    row: float
-    near: float
-    far: float
-    half_rad: float
-
-
 def find_fan(pixels: Pixels, *, source: str) -> Fan:
     """Find the fan in one or several pictures of one scanner setting.
+
+    Pixels are taken for square, unless the array is linear.
 
     Parameters
     ----------
     pixels
-        Brightness ``[frame, row, column]``; several frames show it better than one.
+        Brightness ``[frame, row, column]``; several frames show it better than one, and only they show that
+        something pale is written across it.
     source
         What a message calls the pictures.
 
     Raises
     ------
     InputError
-        If there is no fan, or it stands upside down.
+        If there is no whole fan, it does not stand upright, is no ultrasound, or much is written across it.
     """
     seen = _patient_part(pixels, source)
-    rows, columns = np.nonzero(seen)
-    left, right, top, bottom = columns.min(), columns.max(), rows.min(), rows.max()
-    if min(right - left, bottom - top) < LEAST_PX:
-        raise _no_fan(source, "what is not empty is too small")
-    if seen[top : bottom + 1, left : right + 1].mean() > 0.97:
-        return _linear(seen, left, right, top, bottom)
-    return _curved(seen, source)
+    if seen.mean() > 1.0 - MOST_OUTSIDE:
+        raise _no_fan(source, "something fills the picture, so that neither face nor sides can be told")
+    fan = _fitted(seen)
+    if fan is None:
+        raise _why_not(seen, source)
+    _check_texture(pixels[0], fan, source)
+    _check_upright(pixels, fan, source)
+    _check_depth(pixels, fan, source)
+    written = written_over(pixels, fan.in_fan)
+    share = written.sum() / fan.in_fan.sum()
+    if share > MOST_WRITTEN:
+        msg = f"{share:.0%} of the fan in {source} is written over: record it without text and calipers"
+        raise InputError(msg)
+    return replace(fan, in_fan=fan.in_fan & ~written)
 
 
 def _no_fan(source: str, why: str) -> InputError:
-    return InputError(f"{source} shows no ultrasound fan: {why}; give pictures with the whole fan in them")
+    return InputError(f"{source} shows no ultrasound fan: {why}; record the scanner's whole image")
 
 
 def _patient_part(pixels: Pixels, source: str) -> BoolArray:
     """Return the largest part of the screen that is not empty, holes filled."""
-    brightest, darkest = pixels.max(axis=0), pixels.min(axis=0)
-    empty = _empty_screen(brightest, darkest)
-    parts, count = ndimage.label(ndimage.binary_opening(~empty, iterations=2))
+    full = ndimage.binary_closing(np.pad(~_empty_screen(pixels), 1))[1:-1, 1:-1]
+    full = ndimage.binary_opening(full, iterations=THINNEST_PX)
+    parts, count = ndimage.label(full)
     if count == 0:
         raise _no_fan(source, "the pictures are empty")
     largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    rows, columns = np.nonzero(largest)
+    if min(np.ptp(rows), np.ptp(columns)) < LEAST_PX:
+        raise _no_fan(source, "nothing in it is as large as one")
     return np.asarray(ndimage.binary_fill_holes(largest))
 
 
-def _empty_screen(brightest: Pixels, darkest: Pixels) -> BoolArray:
+def _empty_screen(pixels: Pixels) -> BoolArray:
     """Return what never changes and has, in pieces of some size, a value that the border is made of."""
-    border = np.concatenate([brightest[0], brightest[-1], brightest[:, 0], brightest[:, -1]])
-    shares = np.bincount(border, minlength=256) / len(border)
-    is_screen = np.zeros(256, dtype=bool)
-    is_screen[shares >= LEAST_BORDER_SHARE] = True
-    still = brightest - darkest <= 1
-    parts, count = ndimage.label(still & is_screen[brightest])
+    brightest, darkest = pixels.max(axis=0), pixels.min(axis=0)
+    border = np.ones_like(brightest, dtype=bool)
+    border[1:-1, 1:-1] = False
+    change = brightest - darkest
+    relief = ndimage.maximum_filter(brightest, 3) - ndimage.minimum_filter(brightest, 3)
+    # Most of the border is screen, though a fan may reach it.
+    noise = min(int(max(np.median(change[border]), np.median(relief[border]))) + 1, NOISIEST_SCREEN)
+    bare = border & (change <= noise) & (relief <= noise)
+    is_screen = np.bincount(brightest[bare], minlength=256) >= LEAST_BORDER_SHARE * border.sum()
+    parts, count = ndimage.label((change <= noise) & is_screen[brightest])
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     sizes[0] = 0
     return np.asarray(sizes[parts] >= LEAST_EMPTY_PX)
 
 
-def _linear(seen: BoolArray, left: int, right: int, top: int, bottom: int) -> Fan:
+def _fitted(seen: BoolArray) -> Fan | None:
+    """Return the sector or rectangle that a mask is, None where it is neither."""
+    return _rectangle(seen) or _sector(seen)
+
+
+def _rectangle(seen: BoolArray) -> Fan | None:
+    rows, columns = np.nonzero(seen)
+    left, right, top, bottom = (int(n) for n in (columns.min(), columns.max(), rows.min(), rows.max()))
+    support = rectangle_support(left, right, top, bottom, seen)
+    # Sides may lie on the border: a cropped picture shows less to the left and right, and no less truly.
+    last = seen.shape[1] - 1
+    support = support._replace(
+        left=1.0 if left == 0 else support.left, right=1.0 if right == last else support.right
+    )
     in_fan = np.zeros_like(seen)
     in_fan[top : bottom + 1, left : right + 1] = True
+    if not _is_supported(support) or not _covers(in_fan, seen):
+        return None
     return Fan(
         in_fan=in_fan,
         face_px=np.array([(left + right) / 2.0, top]),
@@ -152,20 +203,16 @@ def _linear(seen: BoolArray, left: int, right: int, top: int, bottom: int) -> Fa
     )
 
 
-def _curved(seen: BoolArray, source: str) -> Fan:
-    outline = seen & ~ndimage.binary_erosion(seen)
-    rows, columns = np.nonzero(outline)
-    points = np.column_stack([columns, rows]).astype(np.float64)
-    sector = _refined(_first_sector(points, source), points)
-    apart = np.abs(_outside_px(sector, points))
-    in_fan = _inside(sector, seen.shape)
-    fits = float((apart <= FITS_PX).mean())
-    if (
-        fits < LEAST_FITTING
-        or seen[in_fan].mean() < LEAST_FILLED
-        or (seen & ~in_fan).sum() > 0.02 * in_fan.sum()
-    ):
-        raise _no_fan(source, f"only {fits:.0%} of the outline lies on a sector")
+def _sector(seen: BoolArray) -> Fan | None:
+    sector = fitted_sector(outline_points(seen))
+    if sector is None:
+        return None
+    in_fan = inside(sector, seen.shape)
+    skew_rad = abs(sector.left_rad - sector.right_rad)
+    if skew_rad > MOST_SKEW_RAD or not _is_supported(sector_support(sector, seen)):
+        return None
+    if not _covers(in_fan, seen):
+        return None
     return Fan(
         in_fan=in_fan,
         face_px=np.array([sector.column, sector.row + sector.near]),
@@ -176,61 +223,73 @@ def _curved(seen: BoolArray, source: str) -> Fan:
     )
 
 
-def _first_sector(points: Array, source: str) -> _Sector:
-    """Read a sector off the two longest straight pieces of the hull that look left and right."""
-    try:
-        hull = points[ConvexHull(points).vertices]
-    except QhullError as error:
-        raise _no_fan(source, "what is not empty is a line") from error
-    sides = [_side(hull, sign) for sign in (-1.0, 1.0)]
-    slopes, offsets = zip(*sides, strict=True)
-    if slopes[1] - slopes[0] <= 2.0 * np.tan(STRAIGHT_RAD):
-        msg = f"the fan in {source} stands upside down or is cut: its sides do not open downwards"
+def _is_supported(support: Support) -> bool:
+    return min(support) >= LEAST_SUPPORT and float(np.mean(support)) >= LEAST_SUPPORT_IN_ALL
+
+
+def _covers(in_fan: BoolArray, seen: BoolArray) -> bool:
+    outside = (seen & ~in_fan).sum()
+    return bool(outside <= MOST_OUTSIDE * in_fan.sum() and seen[in_fan].mean() >= LEAST_FILLED)
+
+
+def _why_not(seen: BoolArray, source: str) -> InputError:
+    if _sector(seen[::-1]) is not None:
+        msg = (
+            f"the fan in {source} stands upside down, its face at the bottom: record it with the face on top"
+        )
+        return InputError(msg)
+    if _sector(np.rot90(seen)) is not None or _sector(np.rot90(seen, -1)) is not None:
+        return InputError(
+            f"the fan in {source} lies on its side: record it with the transducer's face on top"
+        )
+    return _no_fan(source, "what it shows has not two like sides, a face and a deepest line")
+
+
+def _check_texture(image: Pixels, fan: Fan, source: str) -> None:
+    """Refuse what does not change faster along the beam than across it, in the middle of the fan.
+
+    A phantom in water may show too little for that; then its outline has to do.
+    """
+    if (image[fan.in_fan] >= GREY[1]).mean() > MOST_SATURATED:
+        raise _no_fan(source, "it is white throughout")
+    level = image.astype(np.float64)
+    grey = fan.in_fan & (image > GREY[0]) & (image < GREY[1])
+    grey[:, np.abs(np.arange(image.shape[1]) - fan.face_px[0]) > max(0.5 * fan.depth_px, LEAST_PX)] = False
+    grey = ndimage.binary_erosion(grey)[:-1, :-1]
+    if grey.sum() < LEAST_GREY_PX:
+        return
+    along = np.square(np.diff(level, axis=0)[:, :-1][grey])
+    across = np.square(np.diff(level, axis=1)[:-1][grey])
+    if along.mean() < LEAST_ANISOTROPY * across.mean() or (along > 0.0).mean() < LEAST_CHANGING:
+        raise _no_fan(source, "what it shows has not the texture of ultrasound")
+
+
+def _check_upright(pixels: Pixels, fan: Fan, source: str) -> None:
+    """Refuse a linear array's image that is brighter far from the array than at it."""
+    if not fan.is_linear:
+        return
+    top, band = int(fan.face_px[1]), max(1, int(fan.depth_px / 10.0))
+    columns = fan.in_fan[top]
+    near = float(pixels[:, top : top + band, columns].mean())
+    bottom = top + int(fan.depth_px)
+    far = float(pixels[:, bottom - band : bottom, columns].mean())
+    if far > FAR_BRIGHTER * near + GREY[0]:
+        msg = (
+            f"the image in {source} is brighter at the bottom than on top, as one that stands upside down: "
+            "record it with the transducer's face on top"
+        )
         raise InputError(msg)
-    # Both sides are column = slope * row + offset.
-    row = (offsets[0] - offsets[1]) / (slopes[1] - slopes[0])
-    column = slopes[0] * row + offsets[0]
-    reach = np.hypot(points[:, 0] - column, points[:, 1] - row)
-    middle = np.abs(points[:, 0] - column) < 0.2 * np.ptp(points[:, 0])
-    half_rad = (np.arctan(slopes[1]) - np.arctan(slopes[0])) / 2.0
-    return _Sector(column, row, float(reach[middle].min()), float(np.percentile(reach, 99.0)), half_rad)
 
 
-def _side(hull: Array, sign: float) -> tuple[float, float]:
-    """Return slope and offset of column = slope * row + offset along the longest edge that looks sideways."""
-    ends = np.roll(hull, -1, axis=0)
-    edges = ends - hull
-    lengths = np.hypot(edges[:, 0], edges[:, 1])
-    middle = hull[:, 0].mean()
-    steep = np.abs(edges[:, 1]) > 0.3 * lengths
-    beside = sign * ((hull + ends)[:, 0] / 2.0 - middle) > 0.0
-    best = int(np.argmax(np.where(steep & beside, lengths, -1.0)))
-    if not edges[best, 1]:
-        return 0.0, float(hull[best, 0])
-    slope = float(edges[best, 0] / edges[best, 1])
-    return slope, float(hull[best, 0] - slope * hull[best, 1])
-
-
-def _outside_px(sector: _Sector, points: Array) -> Array:
-    """Return the distance (n,) from the outline of a sector, positive outside."""
-    across = np.abs(points[:, 0] - sector.column)
-    down = points[:, 1] - sector.row
-    reach = np.hypot(across, down)
-    beyond_side = across * np.cos(sector.half_rad) - down * np.sin(sector.half_rad)
-    return np.asarray(np.maximum.reduce([beyond_side, sector.near - reach, reach - sector.far]))
-
-
-def _refined(first: _Sector, points: Array) -> _Sector:
-    found = optimize.least_squares(
-        lambda values: _outside_px(_Sector(*values), points),
-        np.array(first),
-        loss="soft_l1",
-        x_scale="jac",
-    )
-    return _Sector(*(float(value) for value in found.x))
-
-
-def _inside(sector: _Sector, shape: tuple[int, ...]) -> BoolArray:
-    rows, columns = np.indices(shape)
-    points = np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64)
-    return np.asarray(_outside_px(sector, points) <= 0.5).reshape(shape)
+def _check_depth(pixels: Pixels, fan: Fan, source: str) -> None:
+    """Refuse a fan that becomes as dark as the screen before it ends: where that is cannot be told."""
+    rows, columns = np.indices(fan.in_fan.shape)
+    across, down = columns - fan.face_px[0], rows - fan.face_px[1]
+    depth = down if fan.is_linear else np.hypot(across, down + fan.radius_px) - fan.radius_px
+    end = fan.in_fan & (depth > fan.depth_px - END_PX) & (depth < fan.depth_px - FITS_PX)
+    screen = ~fan.in_fan & (depth > fan.depth_px + FITS_PX)
+    if not screen.any():
+        return
+    last, empty = (float(np.median(pixels.max(axis=0)[part])) for part in (end, screen))
+    if abs(last - empty) < LEAST_STEP:
+        raise _no_fan(source, "it fades into the empty screen before its deepest line")

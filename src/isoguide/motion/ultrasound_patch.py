@@ -25,6 +25,8 @@ MIDDLE: Final = 128.0
 """Taken from grey values, so that sums keep their digits."""
 TEXTURE_MM: Final = 2.0
 """What varies over less than about twice this is speckle and small structure."""
+BRIGHTEST: Final = 1.5
+"""Fine detail counts up to so many standard deviations: a calcification is not what tells speckle apart."""
 STEPS: Final = 10
 STILL: Final = 0.01
 """A step below this, in samples, ends the fit."""
@@ -156,7 +158,9 @@ class Patch:
         known = np.isfinite(values)
         filled = np.where(known, values, np.float32(values[known].mean() if known.any() else 0.0))
         size = 2 * round(TEXTURE_MM / self.sample_mm) + 1
-        return np.asarray(filled - ndimage.uniform_filter(filled, size, mode="nearest"))
+        fine = filled - ndimage.uniform_filter(filled, size, mode="nearest")
+        most = np.float32(BRIGHTEST * np.sqrt((fine[known] ** 2).mean()) if known.any() else 1.0)
+        return np.asarray(np.clip(fine, -most, most))
 
     def find(self, window: Floats, start: Array) -> Match | None:
         """Fit the patch to a window of the same sampling.

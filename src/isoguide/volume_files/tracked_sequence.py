@@ -155,7 +155,7 @@ def _pixels(header: _Header) -> NDArray[np.uint8]:
         )
         raise UnreadableError(msg)
     shape = _shape(header)
-    data = _data(header)
+    data = _data(header, int(np.prod(shape)))
     if len(data) != np.prod(shape):
         msg = (
             f"{header.path} is damaged: {np.prod(shape)} pixels are announced and {len(data)} are there; "
@@ -177,7 +177,8 @@ def _shape(header: _Header) -> tuple[int, int, int]:
     return size[2], size[1], size[0]
 
 
-def _data(header: _Header) -> bytes:
+def _data(header: _Header, most: int) -> bytes:
+    """Read the bytes of the images, packed ones up to one more than ``most``."""
     name = header.text("ElementDataFile")
     is_local = name.upper() == "LOCAL"
     data_path = header.path if is_local else header.path.with_name(name)
@@ -187,13 +188,15 @@ def _data(header: _Header) -> bytes:
     stored = data_path.read_bytes()[header.pixels_at if is_local else 0 :]
     if header.fields.get("CompressedData", "False").upper() != "TRUE":
         return stored
-    most = int(np.prod(_shape(header)))
     unpack = zlib.decompressobj()
     try:
         data = unpack.decompress(stored, most + 1)
     except zlib.error as error:
         msg = f"{header.path} is damaged: its pixels cannot be unpacked; copy it again"
         raise UnreadableError(msg) from error
+    if not unpack.eof and len(data) <= most:
+        msg = f"{header.path} is damaged: its packed pixels are cut off; copy it again"
+        raise UnreadableError(msg)
     return data
 
 

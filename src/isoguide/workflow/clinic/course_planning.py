@@ -93,8 +93,8 @@ def prepared_for(
     protocol: Protocol,
     simulation: SimulationRecord,
     views: Sequence[XrayView] = (),
-    progress: Progress = silent,
     reference: UltrasoundReference | None = None,
+    progress: Progress = silent,
 ) -> Prepared:
     """Prepare the match that the protocol asks for.
 
@@ -108,10 +108,10 @@ def prepared_for(
         What the course is measured against.
     views
         Of the day's radiographs in planning coordinates, with the patient as planned; none for a volume.
-    progress
-        Told what is done.
     reference
         Where ultrasound is matched: that of the simulation, None for the planning CT.
+    progress
+        Told what is done.
 
     Raises
     ------

@@ -279,11 +279,7 @@ class Desk:
             )
             progress(0.5, "Preparing the planning image")
             prepared = prepared_for(
-                planning,
-                opened.protocol,
-                opened.simulation,
-                taken.views,
-                reference=taken.reference,
+                planning, opened.protocol, opened.simulation, taken.views, taken.reference
             )
         progress(0.8, "Matching")
         kept = replace(opened.kept, target_points_mm=prepared.target_points_mm)

@@ -72,7 +72,7 @@ def load_ultrasound_day(
         daily = _of_volume(request, planning, day.ultrasound)
     _refuse_other_side(daily, reference)
     daily = replace(daily, reference=reference, warnings=tuple(dict.fromkeys((*notes, *daily.warnings))))
-    _require_overlap(planning, daily)
+    require_common_place(planning, daily)
     return daily
 
 
@@ -301,7 +301,7 @@ def place_of(probe: ProbeFile, sweep: UltrasoundSweep) -> UncertainPose:
     return UncertainPose(room, np.zeros(3), of_image.covariance + place.about(np.zeros(3)).covariance)
 
 
-def _require_overlap(planning: PlanningInput, daily: UltrasoundInput) -> None:
+def require_common_place(planning: PlanningInput, daily: UltrasoundInput) -> None:
     """Refuse a day's volume that shares no place with what it is matched to, isocentre on isocentre."""
     offset_mm = planning.isocentre.xyz_mm - daily.isocentre.xyz_mm
     there_mm = _seen_mm(daily.volume) + offset_mm

@@ -68,8 +68,8 @@ def prepare_again(day: DayScene, progress: Progress = silent) -> Prepared:
         plan.protocol,
         plan.course.simulation,
         day.planned_views,
+        plan.reference,
         progress,
-        reference=plan.reference,
     )
 
 
