@@ -8,7 +8,6 @@ intervention systems, IEEE TBME 61, 2014).
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isoguide.errors import AmbiguityError, GeometryError
 from isoguide.geometry.frames import Array, frozen_array
@@ -97,11 +96,8 @@ def _check_fit(delays: Array, correlations: Array, best: int) -> None:
     if best in (0, len(delays) - 1):
         msg = f"the delay is beyond ±{LARGEST_DELAY_S:g} s: check the clocks of scanner and tracker"
         raise GeometryError(msg)
-    others = [n for n in _peaks(correlations) if n != best]
-    allowed = ALIKE * (1.0 - correlation**2) + _ROUNDING
-    alike = [n for n in others if correlations[n] > 0.0 and 1.0 - correlations[n] ** 2 < allowed]
-    if alike:
-        other = max(alike, key=lambda n: correlations[n])
+    other = _another(correlations, best)
+    if other is not None:
         msg = (
             f"the delays {delays[best]:.3f} s and {delays[other]:.3f} s fit alike (correlations "
             f"{correlation:.3f} and {correlations[other]:.3f}): move the probe more slowly and less regularly"
@@ -109,10 +105,13 @@ def _check_fit(delays: Array, correlations: Array, best: int) -> None:
         raise AmbiguityError(msg)
 
 
-def _peaks(values: Array) -> NDArray[np.int64]:
-    inner = (values[1:-1] >= values[:-2]) & (values[1:-1] > values[2:])
-    ends = [n for n, other in ((0, 1), (len(values) - 1, len(values) - 2)) if values[n] > values[other]]
-    return np.concatenate([np.flatnonzero(inner) + 1, np.array(ends, dtype=np.int64)])
+def _another(correlations: Array, best: int) -> int | None:
+    """Return the best of the delays that fit as well, beyond a valley where they do not."""
+    unexplained = np.where(correlations > 0.0, 1.0 - correlations**2, 1.0)
+    alike = unexplained <= ALIKE * unexplained[best] + _ROUNDING
+    before, after = np.flatnonzero(~alike[:best]), np.flatnonzero(~alike[best:])
+    alike[before[-1] if len(before) else 0 : best + (after[0] if len(after) else len(alike))] = False
+    return int(np.where(alike, correlations, -1.0).argmax()) if alike.any() else None
 
 
 def _sigma_s(image: Array, tracker_s: Array, tracker: Array, recorded_s: Array) -> float:

@@ -47,6 +47,7 @@ LEAST_CHANGING: Final = 0.5
 """Speckle changes from almost every pixel to the next; a painted surface does not."""
 GREY: Final = (20, 250)
 """Where brightness is neither lost in the dark nor saturated."""
+MOST_SATURATED: Final = 0.9
 LEAST_GREY_PX: Final = 500
 FAR_BRIGHTER: Final = 1.5
 """A linear array's image so much brighter at its far end than at its near one stands upside down."""
@@ -163,9 +164,11 @@ def _empty_screen(pixels: Pixels) -> BoolArray:
     border = np.ones_like(brightest, dtype=bool)
     border[1:-1, 1:-1] = False
     change = brightest - darkest
-    noise = min(int(np.percentile(change[border], 90.0)) + 1, NOISIEST_SCREEN)
-    shares = np.bincount(brightest[border], minlength=256) / border.sum()
-    is_screen = shares >= LEAST_BORDER_SHARE
+    relief = ndimage.maximum_filter(brightest, 3) - ndimage.minimum_filter(brightest, 3)
+    # Most of the border is screen, though a fan may reach it.
+    noise = min(int(max(np.median(change[border]), np.median(relief[border]))) + 1, NOISIEST_SCREEN)
+    bare = border & (change <= noise) & (relief <= noise)
+    is_screen = np.bincount(brightest[bare], minlength=256) >= LEAST_BORDER_SHARE * border.sum()
     parts, count = ndimage.label((change <= noise) & is_screen[brightest])
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     sizes[0] = 0
@@ -243,13 +246,18 @@ def _why_not(seen: BoolArray, source: str) -> InputError:
 
 
 def _check_texture(image: Pixels, fan: Fan, source: str) -> None:
-    """Refuse what does not change faster along the beam than across it, in the middle of the fan."""
+    """Refuse what does not change faster along the beam than across it, in the middle of the fan.
+
+    A phantom in water may show too little for that; then its outline has to do.
+    """
+    if (image[fan.in_fan] >= GREY[1]).mean() > MOST_SATURATED:
+        raise _no_fan(source, "it is white throughout")
     level = image.astype(np.float64)
     grey = fan.in_fan & (image > GREY[0]) & (image < GREY[1])
     grey[:, np.abs(np.arange(image.shape[1]) - fan.face_px[0]) > max(0.5 * fan.depth_px, LEAST_PX)] = False
     grey = ndimage.binary_erosion(grey)[:-1, :-1]
     if grey.sum() < LEAST_GREY_PX:
-        raise _no_fan(source, "it is black or white throughout")
+        return
     along = np.square(np.diff(level, axis=0)[:, :-1][grey])
     across = np.square(np.diff(level, axis=1)[:-1][grey])
     if along.mean() < LEAST_ANISOTROPY * across.mean() or (along > 0.0).mean() < LEAST_CHANGING:

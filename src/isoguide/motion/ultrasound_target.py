@@ -154,7 +154,8 @@ class UltrasoundTargetTracker:
             return Unseen(at, number, self.settings.source, reason)
         if pose_covariance is not None:
             covariance = covariance + _of_pose(image, placed.places_mm.mean(axis=0), pose_covariance)
-        quality = float(points.seen.mean() * np.clip(points.speckle[points.seen].mean(), 0.0, 1.0))
+        sure = points.speckle[points.seen].mean() / self.settings.regained_texture
+        quality = float(points.seen.mean() * np.clip(sure, 0.0, 1.0))
         covariance = 0.5 * (covariance + covariance.T)
         return TargetSample(
             way_mm, covariance, at, number, self.settings.source, quality, self._words(points)
