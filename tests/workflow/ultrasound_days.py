@@ -1,5 +1,6 @@
 """Ultrasound volumes of tissue with known brightness: at simulation, and of a patient who lies elsewhere."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,11 +10,13 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from small_patient import PATIENT
 
 from isoguide.dicom.write_ultrasound import write_ultrasound_volume
-from isoguide.geometry.frames import FIXED, PLANNING, Frame
+from isoguide.geometry.frames import FIXED, PLANNING, PROBE, TRACKER, ULTRASOUND_IMAGE, Frame
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.iec61217 import fixed_from_planning
-from isoguide.geometry.transforms import RigidTransform
+from isoguide.geometry.transforms import RigidTransform, rotation_x, rotation_y, rotation_z
+from isoguide.images.ultrasound_frames import TrackedFrames, UltrasoundFrames
 from isoguide.images.ultrasound_volume import UltrasoundVolume
+from isoguide.volume_files.tracked_sequence import write_tracked_frames
 
 SIMULATED_AT = datetime(2026, 3, 2, 8, 0)
 TAKEN_AT = datetime(2026, 3, 9, 9, 30)
@@ -108,4 +111,67 @@ def write_day(path: Path, isocentre_mm: np.ndarray, displaced: RigidTransform, *
     shape = {name: changes.pop(name) for name in ("position", "voxel_mm") if name in changes}
     said: dict = {"identity": PATIENT, "acquired_at": TAKEN_AT}
     write_ultrasound_volume(path, day_volume(isocentre_mm, displaced, **shape), **said | changes)
+    return path
+
+
+SIZE = (81, 71)
+"""Columns and rows of the pictures of a tracked linear array, pixels of 1 mm, 35 mm before the isocentre."""
+FACE_PX = (40.0, 3.0)
+PROBE_FROM_IMAGE = RigidTransform.from_parts(
+    PROBE, ULTRASOUND_IMAGE, rotation_x(90.0) @ rotation_z(20.0), np.array([12.0, -30.0, 55.0])
+)
+FIXED_FROM_TRACKER = RigidTransform.from_parts(
+    FIXED, TRACKER, rotation_z(90.0) @ rotation_y(15.0), np.array([400.0, -1500.0, 900.0])
+)
+
+
+def record(
+    folder: Path, isocentre_mm: np.ndarray, displaced: RigidTransform, leave_out: slice = slice(0, 0)
+) -> Path:
+    """Record transverse images from above, swept towards the head by 1.5 mm each."""
+    rng = np.random.default_rng(11)
+    columns, rows = np.meshgrid(np.arange(SIZE[0]) - FACE_PX[0], np.arange(SIZE[1]) - FACE_PX[1])
+    planning_from_fixed = (displaced @ fixed_from_planning("HFS", isocentre_mm)).inverse()
+    # Columns along room x, rows down: the third axis is room y.
+    axes = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+    pixels, poses = [], []
+    for y_mm in np.delete(np.arange(-36.0, 36.5, 1.5), leave_out):
+        pose = RigidTransform.from_parts(FIXED, ULTRASOUND_IMAGE, axes, np.array([0.0, y_mm, 35.0]))
+        places = pose.apply(np.stack([columns, rows, np.zeros_like(columns)], axis=-1))
+        clean = Tissue(isocentre_mm).brightness(planning_from_fixed.apply(places))
+        grey = np.clip(clean + rng.normal(0.0, 2.0, clean.shape), 1.0, 255.0)
+        pixels.append(np.where(rows >= 0.0, grey, 0.0).astype(np.uint8))
+        poses.append(FIXED_FROM_TRACKER.inverse() @ (pose @ PROBE_FROM_IMAGE.inverse()))
+    at_s = np.arange(len(pixels)) * 0.1
+    frames = UltrasoundFrames(np.stack(pixels), at_s, None, "sweep.igs.mha")
+    path = folder / "sweep.igs.mha"
+    write_tracked_frames(path, TrackedFrames(frames, tuple(poses)))
+    return path
+
+
+def write_probe(folder: Path, **changes) -> Path:
+    """Write the probe file of that array, whose tracking system is placed to 0.3 mm."""
+    said = {
+        "format": "isoguide-probe-1",
+        "name": "virtual probe",
+        "calibrated_at": "2026-03-01T08:30:00",
+        "image": {
+            "size": list(SIZE),
+            "face_px": list(FACE_PX),
+            "pixel_spacing_mm": [1.0, 1.0],
+            "fan": {"radius_px": 0.0, "depth_px": 67.0, "half_width_px": 40.0},
+        },
+        "probe_from_image": PROBE_FROM_IMAGE.matrix.tolist(),
+        "covariance": np.diag([0.04] * 3 + [1e-6] * 3).tolist(),
+        "delay_s": 0.0,
+        "delay_sigma_s": 0.002,
+        "place": {
+            "to": "fixed",
+            "of": "tracker",
+            "matrix": FIXED_FROM_TRACKER.matrix.tolist(),
+            "covariance": np.diag([0.05] * 3 + [1e-6] * 3).tolist(),
+        },
+    }
+    path = folder / "probe.json"
+    path.write_text(json.dumps(said | changes), encoding="utf-8")
     return path

@@ -1568,7 +1568,7 @@ export interface components {
             ];
             /**
              * Matched To
-             * @description What the engine matches the image to. Ultrasound that is matched to the CT is for review.
+             * @description What the engine matches the image to. Ultrasound matched to the CT is for review.
              * @enum {string}
              */
             matched_to: "planning CT" | "ultrasound reference";

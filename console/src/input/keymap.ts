@@ -182,7 +182,7 @@ export const KEY_MAP: readonly Binding[] = [
   command("o", "region", "region of the match on or off"),
   command("y", "residuals", "residual map on or off"),
   command("u", "uncertainty", "uncertainty on or off"),
-  command("f", "fan", "edge of the ultrasound fan on or off"),
+  command("f", "fan", "edges of ultrasound fan and shadow on or off"),
   command("n", "ground", "under the day's ultrasound: its reference or the planning CT"),
   ...presetBindings(),
   command("w", "window", "left button changes window and level: on or off"),

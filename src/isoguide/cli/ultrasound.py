@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from isoguide.cli.endings import one_sentence_endings
+from isoguide.cli.ultrasound_track import track_command
 
 PROBE: Final = "The probe"
 VOLUME: Final = "The volume"
@@ -16,7 +17,7 @@ ultrasound_app = typer.Typer(
     name="ultrasound",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Ultrasound: make a volume of a tracked sweep, calibrate a probe.",
+    help="Ultrasound: make a volume of a tracked sweep, calibrate a probe, follow structures.",
 )
 
 
@@ -166,3 +167,6 @@ def calibrate_command(
 
         request = ProbeCalibrationRequest(recording, sightings, name, taken, line_recording, place)
         calibrate_and_show(request, out, overwrite=force, quiet=quiet)
+
+
+ultrasound_app.command(name="track")(track_command)

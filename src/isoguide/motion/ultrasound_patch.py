@@ -25,7 +25,11 @@ MIDDLE: Final = 128.0
 """Taken from grey values, so that sums keep their digits."""
 TEXTURE_MM: Final = 2.0
 """What varies over less than about twice this is speckle and small structure."""
+BRIGHTEST: Final = 1.5
+"""Fine detail counts up to so many standard deviations: a calcification is not what tells speckle apart."""
 STEPS: Final = 10
+SPARSE: Final = 5
+"""Volumes are fitted with a sample in five first."""
 STILL: Final = 0.01
 """A step below this, in samples, ends the fit."""
 LONGEST_STEP: Final = 1.5
@@ -156,7 +160,9 @@ class Patch:
         known = np.isfinite(values)
         filled = np.where(known, values, np.float32(values[known].mean() if known.any() else 0.0))
         size = 2 * round(TEXTURE_MM / self.sample_mm) + 1
-        return np.asarray(filled - ndimage.uniform_filter(filled, size, mode="nearest"))
+        fine = filled - ndimage.uniform_filter(filled, size, mode="nearest")
+        most = np.float32(BRIGHTEST * np.sqrt((fine[known] ** 2).mean()) if known.any() else 1.0)
+        return np.asarray(np.clip(fine, -most, most))
 
     def find(self, window: Floats, start: Array) -> Match | None:
         """Fit the patch to a window of the same sampling.
@@ -177,17 +183,18 @@ class Patch:
         to_window = np.zeros((3, 4))
         to_window[:, 3] = middle
         warp, gain, noise = start, 1.0, 0.3 * self.contrast**2
-        for _ in range(STEPS):
-            sums, values = warped_sums(window, self._points, self._columns, warp + to_window)
-            if sums[0, 0] < 0.5 * len(self._points) or sums[0, 0] < 3 * len(sums):
-                return None
-            step, fit = self._step(sums, warp, gain, noise)
-            if step is None:
-                return None
-            gain, noise = fit
-            warp = self._undone(warp, step)
-            if np.abs(step[:3]).max() < STILL:
-                break
+        for every in (SPARSE, 1) if self.is_volume else (1,):
+            points, columns = self._points[::every], self._columns[::every]
+            for _ in range(STEPS):
+                sums, _ = warped_sums(window, points, columns, warp + to_window)
+                if sums[0, 0] < 0.5 * len(points) or sums[0, 0] < 3 * len(sums):
+                    return None
+                step, (gain, noise) = self._step(sums, warp, gain, noise)
+                if step is None:
+                    return None
+                warp = self._undone(warp, step)
+                if np.abs(step[: self._shifts]).max() < STILL:
+                    break
         sums, values = warped_sums(window, self._points, self._columns, warp + to_window)
         if sums[0, 0] < 0.5 * len(self._points):
             return None

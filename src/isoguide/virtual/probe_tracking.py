@@ -56,12 +56,12 @@ class TrackingErrors:
 
     @classmethod
     def usual(cls) -> Self:
-        """Return those of an optical tracking system with a calibrated probe [assumption]."""
+        """Return those of an optical tracking system with a probe that is well calibrated [K]."""
         return cls(
             noise_mm=0.15,
             noise_deg=0.05,
-            calibration_mm=(0.2, -0.2, 0.2),
-            calibration_deg=(0.1, 0.1, -0.1),
+            calibration_mm=(0.1, -0.1, 0.1),
+            calibration_deg=(0.05, 0.05, -0.05),
             delay_s=0.01,
         )
 

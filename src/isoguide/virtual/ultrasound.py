@@ -139,7 +139,7 @@ def scan_lines(
     """Simulate the echoes that an image is made of; parameters as in :func:`simulate_ultrasound`."""
     depths_mm = np.arange(0.5, probe.depth_mm / DEPTH_STEP_MM) * DEPTH_STEP_MM
     places_mm = _places_mm(probe, planning_from_image, depths_mm, field)
-    path = _path(tissue, probe, places_mm, depths_mm)
+    path = _path(tissue, probe, places_mm, depths_mm).for_lines(probe)
     beam = beam_taps(probe, depths_mm)
     echoes = _speckle(tissue, probe, planning_from_image, places_mm)
     # A boundary is thinner than the pulse: a rough one adds fewer independent cells than speckle does.
@@ -164,6 +164,16 @@ class _Path:
     brightness: Floats
     reflection: Floats
     transmission: Floats
+
+    def for_lines(self, probe: UltrasoundProbe) -> "_Path":
+        """Return it for all lines of a probe, where it was looked up for some."""
+        if probe.path_step == 1:
+            return self
+        whole = [
+            np.repeat(one, probe.path_step, axis=0)[: probe.lines]
+            for one in (self.brightness, self.reflection, self.transmission)
+        ]
+        return _Path(*whole)
 
 
 def _planning_from_image(
@@ -227,7 +237,8 @@ def _speckle(
 
 
 def _path(tissue: AcousticTissue, probe: UltrasoundProbe, places_mm: Array, depths_mm: Array) -> _Path:
-    impedance, attenuation, brightness, outside = _sampled(tissue, places_mm)
+    middles = np.minimum(np.arange(0, probe.lines, probe.path_step) + probe.path_step // 2, probe.lines - 1)
+    impedance, attenuation, brightness, outside = _sampled(tissue, places_mm[middles])
     touches = outside[:, min(round(GEL_MM / DEPTH_STEP_MM), len(depths_mm) - 1)] < TRACE
     gel = (outside >= TRACE) & (depths_mm < GEL_MM) & touches[:, None]
     impedance[gel] = np.log(MATERIALS[LIVER].impedance_mrayl)
@@ -293,7 +304,7 @@ def _boundaries(impedance: Floats, probe: UltrasoundProbe, depths_mm: Array) -> 
     """
     half = _half_boundary()
     along = _difference(impedance, half, axis=1)
-    turn_rad = np.deg2rad(probe.fan_deg) / (probe.lines - 1)
+    turn_rad = np.deg2rad(probe.fan_deg) / (probe.lines - 1) * probe.path_step
     aside = max(round(half * DEPTH_STEP_MM / (turn_rad * (probe.radius_mm + probe.depth_mm / 2.0))), 1)
     across = _difference(impedance, aside, axis=0)
     along_slope = np.abs(along) / np.float32(2.0 * half * DEPTH_STEP_MM)

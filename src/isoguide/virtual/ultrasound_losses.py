@@ -31,7 +31,7 @@ WITHIN: Final = 3
 OUT_MM: Final = 5.0
 """So far from the plane nothing of the target is seen in a slice of 3.5 mm."""
 WRONG_MM: Final = 1.8
-"""A place that is off by more counts as one of something else."""
+"""A place in a shadow that is off by more is that of something else."""
 
 
 class Loss(StrEnum):
@@ -56,7 +56,7 @@ class Tried:
     noticed_after
         In which frame after it, 1 the first; 0 where it was not, or the target had been lost already.
     is_noticed
-        Whether no place was stated in the third frame or later.
+        Whether no place was stated in the third frame or later; in a shadow none that is wrong.
     said
         The reason that was given.
     was_seen
@@ -127,7 +127,7 @@ def try_loss(
         seen = tracker.see(values)
         if not seen.seen[0]:
             noticed_after, said = noticed_after or after, said or seen.reasons[0]
-        elif after >= WITHIN:
+        elif after >= WITHIN and not (loss is Loss.SHADOW and _is_right(quiet, target, after, seen)):
             is_noticed = False
     return Tried(loss, noticed_after, is_noticed, said, bool(before.seen[0]))
 
@@ -180,6 +180,12 @@ def _leaving(
         tracker.see(leaving.image(at_s, rng).values)
         at_s += PERIOD_S
     return [leaving.image(at_s + n * PERIOD_S, rng).values for n in range(WATCHED)]
+
+
+def _is_right(quiet: QuietSequence, target: int, after: int, seen: TrackedPoints) -> bool:
+    """Tell whether a target is found where it is: a shadow that it shines through hides nothing."""
+    truth_mm = quiet.sequence.truth_mm((WARM_UP + after - 1) * PERIOD_S)[target, :2]
+    return float(np.linalg.norm(place_mm(quiet.images[0], seen)[0] - truth_mm)) <= WRONG_MM
 
 
 def _direction(rng: np.random.Generator, axes: int) -> Array:

@@ -1,6 +1,6 @@
 """What the ultrasound of the room is like: the probe, how it sweeps, how it is tracked and put on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ ROCKED_PROBE: Final = UltrasoundProbe(
     frequency_mhz=5.0,
     radius_mm=50.0,
     fan_deg=75.0,
-    depth_mm=135.0,
+    depth_mm=145.0,
     aperture_mm=20.0,
     slice_mm=3.0,
     lines=128,
@@ -22,11 +22,15 @@ ROCKED_PROBE: Final = UltrasoundProbe(
 )
 """A curved array on the perineum, with about half the lines of a real one: the beam is wider than their
 distance."""
+WATCHING_PROBE: Final = replace(
+    ROCKED_PROBE, frequency_mhz=3.5, fan_deg=34.0, depth_mm=125.0, lines=310, pixel_mm=0.4, path_step=5
+)
+"""The same in a narrower and shorter fan, whose lines lie closer than scatterers: speckle has to move with the tissue."""
 AT_SIMULATION: Final = TrackingErrors(
     noise_mm=0.15,
     noise_deg=0.05,
-    calibration_mm=(-0.15, 0.15, -0.15),
-    calibration_deg=(-0.1, 0.0, 0.1),
+    calibration_mm=(-0.1, 0.1, -0.1),
+    calibration_deg=(-0.05, 0.0, 0.05),
 )
 
 
@@ -51,6 +55,8 @@ class UltrasoundRoomSettings:
         How differently it presses, standard deviation [K].
     at_simulation, in_room
         Errors of the tracking system in the CT room and in the treatment room.
+    watching
+        The array while the beam is on.
     watch_per_s, watch_delay_s
         Images of the middle plane in a second while the beam is on [K], and from an image to its answer.
     locate_deg, locate_frames
@@ -67,7 +73,7 @@ class UltrasoundRoomSettings:
 
     probe: UltrasoundProbe = ROCKED_PROBE
     sweep_deg: float = 44.0
-    frames: int = 41
+    frames: int = 45
     frame_s: float = 0.06
     pivot_mm: float = 20.0
     voxel_mm: float = 0.8
@@ -76,7 +82,8 @@ class UltrasoundRoomSettings:
     press_mm: float = 1.0
     at_simulation: TrackingErrors = AT_SIMULATION
     in_room: TrackingErrors = field(default_factory=TrackingErrors.usual)
-    watch_per_s: float = 4.0
+    watching: UltrasoundProbe = WATCHING_PROBE
+    watch_per_s: float = 3.0
     watch_delay_s: float = 0.1
     locate_deg: float = 28.0
     locate_frames: int = 29

@@ -31,8 +31,8 @@ from isoguide.virtual.ultrasound_reference import aim_mm
 from isoguide.virtual.ultrasound_settings import UltrasoundRoomSettings
 from isoguide.virtual.watch_frames import WatchingDevice
 
-FOLLOWED_MM: Final = np.array([[0.0, 0.0], [-9.0, 0.0], [9.0, 0.0], [0.0, -9.0], [0.0, 9.0]])
-"""What is followed: the middle of the target, and places around it, along columns and rows of the image."""
+FOLLOWED_MM: Final = np.array([[0.0, 0.0], [-9.0, 6.0], [9.0, -6.0]])
+"""What is followed: the middle of the target and a place on either side, along columns and rows."""
 LIFTED_MM: Final = 25.0
 """How far a probe is lifted that loses contact."""
 GAS_AT_MM, GAS_RADIUS_MM = 12.0, 28.0
@@ -125,7 +125,7 @@ class ProbeWatch(WatchingDevice[UltrasoundImage]):
         return image.in_frame(RigidTransform.translation(image.frame, image.frame, (0.0, size_mm, 0.0)))
 
     def _image(self, at_s: float, *, is_lifted: bool = False, has_gas: bool = False) -> UltrasoundImage:
-        probe, pose = self._model.probe, self._model.pose(at_s)
+        probe, pose = replace(self._model.probe, probe=self._settings.watching), self._model.pose(at_s)
         if is_lifted:
             pose = pose @ RigidTransform.translation(pose.from_frame, pose.from_frame, (0.0, -LIFTED_MM, 0.0))
         if has_gas:

@@ -35,6 +35,7 @@ from isoguide.workflow.target import TARGET_TYPES, choose_target
 from isoguide.workflow.ultrasound.align_pictures import cut, ultrasound_window
 
 PIXELS: Final = 400
+PLANNING_CT, REFERENCE = "planning CT", "ultrasound of the simulation"
 MARGIN: Final = 1.08
 """A fraction's pictures show this much more than its image."""
 LUNG_WINDOW: Final = Window(-1000.0, 300.0)
@@ -48,11 +49,15 @@ NOT_SHOWN: Final = ("EXTERNAL", "SUPPORT")
 
 @dataclass(frozen=True, slots=True)
 class FractionPictures:
-    """SVG elements of three planes or of each radiograph: the day's image, the match before and after."""
+    """SVG elements of three planes or of each radiograph: the day's image, the match before and after.
+
+    ``under`` is what the day's image lies on.
+    """
 
     image: tuple[str, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
+    under: str = PLANNING_CT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,7 +181,8 @@ class CourseScene:
             self._figure(plane, grey_picture(window.grey(one.brightness)), outlined=False)
             for plane, one in zip(planes, before, strict=True)
         )
-        return FractionPictures(tuple(grey), blended(uncorrected), blended(planning_from_daily))
+        name = PLANNING_CT if self.reference is None else REFERENCE
+        return FractionPictures(tuple(grey), blended(uncorrected), blended(planning_from_daily), name)
 
     def _under(self, planes: Sequence[Plane]) -> list[Pixels]:
         """Return what ultrasound is blended with, as grey values 0 to 1."""

@@ -1,6 +1,5 @@
 import type { AlignSession } from "../../views/align/alignSession";
-import { type RegionShift, regionShifts, sidesWords } from "../../views/align/ultrasound";
-import { lengthMm } from "../format";
+import { type RegionShift, regionShifts, shiftsWords, sidesWords } from "../../views/align/ultrasound";
 import { Panel } from "../Panel";
 
 /** More lines than this would push the decision off the page; the arrows in the views show all of them. */
@@ -17,11 +16,8 @@ export function DeformationPanel({ session }: { session: AlignSession }) {
     return <DeformationFrame words={why === "" ? "The match says nothing of single regions." : why} />;
   }
   const shifts = regionShifts(figures.residuals, session.planIsocentreMm);
-  const middle = shifts[Math.floor((shifts.length - 1) / 2)]!;
   return (
-    <DeformationFrame
-      words={`After the match of the engine, ${shifts.length} regions would still move by ${lengthMm(middle.lengthMm)} (median), at most ${lengthMm(shifts[0]!.lengthMm)}. No couch corrects that: it is pressure of the probe, or filling.`}
-    >
+    <DeformationFrame words={shiftsWords(shifts)}>
       <table class="table small">
         <thead>
           <tr>

@@ -7,6 +7,7 @@ import { AXES, correctionOf, type SixDocument, shortDirection, signed } from "..
 import type { AlignSession } from "../../views/align/alignSession";
 import type { Pictures } from "../../views/align/pictures";
 import { ORIENTATIONS } from "../../views/align/planeState";
+import { regionShifts, shiftsWords } from "../../views/align/ultrasound";
 
 export interface OverviewProps {
   readonly session: AlignSession;
@@ -34,6 +35,7 @@ export function Overview(props: OverviewProps) {
         ))}
       </dl>
       <Sureness {...props} />
+      {session.daily.kind === "ultrasound" ? <Deformation session={session} /> : null}
       <Values session={session} pictures={pictures} />
     </section>
   );
@@ -82,6 +84,15 @@ export function Sureness(props: Pick<OverviewProps, "session" | "deviation" | "d
       {deviationOf}: <span class="nowrap-parts">{lines}</span>
     </p>
   );
+}
+
+/** What the match leaves, beside how sure it is: it is no part of that. */
+function Deformation({ session }: { session: AlignSession }) {
+  const words = useComputed(() => {
+    const residuals = session.figures.value?.residuals ?? [];
+    return residuals.length === 0 ? "" : shiftsWords(regionShifts(residuals, session.planIsocentreMm));
+  });
+  return <p class="small">{words}</p>;
 }
 
 /** Values of both images at the crosshair. */

@@ -13,7 +13,7 @@ import {
 } from "../../overlay/structures";
 import { isSamePose } from "../../state/pose";
 import type { AlignSession } from "../../views/align/alignSession";
-import { DOSE, FANS, type Pictures, structureId } from "../../views/align/pictures";
+import { DOSE, EDGES, type Edge, edgeId, type Pictures, structureId } from "../../views/align/pictures";
 import { carriedOver } from "./drawnPlane";
 
 interface LinesProps {
@@ -40,38 +40,50 @@ export function StructureLines({ session, pictures, viewId, drawn }: LinesProps)
   );
 }
 
-const FAN_STYLES: Readonly<Record<ImageSlot, LineStyle>> = {
-  planning: { color: "#ffb066", widthPx: 1.5, dashes: "2 3" },
-  daily: { color: "#8cc6ff", widthPx: 1.5, dashes: "2 3" },
+const EDGE_STYLES: Readonly<Record<Edge, Readonly<Record<ImageSlot, LineStyle>>>> = {
+  fan: {
+    planning: { color: "#ffb066", widthPx: 1.5, dashes: "2 3" },
+    daily: { color: "#8cc6ff", widthPx: 1.5, dashes: "2 3" },
+  },
+  shadow: {
+    planning: { color: "#d9a3ff", widthPx: 1.5, dashes: "1 4" },
+    daily: { color: "#d9a3ff", widthPx: 1.5, dashes: "6 3" },
+  },
 };
 
-/** How far the sound reached: beyond the edge nothing was seen. */
-export function FanLines({ session, pictures, viewId, drawn }: LinesProps) {
+/** How far the sound reached, and where it says nothing: a shadow is as black as fluid. */
+export function EdgeLines(props: LinesProps) {
+  const { session, pictures, viewId, drawn } = props;
   if (session.daily.kind !== "ultrasound") {
     return null;
   }
   return (
     <>
-      <Line
-        lines={pictures.linesOn(viewId, FANS.planning)}
-        drawn={drawn}
-        level={0}
-        style={FAN_STYLES.planning}
-      />
-      <DayFan session={session} pictures={pictures} viewId={viewId} drawn={drawn} />
+      {EDGES.map((edge) => (
+        <Line
+          key={`planning ${edge}`}
+          lines={pictures.linesOn(viewId, edgeId("planning", edge))}
+          drawn={drawn}
+          level={0}
+          style={EDGE_STYLES[edge].planning}
+        />
+      ))}
+      {EDGES.map((edge) => (
+        <DayEdge key={`daily ${edge}`} {...props} edge={edge} />
+      ))}
     </>
   );
 }
 
-/** The day's fan goes with the day's image: an edge that was cut for another position is not shown. */
-function DayFan({ pictures, viewId, drawn }: LinesProps) {
-  const found = pictures.linesOn(viewId, FANS.daily);
+/** The day's edges go with the day's image: one that was cut for another position is not shown. */
+function DayEdge({ pictures, viewId, drawn, edge }: LinesProps & { readonly edge: Edge }) {
+  const found = pictures.linesOn(viewId, edgeId("daily", edge));
   const lines = useComputed(() => {
     const pose = found.value?.planningFromDaily;
     const shown = pictures.report.value?.planningFromDaily;
     return pose && shown && isSamePose(pose, shown) ? found.value : null;
   });
-  return <Line lines={lines} drawn={drawn} level={0} style={FAN_STYLES.daily} />;
+  return <Line lines={lines} drawn={drawn} level={0} style={EDGE_STYLES[edge].daily} />;
 }
 
 /** Isodoses, only where the service gave a dose for this frame of reference. */

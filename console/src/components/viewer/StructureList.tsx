@@ -76,10 +76,10 @@ function MatchLayers({ session }: { session: AlignSession }) {
       {session.daily.kind === "ultrasound" ? (
         <>
           <LayerBox of={layers.fan} keyName="F">
-            Edges of the fans
+            Edges of fan and shadow
           </LayerBox>
           <p class="small dim">
-            Dimmed: in a shadow, behind bone or gas. Hatched: not seen by one of the two.
+            Dimmed, with a violet edge: in a shadow, behind bone or gas. Hatched: not seen by one of the two.
           </p>
         </>
       ) : null}

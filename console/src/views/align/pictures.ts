@@ -31,8 +31,15 @@ export const DOSE = "dose";
 /** Identifier of a structure among the scalar volumes. */
 export const structureId = (number: number): string => `structure ${number}`;
 
-/** Identifiers of the edges of what the sound reached, by the image that they belong to. */
-export const FANS: Readonly<Record<ImageSlot, string>> = { planning: "planning fan", daily: "daily fan" };
+/** The edges of what the sound reached, and of what lies in a shadow. */
+export const EDGES = ["fan", "shadow"] as const;
+export type Edge = (typeof EDGES)[number];
+
+/** Identifier of an edge of an ultrasound image. */
+export const edgeId = (slot: ImageSlot, edge: Edge): string => `${slot} ${edge}`;
+
+/** The image that lies under the day's, and the day's image. */
+const SLOTS: readonly ImageSlot[] = ["daily", "planning"];
 
 /** An image as the service describes it. */
 interface Shown {
@@ -118,8 +125,8 @@ export class Pictures {
       return;
     }
     await Promise.all([this.loadImage("planning"), this.loadImage("daily")]);
-    await this.#loadFan("daily", this.#session.daily.ultrasound?.fan);
-    await this.#loadFan("planning", this.#session.planning.ultrasound?.masks.fan);
+    await this.#loadEdges("daily", this.#session.daily.ultrasound);
+    await this.#loadEdges("planning", this.#session.planning.ultrasound?.masks ?? null);
     await this.loadStructures();
     if (this.#session.planning.dose !== null) {
       await this.#loadScalar(DOSE, this.#session.planning.dose.volume);
@@ -177,9 +184,15 @@ export class Pictures {
     }
   }
 
-  async #loadFan(slot: ImageSlot, fan: VolumeDocument | undefined): Promise<void> {
-    if (fan !== undefined) {
-      await this.#loadScalar(FANS[slot], fan, slot);
+  async #loadEdges(
+    slot: ImageSlot,
+    masks: Readonly<Record<Edge, VolumeDocument | null>> | null,
+  ): Promise<void> {
+    for (const edge of EDGES) {
+      const mask = masks?.[edge] ?? null;
+      if (mask !== null) {
+        await this.#loadScalar(edgeId(slot, edge), mask, slot);
+      }
     }
   }
 
@@ -263,12 +276,14 @@ export class Pictures {
     }
   }
 
-  /** The edges of the fans of what is shown. */
-  #wantedFans(): readonly string[] {
-    const slots: readonly ImageSlot[] = ["daily", "planning"];
-    return this.#session.layers.fan.value
-      ? slots.filter((slot) => this.#shown(slot)?.fan).map((slot) => FANS[slot])
-      : [];
+  /** The edges of what is shown. */
+  #wantedEdges(): readonly string[] {
+    if (!this.#session.layers.fan.value) {
+      return [];
+    }
+    return SLOTS.flatMap((slot) =>
+      EDGES.filter((edge) => this.#shown(slot)?.[edge]).map((edge) => edgeId(slot, edge)),
+    );
   }
 
   #wantedLines(): readonly IsolineRequest[] {
@@ -279,7 +294,7 @@ export class Pictures {
         ({ number }) => layers.structures.value && !hidden.value.has(number) && there(structureId(number)),
       )
       .map(({ number }) => structureId(number));
-    const outlines = [...this.#wantedFans().filter(there), ...structures].map((scalarId) => ({
+    const outlines = [...this.#wantedEdges().filter(there), ...structures].map((scalarId) => ({
       scalarId,
       levels: [0],
     }));

@@ -4,7 +4,14 @@ import { AlignSession } from "./alignSession";
 import type { DailyPictures, PlanningPictures } from "./documents";
 import { doAction } from "./keys";
 import { imageLabel } from "./standing";
-import { forReviewWords, groundsOf, matchedGround, regionShifts, sidesWords } from "./ultrasound";
+import {
+  forReviewWords,
+  groundsOf,
+  matchedGround,
+  regionShifts,
+  shiftsWords,
+  sidesWords,
+} from "./ultrasound";
 
 const VOLUME = {
   size: [10, 10, 10],
@@ -148,6 +155,15 @@ describe("what is left of the regions", () => {
     );
     expect(shifts.map(({ lengthMm }) => lengthMm)).toEqual([5, 0.3]);
     expect(shifts[0]!.fromIsocentreMm).toEqual([12, -8, 0]);
+  });
+
+  test("it is said in a sentence: how much half of them move, and the one that moves most", () => {
+    const at = [10, 20, 30];
+    const residuals = [0.2, 0.4, 1.5].map((mm) => ({ centre_mm: at, shift_mm: [mm, 0, 0] }));
+    expect(shiftsWords(regionShifts(residuals, [10, 20, 30]))).toMatch(
+      /3 regions would still move, half of them by 0\.4 mm or less, one by 1\.5 mm\. No couch corrects that/,
+    );
+    expect(shiftsWords([])).toBe("The match says nothing of single regions.");
   });
 
   test("LPS is written as sides: left, posterior and head are positive", () => {

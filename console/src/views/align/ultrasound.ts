@@ -63,6 +63,19 @@ export function regionShifts(
     .sort((a, b) => b.lengthMm - a.lengthMm);
 }
 
+/** What is left of the regions in a sentence: half of them move less than the first number. */
+export function shiftsWords(shifts: readonly RegionShift[]): string {
+  const [largest, middle] = [shifts[0], shifts[Math.floor(shifts.length / 2)]];
+  if (largest === undefined || middle === undefined) {
+    return "The match says nothing of single regions.";
+  }
+  const how =
+    shifts.length === 1
+      ? `one region would still move by ${largest.lengthMm.toFixed(1)} mm`
+      : `${shifts.length} regions would still move, half of them by ${middle.lengthMm.toFixed(1)} mm or less, one by ${largest.lengthMm.toFixed(1)} mm`;
+  return `After the automatic match ${how}. No couch corrects that: the probe presses, or organs have filled.`;
+}
+
 const SIDES = [
   ["L", "R"],
   ["P", "A"],

@@ -47,8 +47,8 @@ GREY_LEVELS: Final = 48
 HATCH_PIXELS, HATCH_LINE_PIXELS = 9, 2
 """Distance of the lines across a shadow, and how thick they are."""
 HATCH: Final = (184, 120, 255)
-HATCH_WEIGHT: Final = 0.55
-"""Violet, which no grey value and no structure has; half transparent, so that nothing is hidden."""
+HATCH_WEIGHT: Final = 0.75
+"""Violet, which no grey value and no structure has; a little transparent, so that nothing is hidden."""
 COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
 
 Mask = NDArray[np.bool_]
@@ -113,17 +113,17 @@ def hatched(picture: Picture, where: Mask) -> Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnStructure:
-    """A structure with its colour, a class of the style sheet, and its mask."""
+    """A structure, its colour as a class of the style sheet, and its lines on each plane as SVG elements."""
 
     name: str
     kind: str
-    mask: CroppedMask
+    lines: tuple[str, ...]
 
 
 def drawn_structures(
     structures: Sequence[Structure], target: Structure | None, planning: Volume, planes: Sequence[Plane]
 ) -> tuple[DrawnStructure, ...]:
-    """Take the structures that meet one of the planes; the target comes last, on top of the others."""
+    """Draw the structures that meet one of the planes; the target comes last, on top of the others."""
     kinds = cycle(COLOURS)
     shown = []
     for structure in sorted(structures, key=lambda one: one is target):
@@ -131,9 +131,11 @@ def drawn_structures(
         if unusable or cropped_grid(planning.grid, structure.points_mm) is None:
             continue
         mask = CroppedMask.of(structure, planning.grid)
-        if any(outlines(mask, plane) for plane in planes):
+        met = [outlines(mask, plane) for plane in planes]
+        if any(met):
             kind = "target" if structure is target else next(kinds)
-            shown.append(DrawnStructure(structure.name, kind, mask))
+            lines = tuple(outline_path(own, kind) for own in met)
+            shown.append(DrawnStructure(structure.name, kind, lines))
     return tuple(shown)
 
 
@@ -228,9 +230,11 @@ class UltrasoundScene:
     def _fused(self, heading: str, when: str, day: Sequence[Cut], window: Window) -> list["_Pending"]:
         """Fuse the day's image with what it was matched to, and with the planning CT if that is another."""
         greys = [_grey(one, window) for one in day]
-        own = ultrasound_window(self.reference)
-        fixed = [_grey(one, own) for one in self.reference] or list(self.planning)
-        notes = [self._overlay(plane, one) for plane, one in zip(self.planes, day, strict=True)]
+        fixed = list(self.planning)
+        if self.reference:
+            own = ultrasound_window(self.reference)
+            fixed = [_grey(one, own) for one in self.reference]
+        notes = self._overlays(day)
         pixel_mm = self.planes[0].pixel_mm
         pairs = list(zip(fixed, greys, strict=True))
         board = [partial(checkerboard, first, second, pixel_mm) for first, second in pairs]
@@ -246,20 +250,22 @@ class UltrasoundScene:
         return rows
 
     def _alone(self, day: Sequence[Cut], window: Window, as_it_is: str) -> list["_Pending"]:
-        notes = [self._overlay(plane, one) for plane, one in zip(self.planes, day, strict=True)]
+        notes = self._overlays(day)
         rows = [_ultrasound_row(f"The day's ultrasound alone, {as_it_is}", day, window, notes)]
         if self.reference:
-            own = [self._overlay(plane, one) for plane, one in zip(self.planes, self.reference, strict=True)]
-            window = ultrasound_window(self.reference)
-            rows.append(_ultrasound_row("The reference alone", self.reference, window, own))
+            own, reference = ultrasound_window(self.reference), self.reference
+            rows.append(_ultrasound_row("The reference alone", reference, own, self._overlays(reference)))
         ct = [partial(grey_picture, grey) for grey in self.planning]
         rows.append(_Pending("The planning CT alone", "The planning CT alone", ct, notes))
         return rows
 
-    def _overlay(self, plane: Plane, fan: Cut) -> str:
-        lines = [outline_path(half_level_lines(fan.seen.astype(np.float32)), "fan", halo=False)]
-        lines += [outline_path(outlines(one.mask, plane), one.kind) for one in self.structures]
-        return "".join(lines) + crosshair(plane) + labels(plane)
+    def _overlays(self, fans: Sequence[Cut]) -> list[str]:
+        found = []
+        for number, (plane, fan) in enumerate(zip(self.planes, fans, strict=True)):
+            edge = outline_path(half_level_lines(fan.seen.astype(np.float32)), "fan", halo=False)
+            lines = "".join(one.lines[number] for one in self.structures)
+            found.append(edge + lines + crosshair(plane) + labels(plane))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

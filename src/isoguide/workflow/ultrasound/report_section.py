@@ -10,11 +10,8 @@ from isoguide.workflow.report_pictures import ARROW_MAGNIFICATION, CALM_MM, SLAB
 from isoguide.workflow.report_tables import date_text, name_text, regions_table
 from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 from isoguide.workflow.ultrasound.align_pictures import UltrasoundScene
+from isoguide.workflow.ultrasound.match_words import matched_words
 
-TO_CT: Final = (
-    "The day's ultrasound was matched to the planning CT and not to ultrasound of the simulation. Sound and "
-    "X-rays show different things of the same tissue: it is for review, and never applied by itself."
-)
 PRESSURE: Final = (
     "How each region would still like to move after the match. The probe presses the tissue that it touches, "
     "and a match that moves the patient as a whole cannot undo that: neighbouring arrows that agree and grow "
@@ -38,7 +35,7 @@ def ultrasound_section(alignment: Alignment, daily: UltrasoundInput) -> str:
     )
     rows = scene.rows(alignment.setup.uncorrected, alignment.planning_from_daily)
     pictures = "".join(picture_row(row.heading, row.label, row.pictures) for row in rows)
-    lead = f"<p><strong>{TO_CT}</strong></p>" if daily.reference is None else ""
+    lead = f"<p>{escape(matched_words(daily))}</p>"
     return section(
         "The match through the isocentre", lead + _legend(scene) + pictures, kind="pictures"
     ) + _pressure(alignment, scene)
@@ -52,7 +49,7 @@ def _legend(scene: UltrasoundScene) -> str:
     named = " ".join(
         f'<span class="key"><span class="swatch {kind}"></span>{escape(text)}</span>' for kind, text in keys
     )
-    on_ct = " Where it is drawn on the planning CT, that one is orange." if scene.reference else ""
+    on_ct = " Over the planning CT, the CT is orange." if scene.reference else ""
     how_to_read = (
         f"Structures lie as planned, and tissue that lies as planned fills them.{on_ct} Checkerboard tiles "
         f"are {TILE_MM:g} mm; the tile up and left of the cross shows the {fixed}. Dim parts are in one "
