@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tracked_phantom import Noise, recorded_phantom
 
 from isoguide.cli.app import run
 
@@ -66,3 +67,21 @@ def test_a_calibration_without_its_files_is_refused(tmp_path, capsys):
     arguments = ["no.mha", "no.json", "--name", "x", "--taken", "2026-03-01T08:30:00"]
     assert run(["ultrasound", "calibrate", *arguments, "--out", str(tmp_path / "out")]) == 2
     assert "there is no sightings file no.json" in capsys.readouterr().err
+
+
+def test_a_probe_is_calibrated(tmp_path, capsys):
+    recording, said = recorded_phantom(tmp_path, Noise(mark_px=0.5, track_mm=0.1, track_deg=0.05))
+    marks = tmp_path / "marks.json"
+    marks.write_text(json.dumps(said))
+    out = tmp_path / "probe"
+    arguments = ["ultrasound", "calibrate", str(recording), str(marks), "--name", "C5-2"]
+    arguments += ["--taken", "2026-03-01T08:30:00", "--out", str(out)]
+    assert run(arguments) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "mm per coordinate" in shown
+    assert "the delay of the images was not measured" in shown
+    assert json.loads((out / "probe.json").read_text())["name"] == "C5-2"
+    assert run(arguments) == 2
+    assert "already holds" in capsys.readouterr().err
+    assert run([*arguments, "--force", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""

@@ -52,20 +52,8 @@ def test_known_pixels_leave_less_to_find():
 
 
 def test_a_point_at_rest_calibrates_though_nobody_knows_where_it_is():
-    rng = np.random.default_rng(5)
-    point = np.array([12.0, 20.0, 5.0])
-    pixels, poses = [], []
-    for _ in range(40):
-        # Turn the image about the point, which stays in its plane.
-        axes = Rotation.from_rotvec(rng.uniform(-0.6, 0.6, 3)).as_matrix()
-        on_plane = np.array([rng.uniform(-18.0, 18.0), rng.uniform(8.0, 32.0), 0.0])
-        poses.append(looking(Frame("tank"), point - axes @ on_plane, axes) @ PROBE_FROM_IMAGE.inverse())
-        pixels.append(on_plane[:2] / SPACING_MM + FACE_PX)
-    seen = PhantomSightings(
-        np.array(pixels), np.arange(40), np.zeros(40, int), tuple(poses),
-        np.full((1, 3), np.nan), np.zeros((1, 3)), ("cross wire",),
-    )  # fmt: skip
-    fit = calibrate_probe(seen, face_px=FACE_PX)
+    turns = np.random.default_rng(7).uniform(-0.6, 0.6, (40, 3))
+    fit = calibrate_probe(at_rest(turns), face_px=FACE_PX)
     np.testing.assert_allclose(error_of(fit.calibration), 0.0, atol=1e-6)
 
 
@@ -117,3 +105,45 @@ def test_numbers_that_name_nothing_are_refused():
         replace(seen, target=seen.target + 1)
     with pytest.raises(GeometryError, match="need a pixel, an image and a target each"):
         replace(seen, image=seen.image[:-1])
+
+
+def at_rest(turns, noise_px=0.0, seed=5):
+    """A point at rest, whose place nobody knows, seen from ``turns`` (n, 3) in radians."""
+    rng = np.random.default_rng(seed)
+    point = np.array([12.0, 20.0, 5.0])
+    pixels, poses = [], []
+    for turn in turns:
+        axes = Rotation.from_rotvec(turn).as_matrix()
+        on_plane = np.array([rng.uniform(-18.0, 18.0), rng.uniform(8.0, 32.0), 0.0])
+        poses.append(looking(Frame("tank"), point - axes @ on_plane, axes) @ PROBE_FROM_IMAGE.inverse())
+        pixels.append(on_plane[:2] / SPACING_MM + FACE_PX + rng.normal(0.0, noise_px, 2))
+    count = len(turns)
+    nowhere = np.full((1, 3), np.nan)
+    return PhantomSightings(
+        np.array(pixels), np.arange(count), np.zeros(count, int), tuple(poses), nowhere, np.zeros((1, 3)), (""
+        "point",)
+    )  # fmt: skip
+
+
+def test_turns_about_one_axis_only_leave_the_probe_undetermined():
+    about_x = np.zeros((30, 3))
+    about_x[:, 0] = np.linspace(-0.6, 0.6, 30)
+    with pytest.raises(GeometryError, match="do not determine the calibration"):
+        calibrate_probe(at_rest(about_x), face_px=FACE_PX)
+
+
+def test_turns_about_nearly_one_axis_determine_it_too_badly():
+    rng = np.random.default_rng(6)
+    turns = np.column_stack([np.linspace(-0.6, 0.6, 30), *rng.normal(0.0, 0.004, (2, 30))])
+    with pytest.raises(GeometryError, match=r"determine the calibration only to \d+\.\d mm, more than 2 mm"):
+        calibrate_probe(at_rest(turns, noise_px=0.6), face_px=FACE_PX)
+
+
+def test_a_fifth_of_the_marks_wrong_is_no_matter_of_marks():
+    seen = sightings(2, noise=NOISE)
+    pixels = seen.pixels.copy()
+    pixels[::5, 0] += 10.0 * (-1.0) ** np.arange(54)
+    with pytest.raises(
+        GeometryError, match=r"of 270 points of the phantom do not fit, the worst, .* by \d+\.\d mm"
+    ):
+        calibrate_probe(replace(seen, pixels=pixels), face_px=FACE_PX)

@@ -5,80 +5,42 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
+from scipy import ndimage
 from tracked_phantom import (
     PROBE_FROM_IMAGE,
+    REFERENCE_FROM_PHANTOM,
     SPACING_MM,
     Noise,
-    crossing_px,
-    fan,
+    grey,
     looking,
     looks_at_phantom,
-    mistracked,
-    n_wires,
     place_section,
     recorded,
+    recorded_phantom,
 )
 
 from isoguide.errors import InputError, MismatchError, OutputError
 from isoguide.geometry.frames import FIXED, REFERENCE_SENSOR
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.ultrasound_fan import find_fan
 from isoguide.volume_files.tracked_sequence import write_tracked_frames
 from isoguide.workflow.ultrasound.calibrate import (
     ProbeCalibrationRequest,
     calibrate_probe_into,
     calibrate_tracked_probe,
     calibration_lines,
+    fan_section,
 )
 from isoguide.workflow.ultrasound.probe_file import read_probe_file
 
 TAKEN = datetime(2026, 3, 1, 8, 30)
-REFERENCE_FROM_PHANTOM = RigidTransform.from_parts(
-    REFERENCE_SENSOR,
-    looking(REFERENCE_SENSOR, (0, 0, 0)).to_frame,
-    Rotation.from_rotvec([0.4, -0.2, 1.0]).as_matrix(),
-    np.array([30.0, -60.0, 12.0]),
-)
 NOISE = Noise(mark_px=0.5, track_mm=0.1, track_deg=0.05)
-
-
-def grey(xyz):
-    return np.full(xyz.shape[:-1], 70.0)
 
 
 @pytest.fixture
 def phantom(tmp_path):
     """A recording of the N-wires, and where they were marked: (recording, sightings document)."""
-    rng = np.random.default_rng(4)
-    names, starts, ways = n_wires()
-    phantom_poses = looks_at_phantom(rng, images=24)
-    poses = [
-        RigidTransform(REFERENCE_SENSOR, pose.from_frame, REFERENCE_FROM_PHANTOM.matrix @ pose.matrix)
-        for pose in phantom_poses
-    ]
-    noisy = [mistracked(pose, rng, NOISE) for pose in poses]
-    tracked = recorded(noisy, grey)
-    recording = tmp_path / "phantom.igs.mha"
-    write_tracked_frames(recording, tracked)
-    said = {
-        "format": "isoguide-sightings-1",
-        "reference_from_phantom": REFERENCE_FROM_PHANTOM.matrix.tolist(),
-        "targets": [
-            {"name": name, "from_mm": start.tolist(), "to_mm": (start + 40.0 * way).tolist()}
-            for name, start, way in zip(names, starts, ways, strict=True)
-        ],
-        "sightings": [
-            {
-                "at_s": float(tracked.frames.at_s[number]),
-                "target": name,
-                "pixel": (crossing_px(pose, start, way) + rng.normal(0.0, 0.5, 2)).tolist(),
-            }
-            for number, pose in enumerate(phantom_poses)
-            for name, start, way in zip(names, starts, ways, strict=True)
-            if fan()[tuple(np.rint(crossing_px(pose, start, way)).astype(int)[::-1])]
-        ],
-    }
-    return recording, said
+    return recorded_phantom(tmp_path, NOISE)
 
 
 def asked(phantom, **options):
@@ -210,3 +172,17 @@ def test_marked_images_without_tracking_are_left_out_and_said(tmp_path, phantom)
 def test_a_calibration_needs_a_name_and_the_time_of_the_room(phantom):
     with pytest.raises(InputError, match="needs a name and a time"):
         ProbeCalibrationRequest(phantom[0], phantom[0], " ", TAKEN)
+
+
+def test_the_fan_of_a_curved_array_is_written_so_that_the_same_pixels_are_in_it():
+    x, y = np.meshgrid(np.arange(400) - 200.0, np.arange(300) - 40.0)
+    reach, angle = np.hypot(x, y + 120.0) - 120.0, np.rad2deg(np.arctan2(np.abs(x), y + 120.0))
+    inside = (reach >= 0.0) & (reach <= 200.0) & (angle <= 32.0)
+    # Speckle is narrower along the beam than across it.
+    speckle = ndimage.gaussian_filter(np.random.default_rng(1).normal(0.0, 1.0, (5, 300, 400)), (0, 0.8, 3.0))
+    pictures = (np.clip(100.0 + 40.0 * speckle / speckle.std(), 20.0, 200.0) * inside).astype(np.uint8)
+    fan = find_fan(pictures, source="curved")
+    section = fan_section(fan)
+    assert section.half_angle_deg == pytest.approx(32.0, abs=1.0)
+    mask = section.mask((400, 300), (float(fan.face_px[0]), float(fan.face_px[1])))
+    assert (mask & inside).sum() / (mask | inside).sum() > 0.97

@@ -11,6 +11,7 @@ from isoguide.geometry.frames import PROBE, REFERENCE_SENSOR, TRACKER, ULTRASOUN
 from isoguide.geometry.probe_fit import PhantomSightings
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.ultrasound_frames import TrackedFrames, UltrasoundFrames
+from isoguide.volume_files.tracked_sequence import write_tracked_frames
 
 SIZE = (112, 96)
 """Columns and rows of the screen."""
@@ -185,3 +186,50 @@ def write_probe(folder, **options):
     path = folder / "probe.json"
     path.write_text(json.dumps(probe_document(**options)))
     return path
+
+
+REFERENCE_FROM_PHANTOM = RigidTransform.from_parts(
+    REFERENCE_SENSOR,
+    PHANTOM,
+    Rotation.from_rotvec([0.4, -0.2, 1.0]).as_matrix(),
+    np.array([30.0, -60.0, 12.0]),
+)
+
+
+def grey(xyz):
+    """Brightness of something even."""
+    return np.full(xyz.shape[:-1], 70.0)
+
+
+def recorded_phantom(folder, noise):
+    """A recording of the N-wires, and where they were marked: (recording, sightings document)."""
+    rng = np.random.default_rng(4)
+    names, starts, ways = n_wires()
+    phantom_poses = looks_at_phantom(rng, images=24)
+    poses = [
+        RigidTransform(REFERENCE_SENSOR, pose.from_frame, REFERENCE_FROM_PHANTOM.matrix @ pose.matrix)
+        for pose in phantom_poses
+    ]
+    noisy = [mistracked(pose, rng, noise) for pose in poses]
+    tracked = recorded(noisy, grey)
+    recording = folder / "phantom.igs.mha"
+    write_tracked_frames(recording, tracked)
+    said = {
+        "format": "isoguide-sightings-1",
+        "reference_from_phantom": REFERENCE_FROM_PHANTOM.matrix.tolist(),
+        "targets": [
+            {"name": name, "from_mm": start.tolist(), "to_mm": (start + 40.0 * way).tolist()}
+            for name, start, way in zip(names, starts, ways, strict=True)
+        ],
+        "sightings": [
+            {
+                "at_s": float(tracked.frames.at_s[number]),
+                "target": name,
+                "pixel": (crossing_px(pose, start, way) + rng.normal(0.0, 0.5, 2)).tolist(),
+            }
+            for number, pose in enumerate(phantom_poses)
+            for name, start, way in zip(names, starts, ways, strict=True)
+            if fan()[tuple(np.rint(crossing_px(pose, start, way)).astype(int)[::-1])]
+        ],
+    }
+    return recording, said

@@ -161,13 +161,14 @@ def calibrate_tracked_probe(request: ProbeCalibrationRequest, progress: Progress
         size=(columns, rows),
         calibrated_at=request.taken_at,
         delay=None if delay is None else delay.delay,
-        fan=_fan_section(fan),
+        fan=fan_section(fan),
         place=place,
     )
     return ProbeCalibrated(request, seen, fit, delay, fan, written, (*warnings, *_left_out(seen, fit)))
 
 
-def _fan_section(fan: Fan) -> FanSection:
+def fan_section(fan: Fan) -> FanSection:
+    """Say a fan as a probe file does."""
     if fan.is_linear:
         return FanSection(radius_px=0.0, depth_px=fan.depth_px, half_width_px=fan.half_width_px)
     return FanSection(
