@@ -178,8 +178,13 @@ def mirrored(daily: UltrasoundVolume) -> UltrasoundVolume:
     origin = grid.origin_mm.copy()
     origin[0] = 2.0 * MACHINE_ISOCENTRE_MM[0] - (origin[0] + (grid.shape[2] - 1) * grid.spacing_mm[0])
     turned = Grid(grid.frame, grid.shape, grid.spacing_mm, origin, grid.direction)
-    flipped = [np.ascontiguousarray(a[:, :, ::-1]) for a in (daily.values, daily.seen, daily.shadowed)]
-    return UltrasoundVolume(turned, flipped[0], flipped[1], flipped[2], "mirrored")
+    return UltrasoundVolume(
+        turned,
+        daily.values[:, :, ::-1].copy(),
+        daily.seen[:, :, ::-1].copy(),
+        daily.shadowed[:, :, ::-1].copy(),
+        "mirrored",
+    )
 
 
 def a_quarter(one: Case) -> UltrasoundVolume:
