@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 from isoguide.geometry.frames import Array
 from isoguide.registration.planning import PreparedPlanning
 from isoguide.registration.pyramid import Level
+from isoguide.registration.reference import Reference
 from isoguide.registration.refine import Fit, displacement_mm, refine, weighted_sum
 from isoguide.registration.result import Alternative, RegionResidual, Uncertainty
 from isoguide.registration.templates import LEVER_MM, PATCH, Templates, build_templates
@@ -111,7 +112,7 @@ def residual_map(fit: Fit, templates: Templates) -> tuple[RegionResidual, ...]:
     return tuple(found)
 
 
-def backward_inconsistency_mm(fit: Fit, daily: Level, prepared: PreparedPlanning, basis: Array) -> float:
+def backward_inconsistency_mm(fit: Fit, daily: Level, prepared: Reference, basis: Array) -> float:
     """Largest distance at the target between the answer and that with planning and daily exchanged."""
     pose = fit.daily_from_planning
     order = np.argsort(-fit.weight, kind="stable")[:BACKWARD_PATCHES]

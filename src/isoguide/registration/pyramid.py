@@ -14,7 +14,7 @@ from isoguide.kernels.filtering import filter_axis
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
-Values = TypeVar("Values", Float32, VolumeValues)
+Values = TypeVar("Values", Float32, VolumeValues, NDArray[np.uint8], NDArray[np.bool_])
 
 SMOOTHING_PER_SPACING = 0.6
 """Gaussian sigma in units of the new spacing: at 0.6 what folds back above Nyquist is below 1 %."""

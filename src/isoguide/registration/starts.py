@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoguide.geometry.frames import Array
-from isoguide.registration.planning import PreparedPlanning
 from isoguide.registration.pyramid import Level
+from isoguide.registration.reference import Reference
 from isoguide.registration.refine import Fit, displacement_mm, refine, small_motion
 from isoguide.registration.templates import LEVER_MM
 
@@ -28,7 +28,7 @@ class Starts:
     spread_mm: float
 
 
-def best_of_starts(prepared: PreparedPlanning, daily: Level, pose: Array) -> tuple[Fit, Starts]:
+def best_of_starts(prepared: Reference, daily: Level, pose: Array) -> tuple[Fit, Starts]:
     """Refine from ``pose``, from four displaced poses, and from where the upper and lower half go alone.
 
     The halves matter where the patient bends: each may follow another bone, and the answer is the one that
@@ -54,13 +54,13 @@ def best_of_starts(prepared: PreparedPlanning, daily: Level, pose: Array) -> tup
     return best, Starts(len(agreeing), len(others), max(agreeing, default=float("inf")))
 
 
-def _refine(prepared: PreparedPlanning, daily: Level, pose: Array) -> Fit:
+def _refine(prepared: Reference, daily: Level, pose: Array) -> Fit:
     return refine(
         prepared.middle, daily, pose, np.eye(6), steps=MIDDLE_STEPS, tolerance_mm=MIDDLE_TOLERANCE_MM
     )
 
 
-def _halves(prepared: PreparedPlanning, daily: Level, fit: Fit) -> list[Array]:
+def _halves(prepared: Reference, daily: Level, fit: Fit) -> list[Array]:
     shown = np.isfinite(fit.correlation)
     if not shown.any():
         return []

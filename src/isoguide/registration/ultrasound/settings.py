@@ -23,8 +23,8 @@ class UltrasoundSettings:
     yaw_axis_lps
         Axis of the couch yaw in planning LPS, (3,); used with 4 degrees of freedom.
     margin_mm
-        How far around the target the match looks. Tissue further off moves on its own, and near the probe it
-        is pressed.
+        How far around the target the match looks; twice as far until it has found the place. Tissue further
+        off moves on its own, and near the probe it is pressed.
 
     Raises
     ------
@@ -34,7 +34,7 @@ class UltrasoundSettings:
 
     degrees_of_freedom: int = 6
     yaw_axis_lps: tuple[float, float, float] = (0.0, -1.0, 0.0)
-    margin_mm: float = 20.0
+    margin_mm: float = 10.0
 
     def __post_init__(self) -> None:
         if self.degrees_of_freedom not in DEGREES_OF_FREEDOM:
