@@ -42,7 +42,7 @@ OTHER_ORGANS = (
     ((2.0, -22.0, 6.0), (22.0, 8.0, 10.0), GLAND),
     ((-22.0, 24.0, 14.0), (8.0, 12.0, 17.0), MUSCLE),
 )
-SEEN_GRID = centred_grid(DAILY, (84, 84, 84), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+SEEN_GRID = centred_grid(DAILY, (64, 64, 64), (1.3, 1.3, 1.3), (0.0, 0.0, 0.0))
 
 
 def anatomy(points_mm, which, organs=ORGANS):
@@ -126,7 +126,7 @@ def test_the_stated_uncertainty_holds_the_true_error():
 
 def test_shadows_are_left_out_and_the_rest_decides():
     _, j, i = np.indices(SEEN_GRID.shape)
-    shadow = (np.abs(i - 62 - 0.2 * (j - 42)) < 9) & (j > 30)
+    shadow = (np.abs(i - 47 - 0.2 * (j - 32)) < 7) & (j > 23)
     answer = match(FAR_LEFT, trusted=~shadow)
     assert error_mm(answer, FAR_LEFT) < 1.5
 
@@ -161,11 +161,11 @@ def test_tissue_that_is_pressed_shows_as_a_residual_where_it_is():
     assert front.shift_mm[1] > 0.5
 
 
-@pytest.mark.parametrize("degrees_of_freedom", [3, 4])
-def test_with_fewer_degrees_of_freedom_the_target_is_still_served(degrees_of_freedom):
-    answer = register_ultrasound_to_ct(prepared(degrees_of_freedom), day(FAR_LEFT), initial=INITIAL)
+def test_with_a_couch_that_only_shifts_and_yaws_the_target_is_still_served():
+    answer = register_ultrasound_to_ct(prepared(4), day(FAR_LEFT), initial=INITIAL)
     rotation = Rotation.from_matrix(answer.planning_from_daily.rotation).as_rotvec()
-    assert np.allclose(rotation if degrees_of_freedom == 3 else rotation[[0, 2]], 0.0, atol=1e-9)
+    # The yaw axis is y; about x and z the couch cannot turn.
+    np.testing.assert_allclose(rotation[[0, 2]], 0.0, atol=1e-9)
     assert error_mm(answer, FAR_LEFT) < 1.5
     assert answer.unconstrained is not None
     np.testing.assert_allclose(answer.uncertainty.covariance[3, 3], 0.0, atol=1e-12)
