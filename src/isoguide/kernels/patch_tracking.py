@@ -23,7 +23,7 @@ TAPS_SIGMAS = 2.0
 LEAST_SHARE = 0.5
 """Of the weights that have to be seen for a smoothed sample, and of the patch for a correlation."""
 FLAT = 1e-9
-WORTH_THREADS = 400_000
+WORTH_THREADS = 3_000_000
 """Products from which on threads save more than they cost."""
 
 

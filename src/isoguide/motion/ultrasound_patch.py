@@ -30,7 +30,7 @@ BRIGHTEST: Final = 1.5
 STEPS: Final = 10
 SPARSE: Final = 5
 """Volumes are fitted with a sample in five first."""
-STILL: Final = 0.01
+STILL: Final = 0.02
 """A step below this, in samples, ends the fit."""
 LONGEST_STEP: Final = 1.5
 STRETCH: Final = 0.08
