@@ -117,6 +117,7 @@ class TestTheUncertaintyOfThePlace:
         """sqrt(7.815 × (0.04 + 0.05)) = 0.839 mm; 7.815 is the 95 % quantile for three axes."""
         found = with_place(matched(0.2), DAILY_FROM_FIXED, in_room(0.05), ISOCENTRE, largest_mm=4.0)
         assert found.verdict is Verdict.ACCEPT
+        assert found.reasons[-1].endswith("the answer is uncertain by 0.8 mm at the target")
         np.testing.assert_allclose(np.diag(found.uncertainty.covariance)[:3], 0.09)
         assert found.uncertainty.largest_at_target_mm == pytest.approx(0.839, abs=1e-3)
 

@@ -113,6 +113,7 @@ def with_place(
             planning_from_daily=None,
             unconstrained=None,
         )
-    if at_target_mm > same_verdict.HIGH_UNCERTAINTY_MM:
-        return replace(found, verdict=Verdict.REVIEW, reasons=(*found.reasons, reason))
-    return found
+    # The match has said how sure it is by itself, so the whole is said after it.
+    doubtful = at_target_mm > same_verdict.HIGH_UNCERTAINTY_MM
+    verdict = Verdict.REVIEW if doubtful else found.verdict
+    return replace(found, verdict=verdict, reasons=(*found.reasons, reason))
