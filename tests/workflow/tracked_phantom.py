@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from isoguide.geometry.frames import PROBE, REFERENCE_SENSOR, TRACKER, ULTRASOUND_IMAGE, Frame
@@ -43,8 +44,9 @@ def pixel_places(frame_from_image):
 
 
 def picture_of(frame_from_image, brightness, rng):
-    """Picture uint8 of what has ``brightness(xyz)``, with noise that is never twice the same."""
-    clean = brightness(pixel_places(frame_from_image)) + rng.normal(0.0, 2.0, SIZE[::-1])
+    """Picture uint8 of what has ``brightness(xyz)``, with speckle wider than high, never twice the same."""
+    speckle = ndimage.gaussian_filter1d(rng.normal(0.0, 5.0, SIZE[::-1]), 1.5, axis=1)
+    clean = brightness(pixel_places(frame_from_image)) + speckle
     return (np.clip(clean, 1.0, 255.0) * fan()).astype(np.uint8)
 
 

@@ -23,6 +23,8 @@ from isoguide.images.ultrasound_sector import (
 
 Pixels = NDArray[np.uint8]
 
+MOST_FRAMES: Final = 32
+"""Of a long recording so many frames are looked at, evenly spread."""
 LEAST_PX: Final = 32
 """A fan narrower or shallower than this says nothing of the patient."""
 LEAST_BORDER_SHARE: Final = 0.02
@@ -33,9 +35,11 @@ NOISIEST_SCREEN: Final = 8
 """The empty screen of a frame grabber changes by no more than this."""
 THINNEST_PX: Final = 2
 """Marks of a ruler that touch the fan are thinner than twice this."""
-LEAST_SUPPORT: Final = 0.35
-LEAST_SUPPORT_IN_ALL: Final = 0.6
-"""So much of either side, of the face and of the deepest line has to show, and of all together."""
+LEAST_SUPPORT: Final = 0.6
+LEAST_FACE: Final = 0.3
+LEAST_SUPPORT_IN_ALL: Final = 0.75
+"""So much of either side and of the deepest line, of the face, and of all together has to show; a face has no
+echoes where it does not touch the skin."""
 MOST_SKEW_RAD: Final = float(np.deg2rad(1.5))
 """A fan whose sides differ more is dark on one side, or not the whole: its middle is not that of the face."""
 MOST_OUTSIDE: Final = 0.01
@@ -47,6 +51,7 @@ LEAST_CHANGING: Final = 0.5
 """Speckle changes from almost every pixel to the next; a painted surface does not."""
 GREY: Final = (20, 250)
 """Where brightness is neither lost in the dark nor saturated."""
+MOST_SATURATED: Final = 0.9
 LEAST_GREY_PX: Final = 500
 FAR_BRIGHTER: Final = 1.5
 """A linear array's image so much brighter at its far end than at its near one stands upside down."""
@@ -122,6 +127,7 @@ def find_fan(pixels: Pixels, *, source: str) -> Fan:
     InputError
         If there is no whole fan, it does not stand upright, is no ultrasound, or much is written across it.
     """
+    pixels = pixels[:: max(1, len(pixels) // MOST_FRAMES)]
     seen = _patient_part(pixels, source)
     if seen.mean() > 1.0 - MOST_OUTSIDE:
         raise _no_fan(source, "something fills the picture, so that neither face nor sides can be told")
@@ -163,9 +169,11 @@ def _empty_screen(pixels: Pixels) -> BoolArray:
     border = np.ones_like(brightest, dtype=bool)
     border[1:-1, 1:-1] = False
     change = brightest - darkest
-    noise = min(int(np.percentile(change[border], 90.0)) + 1, NOISIEST_SCREEN)
-    shares = np.bincount(brightest[border], minlength=256) / border.sum()
-    is_screen = shares >= LEAST_BORDER_SHARE
+    relief = ndimage.maximum_filter(brightest, 3) - ndimage.minimum_filter(brightest, 3)
+    # Most of the border is screen, though a fan may reach it.
+    noise = min(int(max(np.median(change[border]), np.median(relief[border]))) + 1, NOISIEST_SCREEN)
+    bare = border & (change <= noise) & (relief <= noise)
+    is_screen = np.bincount(brightest[bare], minlength=256) >= LEAST_BORDER_SHARE * border.sum()
     parts, count = ndimage.label((change <= noise) & is_screen[brightest])
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     sizes[0] = 0
@@ -221,7 +229,8 @@ def _sector(seen: BoolArray) -> Fan | None:
 
 
 def _is_supported(support: Support) -> bool:
-    return min(support) >= LEAST_SUPPORT and float(np.mean(support)) >= LEAST_SUPPORT_IN_ALL
+    shows = min(support.left, support.right, support.deepest) >= LEAST_SUPPORT
+    return shows and support.face >= LEAST_FACE and float(np.mean(support)) >= LEAST_SUPPORT_IN_ALL
 
 
 def _covers(in_fan: BoolArray, seen: BoolArray) -> bool:
@@ -243,13 +252,18 @@ def _why_not(seen: BoolArray, source: str) -> InputError:
 
 
 def _check_texture(image: Pixels, fan: Fan, source: str) -> None:
-    """Refuse what does not change faster along the beam than across it, in the middle of the fan."""
+    """Refuse what does not change faster along the beam than across it, in the middle of the fan.
+
+    A phantom in water may show too little for that; then its outline has to do.
+    """
+    if (image[fan.in_fan] >= GREY[1]).mean() > MOST_SATURATED:
+        raise _no_fan(source, "it is white throughout")
     level = image.astype(np.float64)
     grey = fan.in_fan & (image > GREY[0]) & (image < GREY[1])
     grey[:, np.abs(np.arange(image.shape[1]) - fan.face_px[0]) > max(0.5 * fan.depth_px, LEAST_PX)] = False
     grey = ndimage.binary_erosion(grey)[:-1, :-1]
     if grey.sum() < LEAST_GREY_PX:
-        raise _no_fan(source, "it is black or white throughout")
+        return
     along = np.square(np.diff(level, axis=0)[:, :-1][grey])
     across = np.square(np.diff(level, axis=1)[:-1][grey])
     if along.mean() < LEAST_ANISOTROPY * across.mean() or (along > 0.0).mean() < LEAST_CHANGING:
