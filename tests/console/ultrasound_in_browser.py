@@ -1,4 +1,4 @@
-"""A course guided by ultrasound behind the service, for a browser: the engines know where the patient lies."""
+"""A course guided by ultrasound behind the service, for a browser; the engines know the truth."""
 
 import socket
 from collections.abc import Iterator
@@ -20,6 +20,8 @@ from ultrasound_course import knows_the_truth, scanned, ultrasound_department
 from isoguide.course import Person, Role, SimulationRecord
 from isoguide.service.app import create_app
 from isoguide.service.settings import PAGE_FOLDER, ServiceSettings
+from isoguide.workflow.clinic import course_planning
+from isoguide.workflow.clinic import desk as desk_module
 from isoguide.workflow.clinic.accounts import Accounts
 from isoguide.workflow.clinic.fraction_status import FractionStatus
 
@@ -56,6 +58,9 @@ def served_ultrasound(
     """Serve a department in which a scan of today was matched and waits for somebody's decision."""
     with pytest.MonkeyPatch.context() as patched:
         knows_the_truth(patched, patient.phantom.isocentre_mm)
+        # The room of the other tests prepares its own patient once, whoever asks.
+        for name in ("planning_of", "prepared_for"):
+            patched.setattr(desk_module, name, getattr(course_planning, name))
         with ultrasound_department(folder, patient, simulated, references=references) as d:
             scanned(d)
             accounts = Accounts(d.desk.records, CHEAP)

@@ -15,7 +15,14 @@ from isoguide.cli.terminal import show_alignment
 from isoguide.dicom import load_planning_set
 from isoguide.geometry.iec61217 import fixed_from_planning
 from isoguide.plan import PatientPosition
-from isoguide.registration.result import Quality, RegionResidual, Registration, Uncertainty, Verdict
+from isoguide.registration.result import (
+    Alternative,
+    Quality,
+    RegionResidual,
+    Registration,
+    Uncertainty,
+    Verdict,
+)
 from isoguide.workflow import match_day
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
@@ -79,6 +86,7 @@ def known_answer(planning, daily, initial, target_points_mm, progress) -> Regist
         for x in (-15.0, 15.0)
         for z in (-15.0, 15.0)
     )
+    elsewhere = (Alternative(0, 11.0, 0.4, 33.0),)
     covariance = np.diag([0.04] * 3 + [1e-5] * 3)
     return Registration(
         verdict=Verdict.ACCEPT,
@@ -90,7 +98,7 @@ def known_answer(planning, daily, initial, target_points_mm, progress) -> Regist
         content="ultrasound",
         uncertainty=Uncertainty(isocentre_mm, covariance, 0.6),
         quality=Quality(
-            0.8, 0.95, 12.0, np.eye(6)[2], "shift along the body", 0.2, 0.3, (7, 9), residuals, ()
+            0.8, 0.95, 12.0, np.eye(6)[2], "shift along the body", 0.2, 0.3, (7, 9), residuals, elsewhere
         ),
         algorithm="known",
         settings={},
@@ -174,6 +182,8 @@ def test_the_report_shows_both_ultrasound_volumes_and_the_planning_ct(too_far_le
     assert pictures == 3 * (3 + 3 + 3 + 1)
     assert page.count('class="fan"') >= 3 * 9
     assert "edge of what the probe saw" in page
+    assert "Could it lie elsewhere?" in page
+    assert "vertebra" not in page
     assert "reference.dcm" in page
     assert "url(" not in page
 
@@ -187,6 +197,8 @@ def test_a_match_to_the_planning_ct_says_so(patient, tmp_path, monkeypatch, caps
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "it is for review, and never applied by itself" in page
     assert "The reference alone" not in page
+    assert "what the planning CT explains of it" in page
+    assert "Forward and backward" not in page
     assert page.count('class="picture"') == 3 * (2 + 2 + 2 + 1)
     assert result_document(found)["ultrasound"]["against"] == "planning CT"
     show_alignment(found, results=None)

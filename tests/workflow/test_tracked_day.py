@@ -121,13 +121,13 @@ class TestTheUncertaintyOfThePlace:
         assert found.uncertainty.largest_at_target_mm == pytest.approx(0.839, abs=1e-3)
 
     def test_a_turn_of_the_tracker_counts_where_the_target_is(self) -> None:
-        """0.01 rad at 60 mm from the machine isocentre: sqrt(7.815) × 0.6 mm = 1.68 mm; a person looks."""
-        points = ISOCENTRE + [60.0, 0.0, 0.0]
+        """0.01 rad at 80 mm from the machine isocentre: sqrt(7.815) × 0.8 mm = 2.24 mm; a person looks."""
+        points = ISOCENTRE + [80.0, 0.0, 0.0]
         found = with_place(matched(0.0), DAILY_FROM_FIXED, in_room(0.0, 1e-4), points)
-        assert found.uncertainty.largest_at_target_mm == pytest.approx(1.677, abs=1e-3)
+        assert found.uncertainty.largest_at_target_mm == pytest.approx(2.236, abs=1e-3)
         assert found.verdict is Verdict.REVIEW
         assert found.reasons[-1].startswith(
-            "with the probe's place in the room the answer is uncertain by 1.7"
+            "with the probe's place in the room the answer is uncertain by 2.2"
         )
 
     def test_a_place_that_is_hardly_known_gives_no_answer(self) -> None:

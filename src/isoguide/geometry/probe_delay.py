@@ -8,7 +8,7 @@ intervention systems, IEEE TBME 61, 2014).
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy import ndimage
 
 from isoguide.errors import AmbiguityError, GeometryError
 from isoguide.geometry.frames import Array, frozen_array
@@ -23,6 +23,8 @@ ALIKE: Final = 2.0
 FEWEST_IMAGES: Final = 20
 
 _STEP_S: Final = 0.001
+_SMOOTH: Final = 2.0
+_ITERATIONS: Final = 5
 _ROUNDING: Final = 0.002
 """What linear interpolation between times leaves unexplained."""
 
@@ -71,9 +73,7 @@ def calibrate_delay(
     )
     best = int(correlations.argmax())
     _check_fit(delays, correlations, best)
-    a, b, c = correlations[best - 1 : best + 2]
-    seconds = float(delays[best] + _STEP_S * (a - c) / (2.0 * (a - 2.0 * b + c)))
-    sigma_s = _sigma_s(image, at_s + seconds, tracker, tracker_s)
+    seconds, sigma_s = _refined(image, at_s, (tracker, tracker_s), float(delays[best]))
     return Delay(seconds, sigma_s, float(correlations[best]))
 
 
@@ -97,11 +97,8 @@ def _check_fit(delays: Array, correlations: Array, best: int) -> None:
     if best in (0, len(delays) - 1):
         msg = f"the delay is beyond ±{LARGEST_DELAY_S:g} s: check the clocks of scanner and tracker"
         raise GeometryError(msg)
-    others = [n for n in _peaks(correlations) if n != best]
-    allowed = ALIKE * (1.0 - correlation**2) + _ROUNDING
-    alike = [n for n in others if correlations[n] > 0.0 and 1.0 - correlations[n] ** 2 < allowed]
-    if alike:
-        other = max(alike, key=lambda n: correlations[n])
+    other = _another(correlations, best)
+    if other is not None:
         msg = (
             f"the delays {delays[best]:.3f} s and {delays[other]:.3f} s fit alike (correlations "
             f"{correlation:.3f} and {correlations[other]:.3f}): move the probe more slowly and less regularly"
@@ -109,19 +106,30 @@ def _check_fit(delays: Array, correlations: Array, best: int) -> None:
         raise AmbiguityError(msg)
 
 
-def _peaks(values: Array) -> NDArray[np.int64]:
-    inner = (values[1:-1] >= values[:-2]) & (values[1:-1] > values[2:])
-    ends = [n for n, other in ((0, 1), (len(values) - 1, len(values) - 2)) if values[n] > values[other]]
-    return np.concatenate([np.flatnonzero(inner) + 1, np.array(ends, dtype=np.int64)])
+def _another(correlations: Array, best: int) -> int | None:
+    """Return the best of the delays that fit as well, beyond a valley where they do not."""
+    unexplained = np.where(correlations > 0.0, 1.0 - correlations**2, 1.0)
+    alike = unexplained <= ALIKE * unexplained[best] + _ROUNDING
+    before, after = np.flatnonzero(~alike[:best]), np.flatnonzero(~alike[best:])
+    alike[before[-1] if len(before) else 0 : best + (after[0] if len(after) else len(alike))] = False
+    return int(np.where(alike, correlations, -1.0).argmax()) if alike.any() else None
 
 
-def _sigma_s(image: Array, tracker_s: Array, tracker: Array, recorded_s: Array) -> float:
-    """Return the standard uncertainty by least squares of offset, scale and delay."""
-    seen = np.interp(tracker_s, recorded_s, tracker)
-    speed = np.interp(tracker_s, recorded_s, np.gradient(tracker, recorded_s))
-    design = np.column_stack([np.ones(len(image)), seen])
-    fitted, _, _, _ = np.linalg.lstsq(design, image, rcond=None)
-    rest = image - design @ fitted
-    full = np.column_stack([design, fitted[1] * speed])
-    variance = float(rest @ rest) / max(len(image) - 3, 1)
-    return float(np.sqrt(variance * np.linalg.inv(full.T @ full)[2, 2]))
+def _refined(image: Array, at_s: Array, tracker: tuple[Array, Array], delay_s: float) -> tuple[float, float]:
+    """Return delay and standard uncertainty by least squares of offset, scale and delay."""
+    positions, times = tracker
+    # The tracker's noise would make a small motion of every step; smoothing alike to both sides delays
+    # nothing.
+    smooth = ndimage.gaussian_filter1d(positions, _SMOOTH, mode="nearest")
+    speeds = np.gradient(smooth, times)
+    inverse, variance = np.eye(3), 0.0
+    for _ in range(_ITERATIONS):
+        seen = np.interp(at_s + delay_s, times, smooth)
+        design = np.column_stack([np.ones(len(image)), seen])
+        fitted = np.linalg.lstsq(design, image, rcond=None)[0]
+        rest = image - design @ fitted
+        full = np.column_stack([design, fitted[1] * np.interp(at_s + delay_s, times, speeds)])
+        inverse = np.linalg.inv(full.T @ full)
+        delay_s += float((inverse @ full.T @ rest)[2])
+        variance = float(rest @ rest) / max(len(image) - 3, 1)
+    return delay_s, float(np.sqrt(variance * inverse[2, 2]))

@@ -218,4 +218,6 @@ def _residuals(alignment: Alignment, figures: MatchFigures) -> str:
 
 def _quality(alignment: Alignment) -> str:
     table = section("Quality of the match", quality_table(alignment))
-    return table + section("Was it the right vertebra?", alternatives_table(alignment))
+    is_ultrasound = isinstance(alignment.daily, UltrasoundInput)
+    question = "Could it lie elsewhere?" if is_ultrasound else "Was it the right vertebra?"
+    return table + section(question, alternatives_table(alignment))

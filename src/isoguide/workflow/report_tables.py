@@ -21,6 +21,9 @@ from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 from isoguide.workflow.words import Movement, anatomical_side, half_width_text, movements
 
 WORST_REGIONS = 4
+TO_CT_SAYS = (
+    "Correlation of the ultrasound with what the planning CT explains of it, patch by patch: 1 is all."
+)
 
 
 def correction_table(alignment: Alignment) -> str:
@@ -83,6 +86,10 @@ def quality_table(alignment: Alignment) -> str:
         return "<p>The match did not get far enough to have quality figures.</p>"
     left_out = _not_measured(alignment)
     figures = [row for row in _figure_rows(registration.quality) if row[0] not in left_out]
+    if isinstance(alignment.daily, UltrasoundInput) and alignment.daily.reference is None:
+        figures = [
+            (name, value, TO_CT_SAYS if name == "Similarity" else says) for name, value, says in figures
+        ]
     rows = [*_uncertainty_rows(alignment), *figures]
     return _table(
         ("Figure", "value", "what it says"), [(escape(a), b, escape(c)) for a, b, c in rows], kind="plain"
@@ -102,6 +109,8 @@ def _not_measured(alignment: Alignment) -> tuple[str, ...]:
     """Name the figures that a kind of match does not have."""
     if alignment.radiographs is not None:
         return ("Forward and backward", "Independent starts")
+    if isinstance(alignment.daily, UltrasoundInput) and alignment.daily.reference is None:
+        return ("Forward and backward",)
     if alignment.markers is not None:
         return ("Similarity", "Overlap", "Forward and backward", "Independent starts", "Condition number")
     return ()
@@ -193,6 +202,8 @@ def alternatives_table(alignment: Alignment) -> str:
     alternatives = _alternatives(alignment)
     if not alternatives:
         return ""
+    if isinstance(alignment.daily, UltrasoundInput):
+        return _places_elsewhere(alternatives)
     judged_on = (
         "what both show in the radiographs"
         if alignment.radiographs is not None
@@ -213,6 +224,19 @@ def alternatives_table(alignment: Alignment) -> str:
         for alternative in alternatives
     ]
     return lead + _table(("Vertebrae", "ended this far away", "similarity", "log-odds"), rows, kind="plain")
+
+
+def _places_elsewhere(alternatives: Iterable[Alternative]) -> str:
+    """Compare with the places at which searches from other starts ended."""
+    lead = (
+        "<p>Other places at which searches ended. Log-odds say how much better the answer above explains both"
+        " images; below zero the other place is better.</p>"
+    )
+    rows = [
+        (f"{one.offset_mm:.1f} mm", _plain(one.similarity, 3), _plain(one.log_odds, 1))
+        for one in alternatives
+    ]
+    return lead + _table(("From the answer", "similarity", "log-odds"), rows, kind="plain")
 
 
 def _alternatives(alignment: Alignment) -> tuple[Alternative, ...]:

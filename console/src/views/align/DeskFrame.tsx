@@ -282,7 +282,7 @@ function seenOf({ session, standing }: DeskFrameProps): { words: string; wasSeen
   const scrolled = ORIENTATIONS.filter((orientation) => ways.has(orientation));
   const grounds = session.grounds.filter((ground) => ways.has(GROUND_WORDS[ground]));
   const lain = {
-    words: `The day's ultrasound was looked at on: ${grounds.map((one) => GROUND_WORDS[one].toLowerCase()).join(", ") || "nothing"}`,
+    words: `The day's ultrasound was looked at on: ${grounds.map((one) => GROUND_WORDS[one]).join(", ") || "nothing"}`,
     wasSeen: grounds.includes(matchedGround(session.daily)),
   };
   return [

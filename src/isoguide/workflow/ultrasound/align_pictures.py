@@ -47,8 +47,8 @@ GREY_LEVELS: Final = 48
 HATCH_PIXELS, HATCH_LINE_PIXELS = 9, 2
 """Distance of the lines across a shadow, and how thick they are."""
 HATCH: Final = (184, 120, 255)
-HATCH_WEIGHT: Final = 0.55
-"""Violet, which no grey value and no structure has; half transparent, so that nothing is hidden."""
+HATCH_WEIGHT: Final = 0.75
+"""Violet, which no grey value and no structure has; a little transparent, so that nothing is hidden."""
 COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
 
 Mask = NDArray[np.bool_]

@@ -210,7 +210,7 @@ def _approach(tracked: TrackedFrames, times: Array, fit: CalibratedProbe) -> tup
 def _left_out(seen: PhantomSightings, fit: CalibratedProbe) -> tuple[str, ...]:
     lengths = np.linalg.norm(fit.residuals_mm, axis=1)
     return tuple(
-        f"left out: {seen.names[seen.target[n]]} in the {int(seen.image[n]) + 1}. marked image is off by "
+        f"left out: {seen.names[seen.target[n]]} in marked image {int(seen.image[n]) + 1} is off by "
         f"{lengths[n]:.1f} mm"
         for n in np.flatnonzero(~fit.used)
     )
@@ -232,7 +232,7 @@ def calibration_lines(found: ProbeCalibrated) -> tuple[str, ...]:
     if found.delay is not None:
         delay = found.delay.delay
         lines += (
-            f"an image's time {1000.0 * delay.seconds:+.0f} ± {1000.0 * delay.sigma_s:.0f} ms is the "
+            f"an image's time {1000.0 * delay.seconds:+.1f} ± {1000.0 * delay.sigma_s:.1f} ms is the "
             f"tracker's (correlation {delay.correlation:.3f})",
         )
     return lines

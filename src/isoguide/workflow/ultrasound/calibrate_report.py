@@ -33,7 +33,8 @@ def calibration_html(found: ProbeCalibrated) -> str:
 _RESIDUALS = escape(
     "Left: where in the image targets were marked; the lines are residuals in the plane of the image, ten "
     "times as long. Middle: residuals along the image's depth and across its plane, which the thickness of "
-    "the beam makes larger. Right: root mean square of each image. Orange: left out."
+    "the beam makes larger; points beyond are drawn at the edge. Right: root mean square of each image. "
+    "Orange: left out."
 )
 _DELAY = escape(
     "Blue: the probe by the tracker. Green: the line in the images, after the delay. Both about their means."
@@ -85,12 +86,13 @@ def residual_picture(found: ProbeCalibrated) -> Picture:
 
     def draw(figure: Figure) -> None:
         left, middle, right = panels(figure, 1, 3, edges_in=(0.65, 0.15, 0.35, 0.5), gaps_in=(0.75, 0.0))[0]
+        reach_mm = 1.3 * float(np.abs(residuals[used, 1:]).max())
         for mask, colour in ((used, BLUE), (~used, ORANGE)):
             left.plot(*place[mask].T, "o", color=colour, markersize=3.0)
-            tips = place[mask] + 10.0 * residuals[mask, :2]
-            for start, tip in zip(place[mask], tips, strict=True):
-                left.plot([start[0], tip[0]], [start[1], tip[1]], color=colour, linewidth=0.7)
-            middle.plot(residuals[mask, 1], residuals[mask, 2], "o", color=colour, markersize=3.0)
+            shown = np.clip(residuals[mask], -reach_mm, reach_mm)
+            middle.plot(shown[:, 1], shown[:, 2], "o", color=colour, markersize=3.0)
+        for start, tip in zip(place[used], place[used] + 10.0 * residuals[used, :2], strict=True):
+            left.plot([start[0], tip[0]], [start[1], tip[1]], color=BLUE, linewidth=0.7)
         left.invert_yaxis()
         left.set_aspect("equal", adjustable="datalim")
         left.set_title("In the image")

@@ -16,7 +16,7 @@ from isoguide.registration.ultrasound import (
     register_ultrasound,
     register_ultrasound_to_ct,
 )
-from isoguide.registration.verdict import HIGH_UNCERTAINTY_MM, LARGEST_UNCERTAINTY_MM
+from isoguide.registration.ultrasound.same_verdict import HIGH_UNCERTAINTY_MM, LARGEST_UNCERTAINTY_MM
 from isoguide.workflow.inputs import PlanningInput
 from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 

@@ -49,7 +49,7 @@ def _legend(scene: UltrasoundScene) -> str:
     named = " ".join(
         f'<span class="key"><span class="swatch {kind}"></span>{escape(text)}</span>' for kind, text in keys
     )
-    on_ct = " Where it is drawn on the planning CT, that one is orange." if scene.reference else ""
+    on_ct = " Over the planning CT, the CT is orange." if scene.reference else ""
     how_to_read = (
         f"Structures lie as planned, and tissue that lies as planned fills them.{on_ct} Checkerboard tiles "
         f"are {TILE_MM:g} mm; the tile up and left of the cross shows the {fixed}. Dim parts are in one "
