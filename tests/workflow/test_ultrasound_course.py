@@ -137,7 +137,7 @@ def test_the_target_is_followed_where_it_is(demo: tuple[Path, Course]) -> None:
     for one in seen:
         nearest = min(truth, key=lambda true: abs(true.at - one.at))
         assert np.linalg.norm(one.position_mm - nearest.position_mm) < 2.0 * TOLERANCE_MM
-    assert delivery.figures.duty_cycle > 0.5
+    assert delivery.figures.duty_cycle > 0.2
     assert sorted(path.name for path in (folder / MONITORING).glob("*.jsonl")) == ["fraction-1.jsonl"]
 
 
