@@ -132,7 +132,7 @@ def time_table(_: argparse.Namespace) -> str:
         values = (rng.integers(20, 120, fan.shape) * fan).astype(np.uint8)
         pose = RigidTransform.from_parts(FIXED, ULTRASOUND_IMAGE, axes, np.array([0.0, 0.4 * n, 0.0]))
         images.append(UltrasoundImage(values, fan, np.array([-96.0, 0.0]), (0.3, 0.3), pose, 60.0))
-    sweep = UltrasoundSweep(tuple(images), np.arange(200) * 0.05)
+    sweep = UltrasoundSweep(tuple(images), np.linspace(0.0, 9.95, 200))
     rows = []
     for spacing_mm in (0.5, 0.7, 1.0):
         compound(UltrasoundSweep(sweep.images[:9], sweep.at_s[:9]), spacing_mm=spacing_mm)

@@ -8,6 +8,7 @@ intervention systems, IEEE TBME 61, 2014).
 from typing import Final
 
 import numpy as np
+from scipy import ndimage
 
 from isoguide.errors import AmbiguityError, GeometryError
 from isoguide.geometry.frames import Array, frozen_array
@@ -22,6 +23,8 @@ ALIKE: Final = 2.0
 FEWEST_IMAGES: Final = 20
 
 _STEP_S: Final = 0.001
+_SMOOTH: Final = 2.0
+_ITERATIONS: Final = 5
 _ROUNDING: Final = 0.002
 """What linear interpolation between times leaves unexplained."""
 
@@ -70,9 +73,7 @@ def calibrate_delay(
     )
     best = int(correlations.argmax())
     _check_fit(delays, correlations, best)
-    a, b, c = correlations[best - 1 : best + 2]
-    seconds = float(delays[best] + _STEP_S * (a - c) / (2.0 * (a - 2.0 * b + c)))
-    sigma_s = _sigma_s(image, at_s + seconds, tracker, tracker_s)
+    seconds, sigma_s = _refined(image, at_s, (tracker, tracker_s), float(delays[best]))
     return Delay(seconds, sigma_s, float(correlations[best]))
 
 
@@ -114,13 +115,21 @@ def _another(correlations: Array, best: int) -> int | None:
     return int(np.where(alike, correlations, -1.0).argmax()) if alike.any() else None
 
 
-def _sigma_s(image: Array, tracker_s: Array, tracker: Array, recorded_s: Array) -> float:
-    """Return the standard uncertainty by least squares of offset, scale and delay."""
-    seen = np.interp(tracker_s, recorded_s, tracker)
-    speed = np.interp(tracker_s, recorded_s, np.gradient(tracker, recorded_s))
-    design = np.column_stack([np.ones(len(image)), seen])
-    fitted, _, _, _ = np.linalg.lstsq(design, image, rcond=None)
-    rest = image - design @ fitted
-    full = np.column_stack([design, fitted[1] * speed])
-    variance = float(rest @ rest) / max(len(image) - 3, 1)
-    return float(np.sqrt(variance * np.linalg.inv(full.T @ full)[2, 2]))
+def _refined(image: Array, at_s: Array, tracker: tuple[Array, Array], delay_s: float) -> tuple[float, float]:
+    """Return delay and standard uncertainty by least squares of offset, scale and delay."""
+    positions, times = tracker
+    # The tracker's noise would make a small motion of every step; smoothing alike to both sides delays
+    # nothing.
+    smooth = ndimage.gaussian_filter1d(positions, _SMOOTH, mode="nearest")
+    speeds = np.gradient(smooth, times)
+    inverse, variance = np.eye(3), 0.0
+    for _ in range(_ITERATIONS):
+        seen = np.interp(at_s + delay_s, times, smooth)
+        design = np.column_stack([np.ones(len(image)), seen])
+        fitted = np.linalg.lstsq(design, image, rcond=None)[0]
+        rest = image - design @ fitted
+        full = np.column_stack([design, fitted[1] * np.interp(at_s + delay_s, times, speeds)])
+        inverse = np.linalg.inv(full.T @ full)
+        delay_s += float((inverse @ full.T @ rest)[2])
+        variance = float(rest @ rest) / max(len(image) - 3, 1)
+    return delay_s, float(np.sqrt(variance * inverse[2, 2]))

@@ -118,7 +118,8 @@ def check_gaps(sweep: UltrasoundSweep, grid: Grid, seen: NDArray[np.bool_], fill
 
 def _between(one: UltrasoundImage, two: UltrasoundImage) -> tuple[Array, float]:
     """Places (n, 3) mm midway between the same pixels of two images, and how far these are apart at most."""
-    columns, rows = np.linspace(*fan_box_px(one.in_fan), _ACROSS).T
+    (left, top), (right, bottom) = fan_box_px(one.in_fan).tolist()
+    columns, rows = np.linspace(left, right, _ACROSS), np.linspace(top, bottom, _ACROSS)
     pixels = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     inside = one.in_fan[np.rint(pixels[:, 1]).astype(int), np.rint(pixels[:, 0]).astype(int)]
     first, second = one.xyz_mm(pixels[inside]), two.xyz_mm(pixels[inside])

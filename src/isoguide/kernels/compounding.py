@@ -361,8 +361,8 @@ def _near(seen: Bools, size: int) -> tuple[Bools, int]:
     """Return which blocks of voxels (edge ``size``) have one that was seen in them or beside them."""
     padded = np.pad(seen, [(0, -n % size) for n in seen.shape])
     k, j, i = (n // size for n in padded.shape)
-    blocks = padded.reshape(k, size, j, size, i, size).any(axis=(1, 3, 5))
-    return ndimage.binary_dilation(blocks, np.ones((3, 3, 3))), size
+    blocks = np.asarray(padded.reshape(k, size, j, size, i, size).any(axis=(1, 3, 5)))
+    return ndimage.binary_dilation(blocks, np.ones((3, 3, 3), dtype=bool)), size
 
 
 def _sticks(spacing_mm: Float64, fill_mm: float) -> tuple[Float64, NDArray[np.int64]]:

@@ -53,11 +53,10 @@ def find(
     planning_from_daily: Array,
 ) -> Found:
     """Climb from all starts at the coarse resolution, and from the best of them at the fine one."""
-    few = coarse.every(START_PATCHES)
     starts = [
         climb(
             prepared.coarse,
-            few,
+            coarse,
             small_motion(START_MM * np.array([*corner, 0, 0, 0]), prepared.centre_mm) @ planning_from_daily,
             prepared.centre_mm,
             steps=START_STEPS,
@@ -67,11 +66,10 @@ def find(
     ]
     ranked = sorted(starts, key=lambda fit: -fit.evidence)
     distinct = _distinct(prepared, ranked)[: 1 + RIVALS]
-    many = fine.every(FINE_PATCHES)
     refined = [
         climb(
             prepared.fine,
-            many,
+            fine,
             fit.planning_from_daily,
             prepared.centre_mm,
             steps=FINE_STEPS,
