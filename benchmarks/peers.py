@@ -60,22 +60,22 @@ def problem(case: Case) -> Problem:
     moving_grid = Grid(
         moved.frame, moved.shape, moved.spacing_mm, start.apply(moved.origin_mm), moved.direction
     )
-    fixed = _image(planning, values.astype(np.float32))
-    coarse_mask = _image(body.grid, body.values)
+    fixed = image(planning, values.astype(np.float32))
+    coarse_mask = image(body.grid, body.values)
     fixed_mask = sitk.Cast(
         sitk.Resample(coarse_mask, fixed, sitk.Transform(), sitk.sitkLinear) > 0.5, sitk.sitkUInt8
     )
     return Problem(
         fixed,
         fixed_mask,
-        _image(moving_grid, case.daily.values.astype(np.float32)),
-        _image(moving_grid, shown),
+        image(moving_grid, case.daily.values.astype(np.float32)),
+        image(moving_grid, shown),
         isocentre,
         start,
     )
 
 
-def _image(grid: Grid, values: Any) -> Any:
+def image(grid: Grid, values: Any) -> Any:
     import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
 
     image = sitk.GetImageFromArray(np.ascontiguousarray(values))

@@ -93,5 +93,6 @@ def test_ultrasound_matched_to_the_ct_says_that_it_is_for_review(
         expect(page.locator(".verdict")).to_contain_text("A person has to look")
         expect(page.get_by_role("radio", name="Ultrasound reference")).to_have_count(0)
         console.open_approval()
+        console.choose("Correct the position")
         expect(console.dialog).to_contain_text("The target lies inside the fan and in no shadow")
         expect(console.dialog).to_contain_text("The day's ultrasound was looked at on: Planning CT")

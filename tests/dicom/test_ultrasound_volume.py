@@ -197,6 +197,32 @@ def test_cut_files_are_refused_wherever_they_are_cut(tmp_path: Path) -> None:
             read_ultrasound_volume(cut)
 
 
+def test_an_encoding_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "us.dcm")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.7"))
+    with pytest.raises(UnreadableError, match=r"us\.dcm"):
+        read_ultrasound_volume(path)
+
+
+@pytest.mark.parametrize("distance_mm", [1e6, 1e300])
+def test_a_plane_outside_every_room_is_refused(tmp_path: Path, distance_mm: float) -> None:
+    def far(dataset: Dataset) -> None:
+        group = dataset.PerFrameFunctionalGroupsSequence[1].PlanePositionVolumeSequence[0]
+        group.ImagePositionVolume = [0.0, 0.0, distance_mm]
+
+    with pytest.raises(UnreadableError, match=r"states a plane 1e\+\d+ mm away"):
+        read_ultrasound_volume(changed(written(tmp_path / "us.dcm"), far))
+
+    def moved(dataset: Dataset) -> None:
+        matrix = list(dataset.VolumeToTableMappingMatrix)
+        matrix[3] = distance_mm
+        dataset.VolumeToTableMappingMatrix = matrix
+
+    with pytest.raises(GeometryError, match="it moves the volume by"):
+        read_ultrasound_volume(changed(written(tmp_path / "us.dcm"), moved))
+
+
 def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     def widen(dataset: Dataset) -> None:
         pixels = np.frombuffer(dataset.PixelData, np.uint8).astype("<u2") << 8

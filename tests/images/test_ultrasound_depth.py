@@ -83,12 +83,3 @@ def test_marks_at_uneven_distances_and_lines_of_text_are_no_ruler() -> None:
     for line in range(8):
         pixels[:, 50 + 13 * line : 53 + 13 * line, 480:520:3] = 200
     assert find_ruler(pixels, SCREEN.in_fan()) is None
-
-
-def test_a_depth_that_contradicts_what_the_file_states_is_refused() -> None:
-    pixels = SCREEN.paint()
-    fan = find_fan(pixels, source="it")
-    scale = depth_scale_mm(pixels, fan, depth_mm=150.0, source="it", stated_mm=(0.4545, 0.4545))
-    assert scale.pixel_mm == pytest.approx(0.4545, rel=2e-3)
-    with pytest.raises(InputError, match=r"it states 0\.3 mm a row, and so a depth of 99 mm, not 150 mm"):
-        depth_scale_mm(pixels, fan, depth_mm=150.0, source="it", stated_mm=(0.3, 0.3))

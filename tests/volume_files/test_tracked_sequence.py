@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from isoguide.errors import GeometryError, InputError, MissingEvidenceError, OutputError, UnreadableError
-from isoguide.geometry.frames import PROBE, REFERENCE_SENSOR, TRACKER
+from isoguide.geometry.frames import DAILY, PROBE, REFERENCE_SENSOR, TRACKER
 from isoguide.geometry.transforms import RigidTransform, rotation_x, rotation_z
 from isoguide.images.ultrasound_frames import TrackedFrames, UltrasoundFrames
+from isoguide.volume_files import load_volume_file
 from isoguide.volume_files.tracked_sequence import (
     is_tracked_sequence,
     read_tracked_frames,
@@ -129,6 +130,11 @@ def test_a_reference_is_used_where_there_is_one_and_wanted(tmp_path: Path) -> No
     assert len(read_tracked_frames(path).tracker_from_reference) == 3
     assert read_tracked_frames(path, reference=None).tracker_from_reference == ()
     assert read_tracked_frames(path, reference="Needle").tracker_from_reference == ()
+
+
+def test_a_recording_is_not_taken_for_a_volume(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match="not a volume; reconstruct one from it first"):
+        load_volume_file(sequence(tmp_path / "a.igs.mha"), DAILY)
 
 
 def test_pixels_in_a_second_file_are_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ from ultrasound_days import SIMULATED_AT, moved, write_day, write_reference
 
 from isoguide.cli.terminal import show_alignment
 from isoguide.dicom import load_planning_set
+from isoguide.geometry.frames import FIXED
 from isoguide.geometry.iec61217 import fixed_from_planning
+from isoguide.geometry.probe_chain import UncertainPose
+from isoguide.geometry.transforms import RigidTransform
 from isoguide.plan import PatientPosition
 from isoguide.registration.result import (
     Alternative,
@@ -28,6 +32,7 @@ from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.request import AlignRequest, UltrasoundChoice
 from isoguide.workflow.result_json import result_document, result_schema
+from isoguide.workflow.ultrasound.align_input import TrackedProbe
 from isoguide.workflow.write_results import write_results
 
 
@@ -210,6 +215,25 @@ def test_the_terminal_says_what_it_was_matched_to_and_how_far_tissue_is_pressed(
     shown = " ".join(capsys.readouterr().out.split())
     assert "matched to the ultrasound reference of 2026-03-02 08:00 (reference.dcm)" in shown
     assert "Regions would still like to move by 0.9 mm (median), 1.5 mm at most" in shown
+
+
+def test_a_tracked_sequence_leaves_a_report_and_no_dicom_objects(too_far_left, tmp_path) -> None:
+    """It is no DICOM image; the document names the probe file, and how well it places the images."""
+    place = UncertainPose(RigidTransform.identity(FIXED, FIXED), np.zeros(3), np.diag([0.09] * 3 + [0.0] * 3))
+    probe = TrackedProbe(Path("probe.json"), "C5-2", datetime(2026, 3, 1, 8, 30), place)
+    daily = replace(too_far_left.daily, series=None, daily_from_file=None, patient=None, probe=probe)
+    written = write_results(replace(too_far_left, daily=daily), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "result.json"]
+    assert any("isoguide ultrasound reconstruct makes one" in words for words in written.warnings)
+    document = result_document(written)
+    Draft202012Validator(result_schema()).validate(document)
+    assert document["ultrasound"]["probe"] == {
+        "file": "probe.json",
+        "name": "C5-2",
+        "calibrated_at": "2026-03-01T08:30:00",
+        "place_sd_mm": pytest.approx(0.3),
+    }
+    assert "tracked sequence" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_no_answer_has_pictures_of_the_patient_as_he_lies_and_no_registration(too_far_left, tmp_path) -> None:

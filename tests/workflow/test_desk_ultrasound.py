@@ -1,6 +1,7 @@
 """A fraction guided by ultrasound at the desk: read as the room has it, kept, matched and decided on."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,20 @@ from ultrasound_course import (
     scanned,
     ultrasound_department,
 )
+from ultrasound_days import day_volume
 
 from isoguide.course import ProtocolAction
 from isoguide.dicom import PatientIdentity
+from isoguide.dicom.ultrasound_volume import read_ultrasound_volume
 from isoguide.dicom.write_ultrasound import UltrasoundDetails
 from isoguide.errors import InputError, MismatchError
-from isoguide.geometry.frames import DAILY
+from isoguide.geometry.frames import DAILY, FIXED
+from isoguide.geometry.iec61217 import fixed_from_daily
+from isoguide.plan import PatientPosition
 from isoguide.registration import day_match
+from isoguide.treatment.ports import DayImage
 from isoguide.treatment.refusals import StaleImageError
+from isoguide.workflow.clinic.day_export import write_day_image
 from isoguide.workflow.clinic.fraction_files import export_fraction
 
 SHIFT_MM = (-5.0, 3.0, -2.0)
@@ -187,3 +194,33 @@ def test_the_same_ultrasound_does_not_count_twice(matched: Department) -> None:
     d.desk.set_up(d.course, by="anna", couch=SET_UP)
     with pytest.raises(StaleImageError, match="was seen before"):
         d.desk.image(d.course, d.folder / "one", by="anna", couch=SET_UP)
+
+
+@pytest.mark.parametrize("position", ["HFS", "FFP"])
+def test_ultrasound_of_a_room_is_exported_with_its_place_in_the_room(tmp_path: Path, position: str) -> None:
+    """A room's patient axes may have their origin anywhere: what counts is the machine isocentre."""
+    machine_mm = np.array([10.0, -20.0, 30.0])
+    fixed_from_day = fixed_from_daily(position, machine_mm)
+    seen = day_volume(np.array([12.0, -30.0, 45.0]), LYING, position, voxel_mm=4.0)
+    taken_at = datetime(2026, 3, 9, 9, 30, tzinfo=UTC)
+    image = DayImage(
+        uid="1.2.3",
+        content=seen.in_frame(fixed_from_day.inverse()),
+        machine_isocentre_mm=machine_mm,
+        patient_position=PatientPosition(position),
+        started_at=taken_at,
+        acquired_at=taken_at,
+        couch=SET_UP,
+        model="ultrasound",
+        patient_id=PATIENT.patient_id,
+    )
+    (path,) = write_day_image(
+        tmp_path / "day", image, patient=PATIENT, seed="s", fraction=1, taken_at=taken_at
+    )
+    file = read_ultrasound_volume(path)
+    assert file.in_room
+    assert file.volume.frame == FIXED
+    np.testing.assert_allclose(file.volume.grid.origin_mm, seen.grid.origin_mm, atol=1e-3)
+    np.testing.assert_allclose(file.volume.grid.direction, seen.grid.direction, atol=1e-6)
+    for name in ("values", "seen", "shadowed"):
+        np.testing.assert_array_equal(getattr(file.volume, name), getattr(seen, name), err_msg=name)

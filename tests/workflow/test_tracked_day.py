@@ -115,15 +115,16 @@ class TestTheUncertaintyOfThePlace:
 
     def test_it_is_added_to_that_of_the_match(self) -> None:
         """sqrt(7.815 × (0.04 + 0.05)) = 0.839 mm; 7.815 is the 95 % quantile for three axes."""
-        found = with_place(matched(0.2), DAILY_FROM_FIXED, in_room(0.05), ISOCENTRE)
+        found = with_place(matched(0.2), DAILY_FROM_FIXED, in_room(0.05), ISOCENTRE, largest_mm=4.0)
         assert found.verdict is Verdict.ACCEPT
+        assert found.reasons[-1].endswith("the answer is uncertain by 0.8 mm at the target")
         np.testing.assert_allclose(np.diag(found.uncertainty.covariance)[:3], 0.09)
         assert found.uncertainty.largest_at_target_mm == pytest.approx(0.839, abs=1e-3)
 
     def test_a_turn_of_the_tracker_counts_where_the_target_is(self) -> None:
         """0.01 rad at 80 mm from the machine isocentre: sqrt(7.815) × 0.8 mm = 2.24 mm; a person looks."""
         points = ISOCENTRE + [80.0, 0.0, 0.0]
-        found = with_place(matched(0.0), DAILY_FROM_FIXED, in_room(0.0, 1e-4), points)
+        found = with_place(matched(0.0), DAILY_FROM_FIXED, in_room(0.0, 1e-4), points, largest_mm=4.0)
         assert found.uncertainty.largest_at_target_mm == pytest.approx(2.236, abs=1e-3)
         assert found.verdict is Verdict.REVIEW
         assert found.reasons[-1].startswith(
@@ -131,7 +132,7 @@ class TestTheUncertaintyOfThePlace:
         )
 
     def test_a_place_that_is_hardly_known_gives_no_answer(self) -> None:
-        found = with_place(matched(0.2), DAILY_FROM_FIXED, in_room(4.0), ISOCENTRE)
+        found = with_place(matched(0.2), DAILY_FROM_FIXED, in_room(4.0), ISOCENTRE, largest_mm=4.0)
         assert found.verdict is Verdict.NOT_AVAILABLE
         assert found.planning_from_daily is None
         assert "uncertain by 5.6 mm" in found.reasons[0]
@@ -140,4 +141,4 @@ class TestTheUncertaintyOfThePlace:
         refused = replace(
             matched(0.1), verdict=Verdict.NOT_AVAILABLE, planning_from_daily=None, unconstrained=None
         )
-        assert with_place(refused, DAILY_FROM_FIXED, in_room(0.01), ISOCENTRE) is refused
+        assert with_place(refused, DAILY_FROM_FIXED, in_room(0.01), ISOCENTRE, largest_mm=4.0) is refused

@@ -22,6 +22,7 @@ from isoguide.workflow.day_kind import look_at_day
 from isoguide.workflow.inputs import PlanningInput, load_planning
 from isoguide.workflow.pair_checks import doubts_about
 from isoguide.workflow.request import AlignRequest, RadiographChoice, RegionChoice, UltrasoundChoice
+from isoguide.workflow.ultrasound import load_day, match
 from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 from isoguide.workflow.ultrasound.load_day import load_ultrasound_day
 
@@ -187,8 +188,6 @@ class TestTheDay:
         files.reference()
         far = files.load(files.day())
         apart = replace(far.volume.grid, origin_mm=far.volume.grid.origin_mm + 300.0)
-        from isoguide.workflow.ultrasound import load_day
-
         moved_away = replace(far, volume=replace(far.volume, grid=apart))
         with pytest.raises(MismatchError, match="shows no place that"):
             load_day.require_common_place(files.planning, moved_away)
@@ -247,3 +246,26 @@ class TestDoubts:
         assert any("acquired before its reference" in why for why in doubts_about(files.planning, early))
         no_reference = replace(early, reference=None)
         assert any("before the planning CT" in why for why in doubts_about(files.planning, no_reference))
+
+
+def test_without_a_reference_the_planning_ct_is_what_it_is_matched_to(files, monkeypatch) -> None:
+    """The engine for the CT is asked, with the CT itself, and never the one for a reference."""
+    asked: dict[str, object] = {}
+
+    class Prepared:
+        target_points_mm = np.zeros((1, 3))
+
+    def prepare(volume, **said):
+        asked.update(said, volume=volume)
+        return Prepared()
+
+    monkeypatch.setattr(match, "prepare_ultrasound_to_ct", prepare)
+    monkeypatch.setattr(match, "register_ultrasound_to_ct", lambda *_, **said: said["initial"])
+    monkeypatch.delattr(match, "prepare_ultrasound")
+    daily = files.load(files.day())
+    initial = object()
+    found = match.register_ultrasound_day(files.planning, daily, initial, np.ones((4, 3)))
+    assert found is initial
+    assert asked["volume"] is files.planning.volume
+    assert asked["centre_mm"] is files.planning.isocentre.xyz_mm
+    np.testing.assert_array_equal(asked["target_points_mm"], np.ones((4, 3)))

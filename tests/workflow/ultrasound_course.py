@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -105,11 +105,18 @@ def knows_the_truth(
             verdict, reasons, placed, placed, 6, isocentre_mm, "", uncertainty, quality, algorithm, {}
         )
 
+    def prepared(kind: type, **values: object) -> object:
+        """Make what an engine is prepared with, without preparing it."""
+        one = object.__new__(kind)
+        for part in fields(kind):
+            object.__setattr__(one, part.name, values.get(part.name))
+        return one
+
     def to_reference(reference: object, **said: object) -> object:
-        return day_match.PreparedUltrasound(reference, said["centre_mm"], None, said["target_points_mm"])
+        return prepared(day_match.PreparedUltrasound, reference=reference, **said)
 
     def to_ct(planning: object, **said: object) -> object:
-        return day_match.PreparedUltrasoundToCt(planning, said["centre_mm"], None, said["target_points_mm"])
+        return prepared(day_match.PreparedUltrasoundToCt, planning=planning, **said)
 
     patched.setattr(course_planning, "prepare_ultrasound", to_reference)
     patched.setattr(course_planning, "prepare_ultrasound_to_ct", to_ct)

@@ -111,8 +111,8 @@ def align_command(
         typer.Argument(
             metavar="DAILY",
             help="The day's CT or cone-beam CT: a folder or a volume file; or radiographs: a folder or the "
-            "files of a pair (RT Image, DX, CR, XA), or a views file; or ultrasound: a DICOM volume placed in "
-            "the room, or a tracked sequence (.igs.mha).",
+            "files of a pair (RT Image, DX, CR, XA), or a views file; or ultrasound: a DICOM volume placed "
+            "in the room, or a tracked sequence (.igs.mha).",
         ),
     ],
     out: Annotated[

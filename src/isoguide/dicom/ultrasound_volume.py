@@ -32,13 +32,15 @@ from isoguide.dicom.write_ultrasound import (
     SHADOWED_ELEMENT,
 )
 from isoguide.errors import AmbiguityError, GeometryError, MissingEvidenceError, UnreadableError
-from isoguide.geometry.frames import FIXED, PLANNING, Frame
+from isoguide.geometry.frames import FIXED, PLANNING, Array, Frame
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 
 VOLUME: Final = Frame("ultrasound volume")
 """The volume frame of reference of one file."""
+FARTHEST_MM: Final = 1e5
+"""No room is larger."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -264,13 +266,14 @@ def _slices(file: DicomFile, planes: Sequence[_Plane], of: str) -> tuple[Slice, 
     for plane in planes:
         position = _needed(plane, f"PlanePosition{suffix}Sequence", file)
         orientation = _needed(plane, f"PlaneOrientation{suffix}Sequence", file)
-        row_mm, column_mm = _needed(plane, "PixelMeasuresSequence", file).need_numbers("PixelSpacing", 2)
+        measures = _needed(plane, "PixelMeasuresSequence", file)
+        row_mm, column_mm = _sane(measures.need_numbers("PixelSpacing", 2), file)
         found.append(
             Slice(
                 file=file,
                 frame_index=plane.index,
-                position_mm=position.need_numbers(f"ImagePosition{of}", 3),
-                cosines=orientation.need_numbers(f"ImageOrientation{of}", 6).reshape(2, 3),
+                position_mm=_sane(position.need_numbers(f"ImagePosition{of}", 3), file),
+                cosines=_sane(orientation.need_numbers(f"ImageOrientation{of}", 6), file).reshape(2, 3),
                 spacing_mm=(float(row_mm), float(column_mm)),
                 shape=shape,
                 rescale=None,
@@ -279,6 +282,13 @@ def _slices(file: DicomFile, planes: Sequence[_Plane], of: str) -> tuple[Slice, 
             )
         )
     return tuple(found)
+
+
+def _sane(values: Array, file: DicomFile) -> Array:
+    if np.abs(values).max() > FARTHEST_MM:
+        msg = f"{file.path} states a plane {np.abs(values).max():.3g} mm away; export it again"
+        raise UnreadableError(msg)
+    return values
 
 
 def _needed(plane: _Plane, keyword: str, file: DicomFile) -> Item:
@@ -292,6 +302,9 @@ def _needed(plane: _Plane, keyword: str, file: DicomFile) -> Item:
 def _fixed_from_volume(item: Item) -> RigidTransform:
     matrix = item.need_numbers("VolumeToTableMappingMatrix", 16).reshape(4, 4)
     try:
+        if np.abs(matrix).max() > FARTHEST_MM:
+            msg = f"it moves the volume by {np.abs(matrix).max():.3g} mm"
+            raise GeometryError(msg)  # noqa: TRY301 - said with the file like the others
         return RigidTransform(FIXED, VOLUME, matrix)
     except GeometryError as error:
         msg = f"{item.source} has a VolumeToTableMappingMatrix that cannot be used: {error}"

@@ -31,14 +31,7 @@ class DepthScale:
         return self.pixel_mm, self.pixel_mm
 
 
-def depth_scale_mm(
-    pixels: Pixels,
-    fan: Fan,
-    *,
-    depth_mm: float,
-    source: str,
-    stated_mm: tuple[float, float] | None = None,
-) -> DepthScale:
+def depth_scale_mm(pixels: Pixels, fan: Fan, *, depth_mm: float, source: str) -> DepthScale:
     """Return the size of a pixel of a scanner's screen.
 
     Parameters
@@ -51,14 +44,11 @@ def depth_scale_mm(
         How deep the scanner says that the image goes.
     source
         What a message calls the pictures.
-    stated_mm
-        Distance between columns and between rows where the file has it; the depth must not contradict it.
 
     Raises
     ------
     InputError
-        If no scanner and transducer have such a depth, or what the file states or the marks of the ruler
-        contradict it.
+        If no scanner and transducer have such a depth, or the marks of the ruler contradict it.
     """
     if not _is_possible(depth_mm, fan):
         radius_mm = depth_mm / fan.depth_px * fan.radius_px
@@ -66,12 +56,6 @@ def depth_scale_mm(
         msg = f"{source} cannot show a depth of {depth_mm:g} mm{radius}: correct the depth"
         raise InputError(msg)
     pixel_mm = depth_mm / fan.depth_px
-    if stated_mm is not None and abs(stated_mm[1] / pixel_mm - 1.0) > AGREES:
-        msg = (
-            f"{source} states {stated_mm[1]:.3g} mm a row, and so a depth of "
-            f"{stated_mm[1] * fan.depth_px:.0f} mm, not {depth_mm:g} mm: correct the depth"
-        )
-        raise InputError(msg)
     ruler = find_ruler(pixels, fan.in_fan)
     if ruler is None:
         return DepthScale(pixel_mm, confirmed=False)

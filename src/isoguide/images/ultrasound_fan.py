@@ -23,6 +23,8 @@ from isoguide.images.ultrasound_sector import (
 
 Pixels = NDArray[np.uint8]
 
+MOST_FRAMES: Final = 32
+"""Of a long recording so many frames are looked at, evenly spread."""
 LEAST_PX: Final = 32
 """A fan narrower or shallower than this says nothing of the patient."""
 LEAST_BORDER_SHARE: Final = 0.02
@@ -33,9 +35,11 @@ NOISIEST_SCREEN: Final = 8
 """The empty screen of a frame grabber changes by no more than this."""
 THINNEST_PX: Final = 2
 """Marks of a ruler that touch the fan are thinner than twice this."""
-LEAST_SUPPORT: Final = 0.35
-LEAST_SUPPORT_IN_ALL: Final = 0.6
-"""So much of either side, of the face and of the deepest line has to show, and of all together."""
+LEAST_SUPPORT: Final = 0.6
+LEAST_FACE: Final = 0.3
+LEAST_SUPPORT_IN_ALL: Final = 0.75
+"""So much of either side and of the deepest line, of the face, and of all together has to show; a face has no
+echoes where it does not touch the skin."""
 MOST_SKEW_RAD: Final = float(np.deg2rad(1.5))
 """A fan whose sides differ more is dark on one side, or not the whole: its middle is not that of the face."""
 MOST_OUTSIDE: Final = 0.01
@@ -123,6 +127,7 @@ def find_fan(pixels: Pixels, *, source: str) -> Fan:
     InputError
         If there is no whole fan, it does not stand upright, is no ultrasound, or much is written across it.
     """
+    pixels = pixels[:: max(1, len(pixels) // MOST_FRAMES)]
     seen = _patient_part(pixels, source)
     if seen.mean() > 1.0 - MOST_OUTSIDE:
         raise _no_fan(source, "something fills the picture, so that neither face nor sides can be told")
@@ -224,7 +229,8 @@ def _sector(seen: BoolArray) -> Fan | None:
 
 
 def _is_supported(support: Support) -> bool:
-    return min(support) >= LEAST_SUPPORT and float(np.mean(support)) >= LEAST_SUPPORT_IN_ALL
+    shows = min(support.left, support.right, support.deepest) >= LEAST_SUPPORT
+    return shows and support.face >= LEAST_FACE and float(np.mean(support)) >= LEAST_SUPPORT_IN_ALL
 
 
 def _covers(in_fan: BoolArray, seen: BoolArray) -> bool:

@@ -15,7 +15,7 @@ from isoguide.geometry.frames import Array
 
 BoolArray = NDArray[np.bool_]
 
-FITS_PX: Final = 3.0
+FITS_PX: Final = 2.0
 """An outline this close to the model's lies on it: a scan is drawn with a blurred rim."""
 FAR_INSIDE_PX: Final = 12.0
 """Outline this far within the model is that of a dark place which runs out of the fan: it fits nothing."""

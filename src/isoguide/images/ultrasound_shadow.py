@@ -50,6 +50,13 @@ LEAST_TAIL_MM: Final = 12.0
 LEAST_INFORMATIVE_MM: Final = 6.0
 """So much of a line must be seen to be darker than its neighbours."""
 LEAST_WIDTH_MM: Final = 2.5
+LEAST_ROWS: Final = 10
+LEAST_SIDE: Final = 0.3
+"""Share of the rows along which a side goes outwards: the lower arc takes what is left."""
+PARALLEL: Final = 0.02
+"""Sides that open by less than this (mm per mm of depth) are those of a straight array."""
+NEAR_TOP_MM: Final = 2.0
+"""The sides of a sector meet where the image begins; this is how well their pixels say it."""
 
 
 def shadow_of_image(image: UltrasoundImage) -> BoolArray:
@@ -68,7 +75,7 @@ def shadow_of_image(image: UltrasoundImage) -> BoolArray:
     Raises
     ------
     GeometryError
-        If the fan has no sides that converge at or above the probe.
+        If there is no fan, or its sides do not come together at or above the probe.
     """
     return next(shadows_of_images([image]))
 
@@ -164,60 +171,79 @@ class _Lines:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Apex:
+    """Where the sides of a fan meet, (x, y) in mm from pixel (0, 0); y is None where they are parallel."""
+
+    x_mm: float
+    y_mm: float | None
+
+    def lines(self, x_mm: Array, y_mm: Array) -> Array:
+        """Return line and depth, (2, ...): an angle and a distance from here, or x and y if parallel."""
+        if self.y_mm is None:
+            return np.stack(np.broadcast_arrays(x_mm - self.x_mm, y_mm))
+        aside_mm, down_mm = np.broadcast_arrays(x_mm - self.x_mm, y_mm - self.y_mm)
+        return np.stack([np.arctan2(aside_mm, down_mm), np.hypot(aside_mm, down_mm)])
+
+    def places_mm(self, line: Array, depth: Array) -> tuple[Array, Array]:
+        """Return x and y of what :meth:`lines` made."""
+        if self.y_mm is None:
+            return line + self.x_mm, depth
+        return self.x_mm + depth * np.sin(line), self.y_mm + depth * np.cos(line)
+
+
 def _lines_of_fan(image: UltrasoundImage) -> _Lines:
     """Lay lines through the point where the sides of the fan meet; parallel ones where they do not."""
     across_mm, down_mm = image.pixel_spacing_mm
-    left, right = _sides_mm(image)
+    apex = _apex(image)
     rows, columns = image.values.shape
-    x_mm, y_mm = np.arange(columns) * across_mm, np.arange(rows)[:, None] * down_mm
-    opening = right[1] - left[1]
-    lowest_mm = float(np.flatnonzero(image.in_fan.any(axis=1))[-1]) * down_mm
-    if abs(opening) < PARALLEL:
-        middle_mm = 0.5 * (left[0] + right[0])
-        places = np.stack(np.broadcast_arrays(x_mm[None, :] - middle_mm, y_mm))
-        turn = APART_MM
-    else:
-        apex_y_mm = (left[0] - right[0]) / opening
-        apex_x_mm = left[0] + left[1] * apex_y_mm
-        if opening < 0.0 or apex_y_mm > float(np.flatnonzero(image.in_fan.any(axis=1))[0] + 2) * down_mm:
-            msg = "the sides of the ultrasound fan do not meet above it: is the image upside down?"
-            raise GeometryError(msg)
-        dx_mm, dy_mm = x_mm[None, :] - apex_x_mm, y_mm - apex_y_mm
-        places = np.stack([np.arctan2(dx_mm, dy_mm), np.hypot(dx_mm, dy_mm)])
-        turn = APART_MM / (0.5 * (np.hypot(0.0, places[1][image.in_fan].min()) + lowest_mm - apex_y_mm))
-    inside = places[:, image.in_fan]
+    pixels = apex.lines(np.arange(columns)[None, :] * across_mm, np.arange(rows)[:, None] * down_mm)
+    inside = pixels[:, image.in_fan]
     low, high = inside.min(axis=1), inside.max(axis=1)
-    first = np.arange(low[0], high[0] + turn, turn)
-    along = np.arange(low[1], high[1] + STEP_MM, STEP_MM)
-    one, other = np.meshgrid(first, along, indexing="ij")
-    if abs(opening) < PARALLEL:
-        sample_x, sample_y = one + middle_mm, other
-    else:
-        sample_x, sample_y = apex_x_mm + other * np.sin(one), apex_y_mm + other * np.cos(one)
+    apart = APART_MM if apex.y_mm is None else APART_MM / (0.5 * (low[1] + high[1]))
+    line, depth = np.meshgrid(
+        np.arange(low[0], high[0] + apart, apart),
+        np.arange(low[1], high[1] + STEP_MM, STEP_MM),
+        indexing="ij",
+    )
+    x_mm, y_mm = apex.places_mm(line, depth)
     return _Lines(
-        np.stack([sample_y / down_mm, sample_x / across_mm]),
-        np.stack([(places[0] - low[0]) / turn, (places[1] - low[1]) / STEP_MM]),
+        np.stack([y_mm / down_mm, x_mm / across_mm]),
+        np.stack([(pixels[0] - low[0]) / apart, (pixels[1] - low[1]) / STEP_MM]),
         (APART_MM,),
     )
 
 
-PARALLEL: Final = 0.02
-"""Sides that open by less than this (mm per mm of depth) are those of a straight array."""
+def _apex(image: UltrasoundImage) -> _Apex:
+    left, right = _sides_mm(image)
+    opening = right[1] - left[1]
+    if abs(opening) < PARALLEL:
+        return _Apex(0.5 * float(left[0] + right[0]), None)
+    y_mm = float((left[0] - right[0]) / opening)
+    top_mm = float(np.flatnonzero(image.in_fan.any(axis=1))[0]) * image.pixel_spacing_mm[1]
+    if y_mm > top_mm + NEAR_TOP_MM:
+        msg = "the sides of the ultrasound fan do not meet above it: is the image upside down?"
+        raise GeometryError(msg)
+    return _Apex(float(left[0] + left[1] * y_mm), y_mm)
 
 
 def _sides_mm(image: UltrasoundImage) -> tuple[Array, Array]:
     """Return left and right side of the fan as x = offset + slope · y, (2,) each, mm from pixel (0, 0)."""
     across_mm, down_mm = image.pixel_spacing_mm
     rows = np.flatnonzero(image.in_fan.any(axis=1))
-    if len(rows) < 2:
+    if len(rows) < LEAST_ROWS:
         msg = "the ultrasound image has no fan to look for shadows in"
         raise GeometryError(msg)
-    first = image.in_fan.argmax(axis=1)[rows]
-    last = image.in_fan.shape[1] - 1 - image.in_fan[:, ::-1].argmax(axis=1)[rows]
+    columns = image.in_fan.shape[1]
+    left = image.in_fan.argmax(axis=1)[rows]
+    right = columns - 1 - image.in_fan[:, ::-1].argmax(axis=1)[rows]
     sides = []
-    for edge, widest in ((first, int(first.argmin())), (last, int(last.argmax()))):
-        upto = max(widest, 1) + 1
-        slope, offset = np.polyfit(rows[:upto] * down_mm, edge[:upto] * across_mm, 1)
+    for edge, outermost in ((left, left <= left.min() + 1), (right, right >= right.max() - 1)):
+        end = int(np.flatnonzero(outermost)[-1]) + 1
+        if end < LEAST_SIDE * len(rows):
+            msg = "the sides of the ultrasound fan do not spread downwards: is the image upside down?"
+            raise GeometryError(msg)
+        slope, offset = np.polyfit(rows[:end] * down_mm, edge[:end] * across_mm, 1)
         sides.append(np.array([offset, slope]))
     return sides[0], sides[1]
 

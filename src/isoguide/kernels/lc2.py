@@ -25,6 +25,8 @@ NORMAL = slice(6, 12)
 COLUMNS = 12
 CHANNELS = 8
 """Per voxel: CT value and its derivatives along x, y, z, then the size of its gradient and the same."""
+SMALL = 40_000
+"""Fewer samples take less time than handing them to several threads."""
 RIDGE = 1e-4
 """Share of a feature's own sum of squares below which it says nothing beside the others."""
 
@@ -189,5 +191,47 @@ def lc2_sums(
         part = slice(start, stop)
         _lc2_sums(volume, index_from_mm, centres_mm[part], steps, values[part], weights[part], out[part])
 
-    run_chunked(piece, len(centres_mm))
+    if values.size < SMALL:
+        piece(0, len(centres_mm))
+    else:
+        run_chunked(piece, len(centres_mm))
     return out
+
+
+def lc2_sums_reference(
+    volume: Float32,
+    index_from_mm: Float64,
+    centres_mm: Float64,
+    offsets_mm: Float64,
+    values: Float32,
+    weights: Float32,
+) -> Float64:
+    """Plain NumPy statement of :func:`lc2_sums`."""
+    last = np.array(volume.shape[2::-1]) - 1
+    out = np.full((len(centres_mm), COLUMNS), np.nan)
+    for p, centre_mm in enumerate(centres_mm):
+        ijk = (centre_mm + offsets_mm) @ index_from_mm[:, :3].T + index_from_mm[:, 3]
+        if not ((ijk >= 0.0) & (ijk < last)).all():
+            continue
+        base = np.floor(ijk).astype(int)
+        channels = np.zeros((len(ijk), CHANNELS))
+        for corner in np.ndindex(2, 2, 2):
+            at = base + corner
+            share = np.where(corner, ijk - base, 1.0 - (ijk - base)).prod(axis=1)
+            channels += share[:, None] * volume[at[:, 2], at[:, 1], at[:, 0]]
+        out[p] = _patch_reference(channels, values[p].astype(np.float64), weights[p] > 0.0)
+    return out
+
+
+def _patch_reference(channels: Float64, u: Float64, used: NDArray[np.bool_]) -> Float64:
+    channels, u = channels[used], u[used]
+    design = np.column_stack([np.ones(len(u)), channels[:, 0], channels[:, 4]])
+    fitted, *_ = np.linalg.lstsq(design, u, rcond=None)
+    slope = fitted[1] * channels[:, 1:4] + fitted[2] * channels[:, 5:8]
+    unexplained, *_ = np.linalg.lstsq(design, slope, rcond=None)
+    rest = u - design @ fitted
+    turned = slope - design @ unexplained
+    normal = turned.T @ turned
+    total = ((u - u.mean()) ** 2).sum()
+    sums = [len(u), total, (rest**2).sum(), *(slope.T @ rest), *normal[np.triu_indices(3)]]
+    return np.array(sums, dtype=np.float64)

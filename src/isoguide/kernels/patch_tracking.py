@@ -23,7 +23,7 @@ TAPS_SIGMAS = 2.0
 LEAST_SHARE = 0.5
 """Of the weights that have to be seen for a smoothed sample, and of the patch for a correlation."""
 FLAT = 1e-9
-WORTH_THREADS = 400_000
+WORTH_THREADS = 3_000_000
 """Products from which on threads save more than they cost."""
 
 
@@ -48,26 +48,14 @@ def _taps(start, step, count, sigma, size, first, weights):  # type: ignore[no-u
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _smooth(image, seen, taps, out, begin, end):  # type: ignore[no-untyped-def]  # numba infers the types
-    firsts, weights, counts = taps
-    for k in range(begin, end):
-        for j in range(out.shape[1]):
-            for i in range(out.shape[2]):
-                total, weight, whole = 0.0, 0.0, 0.0
-                for c in range(counts[2]):
-                    kk, wk = firsts[2, k] + c, weights[2, k, c]
-                    for b in range(counts[1]):
-                        jj, wj = firsts[1, j] + b, wk * weights[1, j, b]
-                        if wj == 0.0:
-                            continue
-                        for a in range(counts[0]):
-                            w = wj * weights[0, i, a]
-                            ii = firsts[0, i] + a
-                            whole += w
-                            if w > 0.0 and seen[kk, jj, ii]:
-                                total += w * image[kk, jj, ii]
-                                weight += w
-                out[k, j, i] = total / weight if weight > LEAST_SHARE * whole else np.nan
+def _along_last(values, first, weights, out, begin, end):  # type: ignore[no-untyped-def]  # numba infers the types
+    last = values.shape[1] - 1
+    for n in range(begin, end):
+        for c in range(out.shape[1]):
+            total = 0.0
+            for t in range(weights.shape[1]):
+                total += weights[c, t] * values[n, min(max(first[c] + t, 0), last)]
+            out[n, c] = total
 
 
 def lattice_window(
@@ -91,18 +79,34 @@ def lattice_window(
     NDArray
         float32; NaN beyond the image and where less than half of the weights is seen.
     """
-    longest = max(shape)
-    reaches = zip(sigma, image.shape[::-1], strict=True)
-    counts = np.array([1 if size == 1 else 2 * int(np.ceil(TAPS_SIGMAS * s)) for s, size in reaches])
-    firsts = np.zeros((3, longest), np.int64)
-    weights = np.zeros((3, longest, int(counts.max())))
+    axes = []
+    box = []
     for axis in range(3):
-        size = image.shape[2 - axis]
-        first, own = firsts[axis], weights[axis][:, : counts[axis]]
-        _taps(start[axis], step[axis], shape[2 - axis], sigma[axis], size, first, own)
-    out = np.empty(shape, dtype=np.float32)
-    _in_chunks(lambda a, b: _smooth(image, seen, (firsts, weights, counts), out, a, b), shape[0], out.size)
-    return out
+        size, count = image.shape[2 - axis], shape[2 - axis]
+        taps = 1 if size == 1 else 2 * int(np.ceil(TAPS_SIGMAS * sigma[axis]))
+        first, weights = np.zeros(count, np.int64), np.zeros((count, taps))
+        _taps(start[axis], step[axis], count, sigma[axis], size, first, weights)
+        low = min(max(int(first[0]), 0), size - 1)
+        high = min(max(int(first[-1]) + taps, low + 1), size)
+        axes.append((first - low, weights))
+        box.append(slice(low, high))
+    there = seen[box[2], box[1], box[0]]
+    both = np.stack([np.where(there, image[box[2], box[1], box[0]], 0), there]).astype(np.float32)
+    whole = np.ones((1, 1, 1))
+    for first, weights in axes:  # each puts its axis first of three: x, y, z end as slices, rows, columns
+        both = np.moveaxis(_smoothed_last(both, first, weights), -1, 1)
+        whole = np.multiply.outer(weights.sum(axis=1), whole)
+    whole = whole.reshape(shape)
+    known = both[1] > LEAST_SHARE * whole
+    return np.where(known, both[0] / np.where(known, both[1], 1.0), np.nan).astype(np.float32)
+
+
+def _smoothed_last(values: Float32, first: NDArray[np.int64], weights: Float64) -> Float32:
+    flat = np.ascontiguousarray(values).reshape(-1, values.shape[-1])
+    out = np.empty((len(flat), len(first)), dtype=np.float32)
+    products = out.size * weights.shape[1]
+    _in_chunks(lambda a, b: _along_last(flat, first, weights, out, a, b), len(flat), products)
+    return out.reshape(*values.shape[:-1], len(first))
 
 
 def lattice_window_reference(

@@ -20,8 +20,10 @@ COARSE: Final = 2
 CANDIDATES: Final = 3
 WORTH: Final = 0.6
 """Share of the best place's correlation below which another is none."""
-CLEAR: Final = 0.6
+CLEAR: Final = 0.55
 """Correlation of speckle from which on one look needs no other."""
+NO_OTHER: Final = 0.4
+"""Correlation of speckle from which on there is no other place: nothing else reaches 0.25."""
 CLEAR_OUTLINE: Final = 0.8
 FAINT: Final = 0.15
 """Where all else correlates so well, and a structure was followed without a break, this much of the speckle
@@ -141,16 +143,28 @@ class FollowedStructure:
 
     def _recognised(self, scene: Scene) -> _Seen | None:
         """Return where a frame shows the structure best, by the look that says it most exactly."""
-        all_seen: list[_Seen] = []
+        first, others = self._bank[0], self._bank[1:]
+        windows, all_seen = [], []
         for place_mm in self._candidates(scene):
             window = scene.window(place_mm, self._half + MARGIN, self.settings.sample_mm)
-            for look in self._bank:
-                seen = self._fitted(look, window, place_mm)
-                if seen is None:
-                    continue
-                if look is self._bank[0] and seen.texture >= CLEAR:
-                    return seen
+            seen = self._fitted(first, window, place_mm)
+            if seen is not None and seen.texture >= CLEAR:
+                return seen
+            windows.append((window, place_mm))
+            if seen is not None:
                 all_seen.append(seen)
+            if seen is not None and seen.texture >= NO_OTHER:
+                windows = windows[-1:]
+                break
+        all_seen += [
+            seen
+            for window, place_mm in windows
+            for look in others
+            if (seen := self._fitted(look, window, place_mm)) is not None
+        ]
+        return self._best_of(all_seen)
+
+    def _best_of(self, all_seen: list[_Seen]) -> _Seen | None:
         if not all_seen:
             return None
         best = max(all_seen, key=lambda one: one.match.texture)

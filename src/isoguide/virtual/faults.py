@@ -234,6 +234,10 @@ OF_GATED_BEAMS: Final[frozenset[FaultName]] = frozenset(
     }
 )
 """These strike only where the target is watched during the beam."""
+OF_ULTRASOUND: Final[frozenset[FaultName]] = frozenset(
+    {"sweep-jumps", "probe-lifted", "probe-pose-jumps", "gas-shadow"}
+)
+"""These strike only where the patient is imaged by ultrasound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ ROCKED_PROBE: Final = UltrasoundProbe(
 """A curved array on the perineum, with about half the lines of a real one: the beam is wider than their
 distance."""
 WATCHING_PROBE: Final = replace(
-    ROCKED_PROBE, frequency_mhz=3.5, fan_deg=44.0, lines=400, pixel_mm=0.4, path_step=5
+    ROCKED_PROBE, frequency_mhz=3.5, fan_deg=34.0, depth_mm=125.0, lines=310, pixel_mm=0.4, path_step=5
 )
-"""The same in a narrower fan, whose lines lie closer than scatterers: speckle has to move with the tissue."""
+"""The same in a smaller fan whose lines lie closer than scatterers: speckle has to move with the tissue."""
 AT_SIMULATION: Final = TrackingErrors(
     noise_mm=0.15,
     noise_deg=0.05,

@@ -126,8 +126,11 @@ def is_tracked_sequence(path: Path | str) -> bool:
     path = Path(path)
     if not path.name.lower().endswith(SEQUENCE_SUFFIXES) or not path.is_file():
         return False
-    with path.open("rb") as stream:
-        return b"\nSeq_Frame0000_" in stream.read(4096)
+    try:
+        with path.open("rb") as stream:
+            return b"\nSeq_Frame0000_" in stream.read(4096)
+    except OSError:
+        return False  # whoever reads it as something else says why it cannot be read
 
 
 def _read_header(path: Path) -> _Header:

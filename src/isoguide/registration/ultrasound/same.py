@@ -210,7 +210,7 @@ def _assessed(prepared: PreparedUltrasound, daily: Level, found: _Found, initial
     shift = float(displacement_mm(initial, full.daily_from_planning, prepared.centre_mm[None])[0])
     angle = rotation_angle_deg(initial[:3, :3].T @ full.daily_from_planning[:3, :3])
     between = _apart_mm(prepared, found.middle.daily_from_planning, full.daily_from_planning)
-    verdict, reasons = judge(Evidence(quality, sure, full.similarity, shift, angle, between))
+    verdict, reasons = judge(Evidence(quality, sure, _detail(full), shift, angle, between))
     if verdict is Verdict.NOT_AVAILABLE:
         return replace(_not_available(prepared, reasons), quality=quality)
     return Registration(
@@ -226,6 +226,11 @@ def _assessed(prepared: PreparedUltrasound, daily: Level, found: _Found, initial
         algorithm=ALGORITHM,
         settings=prepared.settings.as_record(),
     )
+
+
+def _detail(fit: Fit) -> float:
+    """Return the correlation that three patches in four exceed, of those that the day's image shows."""
+    return float(np.percentile(fit.correlation[np.isfinite(fit.correlation)], 25.0))
 
 
 def _transform(fit: Fit) -> RigidTransform:

@@ -45,15 +45,17 @@ def seen_level(
 ) -> SeenLevel | None:
     """Smooth the part of a volume between two opposite corners (3,), in its frame, to a resolution.
 
+    Coarser volumes are smoothed to their own resolution: without that their speckle would be left as it is.
     Returns None where the volume hardly reaches between the corners, or nothing there can be trusted.
     """
     grid, brightness = crop(volume.grid, volume.values, low_mm, high_mm)
     _, trusted = crop(volume.grid, volume.trusted, low_mm, high_mm)
     if min(grid.shape) < LEAST_NODES or not trusted.any():
         return None
+    step_mm = max(spacing_mm, float(grid.spacing_mm.max()))
     weight = trusted.astype(np.float32)
-    share = make_level(grid, weight, spacing_mm, interpolate=False)
-    total = make_level(grid, weight * brightness, spacing_mm, interpolate=False)
+    share = make_level(grid, weight, step_mm, interpolate=False)
+    total = make_level(grid, weight * brightness, step_mm, interpolate=False)
     known = np.asarray(share.values >= LEAST_KNOWN)
     values = np.zeros(known.shape, dtype=np.float32)
     np.divide(total.values, share.values, out=values, where=known)

@@ -18,7 +18,7 @@ from isoguide.registration.ultrasound.settings import UltrasoundSettings
 PATCHES = {MIDDLE_MM: 500, FINE_MM: 3000}
 WIDER = {MIDDLE_MM: 2.0, FINE_MM: 1.0}
 """Starts see this many margins around the target, the answer one."""
-LEAST_PATCHES = {MIDDLE_MM: 40, FINE_MM: 300}
+LEAST_PATCHES = {MIDDLE_MM: 40, FINE_MM: 150}
 TARGET_RADIUS_MM: Final = 30.0
 BALL_STEP_MM: Final = 6.0
 

@@ -14,9 +14,20 @@ from isoguide.registration.refine import displacement_mm
 from isoguide.registration.result import Quality, Registration, Uncertainty, Verdict
 from isoguide.registration.ultrasound.settings import motion_basis
 from isoguide.registration.ultrasound.to_ct_assess import condition, residual_map, share_seen, uncertainty
-from isoguide.registration.ultrasound.to_ct_patches import UltrasoundPatches, ultrasound_patches
+from isoguide.registration.ultrasound.to_ct_patches import (
+    UltrasoundPatches,
+    shown_around,
+    ultrasound_patches,
+)
 from isoguide.registration.ultrasound.to_ct_planning import WIDER_MM, PreparedUltrasoundToCt
-from isoguide.registration.ultrasound.to_ct_search import COARSE, FINE, FINE_PATCHES, Found, find
+from isoguide.registration.ultrasound.to_ct_search import (
+    COARSE,
+    FINE,
+    FINE_PATCHES,
+    START_PATCHES,
+    Found,
+    find,
+)
 from isoguide.registration.ultrasound.to_ct_verdict import judge
 
 ALGORITHM: Final = "LC2 variable-projection Gauss-Newton 1"
@@ -68,7 +79,11 @@ def register_ultrasound_to_ct(
     progress(0.0, "cutting patches")
     points_mm = initial.inverse().apply(prepared.target_points_mm)
     reach_mm = prepared.settings.margin_mm + WIDER_MM
-    coarse, fine = (ultrasound_patches(daily, lattice, points_mm, reach_mm) for lattice in (COARSE, FINE))
+    shown = shown_around(daily, points_mm, reach_mm)
+    coarse, fine = (
+        ultrasound_patches(shown, lattice, points_mm, reach_mm, count)
+        for lattice, count in ((COARSE, START_PATCHES), (FINE, FINE_PATCHES))
+    )
     if min(len(coarse), len(fine)) < LEAST_PATCHES:
         reason = (
             f"the ultrasound shows too little around the target outside shadows ({len(fine)} places to match "
@@ -78,7 +93,7 @@ def register_ultrasound_to_ct(
     progress(0.2, "finding the place")
     found = find(prepared, coarse, fine, initial.matrix)
     progress(0.9, "checking the answer")
-    return _assess(prepared, daily, fine.every(FINE_PATCHES), found, initial.matrix)
+    return _assess(prepared, daily, fine, found, initial.matrix)
 
 
 def _assess(

@@ -8,7 +8,7 @@ from isoguide.geometry.frames import Array
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.registration.assess import CHI2_95_3
 from isoguide.registration.result import RegionResidual, Uncertainty
-from isoguide.registration.templates import LEVER_MM
+from isoguide.registration.templates import LEVER_MM, motion_jacobian
 from isoguide.registration.ultrasound.to_ct_patches import UltrasoundPatches
 from isoguide.registration.ultrasound.to_ct_refine import LinearFit
 
@@ -40,9 +40,10 @@ def uncertainty(
     floor = np.diag(np.repeat([FLOOR_MM, FLOOR_ROTATION * FLOOR_MM], 3) ** 2)
     corrected = np.diag(np.repeat([1.0, 1.0 / LEVER_MM], 3)) @ basis @ basis.T
     covariance = corrected @ (INFLATION**2 * spread + floor) @ corrected.T
-    bare = Uncertainty(centre_mm, covariance, 0.0)
-    largest = max(float(np.linalg.eigvalsh(bare.about(one)[:3, :3])[-1]) for one in target_points_mm)
-    return Uncertainty(centre_mm, covariance, float(np.sqrt(CHI2_95_3 * largest)))
+    in_mm = np.repeat([1.0, LEVER_MM], 3)
+    moved = motion_jacobian(target_points_mm, centre_mm) * in_mm
+    at_targets = np.linalg.eigvalsh(np.einsum("nai,ij,nbj->nab", moved, covariance, moved, optimize=True))
+    return Uncertainty(centre_mm, covariance, float(np.sqrt(CHI2_95_3 * at_targets[:, -1].max())))
 
 
 def condition(fit: LinearFit) -> tuple[float, Array]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from isoguide.geometry.frames import Array
+from isoguide.geometry.grid import Grid
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.registration.pyramid import Level, crop
 from isoguide.registration.ultrasound.to_ct_planning import smoothed_level
@@ -45,22 +46,6 @@ class UltrasoundPatches:
     def __len__(self) -> int:
         return len(self.centres_mm)
 
-    def every(self, count: int) -> "UltrasoundPatches":
-        """Return about ``count`` patches, spread evenly."""
-        if len(self) <= count:
-            return self
-        # A fixed permutation: even steps would follow the rows of the lattice.
-        chosen = np.sort(np.random.default_rng(0).permutation(len(self))[:count])
-        return UltrasoundPatches(
-            self.spacing_mm,
-            self.centres_mm[chosen],
-            self.offsets_mm,
-            self.values[chosen],
-            self.weights[chosen],
-            self.noise,
-            self.cells[chosen],
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
@@ -76,22 +61,41 @@ class Lattice:
     stride: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What the day shows around the target, float32 ``[k, j, i]``; NaN where not seen or in a shadow."""
+
+    grid: Grid
+    values: Float32
+
+
+def shown_around(daily: UltrasoundVolume, points_mm: Array, reach_mm: float) -> Shown:
+    """Cut out what lies within ``reach_mm`` of the box of points (n, 3), DAILY."""
+    values = np.where(daily.trusted, daily.values, np.float32(np.nan))
+    return Shown(
+        *crop(daily.grid, values, points_mm.min(axis=0) - reach_mm, points_mm.max(axis=0) + reach_mm)
+    )
+
+
 def ultrasound_patches(
-    daily: UltrasoundVolume, lattice: Lattice, points_mm: Array, reach_mm: float
+    shown: Shown, lattice: Lattice, points_mm: Array, reach_mm: float, count: int
 ) -> UltrasoundPatches:
-    """Cut the patches within ``reach_mm`` of points (n, 3), DAILY, that were seen and lie in no shadow."""
-    level, trusted = _level(daily, lattice, points_mm, reach_mm + lattice.edge * lattice.spacing_mm)
+    """Cut up to ``count`` patches within ``reach_mm`` of points (n, 3), DAILY, spread evenly."""
+    level, trusted = _level(shown, lattice)
     half = lattice.edge // 2
     nodes = [np.arange(half, n - half, lattice.stride) for n in level.grid.shape]
     centres = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1).reshape(-1, 3)
+    centres = centres[trusted[tuple(centres.T)]]
     centres_mm = level.grid.xyz(centres[:, ::-1].astype(np.float64))
     distance_mm, _ = cKDTree(points_mm).query(centres_mm, distance_upper_bound=reach_mm)
-    centres, centres_mm = centres[np.isfinite(distance_mm)], centres_mm[np.isfinite(distance_mm)]
+    # A fixed permutation: even steps would follow the rows of the lattice.
+    near = np.random.default_rng(0).permutation(np.flatnonzero(np.isfinite(distance_mm)))[:count]
+    near.sort()
     steps = np.stack(np.meshgrid(*[np.arange(-half, half + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    k, j, i = np.moveaxis(centres[:, None] + steps, -1, 0)
+    k, j, i = np.moveaxis(centres[near, None] + steps, -1, 0)
     weights = trusted[k, j, i].astype(np.float32)
     kept = weights.mean(axis=1) >= LEAST_TRUSTED
-    values, weights, centres_mm = level.values[k, j, i][kept], weights[kept], centres_mm[kept]
+    values, weights, centres_mm = level.values[k, j, i][kept], weights[kept], centres_mm[near][kept]
     return UltrasoundPatches(
         lattice.spacing_mm,
         centres_mm,
@@ -103,18 +107,14 @@ def ultrasound_patches(
     )
 
 
-def _level(
-    daily: UltrasoundVolume, lattice: Lattice, points_mm: Array, rim_mm: float
-) -> tuple[Level, NDArray[np.bool_]]:
+def _level(shown: Shown, lattice: Lattice) -> tuple[Level, NDArray[np.bool_]]:
     """Average what is trusted on the lattice; also tell where enough of the surroundings is."""
-    box = points_mm.min(axis=0) - rim_mm, points_mm.max(axis=0) + rim_mm
-    grid, trusted = crop(daily.grid, daily.trusted.astype(np.float32), *box)
-    _, values = crop(daily.grid, daily.values.astype(np.float32), *box)
+    trusted = np.isfinite(shown.values)
     known, total = (
-        smoothed_level(grid, one, lattice.spacing_mm, lattice.smoothing_mm)
-        for one in (trusted, values * trusted)
+        smoothed_level(shown.grid, one, lattice.spacing_mm, lattice.smoothing_mm)
+        for one in (trusted.astype(np.float32), np.where(trusted, shown.values, np.float32(0.0)))
     )
-    mean = total.values / np.maximum(known.values, np.float32(1e-3))
+    mean = (total.values / np.maximum(known.values, 1e-3)).astype(np.float32)
     return Level(known.grid, mean), known.values >= HALF_TRUSTED
 
 

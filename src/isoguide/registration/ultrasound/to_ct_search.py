@@ -23,12 +23,12 @@ FINE: Final = Lattice(FINE_MM, SMOOTHING_MM[FINE_MM], edge=5, stride=2)
 """Patches of 8 mm at both resolutions. Larger ones follow shading: sound fades differently on every way."""
 START_MM: Final = 8.0
 """Starts stand on a cube of this half edge: with what one climbs by itself, ±15 mm along each axis."""
-START_PATCHES, FINE_PATCHES = 900, 5000
-START_STEPS, FINE_STEPS = 14, 25
-START_TOLERANCE_MM, FINE_TOLERANCE_MM = 0.1, 0.01
+START_PATCHES, FINE_PATCHES = 900, 3500
+START_STEPS, FINE_STEPS = 12, 18
+START_TOLERANCE_MM, FINE_TOLERANCE_MM = 0.1, 0.03
 SAME_ANSWER_MM: Final = 3.0
 """Coarse answers nearer than this at the target are one."""
-RIVALS: Final = 2
+RIVALS: Final = 1
 """So many of the other answers are refined, to see whether one is better after all."""
 INDEPENDENT: Final = 0.5 / (8.0 * 12.0)
 """Log-likelihood per unit of evidence: half, as fine patches overlap eightfold and speckle is smoothed over
@@ -53,11 +53,10 @@ def find(
     planning_from_daily: Array,
 ) -> Found:
     """Climb from all starts at the coarse resolution, and from the best of them at the fine one."""
-    few = coarse.every(START_PATCHES)
     starts = [
         climb(
             prepared.coarse,
-            few,
+            coarse,
             small_motion(START_MM * np.array([*corner, 0, 0, 0]), prepared.centre_mm) @ planning_from_daily,
             prepared.centre_mm,
             steps=START_STEPS,
@@ -67,11 +66,10 @@ def find(
     ]
     ranked = sorted(starts, key=lambda fit: -fit.evidence)
     distinct = _distinct(prepared, ranked)[: 1 + RIVALS]
-    many = fine.every(FINE_PATCHES)
     refined = [
         climb(
             prepared.fine,
-            many,
+            fine,
             fit.planning_from_daily,
             prepared.centre_mm,
             steps=FINE_STEPS,

@@ -15,8 +15,9 @@ from isoguide.registration.ultrasound import (
     prepare_ultrasound_to_ct,
     register_ultrasound,
     register_ultrasound_to_ct,
+    same_verdict,
+    to_ct_verdict,
 )
-from isoguide.registration.ultrasound.same_verdict import HIGH_UNCERTAINTY_MM, LARGEST_UNCERTAINTY_MM
 from isoguide.workflow.inputs import PlanningInput
 from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 
@@ -56,21 +57,26 @@ def register_ultrasound_day(
             planning.volume, centre_mm=centre_mm, target_points_mm=target_points_mm
         )
         found = register_ultrasound_to_ct(on_ct, daily.volume, initial=initial, progress=rest)
-        points_mm = on_ct.target_points_mm
+        points_mm, largest_mm = on_ct.target_points_mm, to_ct_verdict.LARGEST_UNCERTAINTY_MM
     else:
         progress(0.0, "Preparing the ultrasound reference")
         prepared = prepare_ultrasound(
             daily.reference.volume, centre_mm=centre_mm, target_points_mm=target_points_mm
         )
         found = register_ultrasound(prepared, daily.volume, initial=initial, progress=rest)
-        points_mm = prepared.target_points_mm
+        points_mm, largest_mm = prepared.target_points_mm, same_verdict.LARGEST_UNCERTAINTY_MM
     if daily.probe is None:
         return found
-    return with_place(found, daily.daily_from_fixed, daily.probe.place, points_mm)
+    return with_place(found, daily.daily_from_fixed, daily.probe.place, points_mm, largest_mm=largest_mm)
 
 
 def with_place(
-    found: Registration, daily_from_fixed: RigidTransform, place: UncertainPose, points_mm: Array
+    found: Registration,
+    daily_from_fixed: RigidTransform,
+    place: UncertainPose,
+    points_mm: Array,
+    *,
+    largest_mm: float,
 ) -> Registration:
     """Add the uncertainty of where the images lie in the room to that of their match.
 
@@ -84,6 +90,8 @@ def with_place(
         Error of the images' place, FIXED from FIXED.
     points_mm
         (n, 3) planning LPS, where accuracy matters.
+    largest_mm
+        An answer that is less certain than this at the target is not available.
     """
     matched, known = found.planning_from_daily, found.uncertainty
     if matched is None or known is None:
@@ -92,19 +100,20 @@ def with_place(
     whole = there @ (UncertainPose.exact(daily_from_fixed) @ place)
     uncertainty = Uncertainty(known.centre_mm, whole.about(known.centre_mm).covariance, 0.0)
     variance_mm2 = max(float(np.linalg.eigvalsh(uncertainty.about(point)[:3, :3])[-1]) for point in points_mm)
-    largest_mm = float(np.sqrt(CHI2_95_3 * variance_mm2))
-    found = replace(found, uncertainty=replace(uncertainty, largest_at_target_mm=largest_mm))
+    at_target_mm = float(np.sqrt(CHI2_95_3 * variance_mm2))
+    found = replace(found, uncertainty=replace(uncertainty, largest_at_target_mm=at_target_mm))
     reason = (
-        f"with the probe's place in the room the answer is uncertain by {largest_mm:.1f} mm at the target"
+        f"with the probe's place in the room the answer is uncertain by {at_target_mm:.1f} mm at the target"
     )
-    if largest_mm > LARGEST_UNCERTAINTY_MM:
+    if at_target_mm > largest_mm:
         return replace(
             found,
             verdict=Verdict.NOT_AVAILABLE,
-            reasons=(f"{reason} (at most {LARGEST_UNCERTAINTY_MM:.0f} mm)",),
+            reasons=(f"{reason} (at most {largest_mm:.0f} mm)",),
             planning_from_daily=None,
             unconstrained=None,
         )
-    if largest_mm > HIGH_UNCERTAINTY_MM:
-        return replace(found, verdict=Verdict.REVIEW, reasons=(*found.reasons, reason))
-    return found
+    # The match has said how sure it is by itself, so the whole is said after it.
+    doubtful = at_target_mm > same_verdict.HIGH_UNCERTAINTY_MM
+    verdict = Verdict.REVIEW if doubtful else found.verdict
+    return replace(found, verdict=verdict, reasons=(*found.reasons, reason))
