@@ -13,6 +13,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import gantry_view
 from isoguide.images.radiograph import Radiograph
 from isoguide.images.radiograph_view import RadiographView
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.images.volume import Volume
 from isoguide.treatment.ports import BeamStatus, CouchReading
 
@@ -47,8 +48,25 @@ def films(frame) -> tuple[RadiographView, ...]:
 def test_radiographs_are_an_image_without_a_volume() -> None:
     image = day_image("1", MORNING, LATER, SET_UP_POSE, content=films(DAILY))
     assert image.exposure.uid == "1"
-    with pytest.raises(MismatchError, match=r"holds radiographs \(1\), of which"):
+    with pytest.raises(MismatchError, match=r"holds radiographs, of which"):
         _ = image.volume
+
+
+def test_ultrasound_is_an_image_without_a_ct_volume() -> None:
+    seen = np.ones((2, 2, 2), dtype=bool)
+    where = {"shape": (2, 2, 2), "spacing_mm": (1.0, 1.0, 1.0), "origin_mm": (0.0, 0.0, 0.0)}
+    scans = [
+        UltrasoundVolume(Grid.axial(frame, **where), np.ones((2, 2, 2), np.uint8), seen, ~seen)
+        for frame in (DAILY, FIXED)
+    ]
+    image = day_image("1", MORNING, LATER, SET_UP_POSE, content=scans[0])
+    assert image.ultrasound is scans[0]
+    with pytest.raises(MismatchError, match="holds ultrasound, of which there is no CT volume"):
+        _ = image.volume
+    with pytest.raises(InputError, match="image 2 is in the frame 'IEC fixed'"):
+        day_image("2", MORNING, LATER, SET_UP_POSE, content=scans[1])
+    with pytest.raises(MismatchError, match="holds radiographs, which is no ultrasound"):
+        _ = day_image("3", MORNING, LATER, SET_UP_POSE, content=films(DAILY)).ultrasound
 
 
 def test_radiographs_in_another_frame_and_none_at_all_are_refused() -> None:

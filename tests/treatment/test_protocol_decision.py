@@ -20,10 +20,11 @@ from protocol_cases import (
     shifted,
 )
 
-from isoguide.course import ActionLevel, CouchLimit, Tolerance
+from isoguide.course import ActionLevel, CouchLimit, Modality, Tolerance
 from isoguide.errors import InputError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.registration import Verdict
+from isoguide.registration.day_match import ULTRASOUND, ULTRASOUND_TO_CT
 from isoguide.treatment.match import wrong_way
 from isoguide.treatment.protocol_decision import decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits
@@ -374,3 +375,38 @@ def test_in_a_fraction_the_protocol_decides_by_its_own_limits() -> None:
     assert decision.rule.startswith(
         "the shift of 12.0 mm is above the action level of 10 mm; a person has to look"
     )
+
+
+class TestUltrasound:
+    """A match to its own reference may be applied where the protocol images by ultrasound, others never."""
+
+    BY_SOUND = protocol(modality=Modality.ULTRASOUND)
+
+    @staticmethod
+    def of(content, verdict=Verdict.ACCEPT, shift_mm=5.0, **more):
+        match = shifted(shift_mm, verdict=verdict, **more)
+        return replace(match, registration=replace(match.registration, content=content))
+
+    def test_its_own_reference_is_enough_where_the_protocol_images_by_it(self) -> None:
+        assert decide(self.of(ULTRASOUND), self.BY_SOUND).action is CORRECT
+
+    def test_another_protocol_does_not_act_on_it(self) -> None:
+        decision = decide(self.of(ULTRASOUND))
+        assert decision.action is SECOND_LOOK
+        assert "the match is one of ultrasound, and protocol spine v1 images by cone-beam CT" in decision.rule
+
+    @pytest.mark.parametrize("verdict", [Verdict.ACCEPT, Verdict.REVIEW])
+    @pytest.mark.parametrize("left", [0, 2])
+    @pytest.mark.parametrize("shift_mm", [0.0, 5.0])
+    def test_a_match_to_the_planning_ct_is_never_applied_by_itself(self, verdict, left, shift_mm) -> None:
+        decision = decide(self.of(ULTRASOUND_TO_CT, verdict, shift_mm), self.BY_SOUND, left)
+        assert decision.action is SECOND_LOOK
+        assert "for review and never applied by itself" in decision.rule
+
+    def test_without_answer_the_patient_is_imaged_again(self) -> None:
+        match = self.of(ULTRASOUND_TO_CT, Verdict.NOT_AVAILABLE)
+        assert decide(match, self.BY_SOUND).action is REIMAGE
+        assert decide(match, self.BY_SOUND, 0).action is STOP
+
+    def test_a_doubtful_match_to_the_reference_is_imaged_again(self) -> None:
+        assert decide(self.of(ULTRASOUND, Verdict.REVIEW), self.BY_SOUND).action is REIMAGE

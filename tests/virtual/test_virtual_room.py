@@ -18,7 +18,7 @@ from isoguide.errors import InputError
 from isoguide.geometry.transforms import rotation_x, rotation_y, rotation_z
 from isoguide.registration import prepare_planning
 from isoguide.treatment import Fraction, FractionLimits, PlannedPosition, State, treat
-from isoguide.virtual.faults import FAULTS, OF_GATED_BEAMS, Fault
+from isoguide.virtual.faults import FAULTS, OF_GATED_BEAMS, OF_ULTRASOUND, Fault
 from isoguide.virtual.room_settings import RoomSettings
 
 
@@ -153,7 +153,11 @@ def test_an_image_knows_when_of_whom_and_with_which_model_it_was_taken(pelvis):
 
 
 FAULTY = [
-    *(Fault(name) for name in FAULTS if name not in {"link-broken", "mislabelled-image", *OF_GATED_BEAMS}),
+    *(
+        Fault(name)
+        for name in FAULTS
+        if name not in {"link-broken", "mislabelled-image", *OF_GATED_BEAMS, *OF_ULTRASOUND}
+    ),
     *(
         Fault(name, times=None)
         for name in ("image-lost", "stale-frame", "wrong-patient-image", "couch-stops-short")

@@ -255,7 +255,7 @@ export interface paths {
         };
         /**
          * What is drawn of an image of the day
-         * @description Return the volume or the radiographs, with where their values are fetched.
+         * @description Return the volume, the radiographs or the ultrasound, with where their values are fetched.
          */
         get: operations["read_image"];
         put?: never;
@@ -320,6 +320,26 @@ export interface paths {
          * @description Return the correction that would be proposed for a pose, and how well the images agree there.
          */
         post: operations["try_pose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/ultrasound/{part}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A day's ultrasound
+         * @description Return brightness, the mask of the fan, or that of the shadows as little-endian int16.
+         */
+        get: operations["read_image_ultrasound"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -598,6 +618,26 @@ export interface paths {
          * @description Return 1/32 mm as little-endian int16, negative inside: where it is zero, the structure was drawn.
          */
         get: operations["read_structure_distance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/planning/ultrasound/{part}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The ultrasound of the simulation
+         * @description Return brightness, the mask of the fan, or that of the shadows as little-endian int16.
+         */
+        get: operations["read_reference_ultrasound"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1516,7 +1556,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "volume" | "radiographs";
+            kind: "volume" | "radiographs" | "ultrasound";
             /**
              * Machine Isocentre Mm
              * @description Daily LPS.
@@ -1526,8 +1566,16 @@ export interface components {
                 number,
                 number
             ];
+            /**
+             * Matched To
+             * @description What the engine matches the image to. Ultrasound matched to the CT is for review.
+             * @enum {string}
+             */
+            matched_to: "planning CT" | "ultrasound reference";
             /** Uid */
             uid: string;
+            /** @description Of an ultrasound volume. */
+            ultrasound: components["schemas"]["UltrasoundMasks"] | null;
             /**
              * Uncorrected
              * @description planning_from_daily of a patient who needs no correction.
@@ -1535,6 +1583,7 @@ export interface components {
             uncorrected: number[];
             /** Views */
             views: components["schemas"]["ViewDocument"][];
+            /** @description A CT, or an ultrasound volume: brightness 0 to 255, -32768 where nothing was seen. */
             volume: components["schemas"]["VolumeHeader"] | null;
             /** Windows */
             windows: components["schemas"]["WindowPreset"][];
@@ -2079,7 +2128,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "volume" | "radiographs";
+            kind: "volume" | "radiographs" | "ultrasound";
             /** Model */
             model: string;
             /**
@@ -2789,6 +2838,9 @@ export interface components {
             patient_position: string;
             /** Taken At */
             taken_at: string;
+            /** @description Null where the simulation took none. */
+            ultrasound: components["schemas"]["UltrasoundReference"] | null;
+            /** @description The planning CT. */
             volume: components["schemas"]["VolumeHeader"];
             /** Windows */
             windows: components["schemas"]["WindowPreset"][];
@@ -3406,7 +3458,7 @@ export interface components {
             residual_mm: number;
             /**
              * Similarity
-             * @description Of the match region, -1 to 1; null for radiographs.
+             * @description Of the match region, -1 to 1; null where it is not measured.
              */
             similarity: number | null;
         };
@@ -3631,6 +3683,30 @@ export interface components {
             quantity: string;
             /** Truth */
             truth: number;
+        };
+        /**
+         * UltrasoundMasks
+         * @description How far the sound reached, and where it says nothing of the tissue: each below zero inside.
+         */
+        UltrasoundMasks: {
+            fan: components["schemas"]["VolumeHeader"];
+            /** @description Behind bone or gas; null where nothing lies in a shadow. */
+            shadow: components["schemas"]["VolumeHeader"] | null;
+        };
+        /**
+         * UltrasoundReference
+         * @description The ultrasound of the simulation: brightness 0 to 255, -32768 where nothing was seen.
+         */
+        UltrasoundReference: {
+            masks: components["schemas"]["UltrasoundMasks"];
+            /** Taken At */
+            taken_at: string;
+            volume: components["schemas"]["VolumeHeader"];
+            /**
+             * Windows
+             * @description Of brightness.
+             */
+            windows: components["schemas"]["WindowPreset"][];
         };
         /**
          * UploadDocument
@@ -6763,6 +6839,185 @@ export interface operations {
             };
         };
     };
+    read_image_ultrasound: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                part: "brightness" | "fan" | "shadow";
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     draw_drr: {
         parameters: {
             query?: never;
@@ -9125,6 +9380,183 @@ export interface operations {
             path: {
                 course_id: string;
                 structure: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_reference_ultrasound: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                course_id: string;
+                part: "brightness" | "fan" | "shadow";
             };
             cookie?: never;
         };

@@ -21,6 +21,11 @@ export interface VolumeSource {
    */
   readonly values: string | ReadableStream<Uint8Array> | ArrayBuffer;
   readonly onProgress?: (loadedBytes: number, totalBytes: number) => void;
+  /**
+   * Of an image: a volume that is below zero where the image says nothing of the tissue. There it is shown dimmed
+   * and not measured. The image holds values from 0 to below 4096 then, and is not shown before its shade is there.
+   */
+  readonly shade?: VolumeSource;
 }
 
 /** A box along the planning LPS axes in which the similarity is measured. */

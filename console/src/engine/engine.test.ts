@@ -255,6 +255,42 @@ test("an image that fails to load leaves its slot empty, not the old image in it
   expect((await settledReport()).images.daily).toBeNull();
 });
 
+const ECHOES = volumeOf([21, 21, 21], [1, 1, 1], ([x, y]) => 40 + 20 * ((3 * x + 5 * y) % 7));
+/** Everything right of x = 10 lies in a shadow. */
+const SHADOW = volumeOf([21, 21, 21], [1, 1, 1], ([x]) => (x > 10 ? -32 : 32));
+
+test("what lies in a shadow is not measured, and the shadow goes with its image", async () => {
+  addView();
+  await engine.load("planning", source("P", ECHOES));
+  await engine.load("daily", { ...source("D", ECHOES), shade: source("its shadow", SHADOW) });
+  engine.setPose(IDENTITY);
+  const report = await settledReport();
+  expect(report.similarity?.ncc).toBeCloseTo(1, 12);
+  // Half of the 40 columns of half a millimetre, and the one between the last lit voxel and the edge.
+  expect(report.similarity?.pixels).toBe(40 * 21);
+  await engine.load("daily", source("E", ECHOES));
+  expect((await settledReport()).similarity?.pixels).toBe(1600);
+});
+
+test("an image whose shadow does not arrive is not shown without it", async () => {
+  addView();
+  await engine.load("planning", source("P", ECHOES));
+  engine.setPose(IDENTITY);
+  const short = { ...source("its shadow", SHADOW), values: new ArrayBuffer(10) };
+  await expect(engine.load("daily", { ...source("D", ECHOES), shade: short })).rejects.toThrow("fewer");
+  expect((await settledReport()).images).toEqual({ planning: "P", daily: null });
+});
+
+test("an image that takes the place while a shadow arrives keeps it", async () => {
+  addView();
+  const never = { ...source("slow", SHADOW), values: new ReadableStream<Uint8Array>() };
+  const first = engine.load("daily", { ...source("D", ECHOES), shade: never }).catch(String);
+  await engine.load("daily", source("E", ECHOES));
+  engine.setPose(IDENTITY);
+  expect(await first).toContain("another one took its place");
+  expect((await settledReport()).images.daily).toBe("E");
+});
+
 test("one view may look another way than the rest", async () => {
   const common = addView("a");
   const special = addView("b");

@@ -46,12 +46,13 @@ import type {
   VolumeSource,
 } from "./contract";
 import { EngineError } from "./errors";
-import { FrameDesk } from "./frame_desk";
+import { FrameDesk, type Image } from "./frame_desk";
 import { IsolineQueue } from "./isoline_queue";
 import { Listeners } from "./listeners";
 import { allocate, type Memory, readValues, refuseIfAborted } from "./loading";
 import type { Look } from "./look";
 import type { FromWorker, Painted, ProbeDone } from "./messages";
+import { shadeKey } from "./shade";
 import { type WorkerLike, WorkerPool } from "./worker_pool";
 
 export type * from "./contract";
@@ -100,6 +101,10 @@ export class SliceEngine implements SliceEngineApi {
     this.unload(slot);
     const image = this.#desk.startImage(slot, source.id);
     try {
+      if (source.shade !== undefined) {
+        await this.#read(shadeKey(slot), source.shade, slot);
+        this.#requireCurrent(slot, image, source.id);
+      }
       await this.#read(slot, source, slot);
     } catch (error) {
       if (this.#desk.isCurrent(slot, image)) {
@@ -111,8 +116,16 @@ export class SliceEngine implements SliceEngineApi {
     this.#changed();
   }
 
+  /** Another image may have taken the place while the shade came. */
+  #requireCurrent(slot: ImageSlot, image: Image, id: string): void {
+    if (!this.#desk.isCurrent(slot, image)) {
+      throw new EngineError(`loading the image '${id}' was ended, because another one took its place`);
+    }
+  }
+
   unload(slot: ImageSlot): void {
     this.#drop(slot);
+    this.#drop(shadeKey(slot));
     this.#desk.dropImage(slot);
     this.#changed();
   }

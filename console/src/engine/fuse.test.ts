@@ -15,8 +15,12 @@ function rgbOf(pixel: number): number[] {
   return [pixel & 0xff, (pixel >> 8) & 0xff, (pixel >> 16) & 0xff];
 }
 
-function fused(planning: readonly number[], daily: readonly number[], change: Partial<Look>): number[][] {
-  const grid = gridAlongXY([0, 0, 0], 1, planning.length, 1);
+function fused(
+  planning: readonly number[],
+  daily: readonly number[],
+  change: Partial<Look>,
+  grid = gridAlongXY([0, 0, 0], 1, planning.length, 1),
+): number[][] {
   const pixels = new Uint32Array(planning.length);
   const pair = {
     planning: Int16Array.from(planning),
@@ -99,6 +103,33 @@ describe("where an image has no value", () => {
       expect(pixels.filter((rgb) => rgb.join() === "100,100,100")).toHaveLength(10);
     },
   );
+
+  test.each(["split", "spyglass", "checkerboard"] as const)(
+    "%s shows the other image hatched where it is to be seen through",
+    (mode) => {
+      const daily = [NOT_IMAGED, 150, ...Array(10).fill(NOT_IMAGED)];
+      // All of the day: right of the line, inside the circle, in the second square of 12 from -12 to 12.
+      const here = { mode, focusMm: [-50, 0, 0], spyglassRadiusMm: 100, squareMm: 12 } as const;
+      const planning = Array(12).fill(200);
+      const grid = gridAlongXY(mode === "checkerboard" ? [12, 0, 0] : [0, 0, 0], 1, 12, 1);
+      const through = fused(planning, daily, { ...here, seesThrough: true }, grid);
+      expect(through[1]).toEqual([150, 150, 150]);
+      expect(through.filter((rgb) => rgb.join() === "100,100,100")).toHaveLength(9);
+      const opaque = fused(planning, daily, here, grid);
+      expect(opaque[1]).toEqual([150, 150, 150]);
+      expect(opaque.filter((rgb) => rgb.join() === NOT_IMAGED_RGB.join())).toHaveLength(11);
+    },
+  );
+
+  test("what is seen through does not change one image alone, nor a difference", () => {
+    for (const mode of ["planning", "daily", "difference"] as const) {
+      const change = { mode, seesThrough: true };
+      expect(fused([NOT_IMAGED], [200], { ...change, mode: "planning" })).toEqual([[...NOT_IMAGED_RGB]]);
+      expect(fused([200], [NOT_IMAGED], mode === "planning" ? { ...change, mode: "daily" } : change)).toEqual(
+        [[...NOT_IMAGED_RGB]],
+      );
+    }
+  });
 
   test("an image alone is not replaced by the other one", () => {
     expect(fused([NOT_IMAGED], [200], { mode: "planning" })).toEqual([[...NOT_IMAGED_RGB]]);

@@ -1,8 +1,9 @@
 /** Puts two slices of the same grid together into pixels. */
 
+import type { ImageSlot } from "./contract";
 import type { Band, SampleGrid } from "./grid";
 import { type FusionMode, type Look, NOT_IMAGED_RGB } from "./look";
-import { dailyRuns } from "./runs";
+import { dailyRuns, type Run } from "./runs";
 import {
   BLUE,
   colourTable,
@@ -110,24 +111,35 @@ function subtractImages(pixels: Uint32Array, pair: SlicePair, grid: SampleGrid, 
 
 /** Every pixel from one of the two images alone. */
 function choose(pixels: Uint32Array, pair: SlicePair, look: Look, grid: SampleGrid, band: Band): void {
+  const show = look.seesThrough && CHOOSES_BY_PLACE.includes(look.mode) ? showOver : showAlone;
   for (let row = band.firstRow; row < band.endRow; row += 1) {
     const at = row * grid.columns;
-    showAlone(pixels, pair.planning, pair.planningGreys, at, at + grid.columns);
+    show(pixels, pair, "planning", [at, at + grid.columns], row - at);
     for (const [first, end] of dailyRuns(look, grid, row)) {
-      showAlone(pixels, pair.daily, pair.dailyGreys, at + first, at + end);
+      show(pixels, pair, "daily", [at + first, at + end], row - at);
     }
   }
 }
 
-function showAlone(
-  pixels: Uint32Array,
-  slice: Int16Array,
-  greys: GreyTable,
-  first: number,
-  end: number,
-): void {
-  for (let at = first; at < end; at += 1) {
+/** Modes that show one image here and the other there. */
+const CHOOSES_BY_PLACE: readonly FusionMode[] = ["checkerboard", "split", "spyglass"];
+
+function showAlone(pixels: Uint32Array, pair: SlicePair, slot: ImageSlot, run: Run): void {
+  const [slice, greys] =
+    slot === "planning" ? [pair.planning, pair.planningGreys] : [pair.daily, pair.dailyGreys];
+  for (let at = run[0]; at < run[1]; at += 1) {
     const value = slice[at]!;
     pixels[at] = value === NOT_IMAGED ? NO_IMAGE : GREYS[greys[value & 0xffff]!]!;
+  }
+}
+
+/** One image, and the other one hatched where it has no value; `offset` makes diagonals of places in the row. */
+function showOver(pixels: Uint32Array, pair: SlicePair, slot: ImageSlot, run: Run, offset: number): void {
+  showAlone(pixels, pair, slot, run);
+  const slice = slot === "planning" ? pair.planning : pair.daily;
+  for (let at = run[0]; at < run[1]; at += 1) {
+    if (slice[at] === NOT_IMAGED) {
+      pixels[at] = lonely(pair.planning[at]!, pair.daily[at]!, pair, at + offset);
+    }
   }
 }

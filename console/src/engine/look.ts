@@ -48,6 +48,11 @@ export interface Look {
   /** A vertical line has planning on its left, a horizontal one above. */
   readonly splitLine: "vertical" | "horizontal";
   readonly spyglassRadiusMm: number;
+  /**
+   * Whether checkerboard, split and spyglass show the other image, hatched, where theirs has no value: for images
+   * that cover little of what they lie on.
+   */
+  readonly seesThrough: boolean;
 }
 
 /** What a view shows until it is told otherwise: soft tissue, blended. */
@@ -60,6 +65,7 @@ export const INITIAL_LOOK: Look = {
   focusMm: [0, 0, 0],
   splitLine: "vertical",
   spyglassRadiusMm: 35,
+  seesThrough: false,
 };
 
 /** Colour of a pixel where the wanted image has no value: none of the greys, so that it cannot be taken for air. */

@@ -9,6 +9,7 @@ import { isolinesOn } from "./isolines";
 import type { GreyWindow } from "./look";
 import type { FrameOrder, IsolineOrder, ProbeOrder, ViewOrder, ViewSums, VolumeMessage } from "./messages";
 import { resliceInto, valueAt } from "./reslice";
+import { shadedGreyTable, shadeInto, shadeKey } from "./shade";
 import { pairSums } from "./similarity";
 import { type GreyTable, greyTable } from "./tables";
 import { indexFromPlanningMm, NOT_IMAGED, type Volume } from "./volume";
@@ -23,7 +24,10 @@ interface Placed {
 /** The last slice of one image on one view, and what it was cut for. */
 interface Slice {
   readonly key: string;
+  /** As it is shown. */
   readonly values: Int16Array;
+  /** The same, without what says nothing of the tissue. */
+  readonly measured: Int16Array;
 }
 
 /** The pixels of a view, packed RGBA. */
@@ -95,38 +99,50 @@ export class Renderer {
       const pixels = this.#pixelsOf(view, grid);
       const { look } = view;
       const pair = {
-        planning,
-        daily,
-        planningGreys: this.#greysOf(look.planningWindow),
-        dailyGreys: this.#greysOf(look.dailyWindow),
+        planning: planning.values,
+        daily: daily.values,
+        planningGreys: this.#greysOf("planning", look.planningWindow),
+        dailyGreys: this.#greysOf("daily", look.dailyWindow),
       };
       fuseInto(pixels, pair, look, grid, band);
       views.push({ viewId: view.viewId, grid, pixels });
       if (!view.halfGrid) {
-        sums.push({ viewId: view.viewId, sums: pairSums(planning, daily, grid, band, order.region) });
+        const measured = pairSums(planning.measured, daily.measured, grid, band, order.region);
+        sums.push({ viewId: view.viewId, sums: measured });
       }
     }
     return { views, sums };
   }
 
-  /** The slice of an image; cut anew only if image, grid or pose are others than last time. */
-  #slice(viewId: string, slot: ImageSlot, grid: SampleGrid, band: Band, pose: Matrix4 | null): Int16Array {
+  /** The slice of an image; cut anew only if image, shade, grid or pose are others than last time. */
+  #slice(viewId: string, slot: ImageSlot, grid: SampleGrid, band: Band, pose: Matrix4 | null): Slice {
     const placed = pose === null ? undefined : this.#volumes.get(slot);
+    const shade = placed === undefined ? undefined : this.#volumes.get(shadeKey(slot));
     const id = `${viewId} ${slot}`;
-    const key = JSON.stringify([grid, placed === undefined ? null : [placed.serial, pose]]);
+    const key = JSON.stringify([grid, placed === undefined ? null : [placed.serial, shade?.serial, pose]]);
     const last = this.#slices.get(id);
     if (last?.key === key) {
-      return last.values;
+      return last;
     }
     const size = grid.columns * grid.rows;
     const values = last?.values.length === size ? last.values : new Int16Array(size);
+    let measured = values;
     if (placed === undefined || pose === null) {
       values.fill(NOT_IMAGED);
     } else {
       resliceInto(values, placed.volume, indexFromPlanningMm(placed.volume.header, pose), grid, band);
+      if (shade !== undefined) {
+        // Rows of other workers stay as they are: shading them again would do it twice.
+        const [from, to] = [band.firstRow * grid.columns, band.endRow * grid.columns];
+        const dark = new Int16Array(size);
+        measured = new Int16Array(size);
+        resliceInto(dark, shade.volume, indexFromPlanningMm(shade.volume.header, pose), grid, band);
+        shadeInto(values.subarray(from, to), dark.subarray(from, to), measured.subarray(from, to));
+      }
     }
-    this.#slices.set(id, { key, values });
-    return values;
+    const slice = { key, values, measured };
+    this.#slices.set(id, slice);
+    return slice;
   }
 
   #pixelsOf(view: ViewOrder, grid: SampleGrid): Uint32Array {
@@ -140,8 +156,9 @@ export class Renderer {
     return pixels;
   }
 
-  #greysOf(window: GreyWindow): GreyTable {
-    const key = `${window.centreHu} ${window.widthHu}`;
+  #greysOf(slot: ImageSlot, window: GreyWindow): GreyTable {
+    const isShaded = this.#volumes.has(shadeKey(slot));
+    const key = `${window.centreHu} ${window.widthHu} ${isShaded}`;
     const known = this.#greys.get(key);
     if (known !== undefined) {
       return known;
@@ -149,7 +166,7 @@ export class Renderer {
     if (this.#greys.size > 16) {
       this.#greys.clear();
     }
-    const table = greyTable(window);
+    const table = isShaded ? shadedGreyTable(window) : greyTable(window);
     this.#greys.set(key, table);
     return table;
   }

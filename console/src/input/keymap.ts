@@ -44,7 +44,9 @@ export type Command =
   | "isodoses"
   | "region"
   | "residuals"
-  | "uncertainty";
+  | "uncertainty"
+  | "fan"
+  | "ground";
 
 /** One line of the key map. */
 export interface Binding {
@@ -180,6 +182,8 @@ export const KEY_MAP: readonly Binding[] = [
   command("o", "region", "region of the match on or off"),
   command("y", "residuals", "residual map on or off"),
   command("u", "uncertainty", "uncertainty on or off"),
+  command("f", "fan", "edges of ultrasound fan and shadow on or off"),
+  command("n", "ground", "under the day's ultrasound: its reference or the planning CT"),
   ...presetBindings(),
   command("w", "window", "left button changes window and level: on or off"),
   { chord: "+", scope: "always", action: { kind: "zoom", nearer: true }, words: "zoom in" },

@@ -21,6 +21,7 @@ from isoguide.cli.records import audit_app, db_app
 from isoguide.cli.review import review_app
 from isoguide.cli.serve import serve_command
 from isoguide.cli.staff import staff_app
+from isoguide.cli.ultrasound import ultrasound_app
 
 app = typer.Typer(
     name="isoguide",
@@ -110,7 +111,8 @@ def align_command(
         typer.Argument(
             metavar="DAILY",
             help="The day's CT or cone-beam CT: a folder or a volume file; or radiographs: a folder or the "
-            "files of a pair (RT Image, DX, CR, XA), or a views file.",
+            "files of a pair (RT Image, DX, CR, XA), or a views file; or ultrasound: a DICOM volume placed "
+            "in the room, or a tracked sequence (.igs.mha).",
         ),
     ],
     out: Annotated[
@@ -203,6 +205,30 @@ def align_command(
             rich_help_panel="Radiographs",
         ),
     ] = 60.0,
+    probe: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Calibration of the tracked probe that took a sequence.",
+            rich_help_panel="Ultrasound",
+        ),
+    ] = None,
+    ultrasound_reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The reference of the simulation, where PLANNING holds none or several.",
+            rich_help_panel="Ultrasound",
+        ),
+    ] = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            help="What to match it to: reference, ct (for review only), or auto (the reference where there "
+            "is one).",
+            rich_help_panel="Ultrasound",
+        ),
+    ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
 ) -> None:
@@ -225,13 +251,18 @@ def align_command(
     `isoguide align plan/ a.dcm b.dcm --source-from-gantry 90 --markers seed:3:5x1 --json`
 
     `isoguide align plan.nrrd views.json --isocentre -7.5,-234,16 --json`
+
+    `isoguide align plan/ ultrasound.dcm --out result/`
+
+    `isoguide align plan/ sweep.igs.mha --probe probe.json --out result/`
     """
     with one_sentence_endings():
         # Inside: importing takes seconds, and an interruption then has to end like any other.
         from isoguide.cli import values
         from isoguide.cli.align import align_and_show
-        from isoguide.workflow.request import AlignRequest, RadiographChoice
+        from isoguide.workflow.request import AlignRequest, RadiographChoice, UltrasoundChoice
 
+        ultrasound = UltrasoundChoice(probe, ultrasound_reference, values.against(against))
         radiographs = RadiographChoice(
             files=tuple(daily) if len(daily) > 1 else (),
             imagers=tuple(imager or ()),
@@ -258,6 +289,7 @@ def align_command(
             engine=values.engine(engine),
             markers=values.markers(markers),
             radiographs=radiographs,
+            ultrasound=ultrasound,
         )
         accepted = align_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
     raise typer.Exit(ACCEPTED if accepted else LOOK)
@@ -529,5 +561,6 @@ for _group in (
     db_app,
     audit_app,
     imager_app,
+    ultrasound_app,
 ):
     app.add_typer(_group)

@@ -55,6 +55,7 @@ def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
     _show_residuals(out, alignment)
     _show_single_figures(out, alignment)
     _show_single_view(out, alignment)
+    _show_ultrasound(out, alignment)
     _show_verdict(out, alignment)
     _show_lines(out, "warning", "yellow", alignment.warnings)
     if results is not None:
@@ -128,6 +129,15 @@ def _show_single_view(out: Console, alignment: "Alignment") -> None:
 
         words = single_view_words(found.without_depth)
         out.print(Text(f"  {words[:1].upper()}{words[1:]}."))
+
+
+def _show_ultrasound(out: Console, alignment: "Alignment") -> None:
+    from isoguide.workflow.ultrasound.align_input import UltrasoundInput
+    from isoguide.workflow.ultrasound.match_words import deformation_words, matched_words
+
+    if isinstance(alignment.daily, UltrasoundInput):
+        words = f"{matched_words(alignment.daily)} {deformation_words(alignment.registration.quality)}"
+        out.print(Padding(Text(words.strip()), (1, 0, 0, 2)))
 
 
 def _show_verdict(out: Console, alignment: "Alignment") -> None:

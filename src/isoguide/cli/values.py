@@ -13,6 +13,7 @@ from isoguide.registration.markers import DeclaredMarkers, MarkerKind
 from isoguide.units import MM_PER_CM
 from isoguide.workflow.request import (
     IMAGE_ORIGIN,
+    Against,
     Content,
     DegreesOfFreedom,
     Engine,
@@ -85,6 +86,11 @@ def region(text: str) -> RegionChoice:
 def content(text: str) -> Content:
     """Read ``auto``, ``bone`` or ``soft``."""
     return _one_of(get_args(Content), text, "--content needs auto, bone or soft")
+
+
+def against(text: str) -> Against:
+    """Read ``auto``, ``reference`` or ``ct``."""
+    return _one_of(get_args(Against), text, "--against needs auto, reference or ct")
 
 
 def engine(text: str) -> Engine:

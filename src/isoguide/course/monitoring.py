@@ -8,9 +8,13 @@ from typing import Final, Literal, get_args
 
 from isoguide.errors import InputError
 
-MonitoringDevice = Literal["markers, kV arm", "markers, stereo pair", "bone, stereo pair", "chest marker"]
+MonitoringDevice = Literal[
+    "markers, kV arm", "markers, stereo pair", "bone, stereo pair", "chest marker", "ultrasound"
+]
 CHEST_MARKER: Final = "chest marker"
 """The device that sees the surface; X-rays tell from time to time what it means for the target."""
+ULTRASOUND: Final = "ultrasound"
+"""The device that sees the target itself, through a probe that lies on the patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Monitoring:
     ----------
     device
         What watches: implanted markers in the images of one arm or of a stereoscopic pair, bone in such a
-        pair, or a marker on the chest with an X-ray image from time to time.
+        pair, a marker on the chest with an X-ray image from time to time, or the target in ultrasound.
     dwell_s
         The target has to be in the gate for so long before beam passes.
     stale_s
@@ -103,6 +107,7 @@ DEVICE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "markers, stereo pair": "implanted markers in stereoscopic pairs of radiographs",
         "bone, stereo pair": "bone in stereoscopic pairs of radiographs",
         CHEST_MARKER: "a marker on the chest, and the target in X-ray images from time to time",
+        ULTRASOUND: "the target in ultrasound images of a tracked probe",
     }
 )
 """What watches the target, in words."""

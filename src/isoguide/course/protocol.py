@@ -12,7 +12,7 @@ from itertools import permutations
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from isoguide.course.monitoring import Monitoring
+from isoguide.course.monitoring import ULTRASOUND, Monitoring
 from isoguide.course.staff import Role
 from isoguide.errors import InputError
 
@@ -322,6 +322,10 @@ class Protocol:
             "match.structures and match.box_mm mean nothing where markers are matched: leave them out, or "
             "leave markers out",
         )
+        _need(
+            self.markers is None or self.modality is not Modality.ULTRASOUND,
+            "modality = 'ultrasound' shows no implanted markers: leave markers out, or image by X-rays",
+        )
         if self.monitoring is not None:
             self._need_what_is_monitored(self.monitoring)
         _need_levels_above_tolerance(self.action_levels, self.tolerance)
@@ -337,6 +341,11 @@ class Protocol:
             self.markers is not None or not monitoring.looks_for_markers,
             f"monitoring.device = '{monitoring.device}' looks for markers, and the protocol does not say "
             "which: add the section markers, or choose another device",
+        )
+        _need(
+            monitoring.device != ULTRASOUND or self.modality is Modality.ULTRASOUND,
+            f"monitoring.device = '{monitoring.device}' begins with a match to the ultrasound reference, and "
+            f"modality = '{self.modality}' has none: image by ultrasound, or choose another device",
         )
 
     @property

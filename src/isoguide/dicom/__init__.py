@@ -28,12 +28,15 @@ from isoguide.dicom.treatment_record import (
     read_treatment_record,
     require_record_of,
 )
+from isoguide.dicom.ultrasound import UltrasoundFile, UltrasoundRegion, read_ultrasound
+from isoguide.dicom.ultrasound_volume import UltrasoundVolumeFile, read_ultrasound_volume
 from isoguide.dicom.write_ct import CtAcquisition, RespiratoryPhase, write_ct_series
 from isoguide.dicom.write_plan import PlanDetails, write_plan
 from isoguide.dicom.write_registration import RegistrationDetails, write_spatial_registration
 from isoguide.dicom.write_report import ReportDetails, write_position_report
 from isoguide.dicom.write_structure_set import StructureSetDetails, write_structure_set
 from isoguide.dicom.write_treatment_record import TreatmentRecordDetails, write_treatment_record
+from isoguide.dicom.write_ultrasound import UltrasoundDetails, write_ultrasound_volume
 
 __all__ = [
     "AxisUncertainty",
@@ -66,6 +69,10 @@ __all__ = [
     "StudyContext",
     "TreatmentRecord",
     "TreatmentRecordDetails",
+    "UltrasoundDetails",
+    "UltrasoundFile",
+    "UltrasoundRegion",
+    "UltrasoundVolumeFile",
     "UnusableFile",
     "WrittenObject",
     "WrittenSeries",
@@ -86,6 +93,8 @@ __all__ = [
     "read_spatial_registration",
     "read_structure_set",
     "read_treatment_record",
+    "read_ultrasound",
+    "read_ultrasound_volume",
     "require_record_of",
     "scan_folder",
     "write_ct_series",
@@ -94,4 +103,5 @@ __all__ = [
     "write_spatial_registration",
     "write_structure_set",
     "write_treatment_record",
+    "write_ultrasound_volume",
 ]

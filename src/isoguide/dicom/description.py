@@ -11,9 +11,18 @@ from isoguide.dicom.radiograph_header import describe_radiograph
 from isoguide.dicom.rtdose import dose_geometry
 from isoguide.dicom.rtplan import read_plan
 from isoguide.dicom.rtstruct import frame_of_reference_of, read_structure_set
-from isoguide.dicom.scan import DicomFile, FolderContents, FoundSeries
+from isoguide.dicom.scan import (
+    FLAT_ULTRASOUND_CLASSES,
+    RADIOGRAPH_CLASSES,
+    ULTRASOUND_CLASSES,
+    DicomFile,
+    FolderContents,
+    FoundSeries,
+)
 from isoguide.dicom.spatial_registration import read_spatial_registration
 from isoguide.dicom.treatment_record import read_treatment_record
+from isoguide.dicom.ultrasound import describe_ultrasound
+from isoguide.dicom.ultrasound_volume import describe_ultrasound_volume
 from isoguide.errors import InputError
 from isoguide.geometry.frames import PLANNING
 from isoguide.geometry.grid import Grid
@@ -29,8 +38,8 @@ class Finding:
     Parameters
     ----------
     kind
-        CT series, radiograph, plan, structure set, dose, registration, treatment record, image series, other
-        object, damaged file.
+        CT series, radiograph, ultrasound, ultrasound volume, plan, structure set, dose, registration,
+        treatment record, image series, other object, damaged file.
     text
         One sentence without the kind.
     uid
@@ -52,8 +61,11 @@ def describe_contents(contents: FolderContents) -> tuple[Finding, ...]:
     Nothing is raised for bad data: each problem stands with the object it belongs to.
     """
     findings = [
-        _series(series) for series in contents.image_series if series.files[0] not in contents.radiographs
+        _series(series)
+        for series in contents.image_series
+        if series.files[0].sop_class_uid not in RADIOGRAPH_CLASSES | ULTRASOUND_CLASSES
     ]
+    findings += [_ultrasound(file) for file in contents.ultrasound]
     findings += [_radiograph(file) for file in contents.radiographs]
     findings += [_checked("plan", file, _plan, contents) for file in contents.plans]
     findings += [_checked("structure set", file, _structures, contents) for file in contents.structure_sets]
@@ -95,6 +107,17 @@ def _radiograph(file: DicomFile) -> Finding:
         return Finding("radiograph", f"{whose}: {describe_radiograph(file)}", file.series_instance_uid)
     except InputError as error:
         return Finding("radiograph", whose, file.series_instance_uid, str(error))
+
+
+def _ultrasound(file: DicomFile) -> Finding:
+    is_volume = file.sop_class_uid not in FLAT_ULTRASOUND_CLASSES
+    kind = "ultrasound volume" if is_volume else "ultrasound"
+    whose = f"{file.path.name} of patient {file.patient}"
+    describe = describe_ultrasound_volume if is_volume else describe_ultrasound
+    try:
+        return Finding(kind, f"{whose}: {describe(file)}", file.sop_instance_uid)
+    except InputError as error:
+        return Finding(kind, whose, file.sop_instance_uid, str(error))
 
 
 def _grid(grid: Grid) -> str:
@@ -192,6 +215,7 @@ def _others(contents: FolderContents) -> Sequence[Finding]:
             contents.doses,
             contents.registrations,
             contents.treatment_records,
+            contents.ultrasound,
         )
         for file in group
     }

@@ -131,7 +131,9 @@ def read_stored(file: DicomFile) -> StoredPixels:
         raise UnreadableError(msg)
     syntax = UID(file.transfer_syntax_uid)
     is_plain = file.pixels is not None and file.pixels.length is not None and file.pixels.offset > 0
-    container = _native(file, allocated) if is_plain and not syntax.is_compressed else _decoded(file)
+    # What is no transfer syntax is left to the decoder, which says so.
+    is_native = is_plain and syntax.is_transfer_syntax and not syntax.is_compressed
+    container = _native(file, allocated) if is_native else _decoded(file)
     return _significant(item, container, allocated)
 
 

@@ -26,7 +26,13 @@ from isoguide.dicom.rtstruct import (
     read_structure_set,
     referenced_series_of,
 )
-from isoguide.dicom.scan import DicomFile, FolderContents, FoundSeries, scan_folder
+from isoguide.dicom.scan import (
+    FLAT_ULTRASOUND_CLASSES,
+    DicomFile,
+    FolderContents,
+    FoundSeries,
+    scan_folder,
+)
 from isoguide.errors import MismatchError, MissingEvidenceError
 from isoguide.geometry.frames import PLANNING
 from isoguide.plan import Plan
@@ -51,6 +57,8 @@ class PlanningSet:
         The file of the plan.
     doses
         Files of the doses of this plan, unread.
+    ultrasound
+        Files of ultrasound volumes that lie beside it, unread: references of the simulation.
     warnings
         All that a user should know, those of the parts included.
     """
@@ -60,6 +68,7 @@ class PlanningSet:
     plan: Plan | None = None
     plan_path: Path | None = None
     doses: tuple[Path, ...] = ()
+    ultrasound: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -115,6 +124,7 @@ def load_planning_set(
         plan=plan,
         plan_path=plan_file.path if plan_file else None,
         doses=_doses_of(contents, plan),
+        ultrasound=_ultrasound_of(contents),
         warnings=warnings,
     )
 
@@ -230,6 +240,11 @@ def _check_frame(source: str, stated: str, image: ImageSeries, *, is_linked: boo
 
 def _damage_warnings(contents: FolderContents) -> tuple[str, ...]:
     return tuple(f"{bad.path} was left out: {bad.reason}" for bad in contents.unusable)
+
+
+def _ultrasound_of(contents: FolderContents) -> tuple[Path, ...]:
+    volumes = [file for file in contents.ultrasound if file.sop_class_uid not in FLAT_ULTRASOUND_CLASSES]
+    return tuple(candidate.file.path for candidate in file_candidates(volumes))
 
 
 def _doses_of(contents: FolderContents, plan: Plan | None) -> tuple[Path, ...]:

@@ -22,6 +22,7 @@ from pydicom.uid import (
     DigitalXRayImageStorageForPresentation,
     DigitalXRayImageStorageForProcessing,
     EnhancedCTImageStorage,
+    EnhancedUSVolumeStorage,
     LegacyConvertedEnhancedCTImageStorage,
     MediaStorageDirectoryStorage,
     RTBeamsTreatmentRecordStorage,
@@ -31,6 +32,8 @@ from pydicom.uid import (
     RTPlanStorage,
     RTStructureSetStorage,
     SpatialRegistrationStorage,
+    UltrasoundImageStorage,
+    UltrasoundMultiFrameImageStorage,
     XRayAngiographicImageStorage,
 )
 
@@ -53,6 +56,8 @@ XRAY_CLASSES: Final = frozenset(
 )
 """Projection images that say nothing about the room."""
 RADIOGRAPH_CLASSES: Final = XRAY_CLASSES | {RTImageStorage}
+FLAT_ULTRASOUND_CLASSES: Final = frozenset({UltrasoundImageStorage, UltrasoundMultiFrameImageStorage})
+ULTRASOUND_CLASSES: Final = FLAT_ULTRASOUND_CLASSES | {EnhancedUSVolumeStorage}
 
 # Doses have pixels without being images, and some planning systems add an empty pixel element to the others.
 _NOT_IMAGES: Final = PLAN_CLASSES | {RTDoseStorage, RTStructureSetStorage}
@@ -190,6 +195,11 @@ class FolderContents:
     def radiographs(self) -> tuple[DicomFile, ...]:
         """RT Images, DX, CR and XA."""
         return self._of(RADIOGRAPH_CLASSES)
+
+    @property
+    def ultrasound(self) -> tuple[DicomFile, ...]:
+        """Ultrasound images, single and multi-frame, and ultrasound volumes."""
+        return self._of(ULTRASOUND_CLASSES)
 
     @property
     def plans(self) -> tuple[DicomFile, ...]:

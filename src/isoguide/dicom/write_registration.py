@@ -30,6 +30,7 @@ from isoguide.dicom.modules import (
     time_text,
 )
 from isoguide.dicom.part10 import decimal_strings, new_uid, save_dataset, shortened
+from isoguide.dicom.ultrasound_volume import VOLUME
 from isoguide.errors import OutputError
 from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.transforms import RigidTransform
@@ -84,7 +85,7 @@ def write_spatial_registration(
     path
         The file; its folder exists.
     planning_from_daily
-        Takes daily LPS to planning LPS, mm.
+        Takes daily LPS, or the volume frame of reference of the day's ultrasound, to planning LPS, mm.
     planning, daily
         The two image series; both are referred to.
     details
@@ -134,7 +135,7 @@ def write_spatial_registration(
 
 
 def _check(planning_from_daily: RigidTransform, details: RegistrationDetails) -> None:
-    if (planning_from_daily.to_frame, planning_from_daily.from_frame) != (PLANNING, DAILY):
+    if planning_from_daily.to_frame != PLANNING or planning_from_daily.from_frame not in (DAILY, VOLUME):
         frames = f"'{planning_from_daily.to_frame} from {planning_from_daily.from_frame}'"
         msg = f"a registration is written as '{PLANNING} from {DAILY}', not {frames}; invert it"
         raise OutputError(msg)

@@ -37,6 +37,8 @@ DAILY: Final = Frame("daily patient LPS")
 TRACKER: Final = Frame("tracking system")
 PROBE: Final = Frame("ultrasound probe")
 """The sensor on the probe whose pose a tracking system states."""
+REFERENCE_SENSOR: Final = Frame("reference sensor")
+"""A second sensor of a tracking system, fixed to the patient or the phantom."""
 ULTRASOUND_IMAGE: Final = Frame("ultrasound image")
 """Origin in the middle of the transducer's face; x along it, as columns grow; y from it into the patient, as
 rows grow; z = x × y across the plane, which is z = 0."""

@@ -1,4 +1,4 @@
-"""One answer to where the patient lies, whether a CT, radiographs or implanted markers were imaged."""
+"""One answer to where the patient lies, whether a CT, radiographs, markers or ultrasound were imaged."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +12,7 @@ from isoguide.geometry.frames import PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph_view import RadiographView
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.images.volume import Volume
 from isoguide.registration.assess import motion_in_words
 from isoguide.registration.engine import register_volumes
@@ -21,11 +22,26 @@ from isoguide.registration.planning import PreparedPlanning
 from isoguide.registration.radiographs.engine import register_radiographs
 from isoguide.registration.radiographs.planning import PreparedRadiographs
 from isoguide.registration.radiographs.result import RadiographRegistration
-from isoguide.registration.result import Alternative, Quality, RegionResidual, Registration, Uncertainty
+from isoguide.registration.result import (
+    Alternative,
+    Quality,
+    RegionResidual,
+    Registration,
+    Uncertainty,
+    Verdict,
+)
+from isoguide.registration.ultrasound import (
+    PreparedUltrasound,
+    PreparedUltrasoundToCt,
+    register_ultrasound,
+    register_ultrasound_to_ct,
+)
 
-DayContent = Volume | tuple[RadiographView, ...]
-"""What an image of the day holds, in the frame DAILY: a volume, or radiographs taken together."""
-Prepared = PreparedPlanning | PreparedRadiographs | PreparedMarkers
+DayContent = Volume | UltrasoundVolume | tuple[RadiographView, ...]
+"""What an image of the day holds, in the frame DAILY: a CT, ultrasound, or radiographs taken together."""
+Prepared = (
+    PreparedPlanning | PreparedRadiographs | PreparedMarkers | PreparedUltrasound | PreparedUltrasoundToCt
+)
 """The planning side of a match; each has ``centre_mm`` and ``target_points_mm``."""
 Matcher = Callable[[DayContent, RigidTransform], Registration]
 """Matches the day's image to the plan, from ``planning_from_daily`` of a patient who needs no correction."""
@@ -35,7 +51,12 @@ LEVER_MM: Final = 30.0
 SAME_PLACE_MM: Final = 0.01
 RADIOGRAPHS: Final = "X-ray"
 MARKERS: Final = "markers"
+ULTRASOUND: Final = "ultrasound"
+ULTRASOUND_TO_CT: Final = "ultrasound on CT"
 """What such a match calls the content that it looked at."""
+FOR_REVIEW: Final = (
+    "ultrasound was matched to the planning CT, which is for review and never applied by itself"
+)
 
 
 def matcher_of(prepared: Prepared) -> Matcher:
@@ -48,14 +69,25 @@ def matcher_of(prepared: Prepared) -> Matcher:
         return partial(_match_volume, prepared)
     if isinstance(prepared, PreparedRadiographs):
         return partial(_match_radiographs, prepared)
-    return partial(_match_markers, prepared)
+    if isinstance(prepared, PreparedMarkers):
+        return partial(_match_markers, prepared)
+    return partial(_match_ultrasound, prepared)
+
+
+def kind_of(content: DayContent) -> str:
+    """Return in words what an image of the day holds, as part of a sentence."""
+    if isinstance(content, Volume):
+        return "a CT"
+    return "ultrasound" if isinstance(content, UltrasoundVolume) else "radiographs"
 
 
 def _match_volume(
     prepared: PreparedPlanning, content: DayContent, uncorrected: RigidTransform
 ) -> Registration:
     if not isinstance(content, Volume):
-        msg = "the plan was prepared for a CT of the day, but the image is radiographs: prepare for these"
+        msg = (
+            f"the plan was prepared for a CT of the day, but the image is {kind_of(content)}: prepare for it"
+        )
         raise MismatchError(msg)
     return register_volumes(prepared, content, initial=uncorrected)
 
@@ -63,8 +95,8 @@ def _match_volume(
 def _match_radiographs(
     prepared: PreparedRadiographs, content: DayContent, uncorrected: RigidTransform
 ) -> Registration:
-    if isinstance(content, Volume):
-        msg = "the plan was prepared for radiographs, but the image is a volume: prepare for a CT of the day"
+    if not isinstance(content, tuple):
+        msg = f"the plan was prepared for radiographs, but the image is {kind_of(content)}: prepare for it"
         raise MismatchError(msg)
     placed = [image.view.in_frame(uncorrected) for image in content]
     if len(placed) == len(prepared.views):
@@ -90,8 +122,30 @@ def _match_markers(
 ) -> Registration:
     if isinstance(content, Volume):
         return registration_of_markers(prepared, locate_in_volume(prepared, content, uncorrected))
+    if not isinstance(content, tuple):
+        msg = "the plan was prepared for implanted markers, which no ultrasound shows: prepare for ultrasound"
+        raise MismatchError(msg)
     radiographs = [one.radiograph for one in content]
     return registration_of_markers(prepared, locate_in_radiographs(prepared, radiographs, uncorrected))
+
+
+def _match_ultrasound(
+    prepared: PreparedUltrasound | PreparedUltrasoundToCt, content: DayContent, uncorrected: RigidTransform
+) -> Registration:
+    if not isinstance(content, UltrasoundVolume):
+        msg = f"the plan was prepared for ultrasound, but the image is {kind_of(content)}: prepare for it"
+        raise MismatchError(msg)
+    if isinstance(prepared, PreparedUltrasound):
+        return replace(register_ultrasound(prepared, content, initial=uncorrected), content=ULTRASOUND)
+    found = register_ultrasound_to_ct(prepared, content, initial=uncorrected)
+    return for_review_only(replace(found, content=ULTRASOUND_TO_CT))
+
+
+def for_review_only(found: Registration) -> Registration:
+    """Return a match of ultrasound to CT so that it cannot be applied by itself, whatever its verdict."""
+    if found.verdict is not Verdict.ACCEPT:
+        return found
+    return replace(found, verdict=Verdict.REVIEW, reasons=(*found.reasons, FOR_REVIEW))
 
 
 def view_distance_mm(one: XrayView, other: XrayView) -> float:

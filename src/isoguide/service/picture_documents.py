@@ -20,6 +20,8 @@ from isoguide.service.documents.images import (
     RegionResidualDocument,
     ShadowOverlays,
     StructureDocument,
+    UltrasoundMasks,
+    UltrasoundReference,
     ViewDocument,
     VolumeHeader,
     WindowPreset,
@@ -31,8 +33,9 @@ from isoguide.workflow.clinic.pictures.plan_scene import PlanScene
 from isoguide.workflow.clinic.pictures.plan_shadow import Overlays, ShownView
 from isoguide.workflow.clinic.pictures.pose_trial import PoseTrial
 from isoguide.workflow.clinic.pictures.structure_distance import DrawnStructure
+from isoguide.workflow.clinic.pictures.ultrasound_voxels import UltrasoundVoxels
 from isoguide.workflow.clinic.pictures.voxel_bytes import VoxelBytes
-from isoguide.workflow.clinic.pictures.windows import NamedWindow, planning_windows
+from isoguide.workflow.clinic.pictures.windows import NamedWindow, planning_windows, ultrasound_windows
 
 
 def planning_pictures(gallery: Gallery, course_id: str, address: str) -> PlanningPictures:
@@ -49,6 +52,7 @@ def planning_pictures(gallery: Gallery, course_id: str, address: str) -> Plannin
     series = plan.series
     return PlanningPictures(
         volume=header_of(gallery.planning_voxels(course_id), f"{address}/voxels"),
+        ultrasound=_reference(gallery, course_id, f"{address}/ultrasound"),
         taken_at=series.acquired_at.isoformat() if series.acquired_at is not None else "",
         patient_position=plan.planning.patient_position,
         frame_of_reference_uid=series.frame_of_reference_uid,
@@ -69,17 +73,46 @@ def daily_pictures(image: OpenImage, address: str) -> DailyPictures:
     """Say what is drawn of an image of the day; ``address`` is that of this document."""
     day, content = image.day, image.day.image
     views = enumerate(image.views())
+    volume = masks = None
+    if image.kind == "volume":
+        volume = header_of(image.voxels(), f"{address}/voxels")
+    elif image.kind == "ultrasound":
+        volume, masks = _ultrasound(image.ultrasound(), f"{address}/ultrasound")
     return DailyPictures(
         uid=content.uid,
-        kind="volume" if image.is_volume else "radiographs",
+        kind=image.kind,
         acquired_at=content.acquired_at.isoformat(),
-        volume=header_of(image.voxels(), f"{address}/voxels") if image.is_volume else None,
+        volume=volume,
+        ultrasound=masks,
+        matched_to=day.matched_to,
         views=tuple(_view(index, one, f"{address}/views/{index}/pixels") for index, one in views),
-        is_hounsfield=image.is_volume and content.volume.is_hounsfield,
+        is_hounsfield=image.kind == "volume" and content.volume.is_hounsfield,
         machine_isocentre_mm=three_of(content.machine_isocentre_mm),
         uncorrected=tuple(day.uncorrected.matrix.ravel().tolist()),
         windows=_presets(image.windows()),
     )
+
+
+def _reference(gallery: Gallery, course_id: str, address: str) -> UltrasoundReference | None:
+    reference = gallery.plan(course_id).reference
+    if reference is None:
+        return None
+    volume, masks = _ultrasound(gallery.reference_voxels(course_id), address)
+    return UltrasoundReference(
+        volume=volume,
+        masks=masks,
+        taken_at=reference.acquired_at.isoformat() if reference.acquired_at is not None else "",
+        windows=_presets(ultrasound_windows()),
+    )
+
+
+def _ultrasound(voxels: UltrasoundVoxels, address: str) -> tuple[VolumeHeader, UltrasoundMasks]:
+    shadow = voxels.shadow
+    masks = UltrasoundMasks(
+        fan=header_of(voxels.fan, f"{address}/fan"),
+        shadow=header_of(shadow, f"{address}/shadow") if shadow is not None else None,
+    )
+    return header_of(voxels.brightness, f"{address}/brightness"), masks
 
 
 def header_of(voxels: VoxelBytes, address: str) -> VolumeHeader:

@@ -20,7 +20,13 @@ from isoguide.geometry.iec61217 import TableTopPose, fixed_from_table_top
 from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
 from isoguide.plan import PatientPosition
 from isoguide.registration import Registration, Verdict
-from isoguide.registration.day_match import Matcher, Prepared, matcher_of
+from isoguide.registration.day_match import (
+    FOR_REVIEW,
+    ULTRASOUND_TO_CT,
+    Matcher,
+    Prepared,
+    matcher_of,
+)
 from isoguide.treatment.couch_check import beyond_travel
 from isoguide.treatment.limits import FractionLimits
 from isoguide.treatment.ports import DayImage, Exposure
@@ -196,8 +202,11 @@ class Match:
         """Return why a person has to look at the match itself.
 
         Nothing where the verdict is "accept", or where a person found what the engine accepts, within a
-        tolerance: that person has looked.
+        tolerance: that person has looked. A match of ultrasound to the planning CT is never accepted.
         """
+        if self.registration.content == ULTRASOUND_TO_CT:
+            said = self.registration.reasons if self.registration.verdict is not Verdict.ACCEPT else ()
+            return (*said, FOR_REVIEW)
         confirmed = self.by_hand is not None and self.by_hand.confirms_engine(tolerance_mm, tolerance_deg)
         if confirmed or self.registration.verdict is Verdict.ACCEPT:
             return ()

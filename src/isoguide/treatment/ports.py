@@ -15,9 +15,10 @@ import numpy as np
 from isoguide.errors import InputError, MismatchError
 from isoguide.geometry.frames import DAILY, Array, Frame, frozen_array
 from isoguide.geometry.iec61217 import TableTopPose
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
-from isoguide.registration.day_match import DayContent
+from isoguide.registration.day_match import DayContent, kind_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,15 +43,15 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DayImage:
-    """What was imaged in the treatment room: a volume, or radiographs taken together.
+    """What was imaged in the treatment room: a CT, ultrasound, or radiographs taken together.
 
     Parameters
     ----------
     uid
         Identifies this exposure and no other (the SOP or series instance UID).
     content
-        A volume or the radiographs, in the frame ``DAILY``: patient LPS axes as ``patient_position`` puts
-        them into the room, whatever small angle the couch has
+        A CT, ultrasound or the radiographs, in the frame ``DAILY``: patient LPS axes as ``patient_position``
+        puts them into the room, whatever small angle the couch has
         (:func:`isoguide.geometry.iec61217.fixed_from_daily`).
     machine_isocentre_mm
         The treatment isocentre as the imager knows it, in daily LPS, (3,).
@@ -100,7 +101,7 @@ class DayImage:
             raise InputError(msg)
 
     def _frames(self) -> tuple[Frame, ...]:
-        if isinstance(self.content, Volume):
+        if not isinstance(self.content, tuple):
             return (self.content.grid.frame,)
         if not self.content:
             msg = f"image {self.uid} holds no radiograph: the imager must give at least one"
@@ -109,16 +110,30 @@ class DayImage:
 
     @property
     def volume(self) -> Volume:
-        """The volume.
+        """The CT or cone-beam CT.
 
         Raises
         ------
         MismatchError
-            If the image is radiographs.
+            If the image is ultrasound or radiographs.
         """
         if isinstance(self.content, Volume):
             return self.content
-        msg = f"image {self.uid} holds radiographs ({len(self.content)}), of which there is no volume"
+        msg = f"image {self.uid} holds {kind_of(self.content)}, of which there is no CT volume"
+        raise MismatchError(msg)
+
+    @property
+    def ultrasound(self) -> UltrasoundVolume:
+        """The ultrasound.
+
+        Raises
+        ------
+        MismatchError
+            If the image is a CT or radiographs.
+        """
+        if isinstance(self.content, UltrasoundVolume):
+            return self.content
+        msg = f"image {self.uid} holds {kind_of(self.content)}, which is no ultrasound"
         raise MismatchError(msg)
 
     @property

@@ -3,11 +3,13 @@
 Rules are asked in this order; of several that hold, the gravest action counts:
 
 1. no answer, or a match of the engine that wants a review: image again while exposures are left. Then: a
-   second look at a doubtful match, stop without an answer;
+   second look at a doubtful match, stop without an answer. A match of ultrasound to the planning CT always
+   wants a review, which another image would not spare: a second look at once;
 2. beyond the couch's reach: what ``rotation.beyond`` says;
 3. an action level is passed: its action. The shift is that at the isocentre, the rotation is the patient's,
    whatever of it this couch can make;
-4. a person has to look, for whatever reason: at least a second look;
+4. a person has to look, for whatever reason: at least a second look. So it is for ultrasound where the
+   protocol does not image by it;
 5. within the tolerance: no correction;
 6. otherwise: correct.
 
@@ -22,10 +24,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from isoguide.course import CouchLimit, Protocol, ProtocolAction, Tolerance
+from isoguide.course import CouchLimit, Modality, Protocol, ProtocolAction, Tolerance
 from isoguide.errors import InputError
 from isoguide.geometry.transforms import rotation_angle_deg
 from isoguide.registration import Registration, Verdict
+from isoguide.registration.day_match import ULTRASOUND, ULTRASOUND_TO_CT
 from isoguide.treatment.couch_check import beyond_travel
 from isoguide.treatment.limits import CouchLimits
 from isoguide.treatment.match import Match, Proposal
@@ -113,9 +116,10 @@ def decide_by_protocol(protocol: Protocol, match: Match, *, exposures_left: int)
         *_about_reach(protocol.rotation, beyond),
         *_about_levels(protocol, sizes, exposures_left),
         *_about_doubts(match, proposal, protocol.tolerance),
+        *_about_modality(protocol, match.registration),
         agreed,
     ]
-    if match.by_hand is None and match.registration.verdict is not Verdict.ACCEPT and exposures_left:
+    if _helps_to_image_again(match) and exposures_left:
         rules = [_Rule(ProtocolAction.REIMAGE, f"the match is doubtful ({_reasons(match)})")]
     action = max((rule.action for rule in rules), key=lambda action: action.gravity)
     words = "; ".join(rule.words for rule in rules if rule.action is action)
@@ -128,6 +132,19 @@ def decide_by_protocol(protocol: Protocol, match: Match, *, exposures_left: int)
         {ProtocolAction.CORRECT: "; ".join(beyond)} if beyond else {},
         match.by_hand.by if match.by_hand is not None else "",
     )
+
+
+def _helps_to_image_again(match: Match) -> bool:
+    registration = match.registration
+    is_doubtful = match.by_hand is None and registration.verdict is not Verdict.ACCEPT
+    return is_doubtful and registration.content != ULTRASOUND_TO_CT
+
+
+def _about_modality(protocol: Protocol, registration: Registration) -> Iterator[_Rule]:
+    by_ultrasound = registration.content in (ULTRASOUND, ULTRASOUND_TO_CT)
+    if by_ultrasound and protocol.modality is not Modality.ULTRASOUND:
+        words = f"the match is one of {registration.content}, and protocol {protocol.label} images by "
+        yield _Rule(ProtocolAction.SECOND_LOOK, f"{words}{protocol.modality}")
 
 
 def _without_answer(match: Match, exposures_left: int) -> ProtocolDecision:

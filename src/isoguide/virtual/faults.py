@@ -32,6 +32,10 @@ FaultName = Literal[
     "marker-vanished",
     "markers-swapped",
     "picture-saturated",
+    "sweep-jumps",
+    "probe-lifted",
+    "probe-pose-jumps",
+    "gas-shadow",
 ]
 Device = Literal["imager", "couch", "beam", "monitor"]
 Moment = Literal["before beam", "beam on"]
@@ -40,6 +44,8 @@ STOPS_AFTER: Final = 0.5
 """Share of the way that a couch makes which stops short, where the fault does not say."""
 WRONG_BY_MM: Final = 5.0
 """Error of scales that are off, where the fault does not say."""
+POSE_JUMPS_MM: Final = 5.0
+"""Error of the tracking system while the beam is on, where the fault does not say."""
 LATE_BY_S: Final = 1.0
 """Delay of a late frame, and error of a clock, where the fault does not say."""
 SLOW_PER_S: Final = 1.0
@@ -95,6 +101,11 @@ FAULTS: Final[Mapping[str, FaultKind]] = MappingProxyType(
             expected="the match finds that it does not fit: another image, or the fraction is stopped",
             ends_in_once=_CLOSED | _STOPPED,
         ),
+        "sweep-jumps": FaultKind(
+            happens="the tracking system takes the ultrasound probe to be elsewhere in the middle of a sweep",
+            expected="no volume is made of it; another sweep, or the fraction is stopped before any beam",
+            ends_in_once=_CLOSED,
+        ),
         "couch-stops-short": FaultKind(
             happens="the couch stops after part of its way (size, 0 to 1) and says where it is",
             expected="the read-back differs from the order: no beam; a new image if a miss is allowed",
@@ -142,6 +153,23 @@ FAULTS: Final[Mapping[str, FaultKind]] = MappingProxyType(
                 ),
             )
         },
+        "probe-lifted": FaultKind(
+            happens="the ultrasound probe loses contact with the skin",
+            expected="the target counts as not seen: then as with frames that are lost",
+            ends_in_once=_CLOSED,
+        ),
+        "probe-pose-jumps": FaultKind(
+            happens="the tracking system takes the ultrasound probe to be elsewhere (size in mm)",
+            expected="the target seems to jump: beam is held, and it counts again only where it used to be",
+            ends_in_once=_CLOSED | _STOPPED,
+            ends_in_always=_STOPPED,
+            sizes=(-50.0, 50.0),
+        ),
+        "gas-shadow": FaultKind(
+            happens="gas lies between ultrasound probe and target, and behind it nothing is seen",
+            expected="the target counts as not seen: then as with frames that are lost",
+            ends_in_once=_CLOSED,
+        ),
         "frames-late": FaultKind(
             happens="a frame arrives late (size in s)",
             expected="old frames permit nothing: a pause, a new image, and in the end a stop",
@@ -200,9 +228,16 @@ OF_GATED_BEAMS: Final[frozenset[FaultName]] = frozenset(
         "marker-vanished",
         "markers-swapped",
         "picture-saturated",
+        "probe-lifted",
+        "probe-pose-jumps",
+        "gas-shadow",
     }
 )
 """These strike only where the target is watched during the beam."""
+OF_ULTRASOUND: Final[frozenset[FaultName]] = frozenset(
+    {"sweep-jumps", "probe-lifted", "probe-pose-jumps", "gas-shadow"}
+)
+"""These strike only where the patient is imaged by ultrasound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,11 @@ class ImageModel(ABC):
         return self._truth.patient.name
 
     @property
+    def origin_mm(self) -> Array:
+        """Where the images' coordinates have the isocentre, daily LPS (3,)."""
+        return np.array(self._settings.origin_mm)
+
+    @property
     def isocentre_offset_mm(self) -> Array:
         """Where the isocentre of the image truly is, IEC fixed (3,)."""
         return scan_offset_mm(self._settings)
@@ -100,7 +105,7 @@ class ImageModel(ABC):
         """
         truth = self._truth
         off = RigidTransform.translation(FIXED, FIXED, self.isocentre_offset_mm)
-        truly = off @ fixed_from_daily(truth.patient_position, np.array(self._settings.origin_mm))
+        truly = off @ fixed_from_daily(truth.patient_position, self.origin_mm)
         return truth.fixed_from_planning(seconds).inverse() @ truly
 
 
@@ -133,7 +138,7 @@ class ImageDomainModel(ImageModel):
             patient.anatomy,
             self.planning_from_daily(scan.middle_s),
             isocentre_mm=patient.isocentre_mm,
-            machine_isocentre_mm=np.array(self._settings.origin_mm),
+            machine_isocentre_mm=self.origin_mm,
             settings=_blurred_by_sag(self._settings),
             rng=rng,
             field=_fields(moments),
@@ -236,7 +241,7 @@ class DayImager:
         image = DayImage(
             uid=UID_ROOT + str(int.from_bytes(rng.bytes(15), "big")),
             content=model.image(scan, rng),
-            machine_isocentre_mm=np.array(self._settings.origin_mm),
+            machine_isocentre_mm=model.origin_mm,
             patient_position=self._position,
             started_at=clock.at(scan.begin_s),
             acquired_at=clock.at(scan.end_s),

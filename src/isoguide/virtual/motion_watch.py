@@ -5,17 +5,20 @@ from dataclasses import replace
 import numpy as np
 
 from isoguide.course import Monitoring
-from isoguide.course.monitoring import CHEST_MARKER
+from isoguide.course.monitoring import CHEST_MARKER, ULTRASOUND
 from isoguide.motion.gating import TargetWatch
 from isoguide.motion.marker_settings import SingleImagerSettings
 from isoguide.motion.single_imager import SingleImagerTracker
 from isoguide.motion.stereo_markers import StereoMarkerTracker
 from isoguide.motion.surrogate import SurrogateModel
+from isoguide.registration.day_match import matcher_of
 from isoguide.virtual.bone_watch import PairBone
 from isoguide.virtual.chest_marker import ChestMarker
 from isoguide.virtual.marker_watch import ArmMarkers, PairMarkers
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.tissue_path import TissuePath
+from isoguide.virtual.ultrasound_reference import prepared_reference
+from isoguide.virtual.ultrasound_watch import ProbeWatch
 
 
 def motion_watch(room: VirtualRoom, asked: Monitoring) -> TargetWatch:
@@ -46,6 +49,15 @@ def motion_watch(room: VirtualRoom, asked: Monitoring) -> TargetWatch:
         )
     if source == "bone, stereo pair":
         return PairBone(link, settings, stereo=room.settings.stereo, truth=room.truth, source=source)
+    if source == ULTRASOUND:
+        return ProbeWatch(
+            link,
+            room.settings.ultrasound,
+            model=room.ultrasound,
+            truth=room.truth,
+            match=matcher_of(prepared_reference(room.truth.patient, room.settings.ultrasound)),
+            source=source,
+        )
     path = marker_path(room)
     assumed = replace(_assumed(room), source=source)
     if source == "markers, stereo pair":

@@ -8,6 +8,7 @@ from zlib import crc32
 
 import numpy as np
 
+from isoguide.errors import InputError
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.radiograph import Radiograph
 from isoguide.plan import Plan
@@ -27,6 +28,7 @@ from isoguide.virtual.phantom import Phantom, Site, build_phantom
 from isoguide.virtual.physical_imager import PhysicalModel
 from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
+from isoguide.virtual.ultrasound_model import UltrasoundModel
 
 STRANGER_MM = (3.0, 3.0, 4.0)
 """Voxels of the other patient whose image is taken for this one's: he is built only to be recognised."""
@@ -126,6 +128,23 @@ class VirtualRoom:
         at_s = self.clock.seconds if seconds is None else seconds
         return self._model.planning_from_daily(at_s)
 
+    @property
+    def ultrasound(self) -> UltrasoundModel:
+        """The probe that lies on the patient.
+
+        Raises
+        ------
+        InputError
+            If the room images by something else.
+        """
+        if isinstance(self._model, UltrasoundModel):
+            return self._model
+        msg = (
+            f"no ultrasound probe lies on the patient of a room that images by '{self._model.name}': image "
+            "by ultrasound, or watch the target by another device"
+        )
+        raise InputError(msg)
+
     def stereo_pair(self) -> tuple[Radiograph, Radiograph]:
         """Expose the two room-mounted tubes now; line integrals with their nominal geometry."""
         return stereo_pair(self.truth, self.settings.stereo, self.clock.seconds, self._rng)
@@ -144,6 +163,8 @@ class VirtualRoom:
             return StereoModel(truth, imaging, self.settings.stereo)
         if imaging.model == "arm pair":
             return ArmModel(truth, imaging)
+        if imaging.model == "ultrasound":
+            return UltrasoundModel(truth, imaging, self.settings.ultrasound)
         return (PhysicalModel if imaging.model == "physical" else ImageDomainModel)(truth, imaging)
 
     def _stranger(self) -> ImageModel:

@@ -15,9 +15,10 @@ from isoguide.projection.cone_beam import HEAD, PELVIS, THORAX, ConeBeamScan
 from isoguide.projection.imaging_physics import ImagingPhysics
 from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.setting_limits import require, require_each
+from isoguide.virtual.ultrasound_settings import UltrasoundRoomSettings
 from isoguide.virtual.watch_settings import WatchSettings
 
-ImageModel = Literal["image-domain", "physical", "stereo pair", "arm pair"]
+ImageModel = Literal["image-domain", "physical", "stereo pair", "arm pair", "ultrasound"]
 IMAGE_MODELS: Final[tuple[ImageModel, ...]] = get_args(ImageModel)
 
 _PRESET_OF_SITE: Final = {"head-neck": HEAD, "thorax": THORAX, "abdomen": THORAX, "pelvis": PELVIS}
@@ -165,7 +166,7 @@ class ImagingSettings:
     model
         "image-domain": the truth made to look like a cone-beam CT (fast); "physical": projections through the
         moving patient, reconstructed; "stereo pair": radiographs of the room's two tubes; "arm pair": of the
-        kV arm at two angles.
+        kV arm at two angles; "ultrasound": a tracked probe on the perineum.
     image
         What the image of the image-domain model is like.
     isocentre_offset_mm
@@ -304,7 +305,7 @@ class RoomSettings:
 
     Parameters
     ----------
-    couch, machine, beam, imaging, stereo
+    couch, machine, beam, imaging, stereo, ultrasound
         The devices.
     console
         The work outside.
@@ -321,6 +322,7 @@ class RoomSettings:
     beam: BeamSettings = field(default_factory=BeamSettings)
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
     stereo: StereoSettings = field(default_factory=StereoSettings)
+    ultrasound: UltrasoundRoomSettings = field(default_factory=UltrasoundRoomSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     planned_pose: TableTopPose = PLANNED_POSE

@@ -12,7 +12,7 @@ distributed (Wagner et al. 1983, IEEE Trans. Sonics Ultrason. 30:156).
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from scipy import ndimage
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import PLANNING, ULTRASOUND_IMAGE, Array
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.ultrasound_image import UltrasoundImage
 from isoguide.kernels.speckle import blurred_across_lines, scattered
 from isoguide.virtual.acoustics import FLUID, LIVER, MATERIALS, OUTSIDE, AcousticTissue
@@ -63,6 +62,14 @@ FWHM: Final = float(2.0 * np.sqrt(2.0 * np.log(2.0)))
 NEPER_DB: Final = float(20.0 / np.log(10.0))
 
 
+class TissueOrigin(Protocol):
+    """Says where tissue lies in the planning CT, as a displacement field does."""
+
+    def origin_of(self, points_mm: Array) -> Array:
+        """Return places (n, 3) in the planning CT of tissue that is at places (n, 3) now, planning LPS."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanLines:
     """Amplitudes along the scan lines of a probe, before they are compressed to grey values.
@@ -86,7 +93,7 @@ def simulate_ultrasound(
     *,
     rng: np.random.Generator,
     frame_from_planning: RigidTransform | None = None,
-    field: DisplacementField | None = None,
+    field: TissueOrigin | None = None,
 ) -> UltrasoundImage:
     """Make an ultrasound image.
 
@@ -118,7 +125,7 @@ def simulate_ultrasound(
     """
     planning_from_image = _planning_from_image(frame_from_image, frame_from_planning)
     lines = scan_lines(tissue, probe, planning_from_image, rng=rng, field=field)
-    return _scan_converted(lines, probe, frame_from_image)
+    return scan_converted(lines, probe, frame_from_image)
 
 
 def scan_lines(
@@ -127,22 +134,22 @@ def scan_lines(
     planning_from_image: RigidTransform,
     *,
     rng: np.random.Generator,
-    field: DisplacementField | None = None,
+    field: TissueOrigin | None = None,
 ) -> ScanLines:
     """Simulate the echoes that an image is made of; parameters as in :func:`simulate_ultrasound`."""
     depths_mm = np.arange(0.5, probe.depth_mm / DEPTH_STEP_MM) * DEPTH_STEP_MM
     places_mm = _places_mm(probe, planning_from_image, depths_mm, field)
-    path = _path(tissue, probe, places_mm, depths_mm)
-    beam = _beam_taps(probe, depths_mm)
+    path = _path(tissue, probe, places_mm, depths_mm).for_lines(probe)
+    beam = beam_taps(probe, depths_mm)
     echoes = _speckle(tissue, probe, planning_from_image, places_mm)
     # A boundary is thinner than the pulse: a rough one adds fewer independent cells than speckle does.
     rough = np.float32(ROUGHNESS * np.sqrt(_pulse_power(probe)))
     strength = path.brightness + rough * path.reflection
-    echoes *= (strength / _speckle_rms(probe, beam, depths_mm))[..., None]
+    echoes *= (strength / speckle_rms(probe, beam, depths_mm))[..., None]
     echoes[..., 0] += path.reflection
     echoes *= path.transmission[..., None]
-    received = _pulsed(blurred_across_lines(echoes, beam), probe)
-    received += _noise(probe, received.shape[:2], depths_mm, rng)
+    received = pulsed(blurred_across_lines(echoes, beam), probe)
+    received += receiver_noise(probe, received.shape[:2], depths_mm, rng)
     return ScanLines(np.hypot(received[..., 0], received[..., 1]), depths_mm)
 
 
@@ -157,6 +164,16 @@ class _Path:
     brightness: Floats
     reflection: Floats
     transmission: Floats
+
+    def for_lines(self, probe: UltrasoundProbe) -> "_Path":
+        """Return it for all lines of a probe, where it was looked up for some."""
+        if probe.path_step == 1:
+            return self
+        whole = [
+            np.repeat(one, probe.path_step, axis=0)[: probe.lines]
+            for one in (self.brightness, self.reflection, self.transmission)
+        ]
+        return _Path(*whole)
 
 
 def _planning_from_image(
@@ -180,7 +197,7 @@ def _places_mm(
     probe: UltrasoundProbe,
     planning_from_image: RigidTransform,
     depths_mm: Array,
-    field: DisplacementField | None,
+    field: TissueOrigin | None,
 ) -> Array:
     """Return where in the planning CT the tissue at every sample lies, (line, depth, 3)."""
     on_plane = probe.on_plane_mm(probe.angles_rad[:, None], depths_mm[None, :])
@@ -213,14 +230,15 @@ def _speckle(
         (TABLE_SIZE, 2), dtype=np.float32
     )
     table *= np.float32(np.sqrt(0.5))
-    offsets_mm, weights = _slice_profile(probe)
+    offsets_mm, weights = slice_profile(probe)
     across_mm = offsets_mm[:, None] * planning_from_image.rotation[:, 2]
     flat = scattered(places_mm.reshape(-1, 3), across_mm, weights, table, CELL_MM)
     return flat.reshape(*places_mm.shape[:2], 2)
 
 
 def _path(tissue: AcousticTissue, probe: UltrasoundProbe, places_mm: Array, depths_mm: Array) -> _Path:
-    impedance, attenuation, brightness, outside = _sampled(tissue, places_mm)
+    middles = np.minimum(np.arange(0, probe.lines, probe.path_step) + probe.path_step // 2, probe.lines - 1)
+    impedance, attenuation, brightness, outside = _sampled(tissue, places_mm[middles])
     touches = outside[:, min(round(GEL_MM / DEPTH_STEP_MM), len(depths_mm) - 1)] < TRACE
     gel = (outside >= TRACE) & (depths_mm < GEL_MM) & touches[:, None]
     impedance[gel] = np.log(MATERIALS[LIVER].impedance_mrayl)
@@ -286,7 +304,7 @@ def _boundaries(impedance: Floats, probe: UltrasoundProbe, depths_mm: Array) -> 
     """
     half = _half_boundary()
     along = _difference(impedance, half, axis=1)
-    turn_rad = np.deg2rad(probe.fan_deg) / (probe.lines - 1)
+    turn_rad = np.deg2rad(probe.fan_deg) / (probe.lines - 1) * probe.path_step
     aside = max(round(half * DEPTH_STEP_MM / (turn_rad * (probe.radius_mm + probe.depth_mm / 2.0))), 1)
     across = _difference(impedance, aside, axis=0)
     along_slope = np.abs(along) / np.float32(2.0 * half * DEPTH_STEP_MM)
@@ -314,8 +332,8 @@ def _gain_db(probe: UltrasoundProbe, depths_mm: Array) -> Floats:
     return (2.0 * GAIN_DB_CM_MHZ * probe.frequency_mhz * depths_mm / 10.0).astype(np.float32)
 
 
-def _slice_profile(probe: UltrasoundProbe) -> tuple[Array, Array]:
-    """Offsets (m,) across the plane in mm and their weights."""
+def slice_profile(probe: UltrasoundProbe) -> tuple[Array, Array]:
+    """Return offsets (m,) across the plane in mm and how much scatterers there count."""
     sigma_mm = probe.slice_mm / FWHM
     count = int(np.ceil(2.5 * sigma_mm / CELL_MM))
     offsets_mm = np.arange(-count, count + 1, dtype=np.float64) * CELL_MM
@@ -323,8 +341,8 @@ def _slice_profile(probe: UltrasoundProbe) -> tuple[Array, Array]:
     return offsets_mm, weights / weights.sum()
 
 
-def _beam_taps(probe: UltrasoundProbe, depths_mm: Array) -> Floats:
-    """Weights of neighbouring lines at every depth, float32 (tap, depth)."""
+def beam_taps(probe: UltrasoundProbe, depths_mm: Array) -> Floats:
+    """Return the weights of neighbouring lines at every depth, float32 (tap, depth)."""
     f_number = np.maximum(depths_mm / probe.aperture_mm, SMALLEST_F_NUMBER)
     width_mm = BEAM_FACTOR * probe.wavelength_mm * f_number
     apart_mm = np.deg2rad(probe.fan_deg) / (probe.lines - 1) * (probe.radius_mm + depths_mm)
@@ -341,16 +359,17 @@ def _pulse_taps(probe: UltrasoundProbe) -> Array:
     return np.asarray(taps / taps.sum())
 
 
-def _pulsed(echoes: Floats, probe: UltrasoundProbe) -> Floats:
+def pulsed(echoes: Floats, probe: UltrasoundProbe) -> Floats:
+    """Return echoes [line, depth, 2] blurred along the lines by the probe's pulse."""
     return np.asarray(ndimage.correlate1d(echoes, _pulse_taps(probe), axis=1, mode="nearest"))
 
 
-def _speckle_rms(probe: UltrasoundProbe, beam: Floats, depths_mm: Array) -> Floats:
+def speckle_rms(probe: UltrasoundProbe, beam: Floats, depths_mm: Array) -> Floats:
     """Return what pulse, beam and slice leave of the scatterers' amplitude at every depth, (depths,).
 
     Neighbouring samples share cells: over a distance t of less than a cell, 1 - t of them.
     """
-    offsets_mm, weights = _slice_profile(probe)
+    offsets_mm, weights = slice_profile(probe)
     apart_mm = np.deg2rad(probe.fan_deg) / (probe.lines - 1) * (probe.radius_mm + depths_mm)
     power = _shared(weights[:, None], np.full(1, offsets_mm[1] - offsets_mm[0]))
     power = power * _pulse_power(probe)
@@ -373,19 +392,20 @@ def _shared(taps: Array, apart_mm: Array) -> Array:
     return power
 
 
-def _noise(
+def receiver_noise(
     probe: UltrasoundProbe, shape: tuple[int, int], depths_mm: Array, rng: np.random.Generator
 ) -> Floats:
     """Return the receiver's noise, as narrow in frequency as the pulse, after depth gain."""
     white = rng.standard_normal((*shape, 2), dtype=np.float32)
     level = np.power(10.0, (probe.noise_db + _gain_db(probe, depths_mm)) / 20.0)
     keeps = np.sqrt(2.0 * np.square(_pulse_taps(probe)).sum())
-    return np.asarray(_pulsed(white, probe) * (level / keeps).astype(np.float32)[:, None])
+    return np.asarray(pulsed(white, probe) * (level / keeps).astype(np.float32)[:, None])
 
 
-def _scan_converted(
+def scan_converted(
     lines: ScanLines, probe: UltrasoundProbe, frame_from_image: RigidTransform
 ) -> UltrasoundImage:
+    """Return scan lines as the image that a scanner shows, with the pose it was made at."""
     half_rad = np.deg2rad(probe.fan_deg) / 2.0
     reach_mm = probe.radius_mm + probe.depth_mm
     columns = int(np.ceil(reach_mm * np.sin(half_rad) / probe.pixel_mm))

@@ -40,6 +40,9 @@ class UltrasoundProbe:
         Noise of the receiver against the speckle of liver at the face; depth gain amplifies it.
     pixel_mm
         Of the image.
+    path_step
+        What sound meets on its way is looked up for every so-many-th line and holds for its neighbours;
+        speckle is for each.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class UltrasoundProbe:
     dynamic_range_db: float = 60.0
     noise_db: float = -75.0
     pixel_mm: float = 0.4
+    path_step: int = 1
 
     def __post_init__(self) -> None:
         limits = {
@@ -70,6 +74,7 @@ class UltrasoundProbe:
             "dynamic_range_db": (10.0, 120.0),
             "noise_db": (-200.0, 0.0),
             "pixel_mm": (0.05, 5.0),
+            "path_step": (1, 16),
         }
         for name, (low, high) in limits.items():
             require(f"{name} of the ultrasound probe", getattr(self, name), low, high)

@@ -20,6 +20,23 @@ def grey_values(path: Path, *, instead: str) -> NDArray[Any]:
     UnreadableError
         If the file is damaged, or each place of it has several values.
     """
+    values, components = stored_values(path)
+    if components != 1:
+        msg = f"{path} has {instead.format(components)}"
+        raise UnreadableError(msg)
+    return values
+
+
+def stored_values(path: Path) -> tuple[NDArray[Any], int]:
+    """Read the values of an image and how many each place has; where several, they are the last axis.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If SimpleITK is not installed.
+    UnreadableError
+        If the file is damaged.
+    """
     try:
         import SimpleITK as sitk  # noqa: N813 - the name its documentation uses
     except ImportError as error:
@@ -30,9 +47,5 @@ def grey_values(path: Path, *, instead: str) -> NDArray[Any]:
     except RuntimeError as error:
         msg = f"{path} is damaged or not what its name says; copy or save it again"
         raise UnreadableError(msg) from error
-    components = image.GetNumberOfComponentsPerPixel()
-    if components != 1:
-        msg = f"{path} has {instead.format(components)}"
-        raise UnreadableError(msg)
     values: NDArray[Any] = sitk.GetArrayFromImage(image)
-    return values
+    return values, int(image.GetNumberOfComponentsPerPixel())

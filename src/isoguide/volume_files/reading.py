@@ -21,6 +21,7 @@ from isoguide.images.volume import Volume, VolumeValues
 from isoguide.volume_files import metaimage, nifti, nrrd
 from isoguide.volume_files.grey_values import grey_values
 from isoguide.volume_files.placement import Placement, axes_of
+from isoguide.volume_files.tracked_sequence import is_tracked_sequence
 
 NIFTI_SUFFIXES: Final = (".nii", ".nii.gz")
 NRRD_SUFFIXES: Final = (".nrrd", ".nhdr")
@@ -82,6 +83,9 @@ def load_volume_file(path: Path | str, frame: Frame, *, assume_mm: bool = False)
     path = Path(path)
     if not path.is_file():
         msg = f"{path} is not a file; give a NIfTI, NRRD or MetaImage file"
+        raise UnreadableError(msg)
+    if is_tracked_sequence(path):
+        msg = f"{path} is a recording of flat ultrasound images, not a volume; reconstruct one from it first"
         raise UnreadableError(msg)
     try:
         placement = _placement(path, assume_mm=assume_mm)

@@ -23,6 +23,10 @@ from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.target import StructureResidual
 from isoguide.workflow.treatment_setup import TreatmentSetup
+from isoguide.workflow.ultrasound.align_input import UltrasoundInput
+
+DayInput = DailyInput | ViewsInput | UltrasoundInput
+"""The day's side of an alignment; each has ``path``, ``isocentre``, ``patient``, ``acquired_at``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +43,7 @@ class Alignment:
 
     request: AlignRequest
     planning: PlanningInput
-    daily: DailyInput | ViewsInput
+    daily: DayInput
     registration: Registration
     verdict: Verdict
     reasons: tuple[str, ...]
@@ -63,11 +67,11 @@ class Alignment:
         Raises
         ------
         InputError
-            If it is radiographs.
+            If it is radiographs or ultrasound.
         """
         if isinstance(self.daily, DailyInput):
             return self.daily.volume
-        msg = f"{self.daily.path} is radiographs, not a volume: give a CT of the day"
+        msg = f"{self.daily.path} is no CT or cone-beam CT: give one of the day"
         raise InputError(msg)
 
     @property

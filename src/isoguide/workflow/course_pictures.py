@@ -14,6 +14,7 @@ from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.images.structure import Structure
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.images.volume import Volume
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Phantom
@@ -31,8 +32,10 @@ from isoguide.workflow.pictures import (
 from isoguide.workflow.planes import Pixels, Plane, field_of_view_mm, planes_through, sample, sample_daily
 from isoguide.workflow.radiographs.report_view_pictures import RadiographScene, view_pictures
 from isoguide.workflow.target import TARGET_TYPES, choose_target
+from isoguide.workflow.ultrasound.align_pictures import cut, ultrasound_window
 
 PIXELS: Final = 400
+PLANNING_CT, REFERENCE = "planning CT", "ultrasound of the simulation"
 MARGIN: Final = 1.08
 """A fraction's pictures show this much more than its image."""
 LUNG_WINDOW: Final = Window(-1000.0, 300.0)
@@ -46,11 +49,15 @@ NOT_SHOWN: Final = ("EXTERNAL", "SUPPORT")
 
 @dataclass(frozen=True, slots=True)
 class FractionPictures:
-    """SVG elements of three planes or of each radiograph: the day's image, the match before and after."""
+    """SVG elements of three planes or of each radiograph: the day's image, the match before and after.
+
+    ``under`` is what the day's image lies on.
+    """
 
     image: tuple[str, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
+    under: str = PLANNING_CT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,10 +70,14 @@ class CourseScene:
     structures: tuple[tuple[CroppedMask, str], ...]
     target: CroppedMask | None
     isocentre_mm: Array
+    reference: UltrasoundVolume | None = None
 
     @classmethod
-    def of(cls, phantom: Phantom) -> "CourseScene":
-        """Cut the planning CT through the isocentre and rasterise the structures once."""
+    def of(cls, phantom: Phantom, reference: UltrasoundVolume | None = None) -> "CourseScene":
+        """Cut the planning CT through the isocentre and rasterise the structures once.
+
+        ``reference`` is the ultrasound of the simulation, frame PLANNING, where the days are matched to it.
+        """
         volume, isocentre_mm = phantom.volume, phantom.isocentre_mm
         field_mm = field_of_view_mm(volume, isocentre_mm, volume.grid.extent_mm)
         planes = planes_through(isocentre_mm, field_mm=field_mm, pixels=PIXELS)
@@ -75,7 +86,7 @@ class CourseScene:
         kinds = cycle(COLOURS)
         coloured = tuple((mask, "target" if mask.structure is chosen else next(kinds)) for mask in masks)
         target = next((mask for mask, kind in coloured if kind == "target"), None)
-        return cls(volume, window_for(volume, planes), planes, coloured, target, isocentre_mm)
+        return cls(volume, window_for(volume, planes), planes, coloured, target, isocentre_mm, reference)
 
     def patient_pictures(self) -> tuple[str, ...]:
         """Draw the planning CT with every structure."""
@@ -103,6 +114,8 @@ class CourseScene:
         )
         if isinstance(image.content, Volume):
             return self._volume_pictures(image.content, uncorrected, planning_from_daily)
+        if isinstance(image.content, UltrasoundVolume):
+            return self._ultrasound_pictures(image.content, uncorrected, planning_from_daily)
         return self._radiograph_pictures(image.content, uncorrected, planning_from_daily)
 
     def _radiograph_pictures(
@@ -142,6 +155,42 @@ class CourseScene:
             for plane, cut in zip(planes, before, strict=True)
         )
         return FractionPictures(tuple(grey), blended(before), blended(after))
+
+    def _ultrasound_pictures(
+        self,
+        image: UltrasoundVolume,
+        uncorrected: RigidTransform,
+        planning_from_daily: RigidTransform | None,
+    ) -> FractionPictures:
+        """Draw the day's ultrasound alone, and on its reference (the planning CT without one)."""
+        field_mm = min(self.planes[0].field_mm, MARGIN * float(np.max(image.grid.extent_mm)))
+        planes = planes_through(self.isocentre_mm, field_mm=field_mm, pixels=PIXELS)
+        before = [cut(image, plane, uncorrected) for plane in planes]
+        window, under = ultrasound_window(before), self._under(planes)
+
+        def blended(placed: RigidTransform | None) -> tuple[str, ...]:
+            if placed is None:
+                return ()
+            greys = [window.grey(cut(image, plane, placed).brightness) for plane in planes]
+            pairs = zip(planes, under, greys, strict=True)
+            return tuple(
+                self._figure(plane, colour_blend(own, grey), outlined=True) for plane, own, grey in pairs
+            )
+
+        grey = (
+            self._figure(plane, grey_picture(window.grey(one.brightness)), outlined=False)
+            for plane, one in zip(planes, before, strict=True)
+        )
+        name = PLANNING_CT if self.reference is None else REFERENCE
+        return FractionPictures(tuple(grey), blended(uncorrected), blended(planning_from_daily), name)
+
+    def _under(self, planes: Sequence[Plane]) -> list[Pixels]:
+        """Return what ultrasound is blended with, as grey values 0 to 1."""
+        if self.reference is None:
+            return [self.window.grey(sample(self.volume, plane)) for plane in planes]
+        cuts = [cut(self.reference, plane) for plane in planes]
+        window = ultrasound_window(cuts)
+        return [window.grey(one.brightness) for one in cuts]
 
     def _figure(self, plane: Plane, picture: Picture, *, outlined: bool) -> str:
         target = outline_path(outlines(self.target, plane)) if outlined and self.target else ""

@@ -48,6 +48,7 @@ _KIND_WORDS: Final = {
 Links = Sequence[tuple[str, str]]
 """What lies beside a report: what it is, and its path from there."""
 
+BY_SOUND: Final = "in ultrasound on that of his simulation"
 _MATCHED: Final = {"anatomy": "the patient's anatomy", "markers": "his implanted gold seeds"}
 
 
@@ -236,7 +237,7 @@ def _fraction_pictures(fraction: TreatedFraction) -> str:
     if pictures is None:
         return ""
     legend = (
-        '<p class="legend"><span class="swatch planning"></span>planning CT '
+        f'<p class="legend"><span class="swatch planning"></span>{escape(pictures.under)} '
         '<span class="swatch daily"></span>day\'s image <span class="swatch both"></span>both agree '
         '<span class="swatch outline"></span>target as planned</p>'
     )
@@ -344,12 +345,18 @@ def _journals(course: Course) -> str:
     return section("Journal of each fraction", "".join(parts))
 
 
+def _matched_words(scenario: Scenario) -> str:
+    imaging = scenario.room.imaging
+    words = _MATCHED[imaging.match]
+    return f"{words}, {BY_SOUND}" if "ultrasound" in (imaging.model, imaging.first_fraction) else words
+
+
 def _provenance(course: Course) -> str:
     scenario = course.scenario
     rows = [
         ("Patient", course.patient_name),
         ("Imaging model", ", ".join(_models(course))),
-        ("Matched on", _MATCHED[scenario.room.imaging.match]),
+        ("Matched on", _matched_words(scenario)),
         ("Set-up error", _set_up_words(scenario)),
         ("Prescribed", f"{scenario.plan.dose_gy:g} Gy, {scenario.plan.meterset_mu:g} MU a fraction"),
         ("Faults", "; ".join(_fault_words(scenario)) or "none"),

@@ -18,6 +18,7 @@ from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Breathing, breathing_phases, moved_anatomy
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.treatment_plan import settings_for
+from isoguide.virtual.ultrasound_reference import simulation_ultrasound
 from isoguide.workflow.clinic.sign_in_file import SIGN_IN, let_sign_in
 from isoguide.workflow.clinic.station_file import ROOM_FILE, StationFile, write_station_file
 from isoguide.workflow.clinic.virtual_department import (
@@ -53,8 +54,13 @@ from isoguide.workflow.scenario import (
     SetUpSection,
     Site,
 )
+from isoguide.workflow.scenario_settings import room_settings
 from isoguide.workflow.simulate import simulate
-from isoguide.workflow.simulation_session import SimulationSession, write_simulation_session
+from isoguide.workflow.simulation_session import (
+    SimulationSession,
+    write_reference_ultrasound,
+    write_simulation_session,
+)
 from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 from isoguide.workflow.write_course import COURSE_NAMES, write_course
 
@@ -95,6 +101,7 @@ EARLIER: Final = WhereTreated(
 _EARLIER: Final = 4
 """What the earlier patients are drawn from besides the seed."""
 BREATHING_SITES: Final = ("lung", "liver")
+ULTRASOUND_SITE: Final = "prostate"
 PHASES: Final = 10
 ROTATION_DEG: Final = (0.5, 0.5, 0.5)
 """Standard deviations: with larger ones some days would need a person, for the couch tilts by 3° at most."""
@@ -125,6 +132,7 @@ IMAGING: Final = {
     "stereo": DemoImaging("stereo pair", "anatomy", "demonstration-kv"),
     "arm": DemoImaging("arm pair", "anatomy", "demonstration-kv"),
     "seeds": DemoImaging("stereo pair", "markers", "demonstration-seeds"),
+    "ultrasound": DemoImaging("ultrasound", "anatomy", "demonstration-ultrasound"),
 }
 """Ways to image a patient, by the word that the command line takes."""
 WATCHED: Final = {
@@ -175,7 +183,7 @@ def demonstrate(
     Raises
     ------
     InputError
-        If the number of fractions cannot be.
+        If the number of fractions cannot be, or the site is not imaged in this way.
     OutputError
         If the folder cannot be written, or holds results and ``overwrite`` is not set.
     """
@@ -232,11 +240,23 @@ def demo_scenario(site: Site, fractions: int, seed: int, imaging: str = "cone-be
     """Return what the demonstration does, as a scenario: days on which nothing but the target moves.
 
     The first cone-beam CT is made by physics where the toolkit for reconstruction is installed and no seeds
-    have to be found in it; radiographs always are.
+    have to be found in it; radiographs and ultrasound always are.
+
+    Raises
+    ------
+    InputError
+        If the site is not imaged in this way.
     """
     way = way_of(site, imaging)
+    if way.model == "ultrasound" and site != ULTRASOUND_SITE:
+        msg = (
+            f"the demonstration images by ultrasound at the site '{ULTRASOUND_SITE}' only, not '{site}': "
+            "choose that site, or another way to image"
+        )
+        raise InputError(msg)
     is_volume = way.model == "image-domain"
     by_seeds = way.match == "markers"
+    moves = by_seeds or way.model == "ultrasound"
     is_physical = is_volume and not by_seeds and can_reconstruct()
     return Scenario(
         title=f"Virtual treatment: {site}",
@@ -248,7 +268,7 @@ def demo_scenario(site: Site, fractions: int, seed: int, imaging: str = "cone-be
         patient=PatientSection(site=site),
         set_up=SetUpSection(systematic_deg=ROTATION_DEG, random_deg=ROTATION_DEG),
         breathing=_breathing(way.protocol) if site in BREATHING_SITES else None,
-        prostate_motion=ProstateMotionSection() if site == "prostate" and by_seeds else None,
+        prostate_motion=ProstateMotionSection() if moves and site == "prostate" else None,
         room=RoomSection(
             imaging=ImagingSection(
                 model=way.model, match=way.match, first_fraction="physical" if is_physical else None
@@ -284,7 +304,7 @@ def _simulation(
         phases = tuple(moved_anatomy(phantom, phase) for phase in cycle)
     usual = settings_for(phantom)
     planned = scenario.fractions + 1
-    return write_simulation_session(
+    session = write_simulation_session(
         folder,
         phantom,
         patient=identity,
@@ -293,6 +313,10 @@ def _simulation(
         plan_settings=replace(usual, fractions=planned, dose_gy=usual.dose_gy / usual.fractions * planned),
         progress=progress,
     )
+    if scenario.room.imaging.model == "ultrasound":
+        reference = simulation_ultrasound(phantom, room_settings(scenario, 1).ultrasound)
+        write_reference_ultrasound(folder, reference, session)
+    return session
 
 
 def _next_fraction(scenario: Scenario, course_id: str) -> StationFile:

@@ -1,4 +1,4 @@
-"""What only some engines say, as plain values for the result document: radiographs and implanted markers."""
+"""What only some engines say, as plain values for the result document: radiographs, markers, ultrasound."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from isoguide.registration.result import CHI_95_PER_AXIS
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.placing import ViewOrigin
+from isoguide.workflow.ultrasound.align_input import TrackedProbe, UltrasoundInput, UltrasoundReference
 
 Json = Any
 """Nested dict, list, str, int, float, bool and None."""
@@ -80,6 +81,49 @@ def _without_depth(five: WithoutDepth) -> Json:
         "shift_half_width_mm": _list(half_widths[:2]),
         "rotation_deg": _list(np.rad2deg(Rotation.from_matrix(five.rotation).as_rotvec())),
         "rotation_half_width_deg": _list(np.rad2deg(half_widths[2:])),
+    }
+
+
+def ultrasound_json(alignment: Alignment) -> Json:
+    """Describe what ultrasound of the day was matched to, and how far it is deformed; None for other days."""
+    daily = alignment.daily
+    if not isinstance(daily, UltrasoundInput):
+        return None
+    reference, quality = daily.reference, alignment.registration.quality
+    lengths = [float(np.linalg.norm(one.shift_mm)) for one in quality.residuals] if quality else []
+    return {
+        "against": "planning CT" if reference is None else "reference",
+        "reference": _reference(reference) if reference is not None else None,
+        "probe": _probe(daily.probe) if daily.probe is not None else None,
+        "shadowed_fraction": float(daily.volume.shadowed.sum() / daily.volume.seen.sum()),
+        "deformation": {
+            "regions": len(lengths),
+            "median_mm": float(np.median(lengths)),
+            "p95_mm": float(np.percentile(lengths, 95.0)),
+            "largest_mm": max(lengths),
+        }
+        if lengths
+        else None,
+    }
+
+
+def _probe(probe: TrackedProbe) -> Json:
+    variance_mm2 = float(np.linalg.eigvalsh(probe.place.about(np.zeros(3)).covariance[:3, :3])[-1])
+    return {
+        "file": str(probe.path),
+        "name": probe.name,
+        "calibrated_at": probe.calibrated_at.isoformat() if probe.calibrated_at is not None else None,
+        "place_sd_mm": float(np.sqrt(max(variance_mm2, 0.0))),
+    }
+
+
+def _reference(reference: UltrasoundReference) -> Json:
+    return {
+        "path": str(reference.path),
+        "content_sha256": reference.content_sha256,
+        "patient_id": reference.patient.patient_id,
+        "acquired_at": reference.acquired_at.isoformat() if reference.acquired_at is not None else None,
+        "sop_instance_uid": reference.sop_instance_uid,
     }
 
 

@@ -10,6 +10,7 @@ from isoguide.dicom import (
     DailySet,
     FolderContents,
     ImageSeries,
+    PatientIdentity,
     PlanningSet,
     StructureSet,
     load_daily_set,
@@ -79,6 +80,11 @@ class DailyInput:
     def series(self) -> ImageSeries | None:
         """The DICOM image series, None for a volume file."""
         return self.dicom.image if self.dicom is not None else None
+
+    @property
+    def patient(self) -> PatientIdentity | None:
+        """Whose it is, None for a volume file."""
+        return self.series.patient if self.series is not None else None
 
     @property
     def acquired_at(self) -> datetime | None:

@@ -11,6 +11,7 @@ from isoguide.errors import InputError
 from isoguide.geometry.frames import PLANNING
 from isoguide.progress import Progress, silent
 from isoguide.volume_files import is_volume_file, read_volume_file
+from isoguide.volume_files.tracked_sequence import is_tracked_sequence, read_tracked_frames
 from isoguide.workflow.inputs import require_existing
 
 
@@ -60,6 +61,8 @@ def inspect_path(path: Path, progress: Progress = silent) -> Inspection:
 
 
 def _volume(path: Path) -> Item:
+    if is_tracked_sequence(path):
+        return _tracked(path)
     try:
         volume = read_volume_file(path, PLANNING)
     except InputError as error:
@@ -74,4 +77,20 @@ def _volume(path: Path) -> Item:
         "volume file",
         f"{path.name}: {size} voxels of {spacing} mm, from {tuple(low.tolist())} to "
         f"{tuple(high.tolist())} mm LPS, values {volume.values.min():g} to {volume.values.max():g}",
+    )
+
+
+def _tracked(path: Path) -> Item:
+    try:
+        tracked = read_tracked_frames(path)
+    except InputError as error:
+        return Item("tracked ultrasound", path.name, problem=str(error))
+    count, rows, columns = tracked.frames.pixels.shape
+    seen = sum(pose is not None for pose in tracked.tracker_from_probe)
+    beside = ", with a reference sensor" if tracked.tracker_from_reference else ""
+    lasts = "" if tracked.frames.at_s is None else f" over {np.ptp(tracked.frames.at_s):.1f} s"
+    return Item(
+        "tracked ultrasound",
+        f"{path.name}: {count} images of {columns} × {rows}{lasts}, the probe was seen in {seen} of them"
+        f"{beside}; its place in the room needs the probe's calibration",
     )

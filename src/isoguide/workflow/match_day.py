@@ -1,4 +1,4 @@
-"""The day's image read and matched by the engine that fits it: volume, radiographs, implanted markers."""
+"""The day's image read and matched by the engine that fits it: volume, radiographs, markers, ultrasound."""
 
 import time
 from collections.abc import Iterator
@@ -30,6 +30,7 @@ from isoguide.registration.markers import (
     locate_in_radiographs,
     locate_in_volume,
 )
+from isoguide.workflow.alignment import DayInput
 from isoguide.workflow.day_kind import Day
 from isoguide.workflow.implanted_markers import MarkerPlan, prepare_markers
 from isoguide.workflow.inputs import DailyInput, PlanningInput, load_daily
@@ -43,6 +44,8 @@ from isoguide.workflow.radiographs.align_views import (
 from isoguide.workflow.request import AlignRequest, RegionChoice
 from isoguide.workflow.target import surface_points_mm
 from isoguide.workflow.treatment_setup import TreatmentSetup
+from isoguide.workflow.ultrasound.load_day import load_ultrasound_day
+from isoguide.workflow.ultrasound.match import register_ultrasound_day
 
 PAIR: Final = 2
 Seconds = dict[str, float]
@@ -52,7 +55,7 @@ Seconds = dict[str, float]
 class MatchedDay:
     """What was matched and what came of it; ``radiographs`` and ``markers`` say more where they apply."""
 
-    daily: DailyInput | ViewsInput
+    daily: DayInput
     registration: Registration
     warnings: tuple[str, ...]
     radiographs: RadiographRegistration | None = None
@@ -81,6 +84,8 @@ def match_day(
                 request, request.markers, planning, target, day.contents, progress, seconds
             )
         return _volume(request, planning, target, day.contents, progress, seconds)
+    if day.kind == "ultrasound":
+        return _ultrasound(request, planning, target, day, progress, seconds)
     if request.region != RegionChoice() or request.content != "auto":
         msg = "radiographs are matched about the isocentre on all they show: leave --roi and --content out"
         raise InputError(msg)
@@ -163,7 +168,28 @@ def _markers_in_volume(
     return MatchedDay(daily, registration, warnings, markers=found, marker_plan=plan)
 
 
-def _setup(planning: PlanningInput, daily: DailyInput | ViewsInput) -> TreatmentSetup:
+def _ultrasound(
+    request: AlignRequest,
+    planning: PlanningInput,
+    target: Structure | None,
+    day: Day,
+    progress: Progress,
+    seconds: Seconds,
+) -> MatchedDay:
+    with timed(seconds, "read_daily"):
+        progress(0.4, "Reading the ultrasound")
+        daily = load_ultrasound_day(request, planning, day, part_of(progress, 0.4, 0.6))
+    with timed(seconds, "register"):
+        progress(0.6, "Matching the ultrasound")
+        initial = _setup(planning, daily).uncorrected
+        points_mm = _target_points_mm(target)
+        registration = register_ultrasound_day(
+            planning, daily, initial, points_mm, part_of(progress, 0.6, 1.0)
+        )
+    return MatchedDay(daily, registration, daily.warnings)
+
+
+def _setup(planning: PlanningInput, daily: DayInput) -> TreatmentSetup:
     return TreatmentSetup(planning.isocentre.xyz_mm, daily.isocentre.xyz_mm, planning.patient_position)
 
 

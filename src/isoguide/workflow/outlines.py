@@ -65,7 +65,7 @@ def outlines(cropped: CroppedMask, plane: Plane) -> list[Array]:
     if cropped.mask is None:
         return []
     inside = np.nan_to_num(sample(cropped.mask, plane))
-    return _half_level_lines(inside)
+    return half_level_lines(inside)
 
 
 def _polygons_in(structure: Structure, plane: Plane, slice_mm: float) -> list[Array] | None:
@@ -85,7 +85,8 @@ def _polygons_in(structure: Structure, plane: Plane, slice_mm: float) -> list[Ar
     return [plane.picture_xy(xyz_mm) for depth, xyz_mm in depths if abs(depth - nearest) <= FLAT_MM]
 
 
-def _half_level_lines(inside: NDArray[np.float32]) -> list[Array]:
+def half_level_lines(inside: NDArray[np.float32]) -> list[Array]:
+    """Return closed lines (n, 2), picture coordinates, around pixels (rows, columns) of at least a half."""
     if not (inside >= 0.5).any():
         return []
     # A rim of zeros closes lines that would leave the picture; pixel centres lie at half-integer coordinates.

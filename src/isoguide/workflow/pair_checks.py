@@ -11,8 +11,10 @@ from isoguide.errors import MismatchError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.plan import PatientPosition
+from isoguide.workflow.alignment import DayInput
 from isoguide.workflow.inputs import DailyInput, PlanningInput, point_text
 from isoguide.workflow.radiographs.align_views import ViewsInput
+from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 
 _LATTICE: Final = 9
 """Points per axis of the day's image that are looked up in the planning image."""
@@ -106,11 +108,29 @@ def _lattice_mm(daily: DailyInput) -> Array:
     return grid.xyz(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3))
 
 
-def doubts_about(planning: PlanningInput, daily: DailyInput | ViewsInput) -> tuple[str, ...]:
+def doubts_about(planning: PlanningInput, daily: DayInput) -> tuple[str, ...]:
     """Reasons why a person has to look even at a good match: perhaps it is not the image of the day."""
     if planning.content_sha256 == daily.content_sha256:
         return ("the day's image is the planning image itself",)
+    if isinstance(daily, UltrasoundInput):
+        return (*_of_reference(daily), *_older_than_plan(planning, daily))
     return (*_of_another_plan(planning, daily), *_older_than_plan(planning, daily))
+
+
+def _of_reference(daily: UltrasoundInput) -> tuple[str, ...]:
+    """Tell of ultrasound that cannot be of a day after the simulation."""
+    reference, taken_at = daily.reference, daily.acquired_at
+    if reference is None:
+        return ()
+    one, other = daily.volume.values, reference.volume.values
+    if one.shape == other.shape and (one == other).all():
+        return ("the day's ultrasound is the reference itself",)
+    if taken_at is None or reference.acquired_at is None or taken_at >= reference.acquired_at:
+        return ()
+    return (
+        f"the day's ultrasound ({taken_at:%Y-%m-%d %H:%M}) was acquired before its reference "
+        f"({reference.acquired_at:%Y-%m-%d %H:%M})",
+    )
 
 
 def _of_another_plan(planning: PlanningInput, daily: DailyInput | ViewsInput) -> tuple[str, ...]:
@@ -125,7 +145,7 @@ def _of_another_plan(planning: PlanningInput, daily: DailyInput | ViewsInput) ->
     )
 
 
-def _older_than_plan(planning: PlanningInput, daily: DailyInput | ViewsInput) -> tuple[str, ...]:
+def _older_than_plan(planning: PlanningInput, daily: DayInput) -> tuple[str, ...]:
     planned_at = planning.series.acquired_at if planning.series is not None else None
     taken_at = daily.acquired_at
     if planned_at is None or taken_at is None or taken_at >= planned_at:

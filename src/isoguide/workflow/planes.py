@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_opening, map_coordinates
 
 from isoguide.geometry.frames import Array, frozen_array
+from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.workflow.words import orientation_letter
@@ -124,7 +125,7 @@ def field_of_view_mm(planning: Volume, centre_mm: Array, daily_extent_mm: Array)
 
 def sample(volume: Volume, plane: Plane) -> Pixels:
     """Cut a plane out of an image of the planning frame: trilinear, float32, NaN outside the image."""
-    return _interpolated(volume, _indices(volume, plane, None))
+    return _interpolated(volume, plane_indices(volume.grid, plane))
 
 
 def sample_daily(daily: Volume, planning_from_daily: RigidTransform, plane: Plane) -> Pixels:
@@ -132,7 +133,7 @@ def sample_daily(daily: Volume, planning_from_daily: RigidTransform, plane: Plan
 
     What a cone-beam scanner filled in around its field of view becomes NaN like everything outside the image.
     """
-    indices = _indices(daily, plane, planning_from_daily.inverse())
+    indices = plane_indices(daily.grid, plane, planning_from_daily.inverse())
     pixels = _interpolated(daily, indices)
     fill = fill_value(daily)
     if fill is not None:
@@ -143,14 +144,15 @@ def sample_daily(daily: Volume, planning_from_daily: RigidTransform, plane: Plan
     return pixels
 
 
-def _indices(volume: Volume, plane: Plane, volume_from_planning: RigidTransform | None) -> Array:
-    """Fractional (k, j, i) of every pixel, (3, rows, columns): three corners span them all."""
+def plane_indices(grid: Grid, plane: Plane, grid_from_planning: RigidTransform | None = None) -> Array:
+    """Fractional (k, j, i) of every pixel, (3, rows, columns), in a grid of PLANNING unless mapped there."""
+    # Three corners span them all.
     middle = (plane.pixels - 1) / 2.0
     first_mm = plane.centre_mm - middle * plane.pixel_mm * (plane.right + plane.down)
     corners_mm = first_mm + plane.pixel_mm * np.array([np.zeros(3), plane.right, plane.down])
-    if volume_from_planning is not None:
-        corners_mm = volume_from_planning.apply(corners_mm)
-    first, right, down = volume.grid.index(corners_mm)[:, ::-1, np.newaxis, np.newaxis]
+    if grid_from_planning is not None:
+        corners_mm = grid_from_planning.apply(corners_mm)
+    first, right, down = grid.index(corners_mm)[:, ::-1, np.newaxis, np.newaxis]
     steps = np.arange(plane.pixels, dtype=np.float64)
     indices: Array = first + (down - first) * steps[:, np.newaxis] + (right - first) * steps
     return indices

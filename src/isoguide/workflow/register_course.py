@@ -9,7 +9,9 @@ import numpy as np
 
 from isoguide.course import PatientKey, ReferenceImage, SimulationRecord
 from isoguide.dicom import MarkedPoints, load_planning_set, marked_points, scan_folder
+from isoguide.dicom.ultrasound_volume import read_ultrasound_volume
 from isoguide.errors import InputError
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.motion.phases import PhaseMotion
 from isoguide.plan import SAME_ISOCENTRE_MM, SkinMark
 from isoguide.progress import Progress, part_of, silent
@@ -23,6 +25,7 @@ from isoguide.workflow.reference_pictures import ReferencePicture, planning_pict
 from isoguide.workflow.same_plan import file_sha256
 from isoguide.workflow.setup_drr import setup_angles_deg, setup_drrs
 from isoguide.workflow.station_time import at_this_station
+from isoguide.workflow.ultrasound.reference_pictures import ultrasound_pictures
 
 PHASE_FILE: Final = "4DCT phase"
 """Kind of the reference images that are the files of the 4DCT."""
@@ -58,9 +61,11 @@ class RegisteredCourse:
     simulation
         The record. Its reference images name every file and picture below by its hash.
     files
-        To keep in the image store: planning CT, structure set, plan, doses of the plan, phases of the 4DCT.
+        To keep in the image store: planning CT, structure set, plan, doses of the plan, ultrasound of the
+        simulation, phases of the 4DCT.
     pictures
-        Planning CT, set-up radiographs and the motion in the 4DCT, as PNG, likewise to be kept.
+        Planning CT, set-up radiographs, the motion in the 4DCT and the ultrasound of the simulation, as PNG,
+        likewise to be kept.
     mark_shifts
         Way of the couch from each skin mark to the isocentre.
     internal_target
@@ -118,7 +123,8 @@ def register_course(
     planned = PlannedCourse.of(planning, folder, choice.beam, choice.target)
     contents = scan_folder(folder, part_of(progress, 0.3, 0.4))
     phases, phase_warnings = find_phases(contents, planning.image)
-    files = _Files.of(planned, phases)
+    ultrasound, us_warnings = _ultrasound(planned)
+    files = _Files.of(planned, phases, tuple(one.path for one in ultrasound))
     used = frozenset(files.all)
     patient, name_warnings = one_patient(
         (file.patient, file.path) for file in contents.files if file.path in used
@@ -133,7 +139,7 @@ def register_course(
     )
     internal = _internal_target(planned, motion.target)
     progress(0.8, "drawing the reference pictures")
-    pictures = (*_pictures(planned), *_motion_pictures(planned, motion, internal))
+    pictures = (*_pictures(planned, ultrasound), *_motion_pictures(planned, motion, internal))
     progress(0.9, "computing the hashes of the files")
     marks, mark_warnings = _usable_marks(points.marks)
     warnings = (
@@ -144,6 +150,7 @@ def register_course(
         *_point_warnings(planned, points),
         *phase_warnings,
         *motion.warnings,
+        *us_warnings,
     )
     simulation = _record(planned, patient, site, files.references())
     simulation = replace(
@@ -172,9 +179,12 @@ class _Files:
     phases: tuple[tuple[float, tuple[Path, ...]], ...]
 
     @classmethod
-    def of(cls, planned: PlannedCourse, phases: Sequence[PhaseSeries]) -> "_Files":
+    def of(
+        cls, planned: PlannedCourse, phases: Sequence[PhaseSeries], ultrasound: tuple[Path, ...]
+    ) -> "_Files":
         planning = planned.planning
         first = (*planning.image.paths, planned.structures.path, planned.plan_path, *planning.doses)
+        first = (*first, *ultrasound)
         known = frozenset(first)  # the planning CT may be one of the phases
         rest = (tuple(one.path for one in phase.series.files if one.path not in known) for phase in phases)
         return cls(first, tuple((phase.percent, paths) for phase, paths in zip(phases, rest, strict=True)))
@@ -222,10 +232,37 @@ def _record(
     )
 
 
-def _pictures(planned: PlannedCourse) -> tuple[ReferencePicture, ...]:
-    volume, plan = planned.planning.image.volume, planned.plan
-    drrs = setup_drrs(volume, planned.isocentre_mm, plan.patient_position, setup_angles_deg(plan))
-    return (*planning_pictures(volume, planned.isocentre_mm), *drrs)
+def _pictures(planned: PlannedCourse, ultrasound: tuple["_Ultrasound", ...]) -> tuple[ReferencePicture, ...]:
+    volume, plan, isocentre_mm = planned.planning.image.volume, planned.plan, planned.isocentre_mm
+    drrs = setup_drrs(volume, isocentre_mm, plan.patient_position, setup_angles_deg(plan))
+    shown = [
+        picture
+        for one in ultrasound
+        for picture in ultrasound_pictures(volume, isocentre_mm, one.volume, planned.target)
+    ]
+    return (*planning_pictures(volume, isocentre_mm), *drrs, *shown)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ultrasound:
+    """The ultrasound of the simulation and its file."""
+
+    path: Path
+    volume: UltrasoundVolume
+
+
+def _ultrasound(planned: PlannedCourse) -> tuple[tuple[_Ultrasound, ...], tuple[str, ...]]:
+    """Read ultrasound volumes beside the planning CT, and say which of them are no reference."""
+    found, warnings = [], []
+    for path in planned.planning.ultrasound:
+        file = read_ultrasound_volume(path)
+        if file.in_room or file.frame_of_reference_uid != planned.planning.image.frame_of_reference_uid:
+            where = "a treatment room" if file.in_room else "another frame of reference than the planning CT"
+            warnings.append(f"the ultrasound {path.name} was left out, because its place is in {where}")
+        else:
+            found.append(_Ultrasound(path, file.volume))
+            warnings.extend(file.warnings)
+    return tuple(found), tuple(warnings)
 
 
 def _motion_pictures(

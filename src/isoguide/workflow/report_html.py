@@ -1,6 +1,5 @@
 """The report for people: one file, readable without a network, printable on A4."""
 
-from datetime import datetime
 from html import escape
 
 from isoguide.dicom import PatientIdentity
@@ -34,6 +33,8 @@ from isoguide.workflow.report_tables import (
     residual_table,
 )
 from isoguide.workflow.shown_markers import marker_legend, shown_markers
+from isoguide.workflow.ultrasound.align_input import UltrasoundInput
+from isoguide.workflow.ultrasound.report_section import reference_facts, ultrasound_section
 
 _BANNER = {
     Verdict.ACCEPT: ("accept", "✔", "ACCEPT", "The match passed every check. A person still decides."),
@@ -64,7 +65,7 @@ def report_html(alignment: Alignment) -> str:
         _correction(alignment),
         _match(alignment),
         _quality(alignment),
-        section("Identification", identification_table(alignment)),
+        section("Identification", _identification(alignment)),
         section("Provenance", provenance_table(alignment)),
         closing(),
     ]
@@ -79,12 +80,8 @@ def _patient_line(alignment: Alignment) -> str:
 
 
 def _patient(alignment: Alignment) -> PatientIdentity | None:
-    planning, daily = alignment.planning.series, alignment.daily
-    if planning is not None:
-        return planning.patient
-    if isinstance(daily, ViewsInput):
-        return daily.patient
-    return daily.series.patient if daily.series is not None else None
+    planning = alignment.planning.series
+    return planning.patient if planning is not None else alignment.daily.patient
 
 
 def _header(alignment: Alignment) -> str:
@@ -109,12 +106,7 @@ def _header(alignment: Alignment) -> str:
 
 
 def _when(alignment: Alignment) -> str:
-    daily = alignment.daily
-    acquired: datetime | None = None
-    if isinstance(daily, ViewsInput):
-        acquired = daily.acquired_at
-    elif daily.series is not None:
-        acquired = daily.series.acquired_at
+    acquired = alignment.daily.acquired_at
     return f"{acquired:%Y-%m-%d %H:%M}" if acquired is not None else "at an unknown time"
 
 
@@ -170,12 +162,20 @@ def _match(alignment: Alignment) -> str:
         parts.append(radiograph_pictures(alignment, daily))
         if alignment.radiographs is not None:
             parts.append(radiograph_quality(alignment.radiographs, daily))
+    elif isinstance(daily, UltrasoundInput):
+        parts.append(ultrasound_section(alignment, daily))
     else:
         figures = match_figures(alignment)
         parts += [_pictures(alignment, figures), _residuals(alignment, figures)]
     if alignment.markers is not None:
         parts.append(marker_section(alignment.markers))
     return "".join(parts)
+
+
+def _identification(alignment: Alignment) -> str:
+    daily = alignment.daily
+    reference = reference_facts(daily) if isinstance(daily, UltrasoundInput) else ""
+    return identification_table(alignment) + reference
 
 
 def _pictures(alignment: Alignment, figures: MatchFigures) -> str:
@@ -218,4 +218,6 @@ def _residuals(alignment: Alignment, figures: MatchFigures) -> str:
 
 def _quality(alignment: Alignment) -> str:
     table = section("Quality of the match", quality_table(alignment))
-    return table + section("Was it the right vertebra?", alternatives_table(alignment))
+    is_ultrasound = isinstance(alignment.daily, UltrasoundInput)
+    question = "Could it lie elsewhere?" if is_ultrasound else "Was it the right vertebra?"
+    return table + section(question, alternatives_table(alignment))

@@ -1,6 +1,6 @@
 """The report's figures: the match before and after the correction, and the residual map."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -136,20 +136,30 @@ class _Scene:
 
 def _residual_map(alignment: Alignment, scene: _Scene) -> tuple[str, ...]:
     """Draw what every region would still like to move, as arrows over the dimmed planning image."""
+    figures = []
+    arrows = residual_arrows(alignment, scene.planes)
+    for plane, planning, own in zip(scene.planes, scene.planning, arrows, strict=bool(arrows)):
+        picture = grey_picture(scene.window.grey(planning), brightness=0.5)
+        figures.append(picture_svg(plane, png(picture), own + labels(plane)))
+    return tuple(figures)
+
+
+def residual_arrows(alignment: Alignment, planes: Sequence[Plane]) -> tuple[str, ...]:
+    """Draw how the regions near each plane would still like to move; empty where nothing is known of it."""
     quality = alignment.registration.quality
     # Regions of a match that was refused would only suggest that it means something.
     if quality is None or not quality.residuals or alignment.planning_from_daily is None:
         return ()
     if alignment.markers is not None:  # which are no regions, and have a table of their own
         return ()
-    figures = []
-    for plane, planning in zip(scene.planes, scene.planning, strict=True):
-        picture = grey_picture(scene.window.grey(planning), brightness=0.5)
-        near = [r for r in quality.residuals if abs(float(plane.depth_mm(r.centre_mm))) <= SLAB_MM]
-        arrows = "".join(_arrow(plane, residual) for residual in near)
-        overlay = arrows + labels(plane)
-        figures.append(picture_svg(plane, png(picture), overlay))
-    return tuple(figures)
+    return tuple(
+        "".join(
+            _arrow(plane, one)
+            for one in quality.residuals
+            if abs(float(plane.depth_mm(one.centre_mm))) <= SLAB_MM
+        )
+        for plane in planes
+    )
 
 
 def residual_class(length_mm: float) -> str:

@@ -10,16 +10,20 @@ from isoguide.dicom import ImageSeries, PatientIdentity
 from isoguide.geometry.frames import Array
 from isoguide.registration.radiographs.result import RadiographQuality
 from isoguide.registration.result import Alternative, Quality
-from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.alignment import Alignment, DayInput
 from isoguide.workflow.inputs import DailyInput
 from isoguide.workflow.page import facts as _facts
 from isoguide.workflow.page import table as _table
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.report_view_pictures import file_name
 from isoguide.workflow.report_pictures import residual_class
+from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 from isoguide.workflow.words import Movement, anatomical_side, half_width_text, movements
 
 WORST_REGIONS = 4
+TO_CT_SAYS = (
+    "Correlation of the ultrasound with what the planning CT explains of it, patch by patch: 1 is all."
+)
 
 
 def correction_table(alignment: Alignment) -> str:
@@ -82,6 +86,10 @@ def quality_table(alignment: Alignment) -> str:
         return "<p>The match did not get far enough to have quality figures.</p>"
     left_out = _not_measured(alignment)
     figures = [row for row in _figure_rows(registration.quality) if row[0] not in left_out]
+    if isinstance(alignment.daily, UltrasoundInput) and alignment.daily.reference is None:
+        figures = [
+            (name, value, TO_CT_SAYS if name == "Similarity" else says) for name, value, says in figures
+        ]
     rows = [*_uncertainty_rows(alignment), *figures]
     return _table(
         ("Figure", "value", "what it says"), [(escape(a), b, escape(c)) for a, b, c in rows], kind="plain"
@@ -101,6 +109,8 @@ def _not_measured(alignment: Alignment) -> tuple[str, ...]:
     """Name the figures that a kind of match does not have."""
     if alignment.radiographs is not None:
         return ("Forward and backward", "Independent starts")
+    if isinstance(alignment.daily, UltrasoundInput) and alignment.daily.reference is None:
+        return ("Forward and backward",)
     if alignment.markers is not None:
         return ("Similarity", "Overlap", "Forward and backward", "Independent starts", "Condition number")
     return ()
@@ -192,6 +202,8 @@ def alternatives_table(alignment: Alignment) -> str:
     alternatives = _alternatives(alignment)
     if not alternatives:
         return ""
+    if isinstance(alignment.daily, UltrasoundInput):
+        return _places_elsewhere(alternatives)
     judged_on = (
         "what both show in the radiographs"
         if alignment.radiographs is not None
@@ -212,6 +224,19 @@ def alternatives_table(alignment: Alignment) -> str:
         for alternative in alternatives
     ]
     return lead + _table(("Vertebrae", "ended this far away", "similarity", "log-odds"), rows, kind="plain")
+
+
+def _places_elsewhere(alternatives: Iterable[Alternative]) -> str:
+    """Compare with the places at which searches from other starts ended."""
+    lead = (
+        "<p>Other places at which searches ended. Log-odds say how much better the answer above explains both"
+        " images; below zero the other place is better.</p>"
+    )
+    rows = [
+        (f"{one.offset_mm:.1f} mm", _plain(one.similarity, 3), _plain(one.log_odds, 1))
+        for one in alternatives
+    ]
+    return lead + _table(("From the answer", "similarity", "log-odds"), rows, kind="plain")
 
 
 def _alternatives(alignment: Alignment) -> tuple[Alternative, ...]:
@@ -276,9 +301,11 @@ def _series_facts(series: ImageSeries | None) -> tuple[str, ...]:
     )
 
 
-def _daily_facts(daily: DailyInput | ViewsInput) -> tuple[str, ...]:
+def _daily_facts(daily: DayInput) -> tuple[str, ...]:
     if isinstance(daily, DailyInput):
         return _series_facts(daily.series)
+    if isinstance(daily, UltrasoundInput):
+        return _ultrasound_facts(daily)
     headers = [origin.header for origin in daily.origins]
     if not headers:
         return _series_facts(None)
@@ -294,6 +321,21 @@ def _daily_facts(daily: DailyInput | ViewsInput) -> tuple[str, ...]:
         _each(one.study_instance_uid for one in headers),
         _each(one.series_instance_uid for one in headers),
         _each(one.frame_of_reference_uid for one in headers),
+    )
+
+
+def _ultrasound_facts(daily: UltrasoundInput) -> tuple[str, ...]:
+    series, patient, taken = daily.series, daily.patient, daily.acquired_at
+    return (
+        f"{name_text(patient)} ({patient.patient_id})" if patient is not None else "",
+        date_text(patient.birth_date) if patient is not None else "",
+        "US",
+        "tracked sequence" if series is None else "ultrasound volume",
+        f"{taken:%Y-%m-%d %H:%M:%S}" if taken is not None else "",
+        "",
+        series.study_instance_uid if series is not None else "",
+        series.series_instance_uid if series is not None else "",
+        series.frame_of_reference_uid if series is not None else "",
     )
 
 
@@ -325,8 +367,8 @@ def _grid(shape: tuple[int, int, int], spacing_mm: Array) -> str:
     return f"{size} voxels of {' × '.join(f'{value:.4g}' for value in spacing_mm)} mm"
 
 
-def _daily_grid(daily: DailyInput | ViewsInput) -> str:
-    if isinstance(daily, DailyInput):
+def _daily_grid(daily: DayInput) -> str:
+    if not isinstance(daily, ViewsInput):
         return _grid(daily.volume.grid.shape, daily.volume.grid.spacing_mm)
     return "<br>".join(
         f"{escape(file_name(one))}: {one.view.size[0]} × {one.view.size[1]} pixels of "

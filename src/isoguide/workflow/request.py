@@ -11,6 +11,7 @@ from isoguide.registration.markers import DeclaredMarkers
 
 Engine = Literal["auto", "anatomy", "markers"]
 Content = Literal["auto", "bone", "soft"]
+Against = Literal["auto", "reference", "ct"]
 DegreesOfFreedom = Literal[3, 4, 6]
 Point = tuple[float, float, float]
 
@@ -81,6 +82,37 @@ class RadiographChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class UltrasoundChoice:
+    """What a user says about ultrasound of the day.
+
+    Parameters
+    ----------
+    probe
+        The probe file of a tracked sequence: its calibration, and where the tracker is in the room.
+    reference
+        The ultrasound reference of the simulation, where the planning export holds none or several.
+    against
+        Match to the reference or to the planning CT; "auto" takes the reference where there is one.
+
+    Raises
+    ------
+    InputError
+        If a reference is given for a match to the CT.
+    """
+
+    probe: Path | None = None
+    reference: Path | None = None
+    against: Against = "auto"
+
+    def __post_init__(self) -> None:
+        if self.against == "ct" and self.reference is not None:
+            msg = (
+                "a match to the planning CT needs no reference: leave --ultrasound-reference or --against out"
+            )
+            raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True)
 class AlignRequest:
     """Everything :func:`isoguide.workflow.align.align` needs to know; points are LPS mm.
 
@@ -88,7 +120,7 @@ class AlignRequest:
     ----------
     planning, daily
         A folder of DICOM files, one DICOM file, or a NIfTI, NRRD or MetaImage volume; ``daily`` also a folder
-        of radiographs or a views file.
+        of radiographs, a views file, an ultrasound volume or a tracked ultrasound sequence.
     region, content, degrees_of_freedom
         What to match, on what, and what the couch can do (4: translations and yaw).
     beam, isocentre_mm
@@ -104,7 +136,7 @@ class AlignRequest:
         Take volume files without a unit as millimetres.
     engine, markers
         Match the anatomy or implanted markers: "auto" takes markers where they are declared.
-    radiographs
+    radiographs, ultrasound
         What their files do not say.
     """
 
@@ -125,6 +157,7 @@ class AlignRequest:
     engine: Engine = "auto"
     markers: DeclaredMarkers | None = None
     radiographs: RadiographChoice = RadiographChoice()
+    ultrasound: UltrasoundChoice = UltrasoundChoice()
 
     def __post_init__(self) -> None:
         if self.engine == "markers" and self.markers is None:

@@ -14,12 +14,18 @@ from isoguide.dicom import ImageSeries
 from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.registration.result import Alternative, Quality, RegionResidual
-from isoguide.workflow.alignment import Alignment
-from isoguide.workflow.engine_json import Json, marker_settings, markers_json, radiographs_json
+from isoguide.workflow.alignment import Alignment, DayInput
+from isoguide.workflow.engine_json import (
+    Json,
+    marker_settings,
+    markers_json,
+    radiographs_json,
+    ultrasound_json,
+)
 from isoguide.workflow.inputs import DailyInput, PlanningInput
-from isoguide.workflow.radiographs.align_views import ViewsInput
+from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 
-SCHEMA_VERSION: Final = "1.2"
+SCHEMA_VERSION: Final = "1.3"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 SCHEMA_FILE: Final = "alignment-1.json"
 
@@ -66,6 +72,7 @@ def result_document(alignment: Alignment) -> dict[str, Json]:
         "settings": _plain({**registration.settings, **marker_settings(alignment)}),
         "radiographs": radiographs_json(alignment),
         "markers": markers_json(alignment),
+        "ultrasound": ultrasound_json(alignment),
         "inputs": {"planning": _planning(alignment.planning), "daily": _daily(alignment.daily)},
         "timing_s": {step: round(seconds, 3) for step, seconds in sorted(alignment.timing_s.items())},
     }
@@ -171,10 +178,12 @@ def _planning(planning: PlanningInput) -> Json:
     return described
 
 
-def _daily(daily: DailyInput | ViewsInput) -> Json:
-    described = _image(daily.series, str(daily.path), daily.content_sha256)
-    if not isinstance(daily, ViewsInput):
-        return described
+def _daily(daily: DayInput) -> Json:
+    if isinstance(daily, DailyInput):
+        return _image(daily.series, str(daily.path), daily.content_sha256)
+    described = _image(None, str(daily.path), daily.content_sha256)
+    if isinstance(daily, UltrasoundInput):
+        return described | _ultrasound(daily)
     described |= {"kind": "radiographs", "images": len(daily.views)}
     if daily.patient is not None:
         taken = daily.acquired_at
@@ -183,6 +192,25 @@ def _daily(daily: DailyInput | ViewsInput) -> Json:
             "modality": daily.origins[0].header.modality,
             "acquired_at": taken.isoformat() if taken is not None else None,
             "study_instance_uid": daily.origins[0].header.study_instance_uid,
+        }
+    return described
+
+
+def _ultrasound(daily: UltrasoundInput) -> dict[str, Json]:
+    taken, series = daily.acquired_at, daily.series
+    described: dict[str, Json] = {
+        "kind": "ultrasound",
+        "modality": "US",
+        "acquired_at": taken.isoformat() if taken is not None else None,
+    }
+    if daily.patient is not None:
+        described["patient_id"] = daily.patient.patient_id
+    if series is not None:
+        described |= {
+            "study_instance_uid": series.study_instance_uid,
+            "series_instance_uid": series.series_instance_uid,
+            "frame_of_reference_uid": series.frame_of_reference_uid,
+            "images": len(series.instance_uids),
         }
     return described
 

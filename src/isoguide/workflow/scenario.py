@@ -16,7 +16,7 @@ from isoguide.workflow.strict_toml import Section
 
 Site = Literal["prostate", "lung", "head-neck", "liver"]
 """The clinic's names of the built-in patients."""
-ImagingModel = Literal["image-domain", "physical", "stereo pair", "arm pair"]
+ImagingModel = Literal["image-domain", "physical", "stereo pair", "arm pair", "ultrasound"]
 Matched = Literal["anatomy", "markers"]
 Ending = Literal["closed", "stopped"]
 
@@ -241,7 +241,8 @@ class ImagingSection(Section):
         default="image-domain",
         description="image-domain: the truth made to look like a cone-beam CT (fast); physical: projections "
         "through the moving patient, reconstructed; stereo pair: radiographs of two tubes in the room; arm "
-        "pair: of the kV arm at two angles.",
+        "pair: of the kV arm at two angles; ultrasound: a tracked probe on the perineum of a prostate "
+        "patient, matched to the ultrasound of his simulation.",
     )
     first_fraction: ImagingModel | None = Field(
         default=None, description="Another model for fraction 1 only."
@@ -409,6 +410,28 @@ class Scenario(Section):
                     f"{name} names fraction {beyond[0]}, but there are {self.fractions}: correct one of them"
                 )
                 raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _ultrasound_of_a_prostate(self) -> Self:
+        imaging = self.room.imaging
+        models = {imaging.model, imaging.first_fraction or imaging.model}
+        if "ultrasound" in models and self.patient.site not in (None, "prostate"):
+            msg = (
+                f'patient.site = "{self.patient.site}" cannot be imaged by ultrasound, which the room '
+                'does of a prostate only: take site = "prostate", or another room.imaging.model'
+            )
+            raise ValueError(msg)
+        if "ultrasound" in models and imaging.match == "markers":
+            msg = 'ultrasound shows no implanted markers: take room.imaging.match = "anatomy"'
+            raise ValueError(msg)
+        watched = self.monitoring is not None and self.monitoring.device == "ultrasound"
+        if watched and models != {"ultrasound"}:
+            msg = (
+                'monitoring.device = "ultrasound" needs a probe on the patient in every fraction: take '
+                'room.imaging.model = "ultrasound" and no other first_fraction'
+            )
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

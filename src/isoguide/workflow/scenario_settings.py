@@ -24,6 +24,7 @@ from isoguide.virtual.room_settings import (
     StereoSettings,
 )
 from isoguide.virtual.set_up_errors import SetUpErrors
+from isoguide.virtual.ultrasound_reference import ORGAN
 from isoguide.workflow.scenario import Scenario, Site
 
 _Settings = TypeVar("_Settings")
@@ -77,6 +78,13 @@ def require_possible(scenario: Scenario, patient: Phantom) -> None:
         )
         raise InputError(msg)
     structures = {structure.name for structure in patient.structures if structure.is_volume}
+    imaging = scenario.room.imaging
+    if "ultrasound" in (imaging.model, imaging.first_fraction) and ORGAN not in structures:
+        msg = (
+            f'room.imaging.model = "ultrasound": {patient.name} has no structure {ORGAN}; take another '
+            'model, or patient.site = "prostate"'
+        )
+        raise InputError(msg)
     for key in _keys_said(scenario):
         if key == "neck":
             missing = "" if set(CHAIN) <= set(patient.bone_names) else "neck of labelled bones"

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.treatment import (
     Fraction,
@@ -27,6 +28,7 @@ from isoguide.virtual.motion import LONGEST_S
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
+from isoguide.virtual.ultrasound_reference import simulation_ultrasound
 from isoguide.workflow.course import Course, TreatedFraction, TruthAtBeam, TruthAtSetUp, seconds_between
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
 from isoguide.workflow.motion.monitored_room import Monitored, MonitoredDelivery, RoomGate
@@ -146,7 +148,7 @@ def simulate(
     patient.prepared(room_settings(scenario, 1), scenario.room.imaging.match)
     progress(0.2, "Drawing the days of the course")
     days = drawn_days(scenario, patient)
-    scene = CourseScene.of(patient.phantom) if for_report else None
+    scene = CourseScene.of(patient.phantom, _reference(scenario, patient)) if for_report else None
     conduct = conduct or partial(conduct_by_limits, watched=scenario.monitoring)
     machine = _Machine(scenario, patient, scene, keep, conduct)
     fractions = []
@@ -156,6 +158,14 @@ def simulate(
         fractions.append(machine.treat(day))
     progress(1.0, "Done")
     return Course(scenario, patient.name, scene, tuple(fractions), time.perf_counter() - begin)
+
+
+def _reference(scenario: Scenario, patient: VirtualPatient) -> UltrasoundVolume | None:
+    """Return the ultrasound of the simulation where days are matched to it."""
+    settings = room_settings(scenario, scenario.fractions)
+    if settings.imaging.model != "ultrasound":
+        return None
+    return simulation_ultrasound(patient.phantom, settings.ultrasound)
 
 
 def drawn_days(scenario: Scenario, patient: VirtualPatient) -> tuple[PatientDay, ...]:

@@ -26,11 +26,13 @@ from isoguide.dicom.identity import StudyContext
 from isoguide.dicom.modules import date_text, time_text
 from isoguide.dicom.part10 import derived_uid
 from isoguide.dicom.write_rtimage import RT_IMAGE, Exposed, PlannedSetup, RtImageDetails, write_rt_image
+from isoguide.dicom.write_ultrasound import UltrasoundDetails, write_ultrasound_volume
 from isoguide.errors import OutputError
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.iec61217 import fixed_from_daily
 from isoguide.images.radiograph import Radiograph
 from isoguide.images.structure import Contour, Structure
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition, Plan
 from isoguide.progress import Progress, part_of, silent
@@ -47,6 +49,7 @@ TREATED_AT: Final = datetime(2026, 3, 16, 8, 12)
 """When planning CT and a day's image were taken unless stated: fixed moments keep examples identical."""
 BODY_PARTS: Final = {"pelvis": "PELVIS", "thorax": "CHEST", "head-neck": "HEADNECK", "abdomen": "ABDOMEN"}
 """Defined terms of BodyPartExamined (PS3.16 Annex L)."""
+ULTRASOUND_SERIES: Final = 5
 FIRST_PHASE_SERIES: Final = 10
 """Series numbers below are those of planning CT, structures and plan."""
 
@@ -154,6 +157,42 @@ def write_simulation_session(
         part_of(progress, share, 1.0),
     )
     return SimulationSession(planning, structures, plan_file, plan, written)
+
+
+def write_reference_ultrasound(
+    folder: Path, reference: UltrasoundVolume, session: SimulationSession
+) -> WrittenObject:
+    """Write the ultrasound of the simulation beside the planning CT, in its study and frame of reference.
+
+    Parameters
+    ----------
+    folder
+        Gets ``US.dcm``.
+    reference
+        Frame PLANNING.
+    session
+        What was written of the same simulation.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or the volume is not in the frame PLANNING.
+    """
+    planning = session.planning
+    return write_ultrasound_volume(
+        folder / "US.dcm",
+        reference,
+        planning.patient,
+        acquired_at=PLANNED_AT,
+        frame_of_reference_uid=planning.frame_of_reference_uid,
+        details=UltrasoundDetails(
+            body_part="PROSTATE",
+            description="Ultrasound reference",
+            study=planning.study,
+            study_instance_uid=planning.study_instance_uid,
+            series_number=ULTRASOUND_SERIES,
+        ),
+    )
 
 
 def write_daily_export(

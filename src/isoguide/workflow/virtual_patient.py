@@ -20,11 +20,13 @@ from isoguide.registration.markers import (
     PreparedMarkers,
     as_the_planning_ct_shows,
 )
+from isoguide.registration.ultrasound import prepare_ultrasound
 from isoguide.virtual import Phantom, build_phantom
 from isoguide.virtual.kv_pair import arm_views, stereo_views
 from isoguide.virtual.markers import SEED_DIAMETER_MM, SEED_LENGTH_MM
 from isoguide.virtual.phantom import Site
 from isoguide.virtual.room_settings import RoomSettings
+from isoguide.virtual.ultrasound_reference import simulation_ultrasound
 from isoguide.workflow.scenario import Matched, Scenario
 from isoguide.workflow.target import choose_target, surface_points_mm
 
@@ -69,7 +71,8 @@ class VirtualPatient:
         InputError
             If the imager sees too little of the patient.
         """
-        imager = room.imaging.model if room.imaging.model.endswith("pair") else "volume"
+        model = room.imaging.model
+        imager = model if model.endswith("pair") or model == "ultrasound" else "volume"
         key = (imager, matched)
         if key not in self._prepared:
             self._prepared[key] = self._prepare(room, matched)
@@ -86,6 +89,12 @@ class VirtualPatient:
                 isocentre_mm,
                 isocentre_mm[None] if points_mm is None else points_mm,
                 MarkerMatchSettings(rotation_sigma_deg=ROTATION_SIGMA_DEG),
+            )
+        if room.imaging.model == "ultrasound":
+            return prepare_ultrasound(
+                simulation_ultrasound(phantom, room.ultrasound),
+                centre_mm=isocentre_mm,
+                target_points_mm=points_mm,
             )
         views = _views(room, phantom.site)
         if views:

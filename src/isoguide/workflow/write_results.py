@@ -18,16 +18,17 @@ from isoguide.dicom import (
 )
 from isoguide.errors import OutputError
 from isoguide.geometry.correction import ANGLE_ORDER
+from isoguide.geometry.transforms import RigidTransform
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.align import align
-from isoguide.workflow.alignment import Alignment
-from isoguide.workflow.inputs import DailyInput
+from isoguide.workflow.alignment import Alignment, DayInput
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
 from isoguide.workflow.report_html import report_html
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.result_json import result_document, result_text
+from isoguide.workflow.ultrasound.align_input import UltrasoundInput
 
 REGISTRATION, REPORT, PAGE, DOCUMENT = "registration.dcm", "report.dcm", "report.html", "result.json"
 RESULT_NAMES: Final = (REGISTRATION, REPORT, PAGE, DOCUMENT)
@@ -89,9 +90,11 @@ def _left_out(alignment: Alignment) -> tuple[str, ...]:
     return ()
 
 
-def _needed(daily: DailyInput | ViewsInput) -> str:
+def _needed(daily: DayInput) -> str:
     if isinstance(daily, ViewsInput) and daily.origins:
         return "a planning CT as DICOM, and radiographs of one series with a frame of reference"
+    if isinstance(daily, UltrasoundInput):
+        return "a planning CT and an ultrasound volume as DICOM (isoguide ultrasound reconstruct makes one)"
     return "both images as DICOM"
 
 
@@ -102,14 +105,23 @@ def _daily_series(alignment: Alignment) -> ReferencedSeries | None:
     return daily.series
 
 
+def _registered(alignment: Alignment) -> RigidTransform | None:
+    """Return planning from the frame of reference of the day's image."""
+    daily, found = alignment.daily, alignment.planning_from_daily
+    if found is None or not isinstance(daily, UltrasoundInput) or daily.daily_from_file is None:
+        return found
+    return found @ daily.daily_from_file
+
+
 def _write_dicom(alignment: Alignment, folder: Path) -> None:
     planning, daily = alignment.planning.series, _daily_series(alignment)
     if planning is None or daily is None:
         return
     written: WrittenObject | None = None
-    if alignment.planning_from_daily is not None:
+    registered = _registered(alignment)
+    if registered is not None:
         written = write_spatial_registration(
-            folder / REGISTRATION, alignment.planning_from_daily, planning=planning, daily=daily
+            folder / REGISTRATION, registered, planning=planning, daily=daily
         )
     _write_report(alignment, folder / REPORT, planning=planning, daily=daily, registration=written)
 

@@ -10,6 +10,9 @@ export function checklistOf(fraction: Fraction, image: ImageLine | undefined): s
     image?.kind === "radiographs"
       ? "Bones or markers agree in every view."
       : "Anatomy agrees in the axial, coronal and sagittal plane.",
+    ...(image?.kind === "ultrasound"
+      ? ["The target lies inside the fan and in no shadow, and the probe presses as at the simulation."]
+      : []),
     "The target lies where the plan has it, and organs at risk do not lie in it.",
   ];
 }

@@ -117,7 +117,7 @@ function Windows({ look }: { look: LookState }) {
           <option value="daily">day only</option>
         </select>
       </label>
-      <Window label="Plan" of={look.planningWindow} presets={look.planningPresets} />
+      <Window label="Plan" of={look.planningWindow} presets={look.planningPresets.value} />
       <Window label="Day" of={look.dailyWindow} presets={look.dailyPresets} />
     </fieldset>
   );

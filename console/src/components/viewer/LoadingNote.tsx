@@ -5,7 +5,7 @@ import { fileSize } from "../format";
 import { Notice } from "../Notice";
 
 const WORDS: Readonly<Record<ImageSlot, string>> = {
-  planning: "The planning CT",
+  planning: "The planning image",
   daily: "The day's image",
 };
 

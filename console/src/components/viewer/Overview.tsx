@@ -7,6 +7,7 @@ import { AXES, correctionOf, type SixDocument, shortDirection, signed } from "..
 import type { AlignSession } from "../../views/align/alignSession";
 import type { Pictures } from "../../views/align/pictures";
 import { ORIENTATIONS } from "../../views/align/planeState";
+import { regionShifts, shiftsWords } from "../../views/align/ultrasound";
 
 export interface OverviewProps {
   readonly session: AlignSession;
@@ -34,6 +35,7 @@ export function Overview(props: OverviewProps) {
         ))}
       </dl>
       <Sureness {...props} />
+      {session.daily.kind === "ultrasound" ? <Deformation session={session} /> : null}
       <Values session={session} pictures={pictures} />
     </section>
   );
@@ -84,6 +86,15 @@ export function Sureness(props: Pick<OverviewProps, "session" | "deviation" | "d
   );
 }
 
+/** What the match leaves, beside how sure it is: it is no part of that. */
+function Deformation({ session }: { session: AlignSession }) {
+  const words = useComputed(() => {
+    const residuals = session.figures.value?.residuals ?? [];
+    return residuals.length === 0 ? "" : shiftsWords(regionShifts(residuals, session.planIsocentreMm));
+  });
+  return <p class="small">{words}</p>;
+}
+
 /** Values of both images at the crosshair. */
 function Values({ session, pictures }: { session: AlignSession; pictures: Pictures }) {
   const words = useSignal("");
@@ -97,15 +108,16 @@ function Values({ session, pictures }: { session: AlignSession; pictures: Pictur
     void pictures.probe().then((probe) => {
       if (session.crosshairMm.peek() === atMm) {
         const unit = session.daily.is_hounsfield ? " HU" : "";
-        words.value = `At the crosshair: ${valueWords(probe, unit)}`;
+        const planningUnit = session.ground.peek() === "ct" ? " HU" : "";
+        words.value = `At the crosshair: ${valueWords(probe, planningUnit, unit)}`;
       }
     });
   });
   return <p class="small dim">{words}</p>;
 }
 
-function valueWords({ planningHu, dailyHu }: Probe, dailyUnit: string): string {
+function valueWords({ planningHu, dailyHu }: Probe, planningUnit: string, dailyUnit: string): string {
   const word = (value: number | null, unit: string) =>
     value === null ? "not imaged" : `${Math.round(value)}${unit}`;
-  return `planning ${word(planningHu, " HU")}, day ${word(dailyHu, dailyUnit)}.`;
+  return `planning ${word(planningHu, planningUnit)}, day ${word(dailyHu, dailyUnit)}.`;
 }

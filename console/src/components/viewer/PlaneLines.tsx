@@ -1,6 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { useComputed } from "@preact/signals";
-import type { PlaneIsolines } from "../../engine/engine";
+import type { ImageSlot, PlaneIsolines } from "../../engine/engine";
 import type { Plane } from "../../geometry/planes";
 import { labelPlace, pathOf } from "../../overlay/lines";
 import {
@@ -11,8 +11,9 @@ import {
   pageLength,
   structureStyle,
 } from "../../overlay/structures";
+import { isSamePose } from "../../state/pose";
 import type { AlignSession } from "../../views/align/alignSession";
-import { DOSE, type Pictures, structureId } from "../../views/align/pictures";
+import { DOSE, EDGES, type Edge, edgeId, type Pictures, structureId } from "../../views/align/pictures";
 import { carriedOver } from "./drawnPlane";
 
 interface LinesProps {
@@ -37,6 +38,52 @@ export function StructureLines({ session, pictures, viewId, drawn }: LinesProps)
       ))}
     </>
   );
+}
+
+const EDGE_STYLES: Readonly<Record<Edge, Readonly<Record<ImageSlot, LineStyle>>>> = {
+  fan: {
+    planning: { color: "#ffb066", widthPx: 1.5, dashes: "2 3" },
+    daily: { color: "#8cc6ff", widthPx: 1.5, dashes: "2 3" },
+  },
+  shadow: {
+    planning: { color: "#d9a3ff", widthPx: 1.5, dashes: "1 4" },
+    daily: { color: "#d9a3ff", widthPx: 1.5, dashes: "6 3" },
+  },
+};
+
+/** How far the sound reached, and where it says nothing: a shadow is as black as fluid. */
+export function EdgeLines(props: LinesProps) {
+  const { session, pictures, viewId, drawn } = props;
+  if (session.daily.kind !== "ultrasound") {
+    return null;
+  }
+  return (
+    <>
+      {EDGES.map((edge) => (
+        <Line
+          key={`planning ${edge}`}
+          lines={pictures.linesOn(viewId, edgeId("planning", edge))}
+          drawn={drawn}
+          level={0}
+          style={EDGE_STYLES[edge].planning}
+        />
+      ))}
+      {EDGES.map((edge) => (
+        <DayEdge key={`daily ${edge}`} {...props} edge={edge} />
+      ))}
+    </>
+  );
+}
+
+/** The day's edges go with the day's image: one that was cut for another position is not shown. */
+function DayEdge({ pictures, viewId, drawn, edge }: LinesProps & { readonly edge: Edge }) {
+  const found = pictures.linesOn(viewId, edgeId("daily", edge));
+  const lines = useComputed(() => {
+    const pose = found.value?.planningFromDaily;
+    const shown = pictures.report.value?.planningFromDaily;
+    return pose && shown && isSamePose(pose, shown) ? found.value : null;
+  });
+  return <Line lines={lines} drawn={drawn} level={0} style={EDGE_STYLES[edge].daily} />;
 }
 
 /** Isodoses, only where the service gave a dose for this frame of reference. */

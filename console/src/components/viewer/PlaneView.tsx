@@ -7,7 +7,7 @@ import type { AlignSession } from "../../views/align/alignSession";
 import type { Pictures } from "../../views/align/pictures";
 import { drawnPlane, enginePlane } from "./drawnPlane";
 import { LoadingNote } from "./LoadingNote";
-import { DoseLines, StructureLines } from "./PlaneLines";
+import { DoseLines, EdgeLines, StructureLines } from "./PlaneLines";
 import {
   Crosshair,
   FocusMark,
@@ -75,6 +75,7 @@ export function PlaneView(props: PlaneViewProps) {
       <canvas ref={canvas} role="img" aria-label={name} />
       <svg class="overlay" viewBox={viewBox} aria-hidden="true">
         <g transform={transform}>
+          <EdgeLines {...line} />
           <StructureLines {...line} />
           <DoseLines {...line} />
           <RegionMark session={session} drawn={drawn} />

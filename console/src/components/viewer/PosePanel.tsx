@@ -133,6 +133,9 @@ function Likeness({ session, pictures }: PosePanelProps) {
     if (pictures === null) {
       return "by eye, on the radiographs";
     }
+    if (session.daily.kind === "ultrasound" && session.ground.value === "ct") {
+      return "by eye: sound and X-rays show different things";
+    }
     const report = pictures.report.value;
     const ncc = report?.similarity?.ncc ?? null;
     const isNow = report?.planningFromDaily && isSamePose(report.planningFromDaily, session.hand.pose.value);

@@ -73,6 +73,16 @@ function MatchLayers({ session }: { session: AlignSession }) {
       <LayerBox of={layers.uncertainty} keyName="U">
         Uncertainty (95 % of the isocentre)
       </LayerBox>
+      {session.daily.kind === "ultrasound" ? (
+        <>
+          <LayerBox of={layers.fan} keyName="F">
+            Edges of fan and shadow
+          </LayerBox>
+          <p class="small dim">
+            Dimmed, with a violet edge: in a shadow, behind bone or gas. Hatched: not seen by one of the two.
+          </p>
+        </>
+      ) : null}
       <LayerBox of={layers.region} keyName="O" isDisabled={!figures?.region_centre_mm}>
         Region of the match
       </LayerBox>

@@ -60,7 +60,7 @@ export function AlignImage({ course, fraction, uid, hasDraft }: AlignImageProps)
     );
   }
   const desk = { course, fraction, session: now.session, hasDraft };
-  return now.session.daily.kind === "volume" ? <PlaneDesk {...desk} /> : <ShadowDesk {...desk} />;
+  return now.session.daily.kind === "radiographs" ? <ShadowDesk {...desk} /> : <PlaneDesk {...desk} />;
 }
 
 async function open(key: ImageKey, fraction: Fraction): Promise<Opened> {

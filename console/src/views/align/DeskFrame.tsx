@@ -4,6 +4,7 @@ import type { Action, Fraction, WaitingSignature } from "../../api/documents";
 import { Button } from "../../components/Button";
 import { ApproveDialog, SecondLookDialog, VerdictPanel, WaitingWords } from "../../components/decision";
 import { Notice } from "../../components/Notice";
+import { DeformationPanel } from "../../components/viewer/DeformationPanel";
 import { KeyHelp } from "../../components/viewer/KeyHelp";
 import { PosePanel } from "../../components/viewer/PosePanel";
 import { isUnderWay } from "../../state/actions";
@@ -14,6 +15,7 @@ import type { Pictures } from "./pictures";
 import { ORIENTATIONS } from "./planeState";
 import type { StandingState } from "./standing";
 import { UseDialog } from "./UseDialog";
+import { forReviewWords, GROUND_WORDS, matchedGround } from "./ultrasound";
 import type { DeskProps } from "./useDesk";
 
 export interface DeskFrameProps extends DeskProps {
@@ -80,6 +82,7 @@ export function DeskFrame(props: DeskFrameProps) {
             }}
           />
           <VerdictPanel fraction={fraction} match={match} hasNumbers={false} />
+          {session.daily.kind === "ultrasound" ? <DeformationPanel session={session} /> : null}
           <DecideButtons
             fraction={fraction}
             standing={standing}
@@ -157,10 +160,11 @@ function onlyFor(fraction: Fraction, decide: Decide): Fraction {
 
 function DeskBanners({ session, standing, fraction }: DeskFrameProps) {
   const what =
-    session.daily.kind === "volume" ? "the day's image moves" : "the shadow of the planning CT moves";
+    session.daily.kind === "radiographs" ? "the shadow of the planning CT moves" : "the day's image moves";
   const overtaken = standing.overtaken.value;
   const stale = standing.staleWords.value;
   const countdown = standing.countdown.value;
+  const forReview = forReviewWords(session.daily);
   return (
     <div class="desk-banners">
       {session.isMatching.value ? (
@@ -175,6 +179,7 @@ function DeskBanners({ session, standing, fraction }: DeskFrameProps) {
         </p>
       ) : null}
       {standing.over.value === "" ? null : <Notice tone="info">{standing.over}</Notice>}
+      {forReview === "" ? null : <Notice tone="warn">{forReview}</Notice>}
       {stale === "" ? null : <Notice tone="bad">{stale}. Take a new image.</Notice>}
       {countdown === "" ? null : <Notice tone="warn">{countdown}</Notice>}
       {overtaken === "" ? null : <Notice tone="warn">{overtaken}</Notice>}
@@ -275,8 +280,14 @@ function seenOf({ session, standing }: DeskFrameProps): { words: string; wasSeen
     return seen;
   }
   const scrolled = ORIENTATIONS.filter((orientation) => ways.has(orientation));
+  const grounds = session.grounds.filter((ground) => ways.has(GROUND_WORDS[ground]));
+  const lain = {
+    words: `The day's ultrasound was looked at on: ${grounds.map((one) => GROUND_WORDS[one]).join(", ") || "nothing"}`,
+    wasSeen: grounds.includes(matchedGround(session.daily)),
+  };
   return [
     ...seen,
+    ...(session.daily.kind === "ultrasound" ? [lain] : []),
     {
       words: `Slices were leafed through: ${scrolled.join(", ") || "in no plane"}`,
       wasSeen: scrolled.length === ORIENTATIONS.length,

@@ -2,6 +2,7 @@ import { useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { day, personName } from "../../components/format";
 import { FusionTools } from "../../components/viewer/FusionTools";
+import { GroundChoice } from "../../components/viewer/GroundChoice";
 import { Overview } from "../../components/viewer/Overview";
 import { PlaneView } from "../../components/viewer/PlaneView";
 import { StructureList } from "../../components/viewer/StructureList";
@@ -9,9 +10,10 @@ import { DeskFrame } from "./DeskFrame";
 import { Pictures } from "./pictures";
 import { ORIENTATIONS } from "./planeState";
 import { imageLabel } from "./standing";
+import { GROUND_WORDS } from "./ultrasound";
 import { type DeskProps, useDesk } from "./useDesk";
 
-/** The three planes of the planning CT and the day's cone-beam CT. */
+/** Three planes of the day's cone-beam CT or ultrasound, and of what it is laid on. */
 export function PlaneDesk(props: DeskProps) {
   const { session, fraction } = props;
   const pictures = useMemo(() => new Pictures(session), [session]);
@@ -23,10 +25,18 @@ export function PlaneDesk(props: DeskProps) {
   useSignalEffect(() => pictures.follow());
   useSignalEffect(() => pictures.followRegion());
   useSignalEffect(() => pictures.followLines());
+  useSignalEffect(() => pictures.followGround());
+  useSignalEffect(() => {
+    if (pictures.isSeen.value) {
+      session.note(GROUND_WORDS[session.ground.value]);
+    }
+  });
+  const ground = session.ground.value;
+  const takenAt = ground === "ultrasound" ? session.planning.ultrasound?.taken_at : session.planning.taken_at;
   const labels = {
     patient: personName(fraction.patient.name),
-    planning: `Planning CT, ${day(session.planning.taken_at)}`,
-    daily: imageLabel("volume", session.daily.acquired_at),
+    planning: `${GROUND_WORDS[ground]}, ${day(takenAt)}`,
+    daily: imageLabel(session.daily.kind, session.daily.acquired_at),
   };
   return (
     <DeskFrame
@@ -36,6 +46,7 @@ export function PlaneDesk(props: DeskProps) {
       isSeen={pictures.isSeen}
       tools={
         <>
+          <GroundChoice session={session} />
           <FusionTools look={session.look} />
           <StructureList session={session} pictures={pictures} />
         </>

@@ -29,9 +29,10 @@ import { Hand } from "./hand";
 import { LookState } from "./look";
 import { ORIENTATIONS, PlaneState } from "./planeState";
 import { ShadowState, shadowShifted, shadowTurned } from "./shadow";
+import { type Ground, groundsOf, groundWindows } from "./ultrasound";
 
 /** What is shown over the images. */
-export const LAYERS = ["structures", "isodoses", "region", "residuals", "uncertainty"] as const;
+export const LAYERS = ["structures", "isodoses", "region", "residuals", "uncertainty", "fan"] as const;
 export type Layer = (typeof LAYERS)[number];
 
 /** See the top of this file. */
@@ -47,6 +48,10 @@ export class AlignSession {
   /** The structures of the plan; null until they are there. */
   readonly structures: Signal<PlannedStructures | null> = signal(null);
   readonly crosshairMm: Signal<Vec3>;
+  /** What the day's image can be laid on. */
+  readonly grounds: readonly Ground[];
+  /** What it lies on. */
+  readonly ground: Signal<Ground>;
   readonly planes: Readonly<Record<Orientation, PlaneState>>;
   readonly focused: Signal<string> = signal("axial");
   readonly maximised: Signal<string | null> = signal(null);
@@ -82,10 +87,17 @@ export class AlignSession {
     this.uncorrected = rigidTransform("uncorrected", daily.uncorrected);
     this.hand = new Hand(setupOf(planning, daily), pose ?? this.uncorrected);
     this.crosshairMm = signal(this.planIsocentreMm);
+    this.grounds = groundsOf(planning, daily);
+    this.ground = signal(this.grounds[0] ?? "ct");
     this.look =
-      daily.kind === "volume"
-        ? new LookState(planning.windows, daily.windows, this.crosshairMm)
-        : new LookState(GREYS, GREYS, this.crosshairMm);
+      daily.kind === "radiographs"
+        ? new LookState(GREYS, GREYS, this.crosshairMm)
+        : new LookState(
+            groundWindows(planning, this.ground.peek()),
+            daily.windows,
+            this.crosshairMm,
+            daily.kind === "ultrasound",
+          );
     const whole = wholeOf(planning, daily, this.uncorrected);
     const planeOf = (orientation: Orientation) => new PlaneState(orientation, this.crosshairMm, whole);
     this.planes = { axial: planeOf("axial"), coronal: planeOf("coronal"), sagittal: planeOf("sagittal") };
@@ -95,6 +107,7 @@ export class AlignSession {
       region: signal(false),
       residuals: signal(false),
       uncertainty: signal(true),
+      fan: signal(true),
     };
     this.shownPose = computed(() =>
       this.isComparing.value ? (this.automatic.value ?? this.hand.pose.value) : this.hand.pose.value,
@@ -110,6 +123,20 @@ export class AlignSession {
     } catch {
       this.figures.value = null;
     }
+  }
+
+  /** Lay the day's image on something else; nothing happens where it cannot be. */
+  layOn(ground: Ground): void {
+    if (ground !== this.ground.peek() && this.grounds.includes(ground)) {
+      this.look.setPlanningPresets(groundWindows(this.planning, ground));
+      this.ground.value = ground;
+    }
+  }
+
+  /** Lay the day's image on the next thing that it can lie on. */
+  layOnNext(): void {
+    const at = this.grounds.indexOf(this.ground.peek());
+    this.layOn(this.grounds[(at + 1) % this.grounds.length] ?? this.ground.peek());
   }
 
   /** Do what a key asks for in a view of planes; false where it asks for nothing here. */

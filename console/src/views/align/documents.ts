@@ -18,6 +18,7 @@ export type DailyPictures = Schemas["DailyPictures"];
 export type MatchFigures = Schemas["MatchFigures"];
 export type StructureDocument = Schemas["StructureDocument"];
 export type ViewDocument = Schemas["ViewDocument"];
+export type VolumeDocument = Schemas["VolumeHeader"];
 export type WindowPreset = Schemas["WindowPreset"];
 export type SimilarityAnswer = Schemas["SimilarityAnswer"];
 export type ShadowOverlays = Schemas["ShadowOverlays"];
@@ -118,7 +119,7 @@ export function three(values: readonly number[]): Vec3 {
 }
 
 /** A header as the engine wants it. */
-export function headerOf(document: Schemas["VolumeHeader"]): VolumeHeader {
+export function headerOf(document: VolumeDocument): VolumeHeader {
   return checkedHeader({
     sizeIjk: three(document.size),
     spacingMm: three(document.spacing_mm),

@@ -11,6 +11,7 @@ const LAYER_OF: Readonly<Partial<Record<KeyAction["kind"], Layer>>> = {
   region: "region",
   residuals: "residuals",
   uncertainty: "uncertainty",
+  fan: "fan",
 };
 
 const ZOOM_STEP = 1.25;
@@ -22,7 +23,12 @@ export function doAction(session: AlignSession, action: KeyAction, gesture: stri
     session.layers[layer].value = !session.layers[layer].peek();
     return true;
   }
-  return doShow(session, action) || doHand(session, action, gesture) || doView(session, action);
+  return (
+    doShow(session, action) ||
+    doGround(session, action) ||
+    doHand(session, action, gesture) ||
+    doView(session, action)
+  );
 }
 
 function doShow({ look }: AlignSession, action: KeyAction): boolean {
@@ -51,6 +57,13 @@ function doShow({ look }: AlignSession, action: KeyAction): boolean {
     default:
       return false;
   }
+}
+
+function doGround(session: AlignSession, action: KeyAction): boolean {
+  if (action.kind === "ground") {
+    session.layOnNext();
+  }
+  return action.kind === "ground";
 }
 
 function doHand(session: AlignSession, action: KeyAction, gesture: string): boolean {

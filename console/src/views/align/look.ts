@@ -44,16 +44,20 @@ export class LookState {
   readonly flicker: Signal<"planning" | "daily" | null> = signal(null);
   /** What the engine is told. */
   readonly look: ReadonlySignal<Look>;
-  readonly planningPresets: readonly WindowPreset[];
+  readonly planningPresets: Signal<readonly WindowPreset[]>;
   readonly dailyPresets: readonly WindowPreset[];
+  /** See {@link Look}; set once, before anything is shown. */
+  readonly seesThrough: boolean;
   #mix: FusionMode = "blend";
 
   constructor(
     planningPresets: readonly WindowPreset[],
     dailyPresets: readonly WindowPreset[],
     crosshairMm: ReadonlySignal<Vec3>,
+    seesThrough = false,
   ) {
-    this.planningPresets = planningPresets;
+    this.seesThrough = seesThrough;
+    this.planningPresets = signal(planningPresets);
     this.dailyPresets = dailyPresets;
     this.planningWindow = signal(windowOf(planningPresets[0]) ?? INITIAL_LOOK.planningWindow);
     this.dailyWindow = signal(windowOf(dailyPresets[0]) ?? INITIAL_LOOK.dailyWindow);
@@ -66,7 +70,14 @@ export class LookState {
       focusMm: this.focusMm.value ?? crosshairMm.value,
       splitLine: this.splitLine.value,
       spyglassRadiusMm: this.spyglassRadiusMm.value,
+      seesThrough: this.seesThrough,
     }));
+  }
+
+  /** Another image lies under the day's, with windows of its own: the first of them is taken. */
+  setPlanningPresets(presets: readonly WindowPreset[]): void {
+    this.planningPresets.value = presets;
+    this.planningWindow.value = windowOf(presets[0]) ?? INITIAL_LOOK.planningWindow;
   }
 
   /** Show a mode; the mixes are remembered, so that B comes back to the last one. */
@@ -90,7 +101,7 @@ export class LookState {
   preset(index: number): void {
     const target = this.windowTarget.peek();
     if (target !== "daily") {
-      this.planningWindow.value = windowOf(this.planningPresets[index]) ?? this.planningWindow.peek();
+      this.planningWindow.value = windowOf(this.planningPresets.peek()[index]) ?? this.planningWindow.peek();
     }
     if (target !== "planning") {
       this.dailyWindow.value = windowOf(this.dailyPresets[index]) ?? this.dailyWindow.peek();

@@ -1,12 +1,20 @@
 /** The engine of the planes, and what is loaded into it: images first, then what is drawn over them. */
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { FrameReport, ImageSlot, IsolineRequest, PlaneIsolines, Unsubscribe } from "../../engine/engine";
+import type {
+  FrameReport,
+  ImageSlot,
+  IsolineRequest,
+  PlaneIsolines,
+  Unsubscribe,
+  VolumeSource,
+} from "../../engine/engine";
 import { SliceEngine } from "../../engine/engine";
 import type { Orientation, Plane } from "../../geometry/planes";
 import { doseLevels } from "../../overlay/structures";
 import type { AlignSession } from "./alignSession";
-import { headerOf, readStructures } from "./documents";
+import { headerOf, readStructures, type VolumeDocument } from "./documents";
+import type { Ground } from "./ultrasound";
 
 /** How far an image is. */
 export type Loading =
@@ -23,6 +31,23 @@ export const DOSE = "dose";
 /** Identifier of a structure among the scalar volumes. */
 export const structureId = (number: number): string => `structure ${number}`;
 
+/** The edges of what the sound reached, and of what lies in a shadow. */
+export const EDGES = ["fan", "shadow"] as const;
+export type Edge = (typeof EDGES)[number];
+
+/** Identifier of an edge of an ultrasound image. */
+export const edgeId = (slot: ImageSlot, edge: Edge): string => `${slot} ${edge}`;
+
+/** The image that lies under the day's, and the day's image. */
+const SLOTS: readonly ImageSlot[] = ["daily", "planning"];
+
+/** An image as the service describes it. */
+interface Shown {
+  readonly volume: VolumeDocument;
+  readonly fan: VolumeDocument | null;
+  readonly shadow: VolumeDocument | null;
+}
+
 /** See the top of this file. */
 export class Pictures {
   readonly loading: Readonly<Record<ImageSlot, Signal<Loading>>>;
@@ -37,8 +62,11 @@ export class Pictures {
   readonly isSeen: ReadonlySignal<boolean>;
   readonly #session: AlignSession;
   readonly #engine: SliceEngine;
+  #ground: Ground;
   readonly #stops: Unsubscribe[];
   readonly #isolines = new Map<string, Signal<PlaneIsolines | null>>();
+  /** How often each image was asked for: only the newest load says how far it is. */
+  readonly #asked: Record<ImageSlot, number> = { planning: 0, daily: 0 };
   /** Views that the engine draws. */
   readonly #views: Signal<ReadonlySet<Orientation>> = signal(new Set());
   #isGone = false;
@@ -47,6 +75,7 @@ export class Pictures {
     this.#session = session;
     this.#engine = new SliceEngine();
     const nothing = (): Loading => ({ kind: "loading", loadedBytes: 0, totalBytes: 0 });
+    this.#ground = session.ground.peek();
     this.loading = { planning: signal(nothing()), daily: signal(nothing()) };
     this.#stops = [
       this.#engine.onFrame((report) => {
@@ -71,9 +100,22 @@ export class Pictures {
       areThere &&
       this.failure.value === null &&
       report?.settled === true &&
-      report.images.planning !== null &&
+      report.images.planning === this.#shown("planning")?.volume.sha256 &&
       report.images.daily === this.#session.key.uid
     );
+  }
+
+  /** What is shown of an image; what lies under the day's image is chosen by the person. */
+  #shown(slot: ImageSlot): Shown | null {
+    const { planning, daily, ground } = this.#session;
+    if (slot === "daily") {
+      const { volume, ultrasound } = daily;
+      return volume && { volume, fan: ultrasound?.fan ?? null, shadow: ultrasound?.shadow ?? null };
+    }
+    if (ground.value === "ultrasound" && planning.ultrasound !== null) {
+      return { volume: planning.ultrasound.volume, ...planning.ultrasound.masks };
+    }
+    return { volume: planning.volume, fan: null, shadow: null };
   }
 
   /** Load everything: the images, then the dose and the structures, one after another. */
@@ -83,6 +125,8 @@ export class Pictures {
       return;
     }
     await Promise.all([this.loadImage("planning"), this.loadImage("daily")]);
+    await this.#loadEdges("daily", this.#session.daily.ultrasound);
+    await this.#loadEdges("planning", this.#session.planning.ultrasound?.masks ?? null);
     await this.loadStructures();
     if (this.#session.planning.dose !== null) {
       await this.#loadScalar(DOSE, this.#session.planning.dose.volume);
@@ -105,34 +149,59 @@ export class Pictures {
 
   /** Load an image, or load it again. */
   async loadImage(slot: ImageSlot): Promise<void> {
-    const { planning, daily, key } = this.#session;
-    const document = slot === "planning" ? planning.volume : daily.volume;
-    if (document === null) {
+    const shown = this.#shown(slot);
+    if (shown === null || this.#isGone) {
       return;
     }
+    const { volume, shadow } = shown;
     const loading = this.loading[slot];
-    loading.value = { kind: "loading", loadedBytes: 0, totalBytes: document.bytes };
+    this.#asked[slot] += 1;
+    const asked = this.#asked[slot];
+    const say = (how: Loading) => {
+      if (asked === this.#asked[slot]) {
+        loading.value = how;
+      }
+    };
+    say({ kind: "loading", loadedBytes: 0, totalBytes: volume.bytes });
     try {
       await this.#engine.load(slot, {
-        id: slot === "planning" ? document.sha256 : key.uid,
-        header: headerOf(document),
-        values: document.address,
-        onProgress: (loadedBytes, totalBytes) => {
-          loading.value = { kind: "loading", loadedBytes, totalBytes };
-        },
+        ...sourceOf(slot === "planning" ? volume.sha256 : this.#session.key.uid, volume),
+        ...(shadow === null ? {} : { shade: sourceOf("the shadows", shadow) }),
+        onProgress: (loadedBytes, totalBytes) => say({ kind: "loading", loadedBytes, totalBytes }),
       });
-      loading.value = { kind: "there" };
+      say({ kind: "there" });
     } catch (error) {
-      loading.value = { kind: "failed", sentence: sentenceOf(error) };
+      say({ kind: "failed", sentence: sentenceOf(error) });
     }
   }
 
-  async #loadScalar(id: string, document: NonNullable<AlignSession["daily"]["volume"]>): Promise<void> {
+  /** Lay the day's image on what was chosen; read inside an effect, it follows. */
+  followGround(): void {
+    const ground = this.#session.ground.value;
+    if (this.#ground !== ground) {
+      this.#ground = ground;
+      void this.loadImage("planning");
+    }
+  }
+
+  async #loadEdges(
+    slot: ImageSlot,
+    masks: Readonly<Record<Edge, VolumeDocument | null>> | null,
+  ): Promise<void> {
+    for (const edge of EDGES) {
+      const mask = masks?.[edge] ?? null;
+      if (mask !== null) {
+        await this.#loadScalar(edgeId(slot, edge), mask, slot);
+      }
+    }
+  }
+
+  async #loadScalar(id: string, document: VolumeDocument, frame: ImageSlot = "planning"): Promise<void> {
     if (this.#isGone) {
       return;
     }
     try {
-      await this.#engine.loadScalar({ id, header: headerOf(document), values: document.address }, "planning");
+      await this.#engine.loadScalar(sourceOf(id, document), frame);
       this.#setScalar(id, { kind: "there" });
     } catch (error) {
       this.#setScalar(id, { kind: "failed", sentence: sentenceOf(error) });
@@ -207,6 +276,16 @@ export class Pictures {
     }
   }
 
+  /** The edges of what is shown. */
+  #wantedEdges(): readonly string[] {
+    if (!this.#session.layers.fan.value) {
+      return [];
+    }
+    return SLOTS.flatMap((slot) =>
+      EDGES.filter((edge) => this.#shown(slot)?.[edge]).map((edge) => edgeId(slot, edge)),
+    );
+  }
+
   #wantedLines(): readonly IsolineRequest[] {
     const { planning, layers, hidden } = this.#session;
     const there = (id: string) => this.scalars.value.get(id)?.kind === "there";
@@ -214,12 +293,16 @@ export class Pictures {
       .filter(
         ({ number }) => layers.structures.value && !hidden.value.has(number) && there(structureId(number)),
       )
-      .map(({ number }) => ({ scalarId: structureId(number), levels: [0] }));
+      .map(({ number }) => structureId(number));
+    const outlines = [...this.#wantedEdges().filter(there), ...structures].map((scalarId) => ({
+      scalarId,
+      levels: [0],
+    }));
     if (planning.dose === null || !layers.isodoses.value || !there(DOSE)) {
-      return structures;
+      return outlines;
     }
     const levels = doseLevels(planning.dose.prescription_gy, planning.dose.largest_gy);
-    return [...structures, { scalarId: DOSE, levels: levels.map(({ levelCgy }) => levelCgy) }];
+    return [...outlines, { scalarId: DOSE, levels: levels.map(({ levelCgy }) => levelCgy) }];
   }
 
   /** HU of both images at the crosshair. */
@@ -258,6 +341,10 @@ function markFrame(report: FrameReport): void {
   const end = performance.now();
   performance.measure(FRAME, { start: end - report.latencyMs, end, detail: report });
   performance.clearMeasures(FRAME);
+}
+
+function sourceOf(id: string, document: VolumeDocument): VolumeSource {
+  return { id, header: headerOf(document), values: document.address };
 }
 
 function sentenceOf(error: unknown): string {

@@ -11,7 +11,7 @@ import { serviceNowMs } from "../../state/poseClock";
 import type { SixDocument } from "../../state/poseNumbers";
 import { type ImageAge, imageAge, minutesSeconds, whyNotApprove, whyNotUse } from "../../state/poseStanding";
 import type { AlignSession } from "./alignSession";
-import { engineMatch, poseOfMatch } from "./documents";
+import { type DailyPictures, engineMatch, poseOfMatch } from "./documents";
 
 /** See the top of this file. */
 export class StandingState {
@@ -142,6 +142,12 @@ function wordsOf(match: Match | null, isDraft: boolean): string {
 }
 
 /** The labels that stand in every view. */
-export function imageLabel(kind: "volume" | "radiographs", acquiredAt: string): string {
-  return `${kind === "volume" ? "Day's CBCT" : "Radiographs"}, ${timeOfDay(acquiredAt)}`;
+export function imageLabel(kind: DailyPictures["kind"], acquiredAt: string): string {
+  return `${IMAGE_WORDS[kind]}, ${timeOfDay(acquiredAt)}`;
 }
+
+const IMAGE_WORDS: Readonly<Record<DailyPictures["kind"], string>> = {
+  volume: "Day's CBCT",
+  radiographs: "Radiographs",
+  ultrasound: "Day's ultrasound",
+};

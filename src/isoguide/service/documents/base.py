@@ -1,6 +1,6 @@
 """What all documents share, and the numbers that many of them hold."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,8 @@ from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import TableTopPose
 
+ImageKind = Literal["volume", "radiographs", "ultrasound"]
+"""A CT or cone-beam CT, radiographs taken together, or an ultrasound volume."""
 Three = tuple[float, float, float]
 Sixteen = Annotated[
     tuple[float, ...],

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, SecretStr
 
-from isoguide.service.documents.base import CouchPose, Document, Six, Sixteen, Three
+from isoguide.service.documents.base import CouchPose, Document, ImageKind, Six, Sixteen, Three
 from isoguide.service.documents.course import AccessoryDocument, PatientDocument, WaitingSignature
 
 Action = Literal["no correction", "correct", "second look", "image again", "set up again", "stop"]
@@ -57,7 +57,7 @@ class ImageLine(Document):
     """An image of the fraction."""
 
     uid: str
-    kind: Literal["volume", "radiographs"]
+    kind: ImageKind
     model: str
     started_at: datetime
     acquired_at: datetime
@@ -353,7 +353,9 @@ class SimilarityAnswer(Document):
     out_of_reach: tuple[str, ...] = Field(
         default=(), description="Why the couch cannot do it, a sentence each."
     )
-    similarity: float | None = Field(description="Of the match region, -1 to 1; null for radiographs.")
+    similarity: float | None = Field(
+        description="Of the match region, -1 to 1; null where it is not measured."
+    )
     from_engine_mm: float | None = Field(
         description="Largest distance at the target from the engine's answer."
     )

@@ -7,7 +7,7 @@ from isoguide.course import ImageRecord, MatchRecord, Modality, Protocol, Protoc
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.iec61217 import TableTopPose
 from isoguide.records import StoredStep
-from isoguide.service.documents.base import CouchPose, Six, three
+from isoguide.service.documents.base import CouchPose, ImageKind, Six, three
 from isoguide.service.documents.course import PatientDocument, WaitingSignature
 from isoguide.service.documents.fraction import (
     Action,
@@ -53,6 +53,12 @@ _NEXT_IN_A_ROOM: Final[Mapping[State, tuple[str, ...]]] = {
     State.HELD: ("resume the beam if the hold was short and asked for, or else take a new image, or stop",),
 }
 """What is said otherwise than to staff who read couch and machine and type what they say."""
+_KINDS: Final[Mapping[Modality, ImageKind]] = {
+    Modality.CT: "volume",
+    Modality.CONE_BEAM_CT: "volume",
+    Modality.KV_PAIR: "radiographs",
+    Modality.ULTRASOUND: "ultrasound",
+}
 _BY_STAFF: Final = frozenset({"deliver"})
 _BY_ROOM: Final = frozenset({"beam on", "hold", "resume"})
 
@@ -205,7 +211,7 @@ def _option(option: signing.SigningOption, decision: ProtocolDecision | None) ->
 def _image(image: ImageRecord, protocol: Protocol) -> ImageLine:
     return ImageLine(
         uid=image.uid,
-        kind="volume" if protocol.modality in (Modality.CT, Modality.CONE_BEAM_CT) else "radiographs",
+        kind=_KINDS[protocol.modality],
         model=image.model,
         started_at=image.started_at,
         acquired_at=image.acquired_at,

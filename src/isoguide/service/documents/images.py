@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from isoguide.service.documents.base import Document, Sixteen, Three
+from isoguide.service.documents.base import Document, ImageKind, Sixteen, Three
 
 
 class VolumeHeader(Document):
@@ -59,10 +59,29 @@ class PlannedStructures(Document):
     )
 
 
+class UltrasoundMasks(Document):
+    """How far the sound reached, and where it says nothing of the tissue: each below zero inside."""
+
+    fan: VolumeHeader
+    shadow: VolumeHeader | None = Field(
+        description="Behind bone or gas; null where nothing lies in a shadow."
+    )
+
+
+class UltrasoundReference(Document):
+    """The ultrasound of the simulation: brightness 0 to 255, -32768 where nothing was seen."""
+
+    volume: VolumeHeader
+    masks: UltrasoundMasks
+    taken_at: str
+    windows: tuple[WindowPreset, ...] = Field(description="Of brightness.")
+
+
 class PlanningPictures(Document):
     """What is drawn of the plan, but for its structures."""
 
-    volume: VolumeHeader
+    volume: VolumeHeader = Field(description="The planning CT.")
+    ultrasound: UltrasoundReference | None = Field(description="Null where the simulation took none.")
     taken_at: str
     patient_position: str
     frame_of_reference_uid: str
@@ -98,9 +117,15 @@ class DailyPictures(Document):
     """The day's image."""
 
     uid: str
-    kind: Literal["volume", "radiographs"]
+    kind: ImageKind
     acquired_at: str
-    volume: VolumeHeader | None
+    volume: VolumeHeader | None = Field(
+        description="A CT, or an ultrasound volume: brightness 0 to 255, -32768 where nothing was seen."
+    )
+    ultrasound: UltrasoundMasks | None = Field(description="Of an ultrasound volume.")
+    matched_to: Literal["planning CT", "ultrasound reference"] = Field(
+        description="What the engine matches the image to. Ultrasound matched to the CT is for review."
+    )
     views: tuple[ViewDocument, ...]
     is_hounsfield: bool = Field(description="False for grey values that are no Hounsfield units.")
     machine_isocentre_mm: Three = Field(description="Daily LPS.")

@@ -24,6 +24,7 @@ from isoguide.service.voxel_response import bytes_response, sha256_of
 from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.clinic.pictures.review_picture import PlaneName
+from isoguide.workflow.clinic.pictures.ultrasound_voxels import UltrasoundPart
 
 router = APIRouter(tags=["pictures"], responses=problem_responses(404))
 
@@ -85,6 +86,26 @@ def read_planning_voxels(
 
 
 @router.get(
+    f"{PLANNING}/ultrasound/{{part}}",
+    summary="The ultrasound of the simulation",
+    response_class=Response,
+    responses=BYTES,
+)
+def read_reference_ultrasound(
+    course_id: str,
+    part: UltrasoundPart,
+    request: Request,
+    gallery: GalleryDep,
+    user: UserDep,
+    v: Version = None,
+) -> Response:
+    """Return brightness, the mask of the fan, or that of the shadows as little-endian int16."""
+    del user
+    voxels = gallery.reference_voxels(course_id).part(part)
+    return bytes_response(request, voxels.content, voxels.sha256, wanted=v)
+
+
+@router.get(
     f"{PLANNING}/structures/{{structure}}/distance",
     summary="A structure as its signed distance",
     response_class=Response,
@@ -111,7 +132,7 @@ def read_dose_voxels(
 
 @router.get(IMAGE, summary="What is drawn of an image of the day")
 def read_image(image: ImageDep, course_id: str, number: int, uid: str) -> DailyPictures:
-    """Return the volume or the radiographs, with where their values are fetched."""
+    """Return the volume, the radiographs or the ultrasound, with where their values are fetched."""
     address = f"/api/courses/{course_id}/fractions/{number}/images/{uid}"
     return picture_documents.daily_pictures(image, address)
 
@@ -120,6 +141,17 @@ def read_image(image: ImageDep, course_id: str, number: int, uid: str) -> DailyP
 def read_image_voxels(image: ImageDep, request: Request, v: Version = None) -> Response:
     """Return grey values as little-endian int16: the very values that were matched."""
     voxels = image.voxels()
+    return bytes_response(request, voxels.content, voxels.sha256, wanted=v)
+
+
+@router.get(
+    f"{IMAGE}/ultrasound/{{part}}", summary="A day's ultrasound", response_class=Response, responses=BYTES
+)
+def read_image_ultrasound(
+    image: ImageDep, part: UltrasoundPart, request: Request, v: Version = None
+) -> Response:
+    """Return brightness, the mask of the fan, or that of the shadows as little-endian int16."""
+    voxels = image.ultrasound().part(part)
     return bytes_response(request, voxels.content, voxels.sha256, wanted=v)
 
 

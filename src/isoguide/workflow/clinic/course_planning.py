@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from isoguide.course import MarkerInstructions, Protocol, SimulationRecord
+from isoguide.course import MarkerInstructions, Modality, Protocol, SimulationRecord
 from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.xray_view import XrayView
@@ -24,10 +24,13 @@ from isoguide.registration.markers import (
     PreparedMarkers,
     as_the_planning_ct_shows,
 )
+from isoguide.registration.ultrasound import prepare_ultrasound, prepare_ultrasound_to_ct
 from isoguide.treatment.protocol_limits import match_region
 from isoguide.workflow.inputs import PlanningInput, load_planning
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.target import choose_target, surface_points_mm
+from isoguide.workflow.ultrasound.align_input import UltrasoundReference
+from isoguide.workflow.ultrasound.load_day import load_reference
 
 PLANNING_FILE: Final = "planning file"
 """Kind of the reference images that are the files of the planning export; the label is the file's name."""
@@ -90,6 +93,7 @@ def prepared_for(
     protocol: Protocol,
     simulation: SimulationRecord,
     views: Sequence[XrayView] = (),
+    reference: UltrasoundReference | None = None,
     progress: Progress = silent,
 ) -> Prepared:
     """Prepare the match that the protocol asks for.
@@ -104,6 +108,8 @@ def prepared_for(
         What the course is measured against.
     views
         Of the day's radiographs in planning coordinates, with the patient as planned; none for a volume.
+    reference
+        Where ultrasound is matched: that of the simulation, None for the planning CT.
     progress
         Told what is done.
 
@@ -115,6 +121,8 @@ def prepared_for(
     points_mm = target_points_mm(planning, simulation.target)
     if protocol.markers is not None:
         return _prepared_markers(planning, protocol.markers, simulation, points_mm)
+    if protocol.modality is Modality.ULTRASOUND:
+        return _prepared_ultrasound(planning, reference, points_mm)
     if views:
         return prepare_radiographs(
             planning.volume,
@@ -138,6 +146,40 @@ def prepared_for(
         target_points_mm=points_mm,
         progress=progress,
     )
+
+
+def _prepared_ultrasound(
+    planning: PlanningInput, reference: UltrasoundReference | None, points_mm: Array | None
+) -> Prepared:
+    """Match to the ultrasound of the simulation; to the planning CT, for review, where there is none."""
+    centre_mm = planning.isocentre.xyz_mm
+    if reference is None:
+        return prepare_ultrasound_to_ct(planning.volume, centre_mm=centre_mm, target_points_mm=points_mm)
+    return prepare_ultrasound(reference.volume, centre_mm=centre_mm, target_points_mm=points_mm)
+
+
+def ultrasound_reference(planning: PlanningInput, protocol: Protocol) -> UltrasoundReference | None:
+    """Return the ultrasound of the simulation, None where none is matched to.
+
+    Parameters
+    ----------
+    planning
+        The planning export; its files have to be there.
+    protocol
+        Of the course: where it images by something else, ultrasound of the simulation is left alone.
+
+    Raises
+    ------
+    AmbiguityError
+        If it holds several.
+    MismatchError
+        If it is of another patient, another frame of reference or a treatment room.
+    """
+    if protocol.modality is not Modality.ULTRASOUND:
+        return None
+    request = AlignRequest(planning.path, planning.path)
+    reference, _ = load_reference(request, planning)
+    return reference
 
 
 def target_points_mm(planning: PlanningInput, target: str) -> Array | None:

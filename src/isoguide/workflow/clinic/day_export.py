@@ -4,7 +4,9 @@ from datetime import datetime
 from pathlib import Path
 
 from isoguide.dicom import PatientIdentity
-from isoguide.dicom.modules import WrittenSeries
+from isoguide.dicom.write_ultrasound import write_ultrasound_volume
+from isoguide.geometry.iec61217 import fixed_from_daily
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.images.volume import Volume
 from isoguide.treatment.ports import DayImage
 from isoguide.workflow.clinic.day_image import ImageSaid
@@ -12,17 +14,17 @@ from isoguide.workflow.request import RadiographChoice
 from isoguide.workflow.simulation_session import write_daily_export, write_daily_radiographs
 
 
-def said_of_export(*, is_volume: bool) -> ImageSaid:
+def said_of_export(*, has_radiographs: bool) -> ImageSaid:
     """Return what has to be said of such an export: its radiographs name the angle of their source."""
-    if is_volume:
+    if not has_radiographs:
         return ImageSaid()
     return ImageSaid(radiographs=RadiographChoice(source_from_gantry_deg=0.0))
 
 
 def write_day_image(
     folder: Path, image: DayImage, *, patient: PatientIdentity, seed: str, fraction: int, taken_at: datetime
-) -> WrittenSeries:
-    """Write a volume or radiographs.
+) -> tuple[Path, ...]:
+    """Write a CT, ultrasound or radiographs; return the files of the image.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def write_day_image(
     fraction
         Of which fraction.
     taken_at
-        What the export of a volume says of its time, aware; radiographs say when each was exposed.
+        What the export of a CT or ultrasound says of its time, aware; radiographs say when each was exposed.
 
     Raises
     ------
@@ -53,7 +55,9 @@ def write_day_image(
             seed=seed,
             fraction=fraction,
             acquired_at=taken_at,
-        )
+        ).paths
+    if isinstance(image.content, UltrasoundVolume):
+        return (_write_ultrasound(folder, image.content, image, patient, taken_at),)
     return write_daily_radiographs(
         folder,
         [one.radiograph for one in image.content],
@@ -62,4 +66,20 @@ def write_day_image(
         seed=seed,
         fraction=fraction,
         moments=(image.started_at, image.acquired_at),
+    ).paths
+
+
+def _write_ultrasound(
+    folder: Path, content: UltrasoundVolume, image: DayImage, patient: PatientIdentity, taken_at: datetime
+) -> Path:
+    """Write a volume with its place in the room, which is all that a day's volume may rest on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fixed = fixed_from_daily(image.patient_position, image.machine_isocentre_mm)
+    written = write_ultrasound_volume(
+        folder / "US.dcm",
+        content.in_frame(fixed),
+        patient,
+        acquired_at=taken_at,
+        patient_position=image.patient_position,
     )
+    return written.path

@@ -32,7 +32,12 @@ from isoguide.treatment.offline import imaging_day
 from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.treatment.refusals import RefusedError
 from isoguide.treatment.signatures import require_signatures
-from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, prepared_for, stored_files
+from isoguide.workflow.clinic.course_planning import (
+    planning_hashes,
+    planning_of,
+    prepared_for,
+    stored_files,
+)
 from isoguide.workflow.clinic.day_image import ImageSaid, read_taken_image
 from isoguide.workflow.clinic.desk_checks import require_offline_made, require_planned_beams
 from isoguide.workflow.clinic.desk_room import DeskClock
@@ -242,7 +247,7 @@ class Desk:
         course_id, by
             Which course, and who took it.
         folder
-            The exported image: a volume or radiographs.
+            The exported image: a CT, radiographs or an ultrasound volume.
         couch
             As it is read now; the image has to be of that position.
         said
@@ -273,7 +278,9 @@ class Desk:
                 progress=part_of(progress, 0.3, 0.5),
             )
             progress(0.5, "Preparing the planning image")
-            prepared = prepared_for(planning, opened.protocol, opened.simulation, taken.views)
+            prepared = prepared_for(
+                planning, opened.protocol, opened.simulation, taken.views, taken.reference
+            )
         progress(0.8, "Matching")
         kept = replace(opened.kept, target_points_mm=prepared.target_points_mm)
         opened = replace(opened, kept=kept)

@@ -35,10 +35,14 @@ from isoguide.treatment.match import BY_HAND
 from isoguide.treatment.summary import standing
 from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, stored_files
 from isoguide.workflow.clinic.kept_fraction import read_kept
-from isoguide.workflow.clinic.kept_image import kept_image
+from isoguide.workflow.clinic.kept_image import KeptImage, kept_image
 from isoguide.workflow.clinic.open_fraction import protocol_of
+from isoguide.workflow.day_kind import look_at_day
+from isoguide.workflow.inputs import PlanningInput
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
+from isoguide.workflow.request import AlignRequest, UltrasoundChoice
+from isoguide.workflow.ultrasound.load_day import load_ultrasound_day
 
 TREATMENT_RECORD: Final = "treatment-record.dcm"
 _MOST_IMAGES: Final = 99
@@ -95,7 +99,7 @@ def export_fraction(
         if planning.series is None or planning.plan is None:
             msg = f"the planning files of {course.line.course_id} hold no CT or no plan: restore a backup"
             raise MissingEvidenceError(msg)
-        export = _Export(course, stored, store, planning.series, planning.plan)
+        export = _Export(course, stored, store, planning, planning.series, planning.plan)
         written = export.write(folder, part_of(progress, 0.4, 1.0))
     names = tuple(target / path.name for path in written.files)
     return ExportedFraction(names, written.left_out)
@@ -106,6 +110,7 @@ class _Export:
     course: StoredCourse
     stored: StoredFraction
     store: ImageStore
+    read: PlanningInput
     planning: ImageSeries
     plan: Plan
 
@@ -124,12 +129,12 @@ class _Export:
                     f"image {match.image_uid} was not kept as one DICOM series, so nothing can refer to it"
                 )
                 continue
-            daily.append(series)
+            daily.append(series.series)
             placed = self._write_registration(folder / f"registration-{number}.dcm", match, series)
             if placed is not None:
                 registrations.append(placed)
                 files.append(placed.path)
-            report = self._write_report(folder / f"report-{number}.dcm", match, series, placed)
+            report = self._write_report(folder / f"report-{number}.dcm", match, series.series, placed)
             files += [report] if report is not None else []
         record = self._write_record(folder / TREATMENT_RECORD, daily, registrations)
         if record is not None:
@@ -141,23 +146,29 @@ class _Export:
             raise MissingEvidenceError(msg)
         return ExportedFraction(tuple(files), tuple(left_out))
 
-    def _series_of(self, match: MatchRecord) -> ReferencedSeries | None:
+    def _series_of(self, match: MatchRecord) -> "_DailySeries | None":
         image = next(one for one in self.stored.images if one.uid == match.image_uid)
         if not image.sha256:
             return None
-        with stored_files(self.store, kept_image(self.store, image.sha256).files) as folder:
+        kept = kept_image(self.store, image.sha256)
+        with stored_files(self.store, kept.files) as folder:
             contents = scan_folder(folder)
             if contents.radiographs:
-                return referenced_radiographs([radiograph_header(file) for file in contents.radiographs])
-            return load_daily_set(contents).image
+                found = referenced_radiographs([radiograph_header(file) for file in contents.radiographs])
+                return _DailySeries(found) if found is not None else None
+            if contents.ultrasound:
+                return _ultrasound_series(self.read, folder, kept)
+            return _DailySeries(load_daily_set(contents).image)
 
     def _write_registration(
-        self, path: Path, match: MatchRecord, daily: ReferencedSeries
+        self, path: Path, match: MatchRecord, daily: "_DailySeries"
     ) -> WrittenObject | None:
         if match.planning_from_daily is None:
             return None
         placed = RigidTransform(PLANNING, DAILY, match.planning_from_daily)
-        return write_spatial_registration(path, placed, planning=self.planning, daily=daily)
+        if daily.daily_from_file is not None:
+            placed = placed @ daily.daily_from_file
+        return write_spatial_registration(path, placed, planning=self.planning, daily=daily.series)
 
     def _write_report(
         self, path: Path, match: MatchRecord, daily: ReferencedSeries, registration: WrittenObject | None
@@ -208,6 +219,25 @@ class _Export:
             registrations=registrations,
         )
         return path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _DailySeries:
+    """An image that a registration refers to, and where its frame of reference is where it is not DAILY."""
+
+    series: ReferencedSeries
+    daily_from_file: RigidTransform | None = None
+
+
+def _ultrasound_series(planning: PlanningInput, folder: Path, kept: KeptImage) -> _DailySeries | None:
+    request = AlignRequest(planning.path, folder, ultrasound=UltrasoundChoice(against="ct"))
+    daily = load_ultrasound_day(request, planning, look_at_day(request))
+    if daily.series is None or daily.daily_from_file is None or kept.machine_isocentre_mm is None:
+        return None
+    # It is read about the isocentre; the match is in the axes in which the room gave it.
+    offset_mm = kept.machine_isocentre_mm - daily.isocentre.xyz_mm
+    there = RigidTransform.translation(DAILY, DAILY, offset_mm)
+    return _DailySeries(daily.series, there @ daily.daily_from_file)
 
 
 def _uncertainty(match: MatchRecord) -> AxisUncertainty | None:

@@ -15,7 +15,6 @@ from typing import Final
 
 from isoguide.course import CourseHistory, MotionRecord, Person, Protocol, ProtocolAction, Role
 from isoguide.dicom import PatientIdentity
-from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
 from isoguide.treatment import (
     Decision,
@@ -105,8 +104,8 @@ class _Keep:
             fraction=self.number,
             taken_at=image.acquired_at,
         )
-        taken = TakenImage(image, written.paths)
-        said = said_of_export(is_volume=isinstance(image.content, Volume))
+        taken = TakenImage(image, written)
+        said = said_of_export(has_radiographs=isinstance(image.content, tuple))
         self.recorder.keep_files(image.uid, lambda: StoredImage(keep_image(self.desk.store, taken, said)))
 
 

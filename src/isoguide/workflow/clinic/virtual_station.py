@@ -95,7 +95,7 @@ class VirtualStation:
     @property
     def image_said(self) -> ImageSaid:
         """What its exports do not say."""
-        return said_of_export(is_volume=not self.file.scenario.room.imaging.model.endswith("pair"))
+        return said_of_export(has_radiographs=self.file.scenario.room.imaging.model.endswith("pair"))
 
     @property
     def watches_target(self) -> bool:

@@ -9,8 +9,8 @@ from isoguide.dicom.radiograph_header import RadiographHeader
 
 
 @dataclass(frozen=True, slots=True)
-class ReferencedRadiographs:
-    """What it takes to refer to radiographs, as :class:`isoguide.dicom.ReferencedSeries` asks for it."""
+class ReferencedImages:
+    """What it takes to refer to images, as :class:`isoguide.dicom.ReferencedSeries` asks for it."""
 
     patient: PatientIdentity
     study: StudyContext
@@ -21,7 +21,7 @@ class ReferencedRadiographs:
     instance_uids: tuple[str, ...]
 
 
-def referenced_radiographs(headers: Sequence[RadiographHeader]) -> ReferencedRadiographs | None:
+def referenced_radiographs(headers: Sequence[RadiographHeader]) -> ReferencedImages | None:
     """Return DICOM radiographs as one series; None where there are none, or not one series in one frame.
 
     A registration says which coordinates it maps by a frame of reference, which radiographs need not have.
@@ -35,7 +35,7 @@ def referenced_radiographs(headers: Sequence[RadiographHeader]) -> ReferencedRad
     study_uid, series_uid, frame_uid, sop_class_uid = series.pop()
     if not frame_uid:
         return None
-    return ReferencedRadiographs(
+    return ReferencedImages(
         headers[0].patient,
         headers[0].study,
         study_uid,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from isoguide.course import ImageRecord, MatchRecord, Protocol
 from isoguide.errors import GeometryError, MissingEvidenceError, UnreadableError
@@ -9,14 +10,19 @@ from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph_view import RadiographView
+from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.images.volume import Volume
 from isoguide.records import StoredFraction
 from isoguide.records.image_store import ImageStore
+from isoguide.registration.day_match import DayContent
 from isoguide.treatment.ports import DayImage
 from isoguide.workflow.clinic.course_planning import stored_files
 from isoguide.workflow.clinic.day_image import TakenImage, read_day_files, taken_image
 from isoguide.workflow.clinic.kept_image import KeptImage, kept_image
 from isoguide.workflow.clinic.pictures.plan_scene import PlanScene
+
+ContentKind = Literal["volume", "radiographs", "ultrasound"]
+MatchedTo = Literal["planning CT", "ultrasound reference"]
 
 FURTHEST_MM = 500.0
 """A pose that moves the isocentre further than this is a mistake: no patient lies so far off."""
@@ -33,7 +39,7 @@ class DayScene:
     image
         As it was matched.
     planned_views
-        Of radiographs, in planning axes with the patient as planned; empty for a volume.
+        Of radiographs, in planning axes with the patient as planned; empty otherwise.
     """
 
     plan: PlanScene
@@ -42,8 +48,14 @@ class DayScene:
 
     @property
     def views(self) -> tuple[RadiographView, ...]:
-        """The radiographs; none for a volume."""
-        return () if isinstance(self.image.content, Volume) else self.image.content
+        """The radiographs; none for a CT or ultrasound."""
+        return self.image.content if isinstance(self.image.content, tuple) else ()
+
+    @property
+    def matched_to(self) -> MatchedTo:
+        """What the engine matches the image to."""
+        is_ultrasound = kind_of_content(self.image.content) == "ultrasound"
+        return "ultrasound reference" if is_ultrasound and self.plan.reference is not None else "planning CT"
 
     @property
     def uncorrected(self) -> RigidTransform:
@@ -56,6 +68,8 @@ class DayScene:
         """About what it takes in memory."""
         if isinstance(self.image.content, Volume):
             return self.image.content.values.nbytes
+        if isinstance(self.image.content, UltrasoundVolume):
+            return 3 * self.image.content.values.nbytes
         return sum(one.radiograph.values.nbytes + one.counts.nbytes for one in self.views)
 
     def pose(self, matrix: Array) -> RigidTransform:
@@ -77,6 +91,13 @@ class DayScene:
             )
             raise GeometryError(msg)
         return pose
+
+
+def kind_of_content(content: DayContent) -> ContentKind:
+    """Say what an image of the day is: a CT or cone-beam CT, radiographs, or ultrasound."""
+    if isinstance(content, Volume):
+        return "volume"
+    return "ultrasound" if isinstance(content, UltrasoundVolume) else "radiographs"
 
 
 def image_of(stored: StoredFraction, uid: str) -> ImageRecord:
@@ -136,11 +157,12 @@ def read_day_scene(
     with stored_files(store, kept.files) as folder:
         files = read_day_files(folder, kept.said, protocol)
         now = image.acquired_at.astimezone().replace(tzinfo=None)
-        taken = taken_image(plan().planning, files, couch=image.couch, now=now)
-    return DayScene(plan(), _as_matched(taken, kept, image, plan()), taken.views)
+        planning = plan().planning
+        taken = taken_image(planning, files, couch=image.couch, now=now, has_reference_file=False)
+    return DayScene(plan(), _as_matched(taken, kept, image), taken.views)
 
 
-def _as_matched(taken: TakenImage, kept: KeptImage, image: ImageRecord, plan: PlanScene) -> DayImage:
+def _as_matched(taken: TakenImage, kept: KeptImage, image: ImageRecord) -> DayImage:
     """Return the image that was read as the one that was matched, in the frame in which it was.
 
     An image that a room gave lies in its store under other UIDs than the room's; its files are proven by
@@ -156,10 +178,9 @@ def _as_matched(taken: TakenImage, kept: KeptImage, image: ImageRecord, plan: Pl
         raise UnreadableError(msg)
     content, isocentre_mm = taken.image.content, taken.image.machine_isocentre_mm
     if kept.machine_isocentre_mm is not None and not isinstance(content, Volume):
-        # Radiographs are read into planning axes; a room gives them in its own.
-        offset_mm = kept.machine_isocentre_mm - plan.planning.isocentre.xyz_mm
-        there = RigidTransform.translation(DAILY, DAILY, offset_mm)
-        content, isocentre_mm = tuple(one.in_frame(there) for one in content), kept.machine_isocentre_mm
+        # Radiographs are read into planning axes, ultrasound about the isocentre; a room has axes of its own.
+        there = RigidTransform.translation(DAILY, DAILY, kept.machine_isocentre_mm - isocentre_mm)
+        content, isocentre_mm = _moved(content, there), kept.machine_isocentre_mm
     return replace(
         taken.image,
         uid=image.uid,
@@ -168,3 +189,11 @@ def _as_matched(taken: TakenImage, kept: KeptImage, image: ImageRecord, plan: Pl
         started_at=image.started_at,
         acquired_at=image.acquired_at,
     )
+
+
+def _moved(
+    content: UltrasoundVolume | tuple[RadiographView, ...], there: RigidTransform
+) -> UltrasoundVolume | tuple[RadiographView, ...]:
+    if isinstance(content, UltrasoundVolume):
+        return content.in_frame(there)
+    return tuple(one.in_frame(there) for one in content)

@@ -17,6 +17,7 @@ from isoguide.workflow.clinic.pictures.picture_cache import PictureCache
 from isoguide.workflow.clinic.pictures.plan_scene import PlanScene, plan_key, read_plan_scene
 from isoguide.workflow.clinic.pictures.planned_dose import PlannedDose
 from isoguide.workflow.clinic.pictures.structure_distance import DrawnStructure, drawn_structures
+from isoguide.workflow.clinic.pictures.ultrasound_voxels import UltrasoundVoxels
 from isoguide.workflow.clinic.pictures.voxel_bytes import VoxelBytes, as_int16
 
 _LOG: Final = logging.getLogger(__name__)
@@ -69,6 +70,23 @@ class Gallery:
         return self.cache.get(
             ("planning voxels", plan.key), lambda: VoxelBytes.of(volume.grid, as_int16(volume))
         )
+
+    def reference_voxels(self, course_id: str) -> UltrasoundVoxels:
+        """Return the ultrasound of the simulation.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If the simulation took none.
+        InputError
+            As for :meth:`plan`.
+        """
+        plan = self.plan(course_id)
+        reference = plan.reference
+        if reference is None:
+            msg = f"the simulation of course {course_id} took no ultrasound: load the page again"
+            raise MissingEvidenceError(msg)
+        return self.cache.get(("reference voxels", plan.key), lambda: UltrasoundVoxels.of(reference.volume))
 
     def structures(self, course_id: str) -> tuple[tuple[DrawnStructure, ...], tuple[str, ...]]:
         """Return the structures that are drawn, and why others are not; errors as for :meth:`plan`."""
@@ -143,6 +161,8 @@ class Gallery:
 
     def _read_plan(self, course_id: str, _number: int) -> None:
         self.planning_voxels(course_id)
+        if self.plan(course_id).reference is not None:
+            self.reference_voxels(course_id)
 
     def _read_newest_image(self, course_id: str, number: int) -> None:
         images = self.records.fraction(course_id, number).images

@@ -63,7 +63,14 @@ def prepare_again(day: DayScene, progress: Progress = silent) -> Prepared:
         As :func:`isoguide.workflow.clinic.course_planning.prepared_for`.
     """
     plan = day.plan
-    return prepared_for(plan.planning, plan.protocol, plan.course.simulation, day.planned_views, progress)
+    return prepared_for(
+        plan.planning,
+        plan.protocol,
+        plan.course.simulation,
+        day.planned_views,
+        plan.reference,
+        progress,
+    )
 
 
 def match_again(day: DayScene, prepared: Prepared, recorded: MatchRecord) -> FoundAgain:

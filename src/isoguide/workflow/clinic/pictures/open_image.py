@@ -14,7 +14,13 @@ from isoguide.registration.day_match import Prepared
 from isoguide.registration.engine import daily_levels, similarity_at
 from isoguide.registration.markers import MarkerMatchSettings
 from isoguide.workflow.clinic.kept_fraction import read_kept
-from isoguide.workflow.clinic.pictures.day_scene import DayScene, engine_match, last_match
+from isoguide.workflow.clinic.pictures.day_scene import (
+    ContentKind,
+    DayScene,
+    engine_match,
+    kind_of_content,
+    last_match,
+)
 from isoguide.workflow.clinic.pictures.match_figures import FoundAgain, match_again, prepare_again
 from isoguide.workflow.clinic.pictures.picture_cache import PictureCache
 from isoguide.workflow.clinic.pictures.plan_shadow import (
@@ -26,10 +32,16 @@ from isoguide.workflow.clinic.pictures.plan_shadow import (
     shadow_masks,
 )
 from isoguide.workflow.clinic.pictures.pose_trial import PoseTrial, evaluate_pose
-from isoguide.workflow.clinic.pictures.review_picture import PlaneName, radiograph_picture, volume_picture
+from isoguide.workflow.clinic.pictures.review_picture import (
+    PlaneName,
+    radiograph_picture,
+    ultrasound_picture,
+    volume_picture,
+)
 from isoguide.workflow.clinic.pictures.structure_distance import DrawnStructure
+from isoguide.workflow.clinic.pictures.ultrasound_voxels import UltrasoundVoxels
 from isoguide.workflow.clinic.pictures.voxel_bytes import VoxelBytes, as_int16
-from isoguide.workflow.clinic.pictures.windows import NamedWindow, day_windows
+from isoguide.workflow.clinic.pictures.windows import NamedWindow, day_windows, ultrasound_windows
 from isoguide.workflow.radiographs.display_drr import ShadowCaster
 from isoguide.workflow.shown_markers import ShownMarker
 from isoguide.workflow.target import choose_target
@@ -60,9 +72,14 @@ class OpenImage:
     structures: Callable[[], tuple[DrawnStructure, ...]]
 
     @property
+    def kind(self) -> ContentKind:
+        """A CT or cone-beam CT, radiographs, or ultrasound."""
+        return kind_of_content(self.day.image.content)
+
+    @property
     def is_volume(self) -> bool:
-        """Whether it is a CT or cone-beam CT and not radiographs."""
-        return isinstance(self.day.image.content, Volume)
+        """Whether it is a CT or cone-beam CT."""
+        return self.kind == "volume"
 
     @property
     def engine(self) -> MatchRecord | None:
@@ -70,20 +87,33 @@ class OpenImage:
         return engine_match(self.stored, self.day.image.uid)
 
     def voxels(self) -> VoxelBytes:
-        """Return a volume's grey values.
+        """Return the grey values of a CT or cone-beam CT.
 
         Raises
         ------
         MismatchError
-            If it is radiographs.
+            If it is none.
         InputError
             If they cannot be drawn as whole numbers.
         """
         volume = self.day.image.volume
         return self.cache.get(("voxels", self.key), lambda: VoxelBytes.of(volume.grid, as_int16(volume)))
 
+    def ultrasound(self) -> UltrasoundVoxels:
+        """Return brightness, fan and shadow of an ultrasound volume.
+
+        Raises
+        ------
+        MismatchError
+            If it is none.
+        """
+        volume = self.day.image.ultrasound
+        return self.cache.get(("ultrasound", self.key), lambda: UltrasoundVoxels.of(volume))
+
     def windows(self) -> tuple[NamedWindow, ...]:
         """Return grey values to choose from; none for radiographs, which come with their own."""
+        if self.kind == "ultrasound":
+            return ultrasound_windows()
         if not self.is_volume:
             return ()
         return self.cache.get(("windows", self.key), lambda: day_windows(self.day))
@@ -173,7 +203,8 @@ class OpenImage:
     def similarity(self, planning_from_daily: RigidTransform) -> float | None:
         """Return how well a volume agrees with the plan at a pose, -1 to 1: the figure of the match.
 
-        None for radiographs, where markers are matched, and where too little of the region is shown.
+        None for radiographs and ultrasound, where markers are matched, and where too little of the region is
+        shown.
         """
         prepared, content = self._prepared(), self.day.image.content
         if not (isinstance(prepared, PreparedPlanning) and isinstance(content, Volume)):
@@ -207,13 +238,17 @@ class OpenImage:
         target = choose_target(self.day.plan.structures, self.day.plan.planning.isocentre.xyz_mm)
         named = self.day.plan.course.simulation.target
         target = next((one for one in self.day.plan.structures if one.name == named), target)
+        if self.kind == "ultrasound":
+            return ultrasound_picture(self.day, target, pose, plane)
         if self.is_volume:
             return volume_picture(self.day, target, pose, plane)
         return radiograph_picture(self.day, self.views(), self._caster(), target, pose, plane)
 
     def read_shown(self) -> None:
         """Make what is seen first."""
-        if self.is_volume:
+        if self.kind == "ultrasound":
+            self.ultrasound()
+        elif self.is_volume:
             self.voxels()
             self.windows()
         else:
@@ -243,7 +278,7 @@ class OpenImage:
         return self.cache.get(("quick caster", self.day.plan.key), lambda: self._caster().quicker())
 
     def _prepared(self) -> Prepared:
-        key = self.day.plan.key if self.is_volume else self.key
+        key = self.key if self.kind == "radiographs" else self.day.plan.key
         return self.cache.get(("prepared", key), lambda: prepare_again(self.day))
 
     def _markers(self) -> tuple[tuple[ShownMarker, ...], bool]:

@@ -10,10 +10,16 @@ from isoguide.images.structure import Structure
 from isoguide.records import StoredCourse
 from isoguide.records.image_store import ImageStore
 from isoguide.records.plain import canonical_json
-from isoguide.workflow.clinic.course_planning import planning_hashes, planning_of, stored_files
+from isoguide.workflow.clinic.course_planning import (
+    planning_hashes,
+    planning_of,
+    stored_files,
+    ultrasound_reference,
+)
 from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.clinic.pictures.planned_dose import PlannedDose, planned_dose
 from isoguide.workflow.inputs import PlanningInput
+from isoguide.workflow.ultrasound.align_input import UltrasoundReference
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +38,8 @@ class PlanScene:
         The planning CT.
     dose, no_dose_because
         The dose of the whole plan, or the sentence why there is none.
+    reference
+        The ultrasound of the simulation, None where there is none.
     """
 
     key: str
@@ -41,6 +49,7 @@ class PlanScene:
     series: ImageSeries
     dose: PlannedDose | None
     no_dose_because: str
+    reference: UltrasoundReference | None = None
 
     @property
     def structures(self) -> tuple[Structure, ...]:
@@ -52,7 +61,8 @@ class PlanScene:
     def size_bytes(self) -> int:
         """About what it takes in memory."""
         dose = len(self.dose.voxels.content) if self.dose is not None else 0
-        return self.planning.volume.values.nbytes + dose
+        ultrasound = 3 * self.reference.volume.values.nbytes if self.reference is not None else 0
+        return self.planning.volume.values.nbytes + dose + ultrasound
 
 
 def plan_key(course: StoredCourse) -> str:
@@ -86,6 +96,7 @@ def read_plan_scene(store: ImageStore, course: StoredCourse) -> PlanScene:
             msg = f"the planning files of course {course_id} are no DICOM export: register the course again"
             raise MissingEvidenceError(msg)
         dose, no_dose_because = planned_dose(planning.dicom)
+        reference = ultrasound_reference(planning, protocol_of(course))
     if planning.content_sha256 != simulation.planning_sha256:
         msg = (
             f"the planning CT of course {course_id} in the image store is not the one that was registered: "
@@ -100,4 +111,5 @@ def read_plan_scene(store: ImageStore, course: StoredCourse) -> PlanScene:
         planning.dicom.image,
         dose,
         no_dose_because,
+        reference,
     )

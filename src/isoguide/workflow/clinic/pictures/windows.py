@@ -17,6 +17,14 @@ PRESETS: Final = (
 )
 """Lowest and highest Hounsfield unit of each, as radiology sets them (width 400 at 40, 1500 at 300, ...)."""
 
+ULTRASOUND: Final = (
+    ("all echoes", Window(0.0, 255.0)),
+    ("soft tissue", Window(0.0, 170.0)),
+    ("weak echoes", Window(0.0, 90.0)),
+    ("strong echoes", Window(90.0, 255.0)),
+)
+"""Darkest and brightest brightness of each, of 0 to 255."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamedWindow:
@@ -29,6 +37,11 @@ class NamedWindow:
 def planning_windows() -> tuple[NamedWindow, ...]:
     """Return those for a planning CT."""
     return tuple(NamedWindow(name, window) for name, window in PRESETS)
+
+
+def ultrasound_windows() -> tuple[NamedWindow, ...]:
+    """Return those for ultrasound, of the day and of the simulation alike."""
+    return tuple(NamedWindow(name, window) for name, window in ULTRASOUND)
 
 
 def day_windows(day: DayScene) -> tuple[NamedWindow, ...]:

@@ -1,0 +1,1 @@
+"""Ultrasound: tracked sweeps to volumes, probes calibrated."""
