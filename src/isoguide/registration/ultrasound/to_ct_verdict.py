@@ -8,7 +8,7 @@ from isoguide.registration.verdict import largest_residual_mm
 FOR_REVIEW: Final = (
     "ultrasound against CT is for review: compare target and organs on both images, and decide yourself"
 )
-LEAST_SEEN: Final = 0.3
+LEAST_SEEN: Final = 0.2
 """Of the surroundings of the target: with less, other tissue than the target's decides."""
 LEAST_SIMILARITY: Final = 0.45
 """Patches that show nothing but speckle are explained by chance up to here."""
