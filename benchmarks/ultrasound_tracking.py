@@ -16,6 +16,7 @@ targets.
 """
 
 import argparse
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -147,9 +148,13 @@ def isoguide_follows(
     return np.array([tracker.see(image).pixels for image in images[1:]])
 
 
-def optical_flow(images: Sequence[Image], _: NDArray[np.bool_], __: float, targets: Array) -> Array:
-    import cv2
+def opencv() -> Any:
+    """Return OpenCV, which isoguide itself never needs."""
+    return importlib.import_module("cv2")
 
+
+def optical_flow(images: Sequence[Image], _: NDArray[np.bool_], __: float, targets: Array) -> Array:
+    cv2 = opencv()
     found, at = [], targets.astype(np.float32)[:, None]
     for before, now in pairwise(images):
         options: dict[str, Any] = {"winSize": (31, 31), "maxLevel": 3}
@@ -162,8 +167,7 @@ def optical_flow(images: Sequence[Image], _: NDArray[np.bool_], __: float, targe
 
 
 def first_template(images: Sequence[Image], _: NDArray[np.bool_], pixel_mm: float, targets: Array) -> Array:
-    import cv2
-
+    cv2 = opencv()
     half, reach = round(12.0 / pixel_mm), round(5.0 / pixel_mm)
     corners = np.rint(targets).astype(int)
     patches = [images[0][y - half : y + half + 1, x - half : x + half + 1] for x, y in corners]
@@ -201,7 +205,7 @@ def _parabola(answer: Array, peak: NDArray[np.intp]) -> Array:
 def followers() -> dict[str, Follow]:
     found: dict[str, Follow] = {"isoguide": isoguide_follows}
     try:
-        import cv2  # noqa: F401 - whether it is installed
+        opencv()
     except ImportError:
         return found
     return {

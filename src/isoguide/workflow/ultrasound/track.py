@@ -339,7 +339,9 @@ def _pose_covariance(image: UltrasoundImage, probe: ProbeFile) -> Array | None:
     """Return the error of an image's place, (6, 6) in FIXED about the face, without the tracker's noise."""
     if probe.place is None:
         return None
-    pose = image.frame_from_image
-    from_probe = np.kron(np.eye(2), pose.rotation @ probe.calibration.probe_from_image.rotation.T)
-    of_room = probe.place.about(pose.apply(np.zeros(3))).covariance
-    return np.asarray(of_room + from_probe @ probe.calibration.covariance @ from_probe.T)
+    pose, calibration = image.frame_from_image, probe.calibration
+    of_room = probe.place.about(pose.translation_mm).covariance
+    if calibration.covariance is None:
+        return of_room
+    from_probe = np.kron(np.eye(2), pose.rotation @ calibration.probe_from_image.rotation.T)
+    return np.asarray(of_room + from_probe @ calibration.covariance @ from_probe.T)
