@@ -353,8 +353,9 @@ def volume_tally(count: int) -> Tally:
         wave = float(np.sin(2.0 * np.pi * n / 24.0))
         pose = Pose(wave * np.array([4.0, 1.5, 2.0]), wave * np.array([2.0, 1.0, 3.0]))
         volume = sequence.volume(pose, rng)
-        begin = time.perf_counter()
+        begin, begin_processor = time.perf_counter(), time.process_time()
         points = tracker.see(volume)
+        tally.processor_s.append(time.process_time() - begin_processor)
         tally.seconds.append(time.perf_counter() - begin)
         tally.places += 1
         if points.seen[0]:
@@ -372,9 +373,9 @@ def volumes(asked: argparse.Namespace) -> str:
         f"{np.quantile(errors, 0.95):.3f}",
         f"{100.0 * len(errors) / one.places:.0f} %",
         f"{1e3 * np.median(one.seconds[1:]):.0f}",
-        f"{1e3 * np.quantile(one.seconds[1:], 0.1):.0f}",
+        f"{1e3 * np.median(one.processor_s[1:]):.0f}",
     )
-    head = ("volumes", "mean mm", "95 % below mm", "seen", "median ms", "fastest tenth below ms")
+    head = ("volumes", "mean mm", "95 % below mm", "seen", "median ms", "processor ms, all cores")
     title = "3D tracking with truth, one target, patch and reach of 64³ voxels of 0.5 mm; to reach 25 ms"
     return table(title, head, [row])
 
