@@ -48,12 +48,19 @@ from isoguide.virtual.ultrasound_sequence import (
     Upset,
 )
 from isoguide.virtual.ultrasound_volumes import Pose, VolumeSequence
-from isoguide.workflow.ultrasound.track import RETURN_MM, UltrasoundTrackRequest, track_ultrasound
+from isoguide.workflow.ultrasound.track import (
+    RETURN_MM,
+    UltrasoundTrack,
+    UltrasoundTrackRequest,
+    track_ultrasound,
+)
 from page import table
 
 SEED = 81_000
 DRIFT_PERIOD_S = 0.4
 QUIET_TISSUES = 16
+FRESH_TISSUE = 100
+"""Thresholds were set on tissues with lower numbers."""
 REAL = (
     Path(__file__).resolve().parents[2]
     / "shared"
@@ -312,7 +319,7 @@ def drift(asked: argparse.Namespace) -> str:
 
 @cache
 def tried(count: int) -> tuple[Tried, ...]:
-    tissues = [QuietSequence(n) for n in range(min(QUIET_TISSUES, max(count // 12, 1)))]
+    tissues = [QuietSequence(FRESH_TISSUE + n) for n in range(min(QUIET_TISSUES, max(count // 12, 1)))]
     kinds = list(Loss)
     found = []
     for n in range(count):
@@ -380,13 +387,26 @@ def volumes(asked: argparse.Namespace) -> str:
     return table(title, head, [row])
 
 
-def real(asked: argparse.Namespace) -> str:
-    if not asked.real.is_dir():
-        return f"### Real abdomen, there and back\n\nnot run: {asked.real.name} is not beside the checkout"
-    track = track_ultrasound(
-        UltrasoundTrackRequest(asked.real, REAL_TARGETS, depth_mm=REAL_DEPTH_MM, rate_per_s=REAL_RATE_PER_S)
+@cache
+def real_track(folder: Path) -> UltrasoundTrack | None:
+    """Follow the real abdomen there and back; None where its images are absent."""
+    if not folder.is_dir():
+        return None
+    return track_ultrasound(
+        UltrasoundTrackRequest(folder, REAL_TARGETS, depth_mm=REAL_DEPTH_MM, rate_per_s=REAL_RATE_PER_S)
     )
-    assert track.back_mm is not None  # noqa: S101 - asked for; tells the type checker
+
+
+def back_mm(folder: Path) -> Array | None:
+    """How far from its start each target of the real abdomen comes back, NaN where it was lost."""
+    track = real_track(folder)
+    return None if track is None else track.back_mm
+
+
+def real(asked: argparse.Namespace) -> str:
+    track = real_track(asked.real)
+    if track is None or track.back_mm is None:
+        return f"### Real abdomen, there and back\n\nnot run: {asked.real.name} is not beside the checkout"
     rows = []
     for n, away_mm in enumerate(track.back_mm):
         across, down = np.ptp(track.moved_mm[track.seen[:, n], n], axis=0)
@@ -408,24 +428,20 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], str]] = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(description=__doc__)
-    found.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS), help="sections")
+def add_arguments(found: argparse.ArgumentParser) -> None:
+    """Add how much is simulated."""
     found.add_argument("--frames", type=int, default=100, help="of each sequence")
     found.add_argument("--minutes", type=float, default=10.0, help="of breathing, for the drift")
     found.add_argument("--losses", type=int, default=1000, help="injected losses")
     found.add_argument("--volumes", type=int, default=24, help="followed in three dimensions")
     found.add_argument("--real", type=Path, default=REAL, help="folder of the real sequence")
-    return found
-
-
-def tables(asked: argparse.Namespace) -> str:
-    """Return the tables that are asked for."""
-    return "\n\n".join(SECTIONS[name](asked) for name in asked.only)
 
 
 def main() -> None:
-    asked = parser().parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS), help="sections")
+    add_arguments(parser)
+    asked = parser.parse_args()
     for name in asked.only:
         print(SECTIONS[name](asked), "\n", flush=True)
 

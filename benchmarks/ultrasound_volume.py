@@ -316,10 +316,15 @@ TABLES: dict[str, Callable[[argparse.Namespace], str]] = {
 }
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how much is simulated."""
+    parser.add_argument("--repeats", type=int, default=100, help="simulated calibrations of each kind")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=TABLES, nargs="+", default=list(TABLES), help="tables")
-    parser.add_argument("--repeats", type=int, default=100, help="simulated calibrations of each kind")
+    add_arguments(parser)
     asked = parser.parse_args()
     for name in asked.only:
         print(TABLES[name](asked), "\n", flush=True)
