@@ -62,7 +62,7 @@ class TrackingErrors:
             noise_deg=0.05,
             calibration_mm=(0.1, -0.1, 0.1),
             calibration_deg=(0.05, 0.05, -0.05),
-            delay_s=0.01,
+            delay_s=0.005,
         )
 
     def in_room_off_by(self, room_mm: Axis3) -> "TrackingErrors":

@@ -26,12 +26,8 @@ WATCHING_PROBE: Final = replace(
     ROCKED_PROBE, frequency_mhz=3.5, fan_deg=34.0, depth_mm=125.0, lines=310, pixel_mm=0.4, path_step=5
 )
 """The same in a smaller fan whose lines lie closer than scatterers: speckle has to move with the tissue."""
-AT_SIMULATION: Final = TrackingErrors(
-    noise_mm=0.15,
-    noise_deg=0.05,
-    calibration_mm=(-0.1, 0.1, -0.1),
-    calibration_deg=(-0.05, 0.0, 0.05),
-)
+AT_SIMULATION: Final = replace(TrackingErrors.usual(), room_mm=(0.2, 0.2, -0.2))
+"""The same probe with the same calibration, by the tracking system of the CT room [K]."""
 
 
 @dataclass(frozen=True, slots=True)
