@@ -11,6 +11,7 @@ and the same start. Each runs with two threads; images are in memory, and only t
 """
 
 import argparse
+import importlib.metadata
 import statistics
 import sys
 import time
@@ -43,7 +44,8 @@ LARGEST_DEG: Final = 5.0
 REGION_MM: Final = 45.0
 """Around the target: what ours looks at."""
 PEER_MM: Final = 1.5
-PEERS: Final = {"SimpleITK": peers.run_simpleitk, "itk-elastix": peers.run_elastix}
+PEERS: Final = ("SimpleITK", "itk-elastix")
+"""Those of ``peers.py`` that compare images of two kinds; one that is not installed is left out and named."""
 SEED: Final = 88_000
 
 
@@ -196,17 +198,30 @@ def as_mask(level: Level) -> Any:
     return sitk.Cast(as_itk(level), sitk.sitkUInt8)
 
 
+def installed() -> list[str]:
+    found = []
+    for name in PEERS:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            say(f"  {name} is not installed: left out")
+            continue
+        found.append(name)
+    return found
+
+
 def peers_table(cases: Sequence[Case]) -> str:
-    errors: dict[str, list[float]] = {"isoguide": [], **{name: [] for name in PEERS}}
+    names = installed()
+    errors: dict[str, list[float]] = {"isoguide": [], **{name: [] for name in names}}
     times: dict[str, list[float]] = {name: [] for name in errors}
     for one in cases:
         ours = evaluate(one, one.initial)
         errors["isoguide"].append(ours.error_mm)
         times["isoguide"].append(ours.seconds)
         task = problem(one)
-        for name, run in PEERS.items():
+        for name in names:
             try:
-                answer = run(task)
+                answer = peers.PEERS[name](task)
             except RuntimeError as error:
                 say(f"  {name} gave up: {str(error)[:120]}")
                 errors[name].append(np.inf)

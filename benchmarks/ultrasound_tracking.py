@@ -16,6 +16,7 @@ targets.
 """
 
 import argparse
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -147,9 +148,13 @@ def isoguide_follows(
     return np.array([tracker.see(image).pixels for image in images[1:]])
 
 
-def optical_flow(images: Sequence[Image], _: NDArray[np.bool_], __: float, targets: Array) -> Array:
-    import cv2
+def opencv() -> Any:
+    """Return OpenCV, which isoguide itself never needs."""
+    return importlib.import_module("cv2")
 
+
+def optical_flow(images: Sequence[Image], _: NDArray[np.bool_], __: float, targets: Array) -> Array:
+    cv2 = opencv()
     found, at = [], targets.astype(np.float32)[:, None]
     for before, now in pairwise(images):
         options: dict[str, Any] = {"winSize": (31, 31), "maxLevel": 3}
@@ -162,8 +167,7 @@ def optical_flow(images: Sequence[Image], _: NDArray[np.bool_], __: float, targe
 
 
 def first_template(images: Sequence[Image], _: NDArray[np.bool_], pixel_mm: float, targets: Array) -> Array:
-    import cv2
-
+    cv2 = opencv()
     half, reach = round(12.0 / pixel_mm), round(5.0 / pixel_mm)
     corners = np.rint(targets).astype(int)
     patches = [images[0][y - half : y + half + 1, x - half : x + half + 1] for x, y in corners]
@@ -201,7 +205,7 @@ def _parabola(answer: Array, peak: NDArray[np.intp]) -> Array:
 def followers() -> dict[str, Follow]:
     found: dict[str, Follow] = {"isoguide": isoguide_follows}
     try:
-        import cv2  # noqa: F401 - whether it is installed
+        opencv()
     except ImportError:
         return found
     return {
@@ -349,8 +353,9 @@ def volume_tally(count: int) -> Tally:
         wave = float(np.sin(2.0 * np.pi * n / 24.0))
         pose = Pose(wave * np.array([4.0, 1.5, 2.0]), wave * np.array([2.0, 1.0, 3.0]))
         volume = sequence.volume(pose, rng)
-        begin = time.perf_counter()
+        begin, begin_processor = time.perf_counter(), time.process_time()
         points = tracker.see(volume)
+        tally.processor_s.append(time.process_time() - begin_processor)
         tally.seconds.append(time.perf_counter() - begin)
         tally.places += 1
         if points.seen[0]:
@@ -368,9 +373,9 @@ def volumes(asked: argparse.Namespace) -> str:
         f"{np.quantile(errors, 0.95):.3f}",
         f"{100.0 * len(errors) / one.places:.0f} %",
         f"{1e3 * np.median(one.seconds[1:]):.0f}",
-        f"{1e3 * np.quantile(one.seconds[1:], 0.1):.0f}",
+        f"{1e3 * np.median(one.processor_s[1:]):.0f}",
     )
-    head = ("volumes", "mean mm", "95 % below mm", "seen", "median ms", "fastest tenth below ms")
+    head = ("volumes", "mean mm", "95 % below mm", "seen", "median ms", "processor ms, all cores")
     title = "3D tracking with truth, one target, patch and reach of 64³ voxels of 0.5 mm; to reach 25 ms"
     return table(title, head, [row])
 

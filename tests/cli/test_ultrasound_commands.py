@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tracked_phantom import Noise, recorded_phantom
+from tracked_phantom import Noise, ball, recorded, recorded_phantom, straight_sweep, write_probe
 
 from isoguide.cli.app import run
+from isoguide.volume_files.tracked_sequence import write_tracked_frames
 
 SPINE = "SpinePhantomFreehand.igs.mha"
 CONFIG = "PlusDeviceSet_SpinePhantomFreehandReconstructionOnly.xml"
@@ -32,34 +33,46 @@ def test_help_shows_both_commands_and_an_example(capsys):
 
 
 def test_the_spine_phantom_becomes_a_volume(spine, tmp_path, capsys):
-    out = tmp_path / "out"
-    arguments = ["ultrasound", "reconstruct", *spine, "--spacing", "1.5", "--out", str(out)]
+    arguments = ["ultrasound", "reconstruct", *spine, "--spacing", "1.5", "--out", str(tmp_path / "out")]
     assert run(arguments) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "21 of 21 images" in said
     assert "not be used for guidance" in said
-    assert run([*arguments, "--force", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["images"]["used"] == 21
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> list[str]:
+    path = tmp_path / "sweep.igs.mha"
+    write_tracked_frames(path, recorded(straight_sweep(count=12), ball((3.0, 18.0, -15.0))))
+    return [str(path), "--probe", str(write_probe(tmp_path))]
+
+
+def test_the_result_is_printed_as_json_or_not_at_all(sweep, tmp_path, capsys):
+    arguments = ["ultrasound", "reconstruct", *sweep, "--spacing", "2", "--out", str(tmp_path / "out")]
+    assert run([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"]["used"] == 12
+    assert run([*arguments, "--force", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
         (["--method", "median"], "--method median is not known: choose one of mean, maximum, nearest"),
-        (["--fill", "0.5"], "has a gap of"),
+        (["--fill", "0.5"], "has a gap of 1.0 mm between its images 1 and 2"),
         (["--spacing", "0"], "voxels of"),
         (["--patient-position", "SITTING"], "SITTING"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(spine, tmp_path, capsys, extra, said):
+def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(sweep, tmp_path, capsys, extra, said):
     out = tmp_path / "out"
-    assert run(["ultrasound", "reconstruct", *spine, "--out", str(out), *extra]) == 2
+    assert run(["ultrasound", "reconstruct", *sweep, "--spacing", "0.5", "--out", str(out), *extra]) == 2
     assert said in capsys.readouterr().err
     assert not out.exists()
 
 
-def test_an_uncalibrated_probe_is_refused(spine, tmp_path, capsys):
-    assert run(["ultrasound", "reconstruct", spine[0], "--out", str(tmp_path / "out")]) == 2
+def test_an_uncalibrated_probe_is_refused(sweep, tmp_path, capsys):
+    assert run(["ultrasound", "reconstruct", sweep[0], "--out", str(tmp_path / "out")]) == 2
     assert "needs the calibration of its probe" in capsys.readouterr().err
 
 

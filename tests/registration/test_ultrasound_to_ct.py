@@ -143,13 +143,24 @@ def test_another_patient_gets_no_answer():
     assert answer.verdict is Verdict.NOT_AVAILABLE
 
 
+def only_first(slices):
+    """See only the first slices, at his feet."""
+    seen = np.zeros(SEEN_GRID.shape, dtype=bool)
+    seen[:slices] = True
+    return seen
+
+
 def test_a_target_in_shadow_is_not_available_and_asks_for_another_scan():
-    only_a_rim = np.zeros(SEEN_GRID.shape, dtype=bool)
-    only_a_rim[:6] = True
-    answer = match(FAR_LEFT, trusted=only_a_rim)
+    answer = match(FAR_LEFT, trusted=only_first(2))
     assert answer.verdict is Verdict.NOT_AVAILABLE
     assert "too little around the target outside shadows" in answer.reasons[0]
     assert "scan the target again" in answer.reasons[0]
+
+
+def test_a_rim_far_from_the_target_does_not_decide_where_the_target_is():
+    answer = match(FAR_LEFT, trusted=only_first(6))
+    assert answer.verdict is Verdict.NOT_AVAILABLE
+    assert "of the surroundings of the target outside shadows" in answer.reasons[0]
 
 
 def test_tissue_that_is_pressed_shows_as_a_residual_where_it_is():

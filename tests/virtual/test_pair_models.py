@@ -30,7 +30,7 @@ def test_both_tubes_of_the_room_expose_at_one_moment(pelvis):
     assert image.started_at == image.acquired_at
     assert image.patient_id == pelvis.name
     assert len(image.content) == 2
-    with pytest.raises(MismatchError, match=r"holds radiographs \(2\), of which"):
+    with pytest.raises(MismatchError, match=r"holds radiographs, of which"):
         image.volume  # noqa: B018 - reading it is what is tested
 
 
@@ -83,4 +83,4 @@ def test_radiographs_that_are_lost_are_reported_and_not_made_up(pelvis):
 
 def test_an_unknown_kind_of_imager_is_refused():
     with pytest.raises(InputError, match="image-domain, physical, stereo pair, arm pair"):
-        ImagingSettings(model="ultrasound")
+        ImagingSettings(model="magnetic")

@@ -204,14 +204,14 @@ def test_a_picture_that_stands_still_is_found():
 
 
 def test_a_sheared_image_becomes_straight():
-    # A line that leans by one column in four rows, drawn as the scanner shows it.
-    pixels = np.zeros((1, 41, 60), np.uint8)
-    rows = np.arange(41)
-    pixels[0, rows, np.rint(30 - 0.25 * rows).astype(int)] = 200
-    straight, seen = straightened(pixels, np.ones((41, 60), bool), 0.25, 0.0)
-    columns = (straight[0] * np.arange(60.0)).sum(axis=1) / straight[0].sum(axis=1)
-    np.testing.assert_allclose(columns, 30.0, atol=0.51)
-    assert not seen[40, :9].any()
+    # A line that rises by one row in four columns, drawn as the scanner shows it.
+    pixels = np.zeros((1, 60, 41), np.uint8)
+    columns = np.arange(41)
+    pixels[0, np.rint(30 - 0.25 * columns).astype(int), columns] = 200
+    straight, seen = straightened(pixels, np.ones((60, 41), bool), 0.25, 0.0)
+    rows = (straight[0] * np.arange(60.0)[:, None]).sum(axis=0) / straight[0].sum(axis=0)
+    np.testing.assert_allclose(rows, 30.0, atol=0.51)
+    assert not seen[:9, 40].any()
     same, _ = straightened(pixels, seen, 0.0, 0.0)
     assert same is pixels
 

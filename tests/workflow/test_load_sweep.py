@@ -191,9 +191,10 @@ def test_a_sheared_calibration_straightens_images(tmp_path, probe):
     in_probe = probe.calibration.probe_from_image.inverse().apply(place)
     found = in_probe[0, :2] / probe.calibration.pixel_spacing_mm + calibration.face_px
     column, row = found
-    left = int(np.floor(column))
-    straight = np.interp(column, [left, left + 1], sheared.values[round(row), left : left + 2].astype(float))
+    upper = int(np.floor(row))
+    beam = sheared.values[upper : upper + 2, round(column)].astype(float)
+    straight = np.interp(row, [upper, upper + 1], beam)
     shown = tracked.frames.pixels[2, 40, 60]
-    around = tracked.frames.pixels[2, 40, 59:62]
+    around = tracked.frames.pixels[2, 39:42, 60]
     assert around.min() - 1 <= straight <= around.max() + 1
     assert abs(straight - shown) < 8.0

@@ -1,6 +1,7 @@
 """Structures followed through a recording: files in, page and lines out, and what is refused."""
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -9,12 +10,21 @@ from typer.testing import CliRunner
 
 from isoguide.cli.app import app
 from isoguide.errors import InputError, MissingEvidenceError
+from isoguide.geometry.frames import FIXED, PROBE, TRACKER, ULTRASOUND_IMAGE
+from isoguide.geometry.probe_calibration import ProbeCalibration
+from isoguide.geometry.probe_chain import UncertainPose
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.ultrasound_frames import TrackedFrames, UltrasoundFrames
 from isoguide.virtual.ultrasound_losses import PERIOD_S
 from isoguide.virtual.ultrasound_sequence import MovingTissue, UltrasoundSequence
+from isoguide.volume_files.tracked_sequence import write_tracked_frames
+from isoguide.workflow.motion.recording import Recording
+from isoguide.workflow.ultrasound.probe_file import document_of, write_probe_file
 from isoguide.workflow.ultrasound.track import UltrasoundTrackRequest, track_ultrasound
 from isoguide.workflow.ultrasound.track_files import track_into
 
 FRAMES = 5
+TAKEN = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 DEPTH_MM = 95.0
 EMPTY = 40
 """Grey value of the screen about the fan."""
@@ -95,14 +105,49 @@ def test_what_cannot_be_followed_is_refused_with_a_sentence(recording, changes, 
 
 
 def test_a_probe_file_needs_the_time_and_a_tracked_sequence(recording, tmp_path):
-    from datetime import UTC, datetime
-
     with pytest.raises(MissingEvidenceError, match="give --taken"):
         asked(recording, probe=tmp_path / "probe.json")
     with pytest.raises(InputError, match="has no tracking"):
-        track_ultrasound(
-            asked(recording, probe=tmp_path / "probe.json", taken_at=datetime(2026, 3, 1, tzinfo=UTC))
-        )
+        track_ultrasound(asked(recording, probe=tmp_path / "probe.json", taken_at=TAKEN))
+
+
+def write_room(folder, target, tmp_path):
+    """Write the same pictures as a tracked sequence of a probe at rest, and the probe file that places it."""
+    pixels = np.stack([np.array(Image.open(path)) for path in sorted(folder.iterdir())])
+    tracker_from_probe = RigidTransform.from_parts(TRACKER, PROBE, np.eye(3), np.array([10.0, 20.0, 900.0]))
+    frames = UltrasoundFrames(pixels, PERIOD_S * np.arange(FRAMES), None, "liver.igs.mha")
+    write_tracked_frames(tmp_path / "liver.igs.mha", TrackedFrames(frames, (tracker_from_probe,) * FRAMES))
+    # The target lies 52 mm below the middle of the face.
+    face_px = np.array([target[0], target[1] - 52.0 / 0.4])
+    calibration = ProbeCalibration(
+        RigidTransform(PROBE, ULTRASOUND_IMAGE, np.eye(4)), (0.4, 0.4), face_px, 0.01 * np.eye(6), 0.3, 20
+    )
+    # Columns grow along the room's +x.
+    place = UncertainPose(RigidTransform(FIXED, TRACKER, np.eye(4)), np.zeros(3), 1e-6 * np.eye(6))
+    document = document_of(
+        calibration,
+        name="C5-2",
+        size=(pixels.shape[2], pixels.shape[1]),
+        calibrated_at=TAKEN.replace(tzinfo=None),
+        place=place,
+    )
+    return tmp_path / "liver.igs.mha", write_probe_file(document, tmp_path / "probe.json")
+
+
+def test_a_tracked_probe_says_how_far_the_target_went_in_the_room(recording, tmp_path):
+    folder, target = recording
+    path, probe = write_room(folder, target, tmp_path)
+    request = UltrasoundTrackRequest(path, (target,), probe=probe, taken_at=TAKEN, back=False)
+    track_into(tmp_path / "track", request, overwrite=False)
+    seen = [one.seen for one in Recording.read(tmp_path / "track" / "recording.jsonl").sightings]
+    assert [one.number for one in seen] == [2, 3, 4, 5]
+    np.testing.assert_allclose([one.position_mm[0] for one in seen], [0.4, 0.8, 1.2, 1.6], atol=0.3)
+    # Across the image nothing is known; along it a turn of 0.1 rad moves a place 52 mm deep by 5 mm.
+    sigma_mm = np.sqrt(np.diag(seen[0].covariance_mm2))
+    assert sigma_mm[2] >= 1000.0
+    assert sigma_mm[0] == pytest.approx(5.2, abs=0.3)
+    result = json.loads((tmp_path / "track" / "result.json").read_text())
+    assert result["has_place_in_room"] is True
 
 
 def test_the_command_line_prints_the_path_and_leaves_nothing_behind_on_bad_input(recording, tmp_path):

@@ -523,7 +523,8 @@ def demo_command(
         str,
         typer.Option(
             metavar="WAY",
-            help="cone-beam; or radiographs: stereo (two tubes), arm (two angles), seeds (stereo, on seeds).",
+            help="cone-beam; radiographs: stereo (two tubes), arm (two angles), seeds (stereo, on seeds); or "
+            "ultrasound (prostate only).",
         ),
     ] = "cone-beam",
     out: Annotated[Path, typer.Option(help="Where patient, images and report go.")] = Path("isoguide-demo"),

@@ -55,8 +55,8 @@ class ProbeCalibration:
     points
         How many points were used; 0 where that is not known.
     shear_deg
-        By how much the rows' direction leans from the perpendicular of the columns' (positive where columns
-        grow with depth), which a free fit of a matrix may state; images are straightened by it.
+        By how much columns lean from the perpendicular of the rows (positive where depth grows along them),
+        which a free fit of a matrix may state; images are straightened by it.
 
     Raises
     ------
@@ -124,16 +124,17 @@ class ProbeCalibration:
         if not float(np.linalg.norm(across)) > 0.5 * size or not np.array_equal(matrix[3], [0, 0, 0, 1]):
             msg = "the matrix of the probe takes pixels to no plane: calibrate the probe again"
             raise GeometryError(msg)
-        x, z = column / np.linalg.norm(column), across / np.linalg.norm(across)
-        y = np.cross(z, x)
+        # The sound runs along rows as they grow: that axis stays, and beams stay upright.
+        y, z = row / np.linalg.norm(row), across / np.linalg.norm(across)
+        x = np.cross(y, z)
         axes = np.column_stack([x, y, z])
         place = matrix[:3, 3] + face[0] * column + face[1] * row
         return cls(
             RigidTransform.from_parts(PROBE, ULTRASOUND_IMAGE, axes, place),
-            (float(np.linalg.norm(column)), float(row @ y)),
+            (float(column @ x), float(np.linalg.norm(row))),
             face,
             rms_mm=rms_mm,
-            shear_deg=float(np.rad2deg(np.arctan2(row @ x, row @ y))),
+            shear_deg=float(np.rad2deg(np.arctan2(column @ y, column @ x))),
         )
 
     @property
@@ -144,7 +145,7 @@ class ProbeCalibration:
     def xyz_mm(self, pixels: Array) -> Array:
         """Return positions (n, 3) in PROBE of pixels (n, 2), (column, row) as the scanner shows them."""
         on_plane = (np.atleast_2d(pixels) - self.face_px) * np.array(self.pixel_spacing_mm)
-        on_plane[:, 0] += np.tan(np.deg2rad(self.shear_deg)) * on_plane[:, 1]
+        on_plane[:, 1] += np.tan(np.deg2rad(self.shear_deg)) * on_plane[:, 0]
         return self.probe_from_image.apply(np.column_stack([on_plane, np.zeros(len(on_plane))]))
 
 

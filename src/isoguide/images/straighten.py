@@ -8,9 +8,9 @@ Bools = NDArray[np.bool_]
 
 
 def straightened(
-    pixels: Pixels, in_fan: Bools, columns_per_row: float, face_row: float
+    pixels: Pixels, in_fan: Bools, rows_per_column: float, face_column: float
 ) -> tuple[Pixels, Bools]:
-    """Shift every row along itself, with linear interpolation.
+    """Shift every column along itself, with linear interpolation.
 
     Parameters
     ----------
@@ -18,29 +18,28 @@ def straightened(
         Brightness [frame, row, column].
     in_fan
         Which pixels show something, [row, column].
-    columns_per_row
-        By how many columns a row lies further along x than the one above it.
-    face_row
-        The row that stays.
+    rows_per_column
+        By how many rows a column lies deeper than the one before it.
+    face_column
+        The column that stays.
 
     Returns
     -------
     tuple[Pixels, Bools]
         The images and their fan: pixels of which both neighbours were in it.
     """
-    if columns_per_row == 0.0:
+    if rows_per_column == 0.0:
         return pixels, in_fan
     rows, columns = in_fan.shape
-    shift = columns_per_row * (np.arange(rows) - face_row)
-    at = np.arange(columns)[None, :] - shift[:, None]
-    left = np.floor(at).astype(int)
-    share = (at - left).astype(np.float32)
-    inside = (left >= 0) & (left + 1 < columns)
-    left = np.clip(left, 0, columns - 2)
-    row = np.arange(rows)[:, None]
-    fan = inside & in_fan[row, left] & in_fan[row, left + 1]
+    at = np.arange(rows)[:, None] - rows_per_column * (np.arange(columns) - face_column)
+    upper = np.floor(at).astype(int)
+    share = (at - upper).astype(np.float32)
+    inside = (upper >= 0) & (upper + 1 < rows)
+    upper = np.clip(upper, 0, rows - 2)
+    column = np.arange(columns)
+    fan = inside & in_fan[upper, column] & in_fan[upper + 1, column]
     out = np.empty_like(pixels)
     for number, frame in enumerate(pixels):
-        one, two = frame[row, left].astype(np.float32), frame[row, left + 1].astype(np.float32)
+        one, two = frame[upper, column].astype(np.float32), frame[upper + 1, column].astype(np.float32)
         out[number] = np.where(fan, one + share * (two - one) + np.float32(0.5), 0.0).astype(np.uint8)
     return out, fan

@@ -197,7 +197,9 @@ def _lines_of_fan(image: UltrasoundImage) -> _Lines:
     across_mm, down_mm = image.pixel_spacing_mm
     apex = _apex(image)
     rows, columns = image.values.shape
-    pixels = apex.lines(np.arange(columns)[None, :] * across_mm, np.arange(rows)[:, None] * down_mm)
+    x_mm = np.arange(columns, dtype=np.float64)[None, :] * across_mm
+    y_mm = np.arange(rows, dtype=np.float64)[:, None] * down_mm
+    pixels = apex.lines(np.asarray(x_mm, dtype=np.float64), np.asarray(y_mm, dtype=np.float64))
     inside = pixels[:, image.in_fan]
     low, high = inside.min(axis=1), inside.max(axis=1)
     apart = APART_MM if apex.y_mm is None else APART_MM / (0.5 * (low[1] + high[1]))
@@ -206,9 +208,9 @@ def _lines_of_fan(image: UltrasoundImage) -> _Lines:
         np.arange(low[1], high[1] + STEP_MM, STEP_MM),
         indexing="ij",
     )
-    x_mm, y_mm = apex.places_mm(line, depth)
+    across, down = apex.places_mm(line, depth)
     return _Lines(
-        np.stack([y_mm / down_mm, x_mm / across_mm]),
+        np.stack([down / down_mm, across / across_mm]),
         np.stack([(pixels[0] - low[0]) / apart, (pixels[1] - low[1]) / STEP_MM]),
         (APART_MM,),
     )

@@ -150,11 +150,11 @@ class Patch:
         middle = self.half if self.is_volume else 0
         points = np.column_stack([i - self.half, j - self.half, k - middle]).astype(np.float64)
         along = slopes[:, usable]
-        columns = [np.ones(len(points)), self.values[usable]]
-        columns += [
-            np.einsum("an,na->n", along, points @ way[:, :3].T + way[:, 3]) for way in FREEDOM[self.is_volume]
-        ]
-        return np.ascontiguousarray(np.stack(columns, axis=1), dtype=np.float32), points
+        columns = np.empty((len(points), 2 + len(self._freedom)), dtype=np.float32)
+        columns[:, 0], columns[:, 1] = 1.0, self.values[usable]
+        for number, way in enumerate(self._freedom, start=2):
+            columns[:, number] = np.einsum("an,na->n", along, points @ way[:, :3].T + way[:, 3])
+        return columns, points
 
     def _fine(self, values: Floats) -> Floats:
         known = np.isfinite(values)

@@ -244,8 +244,10 @@ def _joined(ways_mm: Array, placed: _Placed) -> tuple[Array, Array, float]:
 
 def _of_pose(image: UltrasoundImage | UltrasoundVolume, place_mm: Array, covariance: Array) -> Array:
     """Return what the error of the pose does to a place, (3, 3)."""
-    is_volume = isinstance(image, UltrasoundVolume)
-    about_mm = image.grid.centre_mm if is_volume else image.frame_from_image.apply(np.zeros(3))
+    if isinstance(image, UltrasoundVolume):
+        about_mm = image.grid.centre_mm
+    else:
+        about_mm = image.frame_from_image.translation_mm
     x, y, z = place_mm - about_mm
     lever = np.array([[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]])
     both = np.hstack([np.eye(3), lever])

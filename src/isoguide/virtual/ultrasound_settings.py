@@ -84,7 +84,7 @@ class UltrasoundRoomSettings:
     in_room: TrackingErrors = field(default_factory=TrackingErrors.usual)
     watching: UltrasoundProbe = WATCHING_PROBE
     watch_per_s: float = 3.0
-    watch_delay_s: float = 0.1
+    watch_delay_s: float = 0.08
     locate_deg: float = 28.0
     locate_frames: int = 29
     across_sigma_mm: float = 0.7

@@ -73,6 +73,7 @@ def test_what_makes_an_answer_impossible(changes, words):
             {"residuals": (RegionResidual(np.zeros(3), np.array([0.0, 4.0, 0.0]), 0.9, 20),)},
             "up to 4.0 mm: the probe presses otherwise",
         ),
+        ({"residuals": ()}, "whether tissue is pressed"),
         ({"shift_mm": 22.0}, "check the set-up"),
     ],
 )

@@ -131,6 +131,10 @@ def _doubts(evidence: Evidence) -> list[str]:
             "otherwise, or organs have moved",
         ),
         (
+            not q.residuals,
+            "no region around the target shows enough to tell whether tissue is pressed or deformed",
+        ),
+        (
             evidence.shift_mm > REVIEW_SHIFT_MM or evidence.angle_deg > REVIEW_ANGLE_DEG,
             f"the correction is large ({evidence.shift_mm:.0f} mm, {evidence.angle_deg:.0f}°): "
             "check the set-up",

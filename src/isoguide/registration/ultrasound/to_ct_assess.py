@@ -86,6 +86,6 @@ def share_seen(
     around = lattice[np.linalg.norm(away_mm, axis=1) <= reach_mm]
     in_daily = (around - planning_from_daily[:3, 3]) @ planning_from_daily[:3, :3]
     index = np.rint(daily.grid.index(in_daily)).astype(np.int64)
-    inside = ((index >= 0) & (index < np.array(daily.grid.shape[::-1]))).all(axis=1)
-    i, j, k = np.where(inside[:, None], index, 0).T
+    inside = np.asarray(((index >= 0) & (index < np.array(daily.grid.shape[::-1]))).all(axis=1))
+    i, j, k = np.where(np.expand_dims(inside, 1), index, 0).T
     return float((daily.seen[k, j, i] & ~daily.shadowed[k, j, i] & inside).mean())

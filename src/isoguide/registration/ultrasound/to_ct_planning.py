@@ -22,7 +22,7 @@ SMOOTHING_MM: Final = {COARSE_MM: 2.5, FINE_MM: 1.5}
 """Both images are smoothed by this before they are compared: speckle below, voxels and noise of CT above."""
 SOFT_HU: Final = (-150.0, 250.0)
 """Gas and bone are only where tissue ends; what they measure beyond says nothing to sound."""
-WIDER_MM: Final = 25.0
+WIDER_MM: Final = 35.0
 """The match looks this much further than the margin: CT explains a part of what sound shows only, so that it
 takes more of it."""
 SEARCHED_MM: Final = 40.0

@@ -228,8 +228,8 @@ def _sweep(
 ) -> UltrasoundSweep:
     calibration = probe.calibration
     spacing = calibration.pixel_spacing_mm
-    slope = float(np.tan(np.deg2rad(calibration.shear_deg))) * spacing[1] / spacing[0]
-    pixels, fan = straightened(frames.pixels[kept], in_fan, slope, float(calibration.face_px[1]))
+    slope = float(np.tan(np.deg2rad(calibration.shear_deg))) * spacing[0] / spacing[1]
+    pixels, fan = straightened(frames.pixels[kept], in_fan, slope, float(calibration.face_px[0]))
     fan.flags.writeable = False
     images = []
     for values, pose in zip(pixels, poses, strict=True):

@@ -1,6 +1,6 @@
 """Structures followed through a recording of ultrasound: pictures, DICOM, or a tracked sequence of Plus."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.frames import FIXED, Array
 from isoguide.images.ultrasound_depth import depth_scale_mm
 from isoguide.images.ultrasound_fan import Fan, find_fan
-from isoguide.images.ultrasound_frames import TrackedFrames, UltrasoundFrames
+from isoguide.images.ultrasound_frames import UltrasoundFrames
 from isoguide.images.ultrasound_image import UltrasoundImage
 from isoguide.motion.sample import Sighting
 from isoguide.motion.ultrasound_points import TrackedPoints, UltrasoundPointTracker
@@ -92,8 +92,8 @@ class UltrasoundTrack:
         What was asked.
     first
         Pixels of the first frame.
-    fan
-        Where the image is in it.
+    in_fan
+        Which of them show the patient, bool [row, column].
     spacing_mm
         Between columns and between rows.
     at_s
@@ -117,7 +117,7 @@ class UltrasoundTrack:
 
     request: UltrasoundTrackRequest
     first: NDArray[np.uint8]
-    fan: Fan
+    in_fan: NDArray[np.bool_]
     spacing_mm: tuple[float, float]
     at_s: Array | None
     pixels: Array
@@ -161,7 +161,7 @@ class UltrasoundTrack:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Loaded:
     frames: UltrasoundFrames
-    fan: Fan
+    in_fan: NDArray[np.bool_]
     spacing_mm: tuple[float, float]
     sweep: LoadedSweep | None
     probe: ProbeFile | None
@@ -193,7 +193,7 @@ def track_ultrasound(request: UltrasoundTrackRequest, progress: Progress = silen
     return UltrasoundTrack(
         request,
         loaded.frames.pixels[0],
-        loaded.fan,
+        loaded.in_fan,
         loaded.spacing_mm,
         _times_s(request, loaded.frames),
         np.stack([one.pixels for one in every]),
@@ -209,31 +209,33 @@ def track_ultrasound(request: UltrasoundTrackRequest, progress: Progress = silen
 
 def _load(request: UltrasoundTrackRequest) -> _Loaded:
     path = request.recording
-    tracked: TrackedFrames | None = None
+    if request.probe is not None:
+        return _load_placed(path, request.probe)
     if path.is_dir():
         frames = read_frame_folder(path)
     elif path.suffix.lower() in SEQUENCES:
-        tracked = read_tracked_frames(path)
-        frames = tracked.frames
+        frames = read_tracked_frames(path).frames
     else:
         frames = read_ultrasound(path).frames
     if len(frames.pixels) < FEWEST_FRAMES:
         msg = f"{path} holds {len(frames.pixels)} image: nothing can be followed in less than two"
         raise InputError(msg)
-    sweep = probe = None
-    if request.probe is not None:
-        if tracked is None:
-            msg = f"{path} has no tracking, so that a probe file places it nowhere: leave --probe out"
-            raise InputError(msg)
-        probe = read_probe_file(request.probe)
-        sweep = place_sweep(tracked, probe)
-        if sweep.sweep.frame != FIXED:
-            msg = f"{request.probe} does not say where the tracking system is in the treatment room"
-            raise MissingEvidenceError(msg)
-        frames = _of_sweep(sweep)
     fan = find_fan(frames.pixels, source=frames.source)
     spacing_mm, warnings = _spacing(request, frames, fan)
-    return _Loaded(frames, fan, spacing_mm, sweep, probe, (*warnings, *(sweep.warnings if sweep else ())))
+    return _Loaded(frames, fan.in_fan, spacing_mm, None, None, warnings)
+
+
+def _load_placed(path: Path, probe_path: Path) -> _Loaded:
+    if path.suffix.lower() not in SEQUENCES:
+        msg = f"{path} has no tracking, so that a probe file places it nowhere: leave --probe out"
+        raise InputError(msg)
+    probe = read_probe_file(probe_path)
+    sweep = place_sweep(read_tracked_frames(path), probe)
+    if sweep.sweep.frame != FIXED:
+        msg = f"{probe_path} does not say where the tracking system is in the treatment room"
+        raise MissingEvidenceError(msg)
+    frames, first = _of_sweep(sweep), sweep.sweep.images[0]
+    return _Loaded(frames, first.in_fan, first.pixel_spacing_mm, sweep, probe, sweep.warnings)
 
 
 def _of_sweep(loaded: LoadedSweep) -> UltrasoundFrames:
@@ -272,10 +274,10 @@ def _times_s(request: UltrasoundTrackRequest, frames: UltrasoundFrames) -> Array
 
 
 def _require_inside(targets: Array, loaded: _Loaded) -> None:
-    rows, columns = loaded.fan.in_fan.shape
+    rows, columns = loaded.in_fan.shape
     for number, (column, row) in enumerate(targets, start=1):
         inside = 0.0 <= column <= columns - 1 and 0.0 <= row <= rows - 1
-        if not inside or not loaded.fan.in_fan[round(row), round(column)]:
+        if not inside or not loaded.in_fan[round(row), round(column)]:
             msg = (
                 f"structure {number} at {column:g},{row:g} lies outside the fan of the first frame "
                 f"({columns} × {rows} pixels): correct --target"
@@ -284,7 +286,7 @@ def _require_inside(targets: Array, loaded: _Loaded) -> None:
 
 
 def _tracker(loaded: _Loaded, frame: NDArray[np.uint8], targets: Array) -> UltrasoundPointTracker:
-    return UltrasoundPointTracker(frame, loaded.fan.in_fan, loaded.spacing_mm, targets)
+    return UltrasoundPointTracker(frame, loaded.in_fan, loaded.spacing_mm, targets)
 
 
 def _followed(
@@ -323,8 +325,7 @@ def _in_room(
     if loaded.sweep is None or loaded.probe is None or request.taken_at is None:
         return None
     images = loaded.sweep.sweep.images
-    first = replace(images[0], in_fan=images[0].in_fan & loaded.fan.in_fan)
-    tracker = UltrasoundTargetTracker(first, first.xyz_mm(targets), across_sigma_mm=request.across_mm)
+    tracker = UltrasoundTargetTracker(images[0], images[0].xyz_mm(targets), across_sigma_mm=request.across_mm)
     sightings = []
     at_s = loaded.sweep.sweep.at_s
     for number, image in enumerate(images[1:], start=2):
@@ -339,7 +340,9 @@ def _pose_covariance(image: UltrasoundImage, probe: ProbeFile) -> Array | None:
     """Return the error of an image's place, (6, 6) in FIXED about the face, without the tracker's noise."""
     if probe.place is None:
         return None
-    pose = image.frame_from_image
-    from_probe = np.kron(np.eye(2), pose.rotation @ probe.calibration.probe_from_image.rotation.T)
-    of_room = probe.place.about(pose.apply(np.zeros(3))).covariance
-    return np.asarray(of_room + from_probe @ probe.calibration.covariance @ from_probe.T)
+    pose, calibration = image.frame_from_image, probe.calibration
+    of_room = probe.place.about(pose.translation_mm).covariance
+    if calibration.covariance is None:
+        return of_room
+    from_probe = np.kron(np.eye(2), pose.rotation @ calibration.probe_from_image.rotation.T)
+    return np.asarray(of_room + from_probe @ calibration.covariance @ from_probe.T)

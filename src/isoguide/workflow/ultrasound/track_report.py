@@ -109,7 +109,7 @@ def _curves_caption(track: UltrasoundTrack) -> str:
 
 
 def _first_picture(track: UltrasoundTrack) -> Picture:
-    rows, columns = np.nonzero(track.fan.in_fan)
+    rows, columns = np.nonzero(track.in_fan)
     top, bottom = max(rows.min() - _MARGIN_PX, 0), rows.max() + _MARGIN_PX
     left, right = max(columns.min() - _MARGIN_PX, 0), columns.max() + _MARGIN_PX
 
