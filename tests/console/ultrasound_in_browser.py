@@ -24,6 +24,7 @@ from isoguide.workflow.clinic import course_planning
 from isoguide.workflow.clinic import desk as desk_module
 from isoguide.workflow.clinic.accounts import Accounts
 from isoguide.workflow.clinic.fraction_status import FractionStatus
+from isoguide.workflow.clinic.room_events import RoomEvents
 
 
 @dataclass
@@ -76,8 +77,9 @@ def served_ultrasound(
 
 @contextmanager
 def _serving(served: UltrasoundDepartment, settings: ServiceSettings) -> Iterator[None]:
+    events = RoomEvents()
     config = uvicorn.Config(
-        create_app(served.department.desk, settings),
+        create_app(served.department.desk, settings, events=events),
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         log_level="warning",
@@ -92,6 +94,7 @@ def _serving(served: UltrasoundDepartment, settings: ServiceSettings) -> Iterato
         with served.link.to(bound.getsockname()[1]):
             yield
     finally:
+        events.close()
         server.should_exit = True
         thread.join(15.0)
         bound.close()
