@@ -209,6 +209,19 @@ PEERS: dict[str, Callable[[Problem], Answer]] = {
 }
 
 
+def installed() -> dict[str, Callable[[Problem], Answer]]:
+    """Those of the peers that are installed."""
+
+    def is_here(name: str) -> bool:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return False
+        return True
+
+    return {name: run for name, run in PEERS.items() if is_here(name)}
+
+
 def versions() -> dict[str, str]:
     """Versions of the peers that are installed."""
     return {name: importlib.metadata.version(name) for name in PEERS}

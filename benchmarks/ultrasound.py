@@ -18,6 +18,7 @@ import ultrasound_same
 import ultrasound_tracking
 import ultrasound_volume
 from page import put_between_marks, table
+from ultrasound_cases import add_case_arguments
 
 PACKAGES = ("isoguide", "numpy", "scipy", "numba")
 Row = tuple[str, str, str]
@@ -116,6 +117,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], str]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS), help="sections")
+    add_case_arguments(parser)
     for module in (ultrasound_tracking, ultrasound_same, ultrasound_ct, ultrasound_volume):
         module.add_arguments(parser)
     parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks.md")

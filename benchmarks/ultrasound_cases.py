@@ -14,6 +14,7 @@ makes of it.
 A made volume is kept under the system's folder for temporary files and made again when it is not there.
 """
 
+import argparse
 import os
 import tempfile
 import time
@@ -457,6 +458,12 @@ def cases(patients: int, days: int) -> Iterator[Case]:
         for number in range(patients):
             for day in range(1, days + 1):
                 yield case(view, number, day)
+
+
+def add_case_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how many of the cases are matched."""
+    parser.add_argument("--patients", type=int, default=2, help="of each view")
+    parser.add_argument("--days", type=int, default=4, help="of each patient and view, at most 12")
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Ultrasound matched to the planning CT, beside its peers: error, honesty, time, and from how far it works.
 
-Run with ``python benchmarks/ultrasound_ct.py [--patients N] [--days N] [--starts N] [--peer-cases N]``. The
+Run with ``python benchmarks/ultrasound_ct.py [--patients N] [--days N] [--ct-starts N] [--only TABLE ...]``. The
 patients, with organs that move, tissue that is pressed, and their truth are those of ``ultrasound_cases.py``;
 the CT is each patient's planning CT. Errors are the mean over the points of the target. Shadows are those
 that the cases state.
@@ -11,11 +11,10 @@ and the same start. Each runs with two threads; images are in memory, and only t
 """
 
 import argparse
-import importlib.metadata
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -35,7 +34,7 @@ from isoguide.registration.ultrasound import (
     register_ultrasound_to_ct,
 )
 from page import table
-from ultrasound_cases import VIEWS, Case, case, patient
+from ultrasound_cases import VIEWS, Case, add_case_arguments, cases, patient
 
 SUCCESS_MM: Final = 3.0
 AXIS_95, ELLIPSOID_95 = 1.959964, 7.814728
@@ -44,7 +43,8 @@ LARGEST_DEG: Final = 5.0
 REGION_MM: Final = 45.0
 """Around the target: what ours looks at."""
 PEER_MM: Final = 1.5
-PEERS: Final = ("SimpleITK", "itk-elastix")
+MUTUAL_INFORMATION: Final = ("SimpleITK", "itk-elastix")
+"""Peers that compare images of different kinds."""
 """Those of ``peers.py`` that compare images of two kinds; one that is not installed is left out and named."""
 SEED: Final = 88_000
 
@@ -96,11 +96,18 @@ def scores(one: Case, answer: Registration) -> tuple[Array, float]:
     return np.abs(error) / np.sqrt(np.diag(covariance)), metric
 
 
-def accuracy_table(results: Sequence[Result]) -> str:
-    names = [*dict.fromkeys(one.view for one in results), "**all**"]
+@cache
+def results(patients: int, days: int) -> tuple[Result, ...]:
+    """Match every case from its set-up position."""
+    return tuple(evaluate(one, one.initial) for one in cases(patients, days))
+
+
+def accuracy_table(asked: argparse.Namespace) -> str:
+    """Say how far off the answers are, view by view."""
+    found = results(asked.patients, asked.days)
     rows = []
-    for name in names:
-        some = [one for one in results if name in (one.view, "**all**")]
+    for name in [*dict.fromkeys(one.view for one in found), "**all**"]:
+        some = [one for one in found if name in (one.view, "**all**")]
         rows.append((name, *figures([one.error_mm for one in some], [one.seconds for one in some])))
     return table("Ultrasound to CT: error at the target, from the set-up position", HEAD, rows)
 
@@ -126,8 +133,9 @@ def figures(errors_mm: Sequence[float], seconds: Sequence[float]) -> tuple[str, 
     return str(len(error)), *shown, str(missing), f"{within:.0f} %", f"{statistics.median(seconds):.2f}"
 
 
-def coverage_table(results: Sequence[Result]) -> str:
-    some = [one for one in results if np.isfinite(one.error_mm)]
+def coverage_table(asked: argparse.Namespace) -> str:
+    """Say how often the stated uncertainty covers the error."""
+    some = [one for one in results(asked.patients, asked.days) if np.isfinite(one.error_mm)]
     inside = np.stack([one.axis_scores for one in some]) <= AXIS_95
     ellipsoid = np.array([one.ellipsoid_score for one in some]) <= ELLIPSOID_95
     names = ("x", "y", "z", "about x", "about y", "about z")
@@ -149,14 +157,18 @@ def start_at(one: Case, away_mm: float, rng: np.random.Generator) -> RigidTransf
     return off @ one.truth
 
 
-def capture_table(cases: Sequence[Case], starts: int) -> str:
+def capture_table(asked: argparse.Namespace) -> str:
+    """Start further and further away."""
     rng = np.random.default_rng(SEED)
+    some = list(cases(asked.patients, 1))
     rows = []
     for away_mm in STARTS_MM:
-        results = [evaluate(one, start_at(one, away_mm, rng)) for one in cases for _ in range(starts)]
-        errors = [one.error_mm for one in results]
+        found = [evaluate(one, start_at(one, away_mm, rng)) for one in some for _ in range(asked.ct_starts)]
         rows.append(
-            (f"{away_mm:g} mm, ±{LARGEST_DEG:g}°", *figures(errors, [one.seconds for one in results]))
+            (
+                f"{away_mm:g} mm, ±{LARGEST_DEG:g}°",
+                *figures([one.error_mm for one in found], [one.seconds for one in found]),
+            )
         )
     return table("Ultrasound to CT: from how far it is found", ("start", *HEAD[1:]), rows)
 
@@ -198,30 +210,20 @@ def as_mask(level: Level) -> Any:
     return sitk.Cast(as_itk(level), sitk.sitkUInt8)
 
 
-def installed() -> list[str]:
-    found = []
-    for name in PEERS:
-        try:
-            importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            say(f"  {name} is not installed: left out")
-            continue
-        found.append(name)
-    return found
-
-
-def peers_table(cases: Sequence[Case]) -> str:
-    names = installed()
-    errors: dict[str, list[float]] = {"isoguide": [], **{name: [] for name in names}}
+def peers_table(asked: argparse.Namespace) -> str:
+    """Match the first day of every patient with what is installed, two threads each."""
+    some = list(cases(asked.patients, 1))
+    runs = {name: run for name, run in peers.installed().items() if name in MUTUAL_INFORMATION}
+    errors: dict[str, list[float]] = {"isoguide": [], **{name: [] for name in runs}}
     times: dict[str, list[float]] = {name: [] for name in errors}
-    for one in cases:
+    for one in some:
         ours = evaluate(one, one.initial)
         errors["isoguide"].append(ours.error_mm)
         times["isoguide"].append(ours.seconds)
         task = problem(one)
-        for name in names:
+        for name, run in runs.items():
             try:
-                answer = peers.PEERS[name](task)
+                answer = run(task)
             except RuntimeError as error:
                 say(f"  {name} gave up: {str(error)[:120]}")
                 errors[name].append(np.inf)
@@ -231,40 +233,39 @@ def peers_table(cases: Sequence[Case]) -> str:
             errors[name].append(float(one.errors_mm(found).mean()))
             times[name].append(answer.seconds)
             say(f"  {name}: {errors[name][-1]:.2f} mm in {answer.seconds:.1f} s")
-    before = [float(one.errors_mm(one.initial).mean()) for one in cases]
+    before = [float(one.errors_mm(one.initial).mean()) for one in some]
     rows = [("as set up", *figures(before, [0.0])[:-1], "–")]
     rows += [(name, *figures(errors[name], times[name] or [np.nan])) for name in errors]
     return table("Ultrasound to CT: side by side in one run", ("engine", *HEAD[1:]), rows)
-
-
-def tables(patients: int, days: int, starts: int, peer_cases: int) -> str:
-    """Return all tables."""
-    every = [
-        case(view, number, day) for number in range(patients) for day in range(1, days + 1) for view in VIEWS
-    ]
-    results = [evaluate(one, one.initial) for one in every]
-    parts = [accuracy_table(results), coverage_table(results)]
-    if starts:
-        parts.append(capture_table(every[: 2 * len(VIEWS)], starts))
-    if peer_cases:
-        parts.append(peers_table(every[:peer_cases]))
-    return "\n\n".join(parts)
 
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+TABLES: dict[str, Callable[[argparse.Namespace], str]] = {
+    "accuracy": accuracy_table,
+    "coverage": coverage_table,
+    "capture": capture_table,
+    "peers": peers_table,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how much is matched."""
+    parser.add_argument(
+        "--ct-starts", type=int, default=2, help="of the first days and each distance, against the CT"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patients", type=int, default=4, help="of every view")
-    parser.add_argument("--days", type=int, default=3, help="of every patient")
-    parser.add_argument(
-        "--starts", type=int, default=2, help="of every case and distance, for the capture range"
-    )
-    parser.add_argument("--peer-cases", type=int, default=6, help="given to the peers")
-    arguments = parser.parse_args()
-    print(tables(arguments.patients, arguments.days, arguments.starts, arguments.peer_cases))
+    add_case_arguments(parser)
+    add_arguments(parser)
+    parser.add_argument("--only", choices=TABLES, nargs="+", default=list(TABLES), help="tables")
+    asked = parser.parse_args()
+    for name in asked.only:
+        print(TABLES[name](asked), "\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,17 @@ from isoguide.registration.ultrasound import (
 )
 from isoguide.virtual import random_displacement
 from page import table
-from ultrasound_cases import MACHINE_ISOCENTRE_MM, SEED, VIEWS, Case, View, case, patient, reference
+from ultrasound_cases import (
+    MACHINE_ISOCENTRE_MM,
+    SEED,
+    VIEWS,
+    Case,
+    View,
+    add_case_arguments,
+    case,
+    patient,
+    reference,
+)
 
 CHI2_95_3 = 7.814728
 PEER_MARGIN_MM = 20.0
@@ -229,8 +239,8 @@ def range_table(asked: argparse.Namespace) -> str:
 
 
 def peers_table(asked: argparse.Namespace) -> str:
-    """Match the first day of every patient with what is installed, two threads each."""
-    runs = {name: run for name, run in peers.PEERS.items() if installed(name)}
+    """Match the first days of every patient with what is installed, two threads each."""
+    runs = peers.installed()
     errors: dict[str, list[float]] = {"isoguide": [], **{name: [] for name in runs}}
     seconds: dict[str, list[float]] = {name: [] for name in errors}
     for ours in results(asked.patients, asked.days):
@@ -256,14 +266,6 @@ def peers_table(asked: argparse.Namespace) -> str:
     ]
     head = ("engine", "days", "median mm", "worst mm", f"within {FOUND_MM:g} mm", "median s")
     return table("Side by side in one run", head, rows)
-
-
-def installed(name: str) -> bool:
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def attempt(
@@ -303,14 +305,13 @@ TABLES: dict[str, Callable[[argparse.Namespace], str]] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--patients", type=int, default=2, help="of each site")
-    parser.add_argument("--days", type=int, default=4, help="of each patient and view, at most 12")
     parser.add_argument("--starts", type=int, default=20, help="of each view in the table of the range")
     parser.add_argument("--peer-days", type=int, default=1, help="of each patient given to the peers")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    add_case_arguments(parser)
     add_arguments(parser)
     parser.add_argument("--only", choices=TABLES, nargs="+", default=list(TABLES), help="tables")
     asked = parser.parse_args()
