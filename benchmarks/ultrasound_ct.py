@@ -1,9 +1,9 @@
 """Ultrasound matched to the planning CT, beside its peers: error, honesty, time, and from how far it works.
 
-Run with ``python benchmarks/ultrasound_ct.py [--patients N] [--days N] [--ct-starts N] [--only TABLE ...]``. The
-patients, with organs that move, tissue that is pressed, and their truth are those of ``ultrasound_cases.py``;
-the CT is each patient's planning CT. Errors are the mean over the points of the target. Shadows are those
-that the cases state.
+Run with ``python benchmarks/ultrasound_ct.py [--patients N] [--days N] [--ct-starts N] [--only TABLE ...]``.
+The patients, with organs that move, tissue that is pressed, and their truth are those of
+``ultrasound_cases.py``; the CT is each patient's planning CT. Errors are the mean over the points of the
+target. Shadows are those that the cases state.
 
 Peers compare by mutual information, in the configurations of ``peers.py``. They get the ultrasound at 1.5 mm
 with a mask of what was seen outside shadows within the region that ours looks at, the CT of the same region,
