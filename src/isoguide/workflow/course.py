@@ -15,6 +15,9 @@ from isoguide.workflow.scenario import ExpectSection, Scenario
 TOLERANCE_MM: Final = 0.7
 TOLERANCE_DEG: Final = 0.4
 """What 95 % of the residuals at the target shall stay below on days without a change of shape."""
+BY_ULTRASOUND_MM: Final = 1.0
+BY_ULTRASOUND_DEG: Final = 1.0
+"""The same where ultrasound shows the target: a tracked probe in two rooms, an organ that is pressed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +188,14 @@ class Course:
     def surprises(self) -> tuple[str, ...]:
         """What came otherwise than expected, over all fractions."""
         return tuple(words for fraction in self.fractions for words in fraction.surprises)
+
+    @property
+    def tolerances(self) -> tuple[float, float]:
+        """What 95 % of the residuals at the target shall stay below, mm and degrees."""
+        imaging = self.scenario.room.imaging
+        if "ultrasound" in (imaging.model, imaging.first_fraction):
+            return BY_ULTRASOUND_MM, BY_ULTRASOUND_DEG
+        return TOLERANCE_MM, TOLERANCE_DEG
 
     @property
     def closed(self) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 from isoguide.course import AXES
 from isoguide.treatment import Entry, Event, State
 from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Trace
-from isoguide.workflow.course import TOLERANCE_DEG, TOLERANCE_MM, Course, TreatedFraction
+from isoguide.workflow.course import Course, TreatedFraction
 from isoguide.workflow.motion.course_section import monitoring_section
 from isoguide.workflow.page import bullets, closing, facts, page, picture_row, section, table
 from isoguide.workflow.scenario import Scenario
@@ -137,15 +137,16 @@ def _fraction_table(course: Course) -> str:
         "Left at the beam",
         "Ended",
     )
-    return table(header, [_fraction_row(fraction) for fraction in course.fractions], kind="plain fractions")
+    rows = [_fraction_row(fraction, course.tolerances) for fraction in course.fractions]
+    return table(header, rows, kind="plain fractions")
 
 
-def _fraction_row(fraction: TreatedFraction) -> tuple[str, ...]:
+def _fraction_row(fraction: TreatedFraction, tolerances: tuple[float, float]) -> tuple[str, ...]:
     before, after = fraction.set_up, fraction.treated
     left = "no beam"
     if after is not None:
-        shift = _toned(after.residual.largest_mm, TOLERANCE_MM, " mm")
-        left = f"{shift}<br>{_toned(after.residual.angle_deg, TOLERANCE_DEG, '°')}"
+        shift = _toned(after.residual.largest_mm, tolerances[0], " mm")
+        left = f"{shift}<br>{_toned(after.residual.angle_deg, tolerances[1], '°')}"
         if after.excursion_mm > after.residual.largest_mm + MOVES_MM:
             left += f"<br>up to {after.excursion_mm:.1f} mm"
     count = fraction.images_taken
@@ -208,10 +209,11 @@ def _residual_charts(course: Course) -> str:
     treated = [fraction.treated for fraction in fractions]
     after_mm = tuple(None if moment is None else moment.residual.largest_mm for moment in treated)
     after_deg = tuple(None if moment is None else moment.residual.angle_deg for moment in treated)
+    tolerance_mm, tolerance_deg = course.tolerances
     charts = (
         BarChart("Before: set-up error at the target", "mm", before, labels, "before"),
-        BarChart("After: left at the beam", "mm", after_mm, labels, "after", TOLERANCE_MM),
-        BarChart("After: rotation left", "°", after_deg, labels, "after", TOLERANCE_DEG),
+        BarChart("After: left at the beam", "mm", after_mm, labels, "after", tolerance_mm),
+        BarChart("After: rotation left", "°", after_deg, labels, "after", tolerance_deg),
     )
     row = f'<div class="row charts">{"".join(chart.svg() for chart in charts)}</div>'
     lead = (
@@ -315,16 +317,16 @@ def _timelines(course: Course) -> str:
         f'<p>What the time went to, on the clock of the virtual room.</p><p class="legend">{legend}</p>'
         f"{Timeline(rows).svg()}"
     )
-    return section("Time in the room", lead + _trace(course.fractions[0]))
+    return section("Time in the room", lead + _trace(course.fractions[0], course.tolerances[0]))
 
 
-def _trace(fraction: TreatedFraction) -> str:
+def _trace(fraction: TreatedFraction, tolerance_mm: float) -> str:
     if not fraction.trace:
         return ""
     seconds, values = zip(*fraction.trace, strict=True)
     beam = tuple((part.start_s, part.stop_s) for part in stretches(fraction) if part.kind == "beam")
     title = f"Fraction {fraction.number}: mean distance of the target from its planned place (truth)"
-    return Trace(title, "mm", seconds, values, TOLERANCE_MM, beam).svg()
+    return Trace(title, "mm", seconds, values, tolerance_mm, beam).svg()
 
 
 def _journals(course: Course) -> str:
