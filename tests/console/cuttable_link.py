@@ -27,6 +27,10 @@ class CuttableLink:
         try:
             yield
         finally:
+            # Closing alone would leave the thread waiting, and it would take in one connection more.
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            thread.join(5.0)
             self._listener.close()
             self._hang_up()
 
