@@ -78,8 +78,10 @@ REAL_TARGETS = (
     (700.0, 350.0),
     (550.0, 130.0),
     (575.0, 465.0),
+    (640.0, 420.0),
 )
-"""Edge of the kidney, its sinus, the edge's other end, tissue behind, a layer of the wall, its far edge."""
+"""Edge of the kidney, its sinus, the edge's other end, tissue behind, a layer of the wall, its far edge, and
+below the sinus."""
 Image = NDArray[np.uint8]
 Follow = Callable[[Sequence[Image], NDArray[np.bool_], float, Array], Array]
 """From images, fan, pixel size and targets (n, 2) to pixels (frames - 1, n, 2), NaN where lost."""
