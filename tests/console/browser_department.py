@@ -1,6 +1,5 @@
 """A department with the small patient in a virtual room, served on a port behind a link that can be cut."""
 
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,16 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from threading import Thread
 
 import pytest
-import uvicorn
 from cuttable_link import CuttableLink
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "service")]
 
 from connected_department import COURSE, cached, station_file
 from scripted_gate import Gates, IdleWatch, InThisProcess
+from served import serving
 from signed_in_client import CHEAP, furnish_accounts
 from small_course import coarse_room
 from small_department import PROTOCOL, SET_UP, simulation_of
@@ -299,23 +297,5 @@ def _serving(served: BrowserDepartment, events: RoomEvents, page: Path, inbox: P
     served.clinic = app.state.clinic
     served.end_sessions = app.state.service.sessions._sessions.clear
     served.page = app.state.service.page
-    config = uvicorn.Config(
-        app,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    bound = socket.create_server(("127.0.0.1", 0))
-    thread = Thread(target=lambda: server.run(sockets=[bound]), name="served", daemon=True)
-    thread.start()
-    try:
-        with served.link.to(bound.getsockname()[1]):
-            yield
-    finally:
-        events.close()
-        server.should_exit = True
-        thread.join(15.0)
-        bound.close()
+    with serving(app, events, served.link):
+        yield

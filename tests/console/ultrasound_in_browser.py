@@ -1,17 +1,15 @@
 """A course guided by ultrasound behind the service, for a browser; the engines know the truth."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
 
 import browser_department  # noqa: F401 - it says where the departments of the other tests are
 import pytest
-import uvicorn
 from cuttable_link import CuttableLink
+from served import serving
 from signed_in_client import CHEAP, PASSWORDS
 from small_department import Department
 from small_patient import SmallPatient
@@ -71,30 +69,6 @@ def served_ultrasound(
                 page_folder=page, hashing=CHEAP, session_idle=timedelta(hours=1), inbox=folder
             )
             served = UltrasoundDepartment(d, CuttableLink())
-            with _serving(served, settings):
+            events = RoomEvents()
+            with serving(create_app(d.desk, settings, events=events), events, served.link):
                 yield served
-
-
-@contextmanager
-def _serving(served: UltrasoundDepartment, settings: ServiceSettings) -> Iterator[None]:
-    events = RoomEvents()
-    config = uvicorn.Config(
-        create_app(served.department.desk, settings, events=events),
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    bound = socket.create_server(("127.0.0.1", 0))
-    thread = Thread(target=lambda: server.run(sockets=[bound]), name="served ultrasound", daemon=True)
-    thread.start()
-    try:
-        with served.link.to(bound.getsockname()[1]):
-            yield
-    finally:
-        events.close()
-        server.should_exit = True
-        thread.join(15.0)
-        bound.close()
