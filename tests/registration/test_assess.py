@@ -13,13 +13,13 @@ from isoguide.geometry.transforms import rotation_angle_deg, rotation_x, rotatio
 from isoguide.registration.assess import (
     backward_inconsistency_mm,
     condition,
-    constrained_pose,
     covariance_mm,
     motion_in_words,
     residual_map,
     uncertainty,
     vertebral_alternatives,
 )
+from isoguide.registration.couch_freedom import constrained_pose
 from isoguide.registration.pyramid import Level
 from isoguide.registration.refine import refine, small_motion
 from isoguide.registration.templates import make_templates

@@ -24,7 +24,7 @@ from isoguide.images.mask import structure_mask
 from isoguide.images.volume import Volume
 from isoguide.kernels import chunks
 from isoguide.registration import MatchSettings, Region, Verdict, prepare_planning, register_volumes
-from isoguide.registration.engine import motion_basis
+from isoguide.registration.couch_freedom import motion_basis
 from isoguide.registration.verdict import largest_residual_mm
 from isoguide.virtual import build_phantom
 

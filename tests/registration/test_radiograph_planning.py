@@ -10,9 +10,9 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.projection.analytic import Solid
 from isoguide.registration import RadiographSettings, prepare_radiographs
+from isoguide.registration.couch_freedom import motion_basis
 from isoguide.registration.radiographs.library import best_starts, coarse_image
 from isoguide.registration.radiographs.rays import ray_volume, rays_inside
-from isoguide.registration.radiographs.settings import motion_basis
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """How sure a match is and why to believe it: covariance, residual map, backward match, other vertebrae."""
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from isoguide.geometry.frames import Array
 from isoguide.registration.planning import PreparedPlanning
@@ -24,8 +23,6 @@ CHI2_95_3 = 7.814728
 REGION_MM = 36.0
 LEAST_IN_REGION = 8
 BACKWARD_PATCHES = 700
-LEAST_SPREAD_MM2 = 1.0
-"""Points that spread less about an axis (sum of squares) do not tell a turn about it."""
 INDEPENDENT_SAMPLES = 6.0
 """Neighbouring samples repeat each other: a patch of 125 counts as about this many comparisons."""
 
@@ -168,23 +165,3 @@ def _log_odds(here: Array, there: Array) -> float:
         return float("inf")
     ours, theirs = (1.0 - np.clip(rho[both], 0.0, 0.995) ** 2 for rho in (here, there))
     return float(0.5 * INDEPENDENT_SAMPLES * (np.log(theirs) - np.log(ours)).sum())
-
-
-def constrained_pose(pose: Array, points_mm: Array, yaw_axis: Array | None) -> Array:
-    """Come closest to a pose at points (n, 3) with a shift only, or a shift and a turn about ``yaw_axis``.
-
-    Least squares in closed form; for the turn the planar case of Kabsch, Acta Cryst. A32 (1976) 922. Points
-    that do not spread across the axis say nothing about the turn: it is then the pose's own about the axis.
-    """
-    moved = points_mm @ pose[:3, :3].T + pose[:3, 3]
-    here, there = points_mm - points_mm.mean(axis=0), moved - moved.mean(axis=0)
-    reduced = np.eye(4)
-    if yaw_axis is not None:
-        sine = float((np.cross(here, there) @ yaw_axis).sum())
-        cosine = float((here * there).sum() - ((here @ yaw_axis) * (there @ yaw_axis)).sum())
-        turn = np.arctan2(sine, cosine)
-        if np.hypot(sine, cosine) < LEAST_SPREAD_MM2:
-            turn = Rotation.from_matrix(pose[:3, :3]).as_rotvec() @ yaw_axis
-        reduced[:3, :3] = Rotation.from_rotvec(turn * yaw_axis).as_matrix()
-    reduced[:3, 3] = moved.mean(axis=0) - reduced[:3, :3] @ points_mm.mean(axis=0)
-    return reduced

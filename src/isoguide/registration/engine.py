@@ -12,12 +12,12 @@ from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
 from isoguide.registration import assess
 from isoguide.registration.anatomy import field_of_view, grey_to_hu
+from isoguide.registration.couch_freedom import motion_basis, pose_for_couch
 from isoguide.registration.planning import COARSE_MM, FINE_MM, MIDDLE_MM, PreparedPlanning
 from isoguide.registration.pyramid import Level, crop, make_level
 from isoguide.registration.refine import Fit, displacement_mm, refine
 from isoguide.registration.result import Quality, Registration, Verdict
 from isoguide.registration.search import Candidate, search
-from isoguide.registration.settings import MatchSettings
 from isoguide.registration.starts import Starts, best_of_starts
 from isoguide.registration.verdict import LEAST_OVERLAP_FRACTION, Evidence, judge
 
@@ -94,8 +94,8 @@ def register_volumes(
     progress(0.5, "refining")
     chosen, starts = best_of_starts(prepared, images.middle, found.daily_from_planning)
     full = _refine_fine(prepared, images, chosen)
-    basis = motion_basis(prepared.settings)
-    constrained = full if basis.shape[1] == 6 else _constrain(prepared, full, basis)
+    pose = pose_for_couch(full.daily_from_planning, prepared.target_points_mm, prepared.settings)
+    constrained = replace(full, daily_from_planning=pose)
     progress(0.7, "checking the answer")
     return _assess(prepared, images, (full, constrained), starts, start)
 
@@ -123,17 +123,6 @@ def similarity_at(
     fit = refine(prepared.fine, images.fine, pose, np.eye(6), steps=0, tolerance_mm=0.0)
     shown = float(np.isfinite(fit.correlation).mean())
     return fit.similarity if shown >= LEAST_OVERLAP_FRACTION else None
-
-
-def motion_basis(settings: MatchSettings) -> Array:
-    """Columns (6, n) that span the motions a couch with these degrees of freedom can correct."""
-    if settings.degrees_of_freedom == 6:
-        return np.eye(6)
-    if settings.degrees_of_freedom == 3:
-        return np.eye(6)[:, :3]
-    axis = np.asarray(settings.yaw_axis_lps, dtype=np.float64)
-    yaw = np.concatenate([np.zeros(3), axis / np.linalg.norm(axis)])
-    return np.column_stack([np.eye(6)[:, :3], yaw])
 
 
 def daily_levels(prepared: PreparedPlanning, daily: Volume, initial: RigidTransform) -> DailyLevels:
@@ -202,17 +191,6 @@ def _refine_fine(prepared: PreparedPlanning, images: DailyLevels, start: Fit) ->
     return refine(prepared.fine, images.fine, pose, np.eye(6), steps=FINE_STEPS, tolerance_mm=tolerance)
 
 
-def _constrain(prepared: PreparedPlanning, full: Fit, basis: Array) -> Fit:
-    """Serve the target best with fewer degrees of freedom: solved for there, not cut out of the 6-DoF answer.
-
-    Matching the images again with fewer degrees of freedom would follow whichever part of a turned patient
-    happens to fit, millimetres away from the target.
-    """
-    yaw = basis[3:, 3] if basis.shape[1] == 4 else None
-    pose = assess.constrained_pose(full.daily_from_planning, prepared.target_points_mm, yaw)
-    return replace(full, daily_from_planning=pose)
-
-
 def _assess(
     prepared: PreparedPlanning, images: DailyLevels, fits: tuple[Fit, Fit], starts: Starts, initial: Array
 ) -> Registration:
@@ -262,16 +240,10 @@ def _transform(fit: Fit) -> RigidTransform:
 
 
 def _not_available(prepared: PreparedPlanning, reasons: tuple[str, ...]) -> Registration:
-    return Registration(
-        verdict=Verdict.NOT_AVAILABLE,
-        reasons=reasons,
-        planning_from_daily=None,
-        unconstrained=None,
-        degrees_of_freedom=prepared.settings.degrees_of_freedom,
+    return Registration.without_answer(
+        reasons,
+        settings=prepared.settings,
         centre_mm=prepared.centre_mm,
         content=prepared.settings.content,
-        uncertainty=None,
-        quality=None,
         algorithm=ALGORITHM,
-        settings=prepared.settings.as_record(),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -119,6 +120,17 @@ class Quality:
     alternatives: tuple[Alternative, ...]
 
 
+class RecordedSettings(Protocol):
+    """Settings of a match as its result repeats them."""
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """What the couch can correct: 3, 4 or 6."""
+
+    def as_record(self) -> dict[str, object]:
+        """Plain values for the result's provenance."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Registration:
     """The answer of :func:`isoguide.registration.register_volumes`.
@@ -145,3 +157,29 @@ class Registration:
         if available == (self.verdict is Verdict.NOT_AVAILABLE):
             msg = "a registration has a transform exactly when its verdict is not 'not available'"
             raise ValueError(msg)
+
+    @classmethod
+    def without_answer(
+        cls,
+        reasons: tuple[str, ...],
+        *,
+        settings: RecordedSettings,
+        centre_mm: Array,
+        content: str,
+        algorithm: str,
+        quality: Quality | None = None,
+    ) -> Self:
+        """Say that there is no answer, and why; ``quality`` where it was measured."""
+        return cls(
+            verdict=Verdict.NOT_AVAILABLE,
+            reasons=reasons,
+            planning_from_daily=None,
+            unconstrained=None,
+            degrees_of_freedom=settings.degrees_of_freedom,
+            centre_mm=centre_mm,
+            content=content,
+            uncertainty=None,
+            quality=quality,
+            algorithm=algorithm,
+            settings=settings.as_record(),
+        )

@@ -15,7 +15,7 @@ from isoguide.geometry.xray_view import XrayView
 from isoguide.images.radiograph import Radiograph
 from isoguide.images.radiograph_view import RadiographView
 from isoguide.progress import Progress, silent
-from isoguide.registration.assess import constrained_pose
+from isoguide.registration.couch_freedom import motion_basis, pose_for_couch
 from isoguide.registration.radiographs import uncertainty as sure
 from isoguide.registration.radiographs.exposures import Exposure, prepare_exposures
 from isoguide.registration.radiographs.follow import follow
@@ -29,7 +29,6 @@ from isoguide.registration.radiographs.result import (
     ViewQuality,
     WithoutDepth,
 )
-from isoguide.registration.radiographs.settings import motion_basis
 from isoguide.registration.radiographs.solve import PatchImage, RayFit, evaluate, refine_rays
 from isoguide.registration.radiographs.verdict import judge
 from isoguide.registration.refine import NOISE_FLOOR, displacement_mm, small_motion
@@ -303,7 +302,9 @@ def _answer(prepared: PreparedRadiographs, full: RayFit, found: _Around) -> Radi
     return RadiographRegistration(
         verdict=verdict,
         reasons=reasons,
-        planning_from_daily=_transform(_constrained(prepared, full.daily_from_planning)),
+        planning_from_daily=_transform(
+            pose_for_couch(full.daily_from_planning, prepared.target_points_mm, prepared.settings)
+        ),
         unconstrained=_transform(full.daily_from_planning),
         degrees_of_freedom=prepared.settings.degrees_of_freedom,
         centre_mm=prepared.centre_mm,
@@ -334,15 +335,6 @@ def _one_view(
     five = WithoutDepth(verdict, reasons, shift_mm, rotation, depth / np.linalg.norm(depth), covariance)
     reason = "one view does not show how far along its axis the patient lies: take a second view"
     return _not_available(prepared, (reason,), quality, five)
-
-
-def _constrained(prepared: PreparedRadiographs, pose: Array) -> Array:
-    """Serve the target best with fewer degrees of freedom: solved for there, not cut from the free answer."""
-    basis = motion_basis(prepared.settings)
-    if basis.shape[1] == 6:
-        return pose
-    yaw = basis[3:, 3] if basis.shape[1] == 4 else None
-    return constrained_pose(pose, prepared.target_points_mm, yaw)
 
 
 def _transform(pose: Array) -> RigidTransform:

@@ -1,14 +1,12 @@
 """What a match of radiographs may correct and what is known about the geometry of its views."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
-
-DEGREES_OF_FREEDOM: Final = (3, 4, 6)
+from isoguide.registration.couch_freedom import require_couch_freedom
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +34,7 @@ class RadiographSettings:
     calibration_mm2: tuple[Array, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.degrees_of_freedom not in DEGREES_OF_FREEDOM:
-            msg = f"degrees of freedom must be 3, 4 or 6, not {self.degrees_of_freedom}"
-            raise InputError(msg)
-        axis = frozen_array(self.yaw_axis_lps, (3,), "the yaw axis")
-        if not np.linalg.norm(axis) > 0.0:
-            msg = "the axis of the couch yaw has no length: give its direction in planning LPS"
-            raise InputError(msg)
+        require_couch_freedom(self)
         if self.calibration_mm2 is not None:
             checked = tuple(_covariance(matrix) for matrix in self.calibration_mm2)
             object.__setattr__(self, "calibration_mm2", checked)
@@ -54,14 +46,3 @@ def _covariance(matrix: Array) -> Array:
         msg = f"{checked.tolist()} mm² is no covariance: it must be symmetric and have no negative spread"
         raise InputError(msg)
     return checked
-
-
-def motion_basis(settings: RadiographSettings) -> Array:
-    """Columns (6, n) that span the motions a couch with these degrees of freedom can correct."""
-    if settings.degrees_of_freedom == 6:
-        return np.eye(6)
-    if settings.degrees_of_freedom == 3:
-        return np.eye(6)[:, :3]
-    axis = np.asarray(settings.yaw_axis_lps, dtype=np.float64)
-    yaw = np.concatenate([np.zeros(3), axis / np.linalg.norm(axis)])
-    return np.column_stack([np.eye(6)[:, :3], yaw])

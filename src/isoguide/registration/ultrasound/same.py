@@ -17,6 +17,7 @@ from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.progress import Progress, silent
 from isoguide.registration import assess
+from isoguide.registration.couch_freedom import motion_basis, pose_for_couch
 from isoguide.registration.pyramid import Level
 from isoguide.registration.refine import Fit, displacement_mm, refine, small_motion
 from isoguide.registration.result import Alternative, Quality, Registration, Verdict
@@ -26,9 +27,9 @@ from isoguide.registration.ultrasound.same_levels import FINE_MM, MIDDLE_MM, see
 from isoguide.registration.ultrasound.same_reference import WIDER, PreparedUltrasound
 from isoguide.registration.ultrasound.same_uncertainty import uncertainty
 from isoguide.registration.ultrasound.same_verdict import LEAST_OVERLAP_FRACTION, Evidence, judge
-from isoguide.registration.ultrasound.settings import motion_basis
 
 ALGORITHM = "patch-NCC of speckle-reduced ultrasound, inverse-compositional Gauss-Newton 1"
+CONTENT: Final = "ultrasound"
 REACH_MM: Final = 35.0
 """The day's image is read this far around where the target should be: ±15 mm along three axes, and turned."""
 START_MM: Final = 10.0
@@ -106,7 +107,9 @@ def register_ultrasound(
     if fine is None or full is None:
         return _not_available(prepared, (TOO_LITTLE,))
     progress(0.8, "checking the answer")
-    found = _Found(chosen, full, _constrained(prepared, full), starts, _elsewhere(prepared, fits, chosen))
+    pose = pose_for_couch(full.daily_from_planning, prepared.target_points_mm, prepared.settings)
+    fit = replace(full, daily_from_planning=pose)
+    found = _Found(chosen, full, fit, starts, _elsewhere(prepared, fits, chosen))
     return _assessed(prepared, fine, found, start)
 
 
@@ -176,16 +179,6 @@ def _refine_fine(prepared: PreparedUltrasound, daily: Level, start: Fit) -> Fit 
     return fit if fit.weight.any() else None
 
 
-def _constrained(prepared: PreparedUltrasound, full: Fit) -> Fit:
-    """Serve the target best with the degrees of freedom that the couch has."""
-    basis = motion_basis(prepared.settings)
-    if basis.shape[1] == 6:
-        return full
-    yaw = basis[3:, 3] if basis.shape[1] == 4 else None
-    pose = assess.constrained_pose(full.daily_from_planning, prepared.target_points_mm, yaw)
-    return replace(full, daily_from_planning=pose)
-
-
 def _assessed(prepared: PreparedUltrasound, daily: Level, found: _Found, initial: Array) -> Registration:
     full, fit = found.full, found.fit
     shown = float(np.isfinite(full.correlation).mean())
@@ -212,7 +205,7 @@ def _assessed(prepared: PreparedUltrasound, daily: Level, found: _Found, initial
     between = _apart_mm(prepared, found.middle.daily_from_planning, full.daily_from_planning)
     verdict, reasons = judge(Evidence(quality, sure, _detail(full), shift, angle, between))
     if verdict is Verdict.NOT_AVAILABLE:
-        return replace(_not_available(prepared, reasons), quality=quality)
+        return _not_available(prepared, reasons, quality)
     return Registration(
         verdict=verdict,
         reasons=reasons,
@@ -220,7 +213,7 @@ def _assessed(prepared: PreparedUltrasound, daily: Level, found: _Found, initial
         unconstrained=_transform(full),
         degrees_of_freedom=prepared.settings.degrees_of_freedom,
         centre_mm=prepared.centre_mm,
-        content="ultrasound",
+        content=CONTENT,
         uncertainty=sure,
         quality=quality,
         algorithm=ALGORITHM,
@@ -237,17 +230,14 @@ def _transform(fit: Fit) -> RigidTransform:
     return RigidTransform(DAILY, PLANNING, fit.daily_from_planning).inverse()
 
 
-def _not_available(prepared: PreparedUltrasound, reasons: tuple[str, ...]) -> Registration:
-    return Registration(
-        verdict=Verdict.NOT_AVAILABLE,
-        reasons=reasons,
-        planning_from_daily=None,
-        unconstrained=None,
-        degrees_of_freedom=prepared.settings.degrees_of_freedom,
+def _not_available(
+    prepared: PreparedUltrasound, reasons: tuple[str, ...], quality: Quality | None = None
+) -> Registration:
+    return Registration.without_answer(
+        reasons,
+        settings=prepared.settings,
         centre_mm=prepared.centre_mm,
-        content="ultrasound",
-        uncertainty=None,
-        quality=None,
+        content=CONTENT,
         algorithm=ALGORITHM,
-        settings=prepared.settings.as_record(),
+        quality=quality,
     )

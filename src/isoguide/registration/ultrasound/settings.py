@@ -1,14 +1,9 @@
 """What a match of ultrasound may use: plain values, so that a result can carry and repeat them."""
 
 from dataclasses import asdict, dataclass
-from typing import Final
-
-import numpy as np
 
 from isoguide.errors import InputError
-from isoguide.geometry.frames import Array, frozen_array
-
-DEGREES_OF_FREEDOM: Final = (3, 4, 6)
+from isoguide.registration.couch_freedom import require_couch_freedom
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,13 +32,7 @@ class UltrasoundSettings:
     margin_mm: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.degrees_of_freedom not in DEGREES_OF_FREEDOM:
-            msg = f"degrees of freedom must be 3, 4 or 6, not {self.degrees_of_freedom}"
-            raise InputError(msg)
-        axis = frozen_array(self.yaw_axis_lps, (3,), "the yaw axis")
-        if not np.linalg.norm(axis) > 0.0:
-            msg = "the axis of the couch yaw has no length: give its direction in planning LPS"
-            raise InputError(msg)
+        require_couch_freedom(self)
         if not 5.0 <= self.margin_mm <= 100.0:
             msg = f"the margin around the target must be 5 to 100 mm, not {self.margin_mm} mm"
             raise InputError(msg)
@@ -51,14 +40,3 @@ class UltrasoundSettings:
     def as_record(self) -> dict[str, object]:
         """Plain values for the result's provenance."""
         return asdict(self)
-
-
-def motion_basis(settings: UltrasoundSettings) -> Array:
-    """Columns (6, n) that span the motions a couch with these degrees of freedom can correct."""
-    if settings.degrees_of_freedom == 6:
-        return np.eye(6)
-    if settings.degrees_of_freedom == 3:
-        return np.eye(6)[:, :3]
-    axis = np.asarray(settings.yaw_axis_lps, dtype=np.float64)
-    yaw = np.concatenate([np.zeros(3), axis / np.linalg.norm(axis)])
-    return np.column_stack([np.eye(6)[:, :3], yaw])

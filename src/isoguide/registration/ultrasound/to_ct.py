@@ -9,10 +9,10 @@ from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform, rotation_angle_deg
 from isoguide.images.ultrasound_volume import UltrasoundVolume
 from isoguide.progress import Progress, silent
-from isoguide.registration.assess import constrained_pose, motion_in_words
+from isoguide.registration.assess import motion_in_words
+from isoguide.registration.couch_freedom import motion_basis, pose_for_couch
 from isoguide.registration.refine import displacement_mm
 from isoguide.registration.result import Quality, Registration, Uncertainty, Verdict
-from isoguide.registration.ultrasound.settings import motion_basis
 from isoguide.registration.ultrasound.to_ct_assess import condition, residual_map, share_seen, uncertainty
 from isoguide.registration.ultrasound.to_ct_patches import (
     UltrasoundPatches,
@@ -127,29 +127,23 @@ def _assess(
     verdict, reasons = judge(quality, sure, shift_mm, angle_deg)
     if verdict is Verdict.NOT_AVAILABLE:
         return _not_available(prepared, reasons, quality)
-    full = RigidTransform(DAILY, PLANNING, np.asarray(back)).inverse()
-    return _registration(prepared, (verdict, reasons), full, sure, quality)
+    return _registration(prepared, (verdict, reasons), np.asarray(back), sure, quality)
 
 
 def _registration(
     prepared: PreparedUltrasoundToCt,
     judged: tuple[Verdict, tuple[str, ...]],
-    full: RigidTransform,
+    back: Array,
     sure: Uncertainty,
     quality: Quality,
 ) -> Registration:
     settings = prepared.settings
-    corrected = full
-    if settings.degrees_of_freedom < 6:
-        basis = motion_basis(settings)
-        yaw = basis[3:, 3] if settings.degrees_of_freedom == 4 else None
-        pose = constrained_pose(full.inverse().matrix, prepared.target_points_mm, yaw)
-        corrected = RigidTransform(DAILY, PLANNING, pose).inverse()
+    pose = pose_for_couch(back, prepared.target_points_mm, settings)
     return Registration(
         verdict=judged[0],
         reasons=judged[1],
-        planning_from_daily=corrected,
-        unconstrained=full,
+        planning_from_daily=RigidTransform(DAILY, PLANNING, pose).inverse(),
+        unconstrained=RigidTransform(DAILY, PLANNING, back).inverse(),
         degrees_of_freedom=settings.degrees_of_freedom,
         centre_mm=prepared.centre_mm,
         content=CONTENT,
@@ -163,16 +157,11 @@ def _registration(
 def _not_available(
     prepared: PreparedUltrasoundToCt, reasons: tuple[str, ...], quality: Quality | None
 ) -> Registration:
-    return Registration(
-        verdict=Verdict.NOT_AVAILABLE,
-        reasons=reasons,
-        planning_from_daily=None,
-        unconstrained=None,
-        degrees_of_freedom=prepared.settings.degrees_of_freedom,
+    return Registration.without_answer(
+        reasons,
+        settings=prepared.settings,
         centre_mm=prepared.centre_mm,
         content=CONTENT,
-        uncertainty=None,
-        quality=quality,
         algorithm=ALGORITHM,
-        settings=prepared.settings.as_record(),
+        quality=quality,
     )
