@@ -104,7 +104,7 @@ def simulate_ultrasound(
     probe
         The transducer.
     frame_from_image
-        Pose of the probe: from :data:`~isoguide.images.ultrasound_image.ULTRASOUND_IMAGE` to PLANNING or to
+        Pose of the probe: from :data:`~isoguide.geometry.frames.ULTRASOUND_IMAGE` to PLANNING or to
         the room.
     rng
         Noise of the receiver. The speckle belongs to the tissue.
