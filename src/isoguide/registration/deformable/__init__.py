@@ -1,0 +1,1 @@
+"""Deformable registration: how the tissue has moved within the patient, after the rigid match."""
