@@ -195,4 +195,4 @@ def _patches(points_mm: Array, values: Array, area_mm2: float) -> tuple[Array, A
     _, of = np.unique(np.ravel_multi_index(tuple(cubes.T), cubes.max(axis=0) + 1), return_inverse=True)
     count = np.bincount(of)
     places = np.stack([np.bincount(of, points_mm[:, axis]) / count for axis in range(3)], axis=-1)
-    return places, np.bincount(of, values)
+    return places, np.bincount(of, values).astype(np.float64)
