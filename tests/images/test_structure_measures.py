@@ -81,6 +81,10 @@ class TestRefusals:
         with pytest.raises(GeometryError, match="single slice"):
             volume_ml(drawn(lambda z: [circle(10.0)], np.array([0.0])))
 
+    def test_slices_too_far_apart_for_one_body_have_no_thickness_either(self) -> None:
+        with pytest.raises(GeometryError, match="more than 15 mm apart"):
+            volume_ml(drawn(lambda z: [circle(10.0)], np.array([0.0, 20.0])))
+
     def test_a_line_encloses_nothing(self) -> None:
         line = np.array([(0.0, 0.0), (10.0, 0.0), (5.0, 0.0)])
         with pytest.raises(GeometryError, match="encloses no volume"):
