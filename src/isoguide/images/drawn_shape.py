@@ -106,8 +106,8 @@ def drawn_planes(structure: Structure) -> DrawnPlanes:
     if len(positions) < 2 or np.diff(positions).min() > LARGEST_CONTOUR_SPACING_MM:
         msg = (
             f"structure '{structure.name}' is drawn on a single slice, or on slices more than"
-            f" {LARGEST_CONTOUR_SPACING_MM:g} mm apart, so that its size across slices is not known: draw it on"
-            " neighbouring slices, or leave it out"
+            f" {LARGEST_CONTOUR_SPACING_MM:g} mm apart, so that its size across slices is not known: draw it"
+            " on neighbouring slices, or leave it out"
         )
         raise GeometryError(msg)
     slice_mm = float(np.diff(positions).min())
