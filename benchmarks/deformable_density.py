@@ -191,8 +191,8 @@ def density_table(rows: Sequence[DensityRow]) -> str:
             cells += [f"{means[0]:.1f}", f"{means[1]:+.1f}", f"{100.0 * means[2]:.1f}"]
         lines.append([*key, *cells])
     head = ["site", "field", "method"]
-    for gas in ("no gas", "new gas"):
-        head += [f"{gas}: mean absolute error, HU", "mean", "more than 100 HU, %"]
+    for day in ("no gas", "new gas"):
+        head += [f"{day}: mean absolute error, HU", "mean", "more than 100 HU, %"]
     return table("Density for dose", head, lines)
 
 

@@ -153,8 +153,8 @@ def _grid(field: DisplacementField) -> Dataset:
 def axial(field: DisplacementField) -> tuple[Grid, NDArray[np.float32]]:
     """Return the same field on the same nodes, in the order in which i, j, k run along x, y, z.
 
-    An oblique grid keeps its directions and gets the nearest such order. That is right-handed, as the standard
-    wants it: the axes of a left-handed one have a trace of at most 1, and the nearest order has a larger one.
+    An oblique grid keeps its directions and gets the nearest such order. That is right-handed, as the
+    standard wants it: left-handed axes have a trace of at most 1, those of the nearest order a larger one.
     """
     grid = field.grid
     order = linear_sum_assignment(-np.abs(grid.direction))[1]
