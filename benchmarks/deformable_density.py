@@ -1,9 +1,9 @@
 """Density for dose beside the truth: how many HU each method is off in the body of virtual patients.
 
-Run with ``python benchmarks/deformable_density.py [--size small|full] [--patients N] [--write]``. A cone-beam
-day of each patient is made once as in-room images are, with and without new bowel gas, and once without any
-artefact: that is the truth. The field is the true one, then that of the engine. ``--write`` puts the table
-into docs/benchmarks.md.
+Run with ``python benchmarks/deformable_density.py [--size small|full] [--patients N] [--site S] [--write]``.
+A cone-beam day of each patient is made once as in-room images are, with and without new bowel gas, and once
+without any artefact: that is the truth. The field is the true one, then that of the engine. ``--write`` puts
+the table into docs/benchmarks.md.
 """
 
 import argparse
@@ -199,11 +199,13 @@ def density_table(rows: Sequence[DensityRow]) -> str:
 _SHOWN: Final = ("mean_absolute_hu", "mean_hu", "far_share")
 
 
-def all_density_rows(size: Size = "small", patients: int = 1) -> list[DensityRow]:
+def all_density_rows(
+    size: Size = "small", patients: int = 1, sites: Sequence[Where] = tuple(SITES)
+) -> list[DensityRow]:
     """Run every site, without gas and with it."""
     return [
         row
-        for where in SITES
+        for where in sites
         for number in range(patients)
         for gas in (False, True)
         for row in density_rows(density_case(where, gas=gas, size=size, number=number))
@@ -215,9 +217,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=("full", "small"), default="small")
     parser.add_argument("--patients", type=int, default=1)
+    parser.add_argument("--site", choices=tuple(SITES), help="one site only")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     asked = parser.parse_args()
-    rows = all_density_rows(asked.size, asked.patients)
+    rows = all_density_rows(asked.size, asked.patients, [asked.site] if asked.site else tuple(SITES))
     text = density_table(rows)
     slowest = max(row.seconds for row in rows)
     text += (
