@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,14 @@ POINTS_PER_ORGAN: Final = 1500
 BODY_STEP_MM: Final = 9.0
 
 
+class MovesPoints(Protocol):
+    """Any field: ours, the truth, or a peer's."""
+
+    def moved(self, points_mm: Array) -> Array:
+        """Return where tissue of positions (n, 3) is now, both planning LPS."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A planning CT, a day's image and the truth between them.
@@ -117,7 +125,7 @@ class Case:
         """Return the structure with this name."""
         return next(structure for structure in self.structures if structure.name == name)
 
-    def errors_mm(self, field: DisplacementField | None, points_mm: Array) -> Array:
+    def errors_mm(self, field: MovesPoints | None, points_mm: Array) -> Array:
         """How far tissue is put from where it is, (n,); None is what the rigid match alone leaves."""
         found = points_mm if field is None else field.moved(points_mm)
         return np.asarray(np.linalg.norm(found - self.true_field.moved(points_mm), axis=1))
