@@ -1,4 +1,4 @@
-"""Pictures of the day's anatomy, shared by report, course report and console: SVG elements with inline pixels."""
+"""Pictures of the day's anatomy, shared by report, course report and console: SVG with inline pixels."""
 
 from dataclasses import dataclass
 
