@@ -34,7 +34,7 @@ def outline_pictures(scene: AnatomyScene) -> tuple[str, ...]:
     """Draw the day's image with the structures as planned (dashed) and as they are today."""
     window = scene.windows[1]
     tasks = [partial(grey_picture, window.grey(pixels)) for pixels in scene.daily]
-    return _drawn(scene, tasks, [_outlines(scene, number) for number in range(len(scene.planes))])
+    return drawn(scene, tasks, [_outlines(scene, number) for number in range(len(scene.planes))])
 
 
 def difference_pictures(scene: AnatomyScene, *, deformed: bool) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def difference_pictures(scene: AnatomyScene, *, deformed: bool) -> tuple[str, ..
         partial(difference, first.grey(one), second.grey(two))
         for one, two in zip(planned, scene.daily, strict=True)
     ]
-    return _drawn(scene, tasks, [_target(scene, number) for number in range(len(scene.planes))])
+    return drawn(scene, tasks, [_target(scene, number) for number in range(len(scene.planes))])
 
 
 def motion_pictures(scene: AnatomyScene) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def motion_pictures(scene: AnatomyScene) -> tuple[str, ...]:
         length_mm = np.linalg.norm(scene.field.moved(places_mm) - places_mm, axis=1)
         tasks.append(partial(_coloured, scene, number, LENGTH.colours(length_mm.reshape(pixels.shape))))
         overlays.append(_arrows(scene, plane, pixels) + _target(scene, number, today=False))
-    return _drawn(scene, tasks, overlays)
+    return drawn(scene, tasks, overlays)
 
 
 def change_pictures(scene: AnatomyScene) -> tuple[str, ...]:
@@ -78,12 +78,13 @@ def change_pictures(scene: AnatomyScene) -> tuple[str, ...]:
         colours[determinant <= 0.0] = FOLDED
         tasks.append(partial(_coloured, scene, number, colours))
         overlays.append(_mesh(scene.field, plane) + _target(scene, number, today=False))
-    return _drawn(scene, tasks, overlays)
+    return drawn(scene, tasks, overlays)
 
 
-def _drawn(
+def drawn(
     scene: AnatomyScene, tasks: Sequence[Callable[[], Picture]], overlays: Sequence[str]
 ) -> tuple[str, ...]:
+    """Draw the pixels of each plane under its overlay (SVG elements) and the usual labels."""
     # Array arithmetic and compression run outside the interpreter's lock.
     with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
         encoded = list(pool.map(lambda draw: png(draw()), tasks))
