@@ -177,8 +177,8 @@ def _difference(scene: AnatomyScene) -> str:
 def _motion(scene: AnatomyScene) -> str:
     legend = (
         f'<p class="legend">On the planning CT. Arrows lead from where tissue was planned to where it is, '
-        f"drawn {MAGNIFIED:g} times as long as the motion in the plane; colour is its length in space. Tissue "
-        "without colour is not shown by the day's image. Dashed: the target as planned.</p>"
+        f"drawn {MAGNIFIED:g} times as long as the motion in the plane; colour is its length in space. "
+        "Tissue without colour is not shown by the day's image. Dashed: the target as planned.</p>"
     )
     return legend + LENGTH.key("Motion") + picture_row("", "Motion", motion_pictures(scene))
 

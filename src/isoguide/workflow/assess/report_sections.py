@@ -55,10 +55,10 @@ def density_section(scene: AnatomyScene) -> str:
     maps = drawn(scene, [partial(_over, one, two) for one, two in zip(density, apart, strict=True)], [""] * 3)
     legend = (
         f'<p class="legend">Made as: {escape(first.method.value)}. Where it disagrees with: '
-        f"{escape(second.method.value)}, one of the two is wrong. In the body that the day's image shows they "
-        f"differ by {differ.mean_absolute_hu:.0f} HU on average, {differ.p95_hu:.0f} HU in the 95th "
-        f"percentile, and by more than 100 HU in {100.0 * differ.far_apart_fraction:.1f} % of it. Orange: the "
-        "first is denser.</p>"
+        f"{escape(second.method.value)}, one of the two is wrong. In the body that the day's image shows "
+        f"they differ by {differ.mean_absolute_hu:.0f} HU on average, {differ.p95_hu:.0f} HU in the 95th "
+        f"percentile, and by more than 100 HU in {100.0 * differ.far_apart_fraction:.1f} % of it. Orange: "
+        "the first is denser.</p>"
     )
     body = (
         legend

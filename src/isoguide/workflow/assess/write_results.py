@@ -8,12 +8,17 @@ from types import MappingProxyType
 from typing import Final
 
 from isoguide.dicom import (
+    CtAcquisition,
     ImageSeries,
+    SeriesUids,
     StructureSetDetails,
+    write_ct_series,
     write_deformable_registration,
     write_structure_set,
 )
 from isoguide.dicom.part10 import new_uid
+from isoguide.dose.density import DensityImage
+from isoguide.errors import OutputError
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.assess.assess import Assessment, assess
@@ -31,12 +36,13 @@ DOCUMENT, PAGE, CONTOURS, DEFORMATION, DENSITY = (
     "density",
 )
 RESULT_NAMES: Final = (DOCUMENT, PAGE, CONTOURS, DEFORMATION, DENSITY)
+SERIES_NUMBER: Final = 90
+"""Of the density: far from those that scanners give."""
 LABELS: Final = {
     FieldVerdict.FOR_DECISION: "ANATOMY OF DAY",
     FieldVerdict.NOT_FOR_DECISION: "NOT FOR DECISION",
 }
-"""What DICOM objects are called, so that nobody who sees only them takes one for the other; a label has at most 16
-characters."""
+"""What DICOM objects are called, in at most 16 characters, for those who see nothing else of the answer."""
 
 
 def assess_into(
@@ -60,7 +66,7 @@ def write_results(assessment: Assessment, folder: Path, *, progress: Progress = 
     """Write the results into an existing folder; return the assessment with notes and times of writing.
 
     DICOM objects are written only where both images are DICOM and there is a field, a density only where the
-    field is for decision; what is left out is added to the warnings, which the report and the document repeat.
+    field is for decision; what is left out is added to the warnings, which report and document repeat.
 
     Raises
     ------
@@ -94,9 +100,8 @@ def _left_out(assessment: Assessment) -> tuple[str, ...]:
     if not anatomy.carried:
         notes.append(f"{CONTOURS} was not written: no structure could be assessed")
     if DENSITY in names and assessment.verdict is not FieldVerdict.FOR_DECISION:
-        notes.append(
-            f"{DENSITY} was not written: no dose shall rest on a deformation that is not for decision"
-        )
+        why = "no dose shall rest on a deformation that is not for decision"
+        notes.append(f"{DENSITY} was not written: {why}")
     return tuple(notes)
 
 
@@ -110,17 +115,46 @@ def _series_of(assessment: Assessment) -> ImageSeries | None:
 
 
 def _write_dicom(assessment: Assessment, folder: Path) -> None:
-    anatomy, planning, daily = (
-        assessment.anatomy,
-        assessment.alignment.planning.series,
-        _series_of(assessment),
-    )
+    anatomy, planning = assessment.anatomy, assessment.alignment.planning.series
+    daily = _series_of(assessment)
     if anatomy is None or anatomy.found.field is None or planning is None or daily is None:
         return
     label, now = LABELS[assessment.verdict], datetime.now()
     if anatomy.carried:
         details = StructureSetDetails(label, new_uid(), now, algorithm="AUTOMATIC")
-        write_structure_set(folder / CONTOURS, _numbered(anatomy), image=daily, details=details)
+        write_structure_set(folder / CONTOURS, anatomy.carried, image=daily, details=details)
     write_deformable_registration(folder / DEFORMATION, anatomy.found, planning=planning, daily=daily)
     if anatomy.density and assessment.verdict is FieldVerdict.FOR_DECISION:
-        _write_density(assessment, anatomy, daily, folder / DENSITY)
+        _write_density(assessment, anatomy.density[0], daily, folder / DENSITY)
+
+
+def _write_density(assessment: Assessment, density: DensityImage, daily: ImageSeries, folder: Path) -> None:
+    """Write the density as a CT series in the study and the frame of reference of the day's image."""
+    position = daily.patient_position or assessment.alignment.planning.patient_position
+    told = "; ".join((f"density of the day for dose: {density.method.value}", *density.approximations))
+    acquisition = CtAcquisition(
+        acquired_at=daily.acquired_at or datetime.now(),
+        model="isoguide density of the day",
+        description=f"Density for dose: {density.method.value}",
+        body_part="",
+        kilovoltage=None,
+        study=daily.study,
+        series_number=SERIES_NUMBER,
+        derivation=told,
+    )
+    write_ct_series(
+        folder,
+        density.volume,
+        patient=daily.patient,
+        patient_position=position,
+        uids=SeriesUids(daily.study_instance_uid, new_uid(), daily.frame_of_reference_uid),
+        acquisition=acquisition,
+    )
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write {path.name} ({error.strerror}): free some space or choose another --out"
+        raise OutputError(msg) from error
