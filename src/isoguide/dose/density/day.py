@@ -126,8 +126,8 @@ def day_in_hu(
         grey += refined(shading.offset_hu, shading.grid, grid)
         told = (
             "grey values were brought to HU by comparison with the warped planning CT"
-            f" (contrast × {shading.gain:.3g}, shading over {WIDTH_MM:g} mm), so that what is denser or thinner"
-            " over a wider region looks as planned"
+            f" (contrast × {shading.gain:.3g}, shading over {WIDTH_MM:g} mm), so that what is denser or"
+            " thinner over a wider region looks as planned"
         )
     today = np.where(seen, grey, planned)
     progress(0.8, "finding the body of the day")

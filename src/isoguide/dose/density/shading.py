@@ -1,9 +1,10 @@
 """Grey values of the day to Hounsfield units, contrast and shading, by way of the warped planning CT.
 
 The day's image is taken for ``HU = gain * grey + offset(x)`` with an offset that changes slowly. The gain is
-that by which fat, muscle, bone and the air around the patient stand out from their surroundings; the offset
-is the mean difference of soft tissue over a Gaussian of 35 mm. Gas, bone, edges and whatever does not fit is
-left out of both, so that what has moved since planning is not undone.
+that by which fat, muscle, bone and the air around the patient stand out from their surroundings. The offset
+is what soft tissue differs by: a surface of second order, as cupping is, and the mean of the rest under a
+Gaussian of 35 mm, which alone would lean towards the middle at the edge of the field of view. Gas, bone,
+edges and whatever does not fit are left out of both, so that what has moved since planning is not undone.
 
 Source: Marchant et al. 2018, Phys Med Biol 63:115008 (shading correction by a deformed planning CT).
 """
@@ -86,8 +87,9 @@ def measured_shading(day: Float32, planned: Float32, body: Mask, grid: Grid) -> 
         weight = (soft & fits).astype(np.float32)
         _require_enough(weight > 0.0)
         gain = _gain(values, hu, weight, (tissue & fits, air), sigma)
-        offset = _low_pass(hu - gain * values, weight, sigma)
-        misfit = np.abs(gain * values + offset - hu)
+        scaled = np.float32(gain) * values
+        offset = _slow_part(hu - scaled, weight, sigma)
+        misfit = np.abs(scaled + offset - hu)
         usual = float(np.median(misfit[weight > 0.0])) / 0.6745
         fits = misfit < max(3.0 * usual, MISFIT_HU)
     return Shading(gain, offset, grey.grid)
@@ -112,8 +114,8 @@ def _gain(
     grey: Float32, hu: Float32, weight: Float32, where: tuple[Mask, Mask], sigma: NDArray[np.float64]
 ) -> float:
     """HU per grey value, from how much each tissue stands out from the soft tissue around it."""
-    grey_out = grey - _low_pass(grey, weight, sigma)
-    hu_out = hu - _low_pass(hu, weight, sigma)
+    grey_out = grey - _slow_part(grey, weight, sigma)
+    hu_out = hu - _slow_part(hu, weight, sigma)
     tissue, air = where
     classes = [tissue & (hu >= low) & (hu < high) for low, high in itertools.pairwise(CLASS_EDGES_HU)]
     rows = [
@@ -136,6 +138,17 @@ def _gain(
         )
         raise InputError(msg)
     return 1.0 / slope
+
+
+def _slow_part(values: Float32, weight: Float32, sigma: NDArray[np.float64]) -> Float32:
+    """Surface of second order through what counts, and the low pass of what it leaves."""
+    k, j, i = (np.linspace(-1.0, 1.0, n, dtype=np.float32) for n in values.shape)
+    z, y, x = np.meshgrid(k, j, i, indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=-1)
+    counts = weight > 0.0
+    found = np.linalg.lstsq(terms[counts], values[counts], rcond=1e-6)[0]
+    surface: Float32 = (terms @ found).astype(np.float32)
+    return surface + _low_pass(values - surface, weight, sigma)
 
 
 def _low_pass(values: Float32, weight: Float32, sigma: NDArray[np.float64]) -> Float32:

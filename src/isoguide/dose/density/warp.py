@@ -62,7 +62,7 @@ def warped(planning: Volume, found: DeformableRegistration, grid: Grid) -> Warpe
     field = required_field(found)
     if planning.grid.frame != PLANNING or not planning.is_hounsfield:
         name = planning.source or "this image"
-        msg = f"density comes from a planning CT in HU, frame '{PLANNING}', which {name} is not; load it as such"
+        msg = f"density comes from a planning CT in HU, frame '{PLANNING}', which {name} is not; give one"
         raise GeometryError(msg)
     xyz_from_voxel = planning_from(found, grid) @ grid.xyz_from_index
     to_index = planning.grid.index_from_xyz
