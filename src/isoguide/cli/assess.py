@@ -224,21 +224,21 @@ def _show_structures(terminal: "Console", assessment: "Assessment") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from isoguide.workflow.assess.report_tables import moved_words
+    from isoguide.workflow.assess.report_tables import moved_words, signed
 
     anatomy = assessment.anatomy
     if anatomy is None or not anatomy.structures:
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("Structure", "planned", "today, ml", "change", "surface", "centre has moved"):
-        right = title not in ("Structure", "centre has moved")
+    for title in ("Structure", "planned", "today, ml", "change", "surface", "centre has moved, mm"):
+        right = title in ("planned", "today, ml", "change", "surface")
         table.add_column(title, justify="right" if right else "left", header_style="dim")
     for one in anatomy.structures:
         table.add_row(
             Text(one.name, style="bold" if one.is_target else ""),
             f"{one.planned_volume_ml:.1f}",
             f"{one.volume_ml:.1f} ± {one.volume_sigma_ml:.1f}",
-            f"{one.volume_change_percent:+.0f} %",
+            f"{signed(one.volume_change_percent, 0)} %",
             f"{one.surface_p95_mm:.1f} mm",
             Text(moved_words(one.shift_mm)),
         )

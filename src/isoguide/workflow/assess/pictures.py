@@ -13,6 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from isoguide.geometry.frames import Array
 from isoguide.images.displacement_field import DisplacementField
+from isoguide.registration.deformable.quality import jacobian_determinants
 from isoguide.workflow.assess.colours import CHANGE, FOLDED, LENGTH, Colours
 from isoguide.workflow.assess.scene import AnatomyScene, ShownStructure, pixel_positions_mm
 from isoguide.workflow.picture_svg import labels, outline_path, picture_svg
@@ -69,7 +70,7 @@ def change_pictures(scene: AnatomyScene) -> tuple[str, ...]:
     if scene.field is None:
         return ()
     tasks, overlays = [], []
-    jacobian = scene.field.jacobian()
+    jacobian = np.nan_to_num(jacobian_determinants(scene.field), posinf=1.0)
     for number, plane in enumerate(scene.planes):
         index = scene.field.grid.index(pixel_positions_mm(plane))[:, ::-1].T
         determinant = map_coordinates(jacobian, index, np.float32, order=1, mode="nearest")

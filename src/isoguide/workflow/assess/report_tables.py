@@ -15,7 +15,8 @@ from isoguide.workflow.page import facts, table
 CALM_PERCENT = 10.0
 """A change of volume below it reads as none."""
 MINUS = "\N{MINUS SIGN}"
-_SIDES = (("left", "right"), ("back", "front"), ("head", "feet"))
+_SIDES = (("L", "R"), ("P", "A"), ("H", "F"))
+"""Letters of the patient's sides along x, y, z (LPS), increasing first."""
 
 
 def structures_table(anatomy: AnatomyOfDay) -> str:
@@ -27,16 +28,16 @@ def structures_table(anatomy: AnatomyOfDay) -> str:
         "planned",
         "today",
         "change",
-        "centre has moved",
-        "size today (was), mm",
-        "surface",
+        "centre has moved, mm",
+        "size (was), mm",
+        "surface, mm",
         "seen",
     )
     rows = [_structure_row(one) for one in anatomy.structures]
     note = (
         '<p class="small">Volumes in ml, today\'s with its standard deviation from that of the deformation; '
         "how well the structure was drawn is not part of it. Motion is against the position that the rigid "
-        "match gives. Size is that of the box around it: left-right × front-back × head-feet. Surface: mean "
+        "match gives, towards the patient's left or right, back (P) or front (A), head or feet. Size is that of the box around it: left-right × front-back × head-feet. Surface: mean "
         "outwards (+) or inwards (−), then the 95th percentile and the largest distance either way, mm.</p>"
     )
     return table(header, rows, kind="plain figures") + note
@@ -47,12 +48,12 @@ def _structure_row(one: StructureOfDay) -> tuple[str, ...]:
     change = one.volume_change_percent
     size = " × ".join(f"{value:.0f}" for value in one.extent_mm)
     was = " × ".join(f"{value:.0f}" for value in one.planned_extent_mm)
-    surface = f"{_signed(one.surface_mean_mm)} · {one.surface_p95_mm:.1f} · {one.surface_largest_mm:.1f}"
+    surface = f"{signed(one.surface_mean_mm)} · {one.surface_p95_mm:.1f} · {one.surface_largest_mm:.1f}"
     return (
         name,
         f"{one.planned_volume_ml:.1f}",
         f"{one.volume_ml:.1f} ± {one.volume_sigma_ml:.1f}",
-        f'<span class="{"" if abs(change) < CALM_PERCENT else "raised"}">{_signed(change, 0)} %</span>',
+        f'<span class="{"" if abs(change) < CALM_PERCENT else "raised"}">{signed(change, 0)} %</span>',
         escape(moved_words(one.shift_mm)),
         f"{size} ({was})",
         surface,
@@ -66,13 +67,11 @@ def _seen(fraction: float) -> str:
 
 
 def moved_words(shift_mm: Array) -> str:
-    """Say where a centre has moved, patient LPS: '2.1 mm left, 3.0 mm head'; 'not' below 0.1 mm."""
-    parts = [
-        f"{abs(value):.1f} mm {names[0] if value > 0.0 else names[1]}"
-        for value, names in zip(shift_mm, _SIDES, strict=True)
-        if round(abs(float(value)), 1) > 0.0
-    ]
-    return ", ".join(parts) or "not"
+    """Say where a centre has moved, patient LPS, in mm: '2.1 L · 0.0 · 3.0 H'."""
+    return " · ".join(
+        f"{abs(value):.1f}" + (f" {names[0] if value > 0.0 else names[1]}" if round(value, 1) else "")
+        for value, names in zip(shift_mm.tolist(), _SIDES, strict=True)
+    )
 
 
 def not_assessed_table(left_out: Sequence[NotAssessed]) -> str:
@@ -207,7 +206,8 @@ def _mm(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.2f} mm"
 
 
-def _signed(value: float, decimals: int = 1) -> str:
+def signed(value: float, decimals: int = 1) -> str:
+    """Write a number with its sign, but none for what reads as zero."""
     text = f"{value:+.{decimals}f}" if round(value, decimals) else f"{0.0:.{decimals}f}"
     return text.replace("-", MINUS)
 

@@ -13,7 +13,7 @@ from isoguide.dicom import (
     SeriesUids,
     StructureSetDetails,
     write_ct_series,
-    write_deformable_registration,
+    # write_deformable_registration,
     write_structure_set,
 )
 from isoguide.dicom.part10 import new_uid
@@ -123,7 +123,7 @@ def _write_dicom(assessment: Assessment, folder: Path) -> None:
     if anatomy.carried:
         details = StructureSetDetails(label, new_uid(), now, algorithm="AUTOMATIC")
         write_structure_set(folder / CONTOURS, anatomy.carried, image=daily, details=details)
-    write_deformable_registration(folder / DEFORMATION, anatomy.found, planning=planning, daily=daily)
+    # write_deformable_registration(folder / DEFORMATION, anatomy.found, planning=planning, daily=daily)
     if anatomy.density and assessment.verdict is FieldVerdict.FOR_DECISION:
         _write_density(assessment, anatomy.density[0], daily, folder / DENSITY)
 
