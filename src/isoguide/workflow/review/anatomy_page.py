@@ -158,8 +158,12 @@ def _quality_row(fraction: int, record: AssessmentRecord) -> tuple[str, ...]:
         verdict,
         f"{100.0 * figures.folded_fraction:.2g} %",
         f"{number(figures.jacobian_least, 2)} to {number(figures.jacobian_largest, 2)}",
-        f"{number(figures.inconsistency_mean_mm, 2)} / {number(figures.inconsistency_p95_mm, 2)} mm",
-        number(figures.bone_strain_p95, 3),
+        f"{_measured(figures.inconsistency_mean_mm, 2)} / {_measured(figures.inconsistency_p95_mm, 2)} mm",
+        _measured(figures.bone_strain_p95, 3),
         f"{number(figures.similarity_before, 2)} / {number(figures.similarity_after, 2)}",
         why,
     )
+
+
+def _measured(value: float | None, decimals: int) -> str:
+    return "–" if value is None else number(value, decimals)
