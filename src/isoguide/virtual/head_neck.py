@@ -130,7 +130,7 @@ def _glands(canvas: Canvas, side: float) -> Part:
 
 
 def _tumour(canvas: Canvas) -> Part:
-    """Paint the tumour into the fat beside the pharynx; without a border of fat no image would show its size."""
+    """Paint the tumour into the fat beside the pharynx: without a border of fat no image shows its size."""
     tumour = canvas.ellipsoid(TARGET, TUMOUR_RADII, TUMOUR_TILT_DEG)
     canvas.paint(tumour.grown(FAT_AROUND_MM), -90.0)
     return canvas.paint(tumour, 58.0)
