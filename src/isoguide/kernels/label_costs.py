@@ -233,7 +233,8 @@ def label_costs(
         _fill(out, mean, start, stop)
 
     run_chunked(fill, nodes)
-    return out.reshape(len(labels), *shape), np.asarray(mean >= 0.0).reshape(shape)
+    known: NDArray[np.bool_] = mean.reshape(shape) >= np.float32(0.0)
+    return out.reshape(len(labels), *shape), known
 
 
 def _known_voxels(fixed: Words, block: Int64, step: int, shape: tuple[int, int, int]) -> Float32:

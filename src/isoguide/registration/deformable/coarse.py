@@ -20,9 +20,9 @@ from isoguide.geometry.frames import PLANNING, Array
 from isoguide.geometry.grid import Grid
 from isoguide.kernels.filtering import filter_axis
 from isoguide.kernels.label_costs import SCALE, Costs, best_labels, label_costs, node_shape, soft_labels
-from isoguide.kernels.self_similarity import BITS
-from isoguide.progress import Progress, part_of, silent
-from isoguide.registration.deformable.features import FeatureScale, features
+from isoguide.kernels.self_similarity import BITS, Words
+from isoguide.progress import Progress, silent
+from isoguide.registration.deformable.features import features
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
@@ -31,21 +31,20 @@ Mask = NDArray[np.bool_]
 NODE_MM: Final = 8.0
 FAR_NODE_MM: Final = 16.0
 """Distance of the nodes in the searches at single voxels, and in the one at large steps that comes first."""
-FAR_STEP_MM: Final = 6.0
-NEAR: Final = ((2, FeatureScale(2, 3), 2), (1, FeatureScale(1, 3), 1))
-"""What each search at single voxels may add to the one before, its features, every how many rows are used."""
+FAR_STEP_MM: Final = 5.5
+NEAR_REACH: Final = 2
+"""What the first search at single voxels may add to the one before, in voxels, or half a large step."""
 COUPLINGS: Final = (2.0, 6.0, 20.0, 60.0, 100.0, 200.0)
 """Stiffness of the springs, thousandths of a bit per mm², one after the other."""
 FAR_SIGMAS: Final = (3.0, 2.5, 2.0, 1.5, 1.2, 1.0)
 NEAR_SIGMAS: Final = (2.0, 1.5, 1.2, 1.0, 0.8, 0.7)
 """Over how many nodes the neighbours' mean reaches: at first far, to carry it to where nothing is known."""
-SURE_AT: Final = 4000.0
+SURE_AT: Final = 14_000.0
 """A node whose best displacement is by this much better than its mean one (thousandths of a bit) counts half
-of one that is quite sure; in uniform tissue the noise alone makes a difference of a quarter of it."""
-FARTHER: Final = (4.0, 2.0, 1.0)
+of one that is quite sure; noise alone makes a small difference, an edge a large one."""
+FARTHER: Final = (2.0, 1.0)
 BELIEF: Final = 0.03
-"""Where the nodes within reach are surer than this together they decide, else those within two and four
-times the reach."""
+"""Where nodes within reach are surer than this together they decide, else those within twice the reach."""
 WIDTH: Final = 1500.0
 """Displacements that cost this much more than the best, in thousandths of a bit, are no answer any more."""
 STEEPEST: Final = 0.8
@@ -78,14 +77,13 @@ class CoarseField:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """One discrete search: nodes, displacements and features.
+    """One discrete search: nodes, displacements, every how many rows are used, and how far neighbours reach.
 
     ``block`` voxels between nodes and ``labels`` (n, 3) in voxels, both along k, j, i.
     """
 
     block: Int64
     labels: Int64
-    scale: FeatureScale
     step: int
     sigmas: tuple[float, ...]
 
@@ -122,11 +120,14 @@ def coarse_field(
         If shapes or frame do not fit.
     """
     _check(fixed, moving, grid, mask)
+    progress(0.0, "looking for displacements")
     spacing = grid.spacing_mm[::-1]
     searches = _searches(spacing, largest_mm)
     block = searches[-1].block
-    there = _one_way((fixed, moving), mask, searches, spacing, part_of(progress, 0.0, 0.5))
-    back = _one_way((moving, fixed), mask, searches, spacing, part_of(progress, 0.5, 1.0))
+    plan, day = features(fixed), features(moving)
+    there = _one_way((plan, day), moving, mask, searches, spacing)
+    progress(0.5, "looking for displacements back")
+    back = _one_way((day, plan), fixed, mask, searches, spacing)
     field = _unfolded(_halfway(there.field_mm, back.field_mm, block * spacing), block * spacing)
     along = np.stack([field[2], field[1], field[0]], axis=-1)
     vectors = (along @ grid.direction.T.astype(np.float32)).astype(np.float32)
@@ -149,12 +150,12 @@ def _searches(spacing: Array, largest_mm: float) -> tuple[_Search, ...]:
     voxels = np.maximum(np.rint(FAR_STEP_MM / spacing).astype(np.int64), 1)
     reach = np.ceil(largest_mm / (voxels * spacing)).astype(np.int64)
     block = _block(NODE_MM, spacing)
-    near = (
-        _Search(block, _labels(np.full(3, voxel_count)), scale, step, NEAR_SIGMAS)
-        for voxel_count, scale, step in NEAR
+    half_way = max(NEAR_REACH, int(voxels.max() + 1) // 2)
+    return (
+        _Search(_block(FAR_NODE_MM, spacing), _labels(reach) * voxels, 2, FAR_SIGMAS),
+        _Search(block, _labels(np.full(3, half_way)), 2, NEAR_SIGMAS),
+        _Search(block, _labels(np.ones(3, np.int64)), 1, NEAR_SIGMAS),
     )
-    labels = _labels(reach) * voxels
-    return (_Search(_block(FAR_NODE_MM, spacing), labels, FeatureScale(2, 3), 2, FAR_SIGMAS), *near)
 
 
 def _block(node_mm: float, spacing: Array) -> Int64:
@@ -182,24 +183,18 @@ class _Found:
 
 
 def _one_way(
-    images: tuple[Float32, Float32],
-    mask: Mask,
-    searches: tuple[_Search, ...],
-    spacing: Array,
-    progress: Progress,
+    words: tuple[Words, Words], moving: Float32, mask: Mask, searches: tuple[_Search, ...], spacing: Array
 ) -> _Found:
-    """Find the displacement from the first image to the second, search after search."""
-    fixed, moving = images
-    warped, block = moving, searches[0].block
-    start = np.zeros((3, *node_shape(fixed.shape, block)), np.float32)
+    """Find the displacement from the first image to the second, of which the grey values are given too."""
+    fixed, there = np.where(mask, words[0], np.uint64(0)), words[1]
+    block = searches[0].block
+    start = np.zeros((3, *node_shape(mask.shape, block)), np.float32)
     for number, search in enumerate(searches):
-        progress(number / len(searches), "looking for displacements")
         if number:
-            warped = _warped(moving, _voxelwise(start, block, fixed.shape), spacing)
-            start = _resampled(start, block, search.block, node_shape(fixed.shape, search.block))
+            there = features(_warped(moving, _voxelwise(start, block, mask.shape), spacing))
+            start = _resampled(start, block, search.block, node_shape(mask.shape, search.block))
             block = search.block
-        words = features(fixed, search.scale, mask), features(warped, search.scale)
-        costs, known = label_costs(*words, search.labels, block, search.step)
+        costs, known = label_costs(fixed, there, search.labels, block, search.step)
         found = _coupled(costs, known, search.labels * spacing, start, search.sigmas)
         start = found.field_mm
     return found
