@@ -283,4 +283,4 @@ def _with_gaps(grid: Grid, seen: Float32, spacing_mm: float) -> Level:
 def _gaussian(sigma: float) -> Float32:
     reach = int(np.ceil(TAIL_SIGMAS * sigma))
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return (taps / taps.sum()).astype(np.float32)
+    return np.asarray(taps / taps.sum(), dtype=np.float32)

@@ -41,7 +41,7 @@ class DeformableSettings:
     steps_per_node: int = 2
     levels: int = 3
     iterations: int = 20
-    smoothness: float = 5.0
+    smoothness: float = 2.0
     bone_stiffness: float = 50.0
     largest_mm: float = 24.0
     engine: Engine = "isoguide"
