@@ -19,7 +19,7 @@ from isoguide.registration.deformable.engine import prepare_deformable, register
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.registration.deformable.settings import DeformableSettings
 
-QUICK = DeformableSettings(spacing_mm=4.0, steps_per_node=2, levels=2, largest_mm=0.0)
+QUICK = DeformableSettings(spacing_mm=4.0, finest_mm=4.0, steps_per_node=2, levels=2, largest_mm=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +222,16 @@ def test_a_planning_ct_without_a_body_is_refused():
 def test_impossible_settings_are_refused(change, message):
     with pytest.raises(InputError, match=message):
         replace(QUICK, **change)
+
+
+def test_small_boxes_of_fine_voxels_are_registered_on_finer_samples():
+    """By hand: 1 l at 1 mm is 1 million samples, 8 l at 1.5 mm are 2.4 million, 30 l are too many."""
+    usual = DeformableSettings()
+    assert usual.fitted_to(1.0e6, 1.0).spacing_mm == 1.0
+    assert usual.fitted_to(1.0e6, 1.0).node_mm == 3.0
+    assert usual.fitted_to(8.0e6, 1.0).spacing_mm == 1.5
+    assert usual.fitted_to(30.0e6, 1.0) == usual
+    assert usual.fitted_to(1.0e6, 2.5) == usual
 
 
 def test_settings_are_kept_as_plain_values(moved_target):

@@ -136,6 +136,7 @@ def prepare_deformable(
         raise InputError(msg)
     low, high = _box(rough.grid, body)
     grid, values = crop(grid, values, low, high)
+    settings = settings.fitted_to(float(np.prod(grid.extent_mm)), float(grid.spacing_mm.min()))
     spacings = [settings.spacing_mm * 2.0**n for n in reversed(range(settings.levels))]
     levels = []
     for number, spacing in enumerate(spacings):
