@@ -29,6 +29,8 @@ class DeformableSettings:
         At most so many Gauss-Newton steps per level.
     smoothness
         How stiff tissue is: the larger, the less a displacement may change from place to place.
+    bending_mm2
+        How stiff tissue is against a change of its stretch from place to place; even growth costs nothing.
     bone_stiffness
         How many times stiffer bone is; it may turn freely.
     largest_mm
@@ -47,7 +49,8 @@ class DeformableSettings:
     steps_per_node: int = 2
     levels: int = 3
     iterations: int = 20
-    smoothness: float = 2.0
+    smoothness: float = 1.0
+    bending_mm2: float = 60.0
     bone_stiffness: float = 50.0
     largest_mm: float = 24.0
     engine: Engine = "isoguide"
