@@ -14,7 +14,8 @@ from isoguide.images.mask import structure_mask
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
-from isoguide.registration.anatomy import AIR_HU, field_of_view, find_body, grey_to_hu
+from isoguide.registration.anatomy import AIR_HU, BODY_ABOVE_HU, field_of_view, find_body, grey_to_hu
+from isoguide.registration.deformable.regions import bone_mask, share_at_nodes
 from isoguide.registration.deformable.settings import DeformableSettings
 from isoguide.registration.pyramid import Level, crop, make_level
 
@@ -43,26 +44,32 @@ class PlanningLevel:
         Isotropic samples along the CT's own axes; samples of all levels begin at the same place.
     values
         HU, float32 ``[k, j, i]``; NaN farther from the body than its skin may go.
+    whole
+        The same without NaN.
     slope
         Gradient ``[k, j, i, (i, j, k)]`` along the grid's axes, HU/mm.
     nodes
         Grid of the displacement field's nodes at this level.
     body
         Bool at the nodes: inside the patient.
+    bone
+        Share of bone at the nodes, 0 to 1.
     """
 
     grid: Grid
     values: Float32
+    whole: Float32
     slope: Float32
     nodes: Grid
     body: Mask
+    bone: Float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedDeformable:
     """Everything of the planning side, prepared once per plan and reused for every fraction.
 
-    ``levels`` go from coarse to fine; ``body_ml`` is the planned body inside the box that is solved.
+    ``levels`` go from coarse to fine.
     """
 
     planning: Volume
@@ -134,7 +141,11 @@ def _body(rough: Level, structures: tuple[Structure, ...]) -> Mask:
     for structure in structures:
         if structure.interpreted_type == "EXTERNAL" and structure.is_volume:
             return structure_mask(structure, rough.grid)
-    return find_body(rough, rough.grid.centre_mm)
+    # Filled first: the wall of the chest is thinner than a couch and must not be taken for one.
+    tissue = rough.values > BODY_ABOVE_HU
+    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in tissue])
+    values = np.where(filled, np.float32(0.0), np.float32(AIR_HU))
+    return find_body(Level(rough.grid, values), rough.grid.centre_mm)
 
 
 def _isotropic(grid: Grid, spacing_mm: float) -> Grid:
@@ -148,16 +159,35 @@ def _box(grid: Grid, body: Mask) -> tuple[Array, Array]:
 
 
 def _planning_level(level: Level, body: Level, settings: DeformableSettings) -> PlanningLevel:
-    values = np.minimum(level.values, np.float32(DENSEST_HU))
     spacing = float(level.grid.spacing_mm[0])
-    slopes = [np.gradient(values, spacing, axis=axis) for axis in (2, 1, 0)]
-    slope: Float32 = np.stack(slopes, axis=-1).astype(np.float32)
     inside = _nearest(body, level.grid) > 0.5
-    reach = max(1, round(SKIN_MM / spacing))
-    near = ndimage.binary_dilation(inside, iterations=reach)
-    values = np.where(near, values, np.float32(np.nan))
+    near = ndimage.binary_dilation(inside, iterations=max(1, round(SKIN_MM / spacing)))
     nodes = node_grid(level.grid, settings.steps_per_node)
-    return PlanningLevel(level.grid, values, slope, nodes, _nearest(body, nodes) > 0.5)
+    return planning_level(level, near, _nearest(body, nodes) > 0.5, settings)
+
+
+def planning_level(level: Level, near: Mask, body: Mask, settings: DeformableSettings) -> PlanningLevel:
+    """Make what the solve needs of the image that stays.
+
+    Parameters
+    ----------
+    level
+        The image, HU everywhere.
+    near
+        Samples that are compared.
+    body
+        Nodes inside the patient.
+    settings
+        How far nodes are apart.
+    """
+    spacing = float(level.grid.spacing_mm[0])
+    whole = np.ascontiguousarray(np.clip(level.values, np.float32(AIR_HU), np.float32(DENSEST_HU)))
+    slopes = [np.gradient(whole, spacing, axis=axis) for axis in (2, 1, 0)]
+    slope: Float32 = np.stack(slopes, axis=-1).astype(np.float32)
+    values = np.where(near, whole, np.float32(np.nan))
+    nodes = node_grid(level.grid, settings.steps_per_node)
+    bone = share_at_nodes(bone_mask(values, spacing), nodes.shape, settings.steps_per_node)
+    return PlanningLevel(level.grid, values, whole, slope, nodes, body, bone)
 
 
 def node_grid(samples: Grid, steps: int) -> Grid:
