@@ -122,7 +122,7 @@ def _write_dicom(assessment: Assessment, folder: Path) -> None:
         return
     label, now = LABELS[assessment.verdict], datetime.now()
     if anatomy.carried:
-        details = StructureSetDetails(label, new_uid(), now, algorithm="AUTOMATIC")
+        details = StructureSetDetails(label, new_uid(), now, generation="AUTOMATIC")
         write_structure_set(folder / CONTOURS, anatomy.carried, image=daily, details=details)
     told = RegistrationDetails(
         label=label.replace("-", "_"), description=f"Anatomy of the day, {assessment.verdict}"
