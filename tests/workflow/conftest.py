@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from assessed_days import quick_assessment, request_of
 from connected_department import ConnectedDepartment, OpenRoom, cached, connected_department, station_file
+from prostate_to_the_left import quick_assessment, request_of
 from small_course import coarse_room, small_course, small_patient
 from small_department import PROTOCOL, Department, copied, imaged_records, opened
 from small_patient import SmallPatient

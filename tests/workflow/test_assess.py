@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from assessed_days import LEFT_MM, coarse, moved_left, quick_assessment, request_of
+from prostate_to_the_left import LEFT_MM, coarse, moved_left, quick_assessment, request_of
 from small_patient import SmallPatient
 
 from isoguide.dicom import read_structure_set

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from assessed_days import LEFT_MM
+from prostate_to_the_left import LEFT_MM
 
 from isoguide.geometry.frames import PLANNING
 from isoguide.geometry.grid import Grid

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from assessed_days import LEFT_MM, quick_assessment, request_of
+from prostate_to_the_left import LEFT_MM, quick_assessment, request_of
 from pydicom import dcmread
 from small_patient import SmallPatient
 
