@@ -20,6 +20,7 @@ ORIGIN_MM: Final = (-102.0, -86.0, -32.5)
 AIR, FAT, MUSCLE, BONE = -1000.0, -95.0, 45.0, 500.0
 LIES_MM: Final = np.array([3.0, -2.0, 7.0])
 """Where the day's frame has its origin, planning LPS."""
+ASSUMED: Final = ("outside the field of view the deformation is that of its edge",)
 MATCH: Final = RigidTransform.translation(PLANNING, DAILY, LIES_MM)
 LUMEN_MM: Final = np.array([0.0, 30.0, 0.0])
 """Middle of the rectum."""
@@ -83,5 +84,5 @@ def found_as(
         field = still_field()
     reasons = () if verdict is FieldVerdict.FOR_DECISION else ("tissue folds in the bladder",)
     return DeformableRegistration(
-        verdict, reasons, (), match, field, None, None, None, None, None, "by hand", {}
+        verdict, reasons, ASSUMED, match, field, None, None, None, None, None, "by hand", {}
     )

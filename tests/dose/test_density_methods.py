@@ -175,6 +175,11 @@ def test_where_the_image_does_not_reach_the_planning_ct_stands_in_and_the_result
     assert "the warped planning CT stands in" in told
 
 
+def test_what_the_field_rests_on_is_carried_on() -> None:
+    image = virtual_ct(planning_ct(), day_ct(), found_as())
+    assert image.approximations[-1] == "outside the field of view the deformation is that of its edge"
+
+
 def test_a_field_not_for_decision_is_carried_on_as_such() -> None:
     image = virtual_ct(planning_ct(), day_ct(), found_as(verdict=FieldVerdict.NOT_FOR_DECISION))
     assert image.approximations[-1] == (

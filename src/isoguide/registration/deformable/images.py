@@ -13,11 +13,19 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.mask import structure_mask
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
+from isoguide.kernels.convolution import convolved
 from isoguide.progress import Progress, silent
 from isoguide.registration.anatomy import AIR_HU, BODY_ABOVE_HU, field_of_view, find_body, grey_to_hu
 from isoguide.registration.deformable.regions import bone_mask, share_at_nodes
 from isoguide.registration.deformable.settings import DeformableSettings
-from isoguide.registration.pyramid import Level, crop, make_level
+from isoguide.registration.pyramid import (
+    SMOOTHING_PER_SPACING,
+    TAIL_SIGMAS,
+    UPSAMPLE_BELOW,
+    Level,
+    crop,
+    make_level,
+)
 
 Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -30,6 +38,7 @@ SKIN_MM = 6.0
 """So far outside the planned body the images are still compared: skin moves."""
 DENSEST_HU = 1500.0
 """Metal is no denser than this: its brightness says nothing."""
+KNOWN_SHARE = 0.98
 REACH_MM = 40.0
 """So much of the day's image around the planned box is kept."""
 
@@ -234,7 +243,44 @@ def day_levels(
     seen = field_of_view(values)
     levels = []
     for planned in prepared.levels:
-        level = make_level(grid, seen, float(planned.grid.spacing_mm[0]), interpolate=False)
+        level = _day_level(grid, seen, float(planned.grid.spacing_mm[0]))
         grey = np.clip(level.values * scale + offset, np.float32(AIR_HU), np.float32(DENSEST_HU))
         levels.append(DayLevel(level.grid, np.ascontiguousarray(grey)))
     return tuple(levels)
+
+
+def _day_level(grid: Grid, seen: Float32, spacing_mm: float) -> Level:
+    """Smooth the day's image as the planning CT is at this spacing, on samples half as far apart.
+
+    Between such samples linear interpolation is as good as exact; between those of the planning CT it would
+    blur by as much as it is off a sample, and pull the match towards the samples.
+    """
+    half = _with_gaps(grid, seen, spacing_mm / 2.0)
+    values = half.values
+    for axis in range(3):
+        native = float(grid.spacing_mm[2 - axis])
+        if spacing_mm < UPSAMPLE_BELOW * native:
+            continue
+        has = SMOOTHING_PER_SPACING * spacing_mm / 2.0 if spacing_mm / 2.0 >= UPSAMPLE_BELOW * native else 0.0
+        wanted = np.sqrt((SMOOTHING_PER_SPACING * spacing_mm) ** 2 - has**2)
+        values = convolved(values, axis, _gaussian(wanted / float(half.grid.spacing_mm[2 - axis])))
+    return Level(half.grid, values)
+
+
+def _with_gaps(grid: Grid, seen: Float32, spacing_mm: float) -> Level:
+    """Resample an image that is NaN where it shows nothing, which splines cannot be."""
+    hidden = np.isnan(seen)
+    if not hidden.any():
+        return make_level(grid, seen, spacing_mm, interpolate=True)
+    # A spline forgets the step at the edge within two voxels.
+    known = ndimage.binary_erosion(~hidden, iterations=2, border_value=1).astype(np.float32)
+    filled = np.where(hidden, np.nanmin(seen), seen)
+    level = make_level(grid, filled, spacing_mm, interpolate=True)
+    share = make_level(grid, known, spacing_mm, interpolate=True).values
+    return Level(level.grid, np.where(share > KNOWN_SHARE, level.values, np.float32(np.nan)))
+
+
+def _gaussian(sigma: float) -> Float32:
+    reach = int(np.ceil(TAIL_SIGMAS * sigma))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return (taps / taps.sum()).astype(np.float32)
