@@ -17,7 +17,7 @@ from isoguide.images.volume import Volume
 from isoguide.registration.deformable.result import DeformableRegistration, FieldVerdict
 from isoguide.registration.deformable.settings import DeformableSettings
 from isoguide.workflow.alignment import Alignment
-from isoguide.workflow.assess import anatomy, assess, scene
+from isoguide.workflow.assess import anatomy, assess, report
 from isoguide.workflow.assess.request import AssessRequest
 from isoguide.workflow.request import AlignRequest
 
@@ -76,7 +76,7 @@ def quick_assessment(patient: SmallPatient, alignment: Alignment) -> Iterator[py
         patched.setattr(assess, "align", lambda *_, **__: alignment)
         patched.setattr(anatomy, "register_deformable", found)
         patched.setattr(anatomy, "prepare_deformable", coarse)
-        patched.setattr(scene, "PIXELS", 80)
+        patched.setattr(report, "PIXELS", 80)
         yield patched
 
 

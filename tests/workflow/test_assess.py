@@ -64,9 +64,9 @@ def test_contours_of_the_day_lie_where_the_day_s_image_shows_the_tissue(
     assert centre_mm(today) == pytest.approx(expected, abs=0.7)
 
 
-def test_the_target_comes_first_and_is_marked(assessed: tuple[Path, Assessment]) -> None:
+def test_the_target_comes_first_and_what_belongs_to_it_is_marked(assessed: tuple[Path, Assessment]) -> None:
     structures = assessed[1].anatomy.structures
-    assert [(one.name, one.is_target) for one in structures] == [("PTV", True), ("Prostate", False)]
+    assert [(one.name, one.is_target) for one in structures] == [("PTV", True), ("Prostate", True)]
     assert assessed[1].anatomy.target.name == "PTV"
 
 
