@@ -202,3 +202,25 @@ def test_the_document_is_strict_json(assessed: tuple[Path, Assessment]) -> None:
     text = document_text(assessment_document(assessed[1]))
     assert "NaN" not in text
     assert json.loads(text)["target"] == "PTV"
+
+
+def test_without_dicom_only_report_and_document_are_written(
+    assessed: tuple[Path, Assessment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = assessed[1]
+    alignment = replace(answer.alignment, planning=replace(answer.alignment.planning, dicom=None))
+    written = write_results(quiet(replace(answer, alignment=alignment), monkeypatch), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["assessment.json", "report.html"]
+    assert written.warnings[-1] == (
+        "rtstruct.dcm, deformation.dcm and density were not written: they need both images as DICOM"
+    )
+
+
+def test_without_a_structure_there_is_no_structure_set(
+    assessed: tuple[Path, Assessment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = assessed[1]
+    bare = replace(answer.anatomy, structures=(), carried=())
+    written = write_results(quiet(replace(answer, anatomy=bare), monkeypatch), tmp_path)
+    assert not (tmp_path / "rtstruct.dcm").exists()
+    assert any("rtstruct.dcm was not written" in warning for warning in written.warnings)
