@@ -33,7 +33,7 @@ from isoguide.workflow.day_kind import Day, look_at_day
 from isoguide.workflow.inputs import DailyInput, PlanningInput, require_existing
 from isoguide.workflow.match_day import timed
 from isoguide.workflow.protocol_file import load_protocol
-from isoguide.workflow.target import NOT_ANATOMY
+from isoguide.workflow.target import NOT_ANATOMY, TARGET_TYPES
 
 _LOOKED, _MATCHED, _PREPARED = 0.02, 0.3, 0.45
 """How far the work is when it is known what the day's image is, after the rigid match, and when the planning
@@ -166,7 +166,10 @@ def _assess(
 def _chosen(
     request: AssessRequest, alignment: Alignment, instructions: AssessmentInstructions | None
 ) -> tuple[Structure, ...]:
-    """Pick the structures that are assessed: the target, and those asked for, or all of the patient."""
+    """Pick what is assessed: the target, and what was named, or a protocol names, or all of the patient.
+
+    Limits of a protocol hold for all that belongs to the target: PTV, CTV and GTV.
+    """
     structure_set = alignment.planning.structure_set
     if structure_set is None:
         if request.structure_names:
@@ -180,7 +183,11 @@ def _chosen(
         named = [structure_set.structure(name) for name in request.structure_names]
     elif instructions is not None and instructions.structures:
         wanted = {name.casefold() for name in instructions.structures}
-        named = [one for one in structure_set.structures if one.name.casefold() in wanted]
+        named = [
+            one
+            for one in structure_set.structures
+            if one.name.casefold() in wanted or one.interpreted_type.upper() in TARGET_TYPES
+        ]
     else:
         named = [one for one in structure_set.structures if _is_anatomy(one)]
     target = alignment.target

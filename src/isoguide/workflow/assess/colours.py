@@ -39,7 +39,8 @@ class ColourScale:
 
     def colours(self, values: Array | NDArray[np.float32]) -> Colours:
         """Colours (..., 3), 0 to 255, of numbers (...)."""
-        share = np.clip((np.nan_to_num(values) - self.low) / (self.high - self.low), 0.0, 1.0)
+        known = np.nan_to_num(np.asarray(values, dtype=np.float64))
+        share = np.clip((known - self.low) / (self.high - self.low), 0.0, 1.0)
         places = np.linspace(0.0, 1.0, len(self.stops))
         columns = [np.interp(share, places, [stop[n] for stop in self.stops]) for n in range(3)]
         return np.stack(columns, axis=-1)

@@ -22,7 +22,7 @@ from isoguide.workflow.assess.report_tables import (
     quality_table,
     structures_table,
 )
-from isoguide.workflow.assess.scene import AnatomyScene
+from isoguide.workflow.assess.scene import PIXELS, AnatomyScene
 from isoguide.workflow.page import bullets, closing, page, picture_row, section
 from isoguide.workflow.report_tables import date_text, identification_table, name_text
 
@@ -126,7 +126,7 @@ def _anatomy(assessment: Assessment) -> list[str]:
     left_out = not_assessed_table(anatomy.not_assessed)
     if anatomy.figures is None:
         return [left_out, approximations]
-    scene = AnatomyScene.of(planned, day, anatomy, centre_mm=_centre_mm(assessment))
+    scene = AnatomyScene.of(planned, day, anatomy, centre_mm=_centre_mm(assessment), pixels=PIXELS)
     return [
         section("Target and organs today", structures_table(anatomy) + left_out),
         section("Agreement with what was drawn on the day's image", agreement_table(anatomy)),

@@ -5,40 +5,54 @@ from html import escape
 from typing import Final
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from isoguide.dose.density import disagreement
+from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, PlannedAnatomy
 from isoguide.workflow.assess.colours import ColourScale, surface_scale
 from isoguide.workflow.assess.pictures import drawn
+from isoguide.workflow.assess.report_tables import signed
 from isoguide.workflow.assess.scene import AnatomyScene
 from isoguide.workflow.assess.surface_views import surface_pictures
 from isoguide.workflow.page import picture_row, section
 from isoguide.workflow.pictures import CT_WINDOW, Picture, grey_picture
 from isoguide.workflow.planes import Pixels, sample_daily
+from isoguide.workflow.target import TARGET_TYPES
 
+SMOOTH_MM: Final = 1.5
+"""Standard deviation: noise disagrees from voxel to voxel and would hide what does not."""
 _BLACK: Final = (0.0, 0.0, 0.0)
 HU_SCALE: Final = ColourScale(-300.0, 300.0, ((30.0, 120.0, 235.0), _BLACK, (240.0, 120.0, 10.0)), " HU")
 """Added to a picture of the density: black adds nothing."""
 
 
 def surface_section(planned: PlannedAnatomy, anatomy: AnatomyOfDay) -> str:
-    """Draw how far the surface of the target has moved, from six sides; nothing where it was not assessed."""
-    target = anatomy.target
-    if target is None:
+    """Draw how far the surface of the target has moved, from six sides; nothing where it was not assessed.
+
+    Of several targets it is the one that is tissue: a GTV before a CTV before a PTV.
+    """
+    shapes = {shape.structure.name: shape for shape in planned.shapes}
+    targets = [one for one in anatomy.structures if one.is_target]
+    if not targets:
         return ""
-    shape = next(one for one in planned.shapes if one.structure.name == target.name)
-    change = anatomy.changes[target.name]
+    target = min(targets, key=lambda one: _distance_from_tissue(shapes[one.name].structure))
+    shape, change = shapes[target.name], anatomy.changes[target.name]
     scale = surface_scale(float(np.abs(change.signed_mm).max()))
     pictures = surface_pictures(change.points_mm, shape.surface.triangles, change.signed_mm, scale)
-    mean = f"{target.surface_mean_mm:+.1f}".replace("-", "\N{MINUS SIGN}")
     legend = (
         f'<p class="legend">{escape(target.name)} as planned. Orange: its surface has moved outwards since; '
-        f"blue: inwards. Mean {mean} mm; 95 % of it within {target.surface_p95_mm:.1f} mm, all within "
-        f"{target.surface_largest_mm:.1f} mm.</p>"
+        f"blue: inwards. Mean {signed(target.surface_mean_mm)} mm; 95 % of it within "
+        f"{target.surface_p95_mm:.1f} mm, all within {target.surface_largest_mm:.1f} mm.</p>"
     )
     rows = picture_row("", "Surface", pictures[:3]) + picture_row("", "Surface", pictures[3:])
     return section("Surface of the target", legend + scale.key("Outwards") + rows, kind="pictures")
+
+
+def _distance_from_tissue(structure: Structure) -> int:
+    kind = structure.interpreted_type.upper()
+    return TARGET_TYPES[::-1].index(kind) if kind in TARGET_TYPES else len(TARGET_TYPES)
 
 
 def density_section(scene: AnatomyScene) -> str:
@@ -47,7 +61,9 @@ def density_section(scene: AnatomyScene) -> str:
         return ""
     first, second = scene.anatomy.density
     differ = disagreement(first, second)
-    told = Volume(first.volume.grid, differ.map_hu)
+    grid = first.volume.grid
+    smooth = gaussian_filter(differ.map_hu, SMOOTH_MM / grid.spacing_mm[::-1])
+    told = Volume(grid, smooth)
     cut = partial(sample_daily, planning_from_daily=scene.day.planning_from_daily)
     density = [cut(first.volume, plane=plane) for plane in scene.planes]
     apart = [cut(told, plane=plane) for plane in scene.planes]
@@ -58,7 +74,7 @@ def density_section(scene: AnatomyScene) -> str:
         f"{escape(second.method.value)}, one of the two is wrong. In the body that the day's image shows "
         f"they differ by {differ.mean_absolute_hu:.0f} HU on average, {differ.p95_hu:.0f} HU in the 95th "
         f"percentile, and by more than 100 HU in {100.0 * differ.far_apart_fraction:.1f} % of it. Orange: "
-        "the first is denser.</p>"
+        "the first is denser; the map is smoothed, the numbers are not.</p>"
     )
     body = (
         legend

@@ -113,7 +113,7 @@ def quality_table(assessment: Assessment) -> str:
             anatomy.figures, quality_limits(assessment.limits)
         )
     ]
-    return table(("Figure", "value", "limit", "what it says"), rows, kind="plain")
+    return table(("Figure", "value", "limit", "what it says"), rows, kind="plain quality")
 
 
 _Row = tuple[str, str, str, bool, str]

@@ -20,7 +20,8 @@ VIEWS: Final = {
     "From the right": ((0.0, -1.0, 0.0), (0.0, 0.0, -1.0)),
     "From the feet": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
 }
-PIXELS: Final = 200
+PIXELS, SIZE = 200, 400
+"""Of the pixels, and of the picture that they are stretched to, in which letters and lines are drawn."""
 MARGIN: Final = 1.15
 _DEPTHS: Final = 60000.0
 LIGHT: Final = (0.45, 0.55)
@@ -50,10 +51,8 @@ def surface_pictures(
         view = Plane(name, (low + high) / 2.0, np.array(right), np.array(down), field_mm, PIXELS)
         picture = _rendered(view, points_mm[triangles], signed_mm[triangles], scale)
         bar_mm = next((bar for bar in (50.0, 20.0, 10.0) if bar <= field_mm / 3.0), 5.0)
-        size = (view.pixels, view.pixels)
-        overlay = (
-            edge_letters(view.letters, size) + scale_bar(view.pixel_mm, view.pixels, bar_mm) + note(name)
-        )
+        size = (float(SIZE), float(SIZE))
+        overlay = edge_letters(view.letters, size) + scale_bar(field_mm / SIZE, SIZE, bar_mm) + note(name)
         pictures.append(svg_of(png(picture), size, name, overlay))
     return tuple(pictures)
 
