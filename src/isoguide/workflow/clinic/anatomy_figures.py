@@ -1,0 +1,1 @@
+"""The quality figures of a displacement field, each beside its limit."""
