@@ -110,7 +110,7 @@ interface LineProps {
 }
 
 /** A line with a dark halo, so that it is seen on bone and on air. */
-function Line({ lines, drawn, level, style }: LineProps) {
+export function Line({ lines, drawn, level, style }: LineProps) {
   const path = useComputed(() => pathOf(levelOf(lines.value, level)));
   const place = useComputed(() => placing(lines.value, drawn.value));
   const display = useComputed(() => (place.value === null ? "none" : "inline"));
