@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from isoguide.geometry.frames import Array, frozen_array
+from isoguide.registration.deformable.result import FieldVerdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,3 +130,14 @@ class AssessmentRecord:
     algorithm: str
     version: str
     settings_sha256: str
+
+    def __post_init__(self) -> None:
+        has_field = FieldVerdict(self.verdict) is not FieldVerdict.NOT_AVAILABLE
+        if (self.figures is not None) != has_field or (self.structures and not has_field):
+            msg = f"an assessment has figures exactly when its verdict is not '{FieldVerdict.NOT_AVAILABLE}'"
+            raise ValueError(msg)
+
+    @property
+    def is_for_decision(self) -> bool:
+        """Whether something may be decided by it."""
+        return self.verdict == FieldVerdict.FOR_DECISION

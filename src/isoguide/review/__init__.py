@@ -1,5 +1,14 @@
 """After the fraction: trends, errors of a population, margins, what other protocols would have left."""
 
+from isoguide.review.anatomy_trends import (
+    AnatomyAlert,
+    AnatomyTrend,
+    StructureDay,
+    StructureSeries,
+    UndecidedDay,
+    alert_words,
+    anatomy_trend,
+)
 from isoguide.review.capability import Capability, process_capability
 from isoguide.review.change_point import ChangePoint, find_change
 from isoguide.review.conduct import Conduct, DoseSum, conduct_of, dose_sums
@@ -63,6 +72,8 @@ __all__ = [
     "FALSE_DISCOVERIES",
     "RECIPES",
     "SCHEMES",
+    "AnatomyAlert",
+    "AnatomyTrend",
     "AxisStatistics",
     "Baseline",
     "Capability",
@@ -95,11 +106,16 @@ __all__ = [
     "Replay",
     "Scheme",
     "SchemeResult",
+    "StructureDay",
+    "StructureSeries",
     "Tested",
     "Trend",
+    "UndecidedDay",
     "VectorLengths",
     "WhereTreated",
     "adjusted",
+    "alert_words",
+    "anatomy_trend",
     "baseline",
     "breathing_error",
     "combined",
