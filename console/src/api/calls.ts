@@ -1,9 +1,11 @@
 import { answered, client } from "./client";
 import type {
   Accessory,
+  Anatomy,
   ApproveRequest,
   AuditPage,
   Course,
+  CourseAnatomy,
   CourseReview,
   Fraction,
   ImageRequest,
@@ -51,6 +53,8 @@ export const readCourse = (courseId: string, asking: Asking = "user"): Promise<C
   answered(client.GET(COURSE, { params: { path: { course_id: courseId } }, headers: headersOf(asking) }));
 export const readCourseReview = (courseId: string): Promise<CourseReview> =>
   answered(client.GET("/api/courses/{course_id}/review", { params: { path: { course_id: courseId } } }));
+export const readCourseAnatomy = (courseId: string): Promise<CourseAnatomy> =>
+  answered(client.GET("/api/courses/{course_id}/anatomy", { params: { path: { course_id: courseId } } }));
 export const beginFraction = (
   courseId: string,
   number: number,
@@ -124,6 +128,13 @@ export function pictureAddress(
   const [course, image] = [encodeURIComponent(courseId), encodeURIComponent(uid)];
   return `/api/courses/${course}/fractions/${number}/images/${image}/picture?plane=${plane}&corrected=${isCorrected}`;
 }
+
+/** The anatomy of the day that an image shows, and the long work that assesses it. */
+const ANATOMY = "/api/courses/{course_id}/fractions/{number}/images/{uid}/anatomy";
+export const readAnatomy = (courseId: string, number: number, uid: string): Promise<Anatomy> =>
+  answered(client.GET(ANATOMY, { params: { path: { course_id: courseId, number, uid } } }));
+export const assessAnatomy = (courseId: string, number: number, uid: string): Promise<Job> =>
+  answered(client.POST(ANATOMY, { params: { path: { course_id: courseId, number, uid } } }));
 
 /** Department. */
 export type PopulationFilter = {

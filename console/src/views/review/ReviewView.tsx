@@ -9,6 +9,9 @@ import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { capital, stateTone, stateWords } from "../../components/words";
 import { useResource } from "../../state/resource";
+import { AnatomyPanel } from "./anatomy/AnatomyPanel";
+import { CourseAnatomyPanel } from "./anatomy/CourseAnatomyPanel";
+import "./anatomy/anatomy.css";
 import { CourseCharts } from "./CourseCharts";
 import { AxesTable, DosesTable, FractionTable } from "./CourseTables";
 import { FractionPictures } from "./FractionPictures";
@@ -127,10 +130,12 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
         <div class="stack">
           {resource.problem === null ? null : <ProblemNotice problem={resource.problem} />}
           {isShown ? <FractionRecord fraction={fraction} /> : null}
+          {isShown ? <AnatomyPanel key={fraction.number} course={course} fraction={fraction} /> : null}
           {isShown ? <FractionPictures fraction={fraction} /> : null}
           {review === null ? null : (
             <>
               <InWords review={review} />
+              <CourseAnatomyPanel course={course} />
               <CourseCharts review={review} />
               <FractionTable review={review} />
               <AxesTable review={review} />

@@ -5,17 +5,21 @@ looks later has it made again, and what is made again counts only where it says 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from isoguide.course.assessment import AssessmentRecord, StructureOfDay
+from isoguide.course import AssessmentRecord, StructureOfDay
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError, FractionKey, StoredFraction
+from isoguide.registration.deformable.result import FieldVerdict
+from isoguide.review.anatomy_trends import AnatomyTrend, alert_words, anatomy_trend
 from isoguide.treatment.states import Event
 from isoguide.workflow.assess.anatomy import assessment_record
+from isoguide.workflow.clinic.anatomy_figures import FigureLimits
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.clinic.pictures.day_scene import image_of
 from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy
 from isoguide.workflow.clinic.pictures.gallery import Gallery
@@ -42,6 +46,8 @@ class DayAnatomyShown:
         Why the image cannot be assessed; empty where it can.
     drawn, not_drawn_because
         Its pictures, or the sentence why there are none.
+    limits
+        Of its figures.
     """
 
     image: OpenImage | None
@@ -50,6 +56,7 @@ class DayAnatomyShown:
     not_possible_because: str
     drawn: DrawnAnatomy | None
     not_drawn_because: str
+    limits: FigureLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,7 @@ class AnatomyDesk:
             self.desk.records.note("assess again", str(key), by=by, image=uid, says="what was kept")
             record = newest
         else:
+            record = replace(record, alerts=self._alerts(key, record))
             self.desk.records.keep_assessment(key.course_id, key.number, record, by=by)
         progress(1.0, "Done")
         return record
@@ -137,14 +145,46 @@ class AnatomyDesk:
         image_of(stored, uid)
         record = newest_assessment(stored, uid)
         outdated = outdated_words(stored, record) if record is not None else ""
+        limits = FigureLimits.of(protocol_of(self.desk.records.course(key.course_id)).assessment)
         try:
             image = self.gallery.image(key.course_id, key.number, uid)
             _ = image.day.image.volume
             image.counting_pose()
         except InputError as error:
-            return DayAnatomyShown(None, record, outdated, str(error), None, str(error))
+            return DayAnatomyShown(None, record, outdated, str(error), None, str(error), limits)
         drawn, why = self._drawn(image, record, outdated)
-        return DayAnatomyShown(image, record, outdated, "", drawn, why)
+        return DayAnatomyShown(image, record, outdated, "", drawn, why, limits)
+
+    def trend(self, course_id: str) -> AnatomyTrend:
+        """Return how the anatomy of a course went; an assessment that does not hold any more decides nothing.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such course.
+        """
+        course = self.desk.records.course(course_id)
+        kept = dict(self.desk.records.assessments(course_id))
+        standing = [(number, self._as_it_stands(course_id, number, one)) for number, one in kept.items()]
+        return anatomy_trend(standing, protocol_of(course).assessment)
+
+    def _as_it_stands(self, course_id: str, number: int, record: AssessmentRecord) -> AssessmentRecord:
+        outdated = outdated_words(self.desk.records.fraction(course_id, number), record)
+        if not (outdated and record.is_for_decision):
+            return record
+        return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION, reasons=(outdated,))
+
+    def _alerts(self, key: FractionKey, record: AssessmentRecord) -> tuple[str, ...]:
+        """Return what stands after this fraction when its assessment is the newest."""
+        course_id = key.course_id
+        earlier = {
+            number: self._as_it_stands(course_id, number, one)
+            for number, one in self.desk.records.assessments(course_id)
+            if number < key.number
+        }
+        instructions = protocol_of(self.desk.records.course(course_id)).assessment
+        trend = anatomy_trend([*earlier.items(), (key.number, record)], instructions)
+        return tuple(map(alert_words, trend.standing))
 
     def drawn(self, key: FractionKey, uid: str) -> DrawnAnatomy:
         """Return the pictures of an assessment.

@@ -40,9 +40,7 @@ const placeMm = (plane: Plane, x: number, y: number): Vec3 =>
 /** Where the tissue planned at a place of the plane is today, as the plane shows it; null where nothing is known. */
 function movedMm(plane: Plane, field: Field, x: number, y: number): readonly [number, number] | null {
   const found = field.at(placeMm(plane, x, y));
-  return found === null
-    ? null
-    : [x + dot(found.shiftMm, plane.right), y + dot(found.shiftMm, plane.down)];
+  return found === null ? null : [x + dot(found.shiftMm, plane.right), y + dot(found.shiftMm, plane.down)];
 }
 
 /**

@@ -43,10 +43,7 @@ export interface WashPicture {
 export function washOf(plane: Plane, field: Field): WashPicture {
   const columns = Math.max(1, Math.round(plane.widthPx / CSS_PER_PIXEL));
   const rows = Math.max(1, Math.round(plane.heightPx / CSS_PER_PIXEL));
-  const [stepX, stepY] = [
-    (plane.widthPx * plane.mmPerPx) / columns,
-    (plane.heightPx * plane.mmPerPx) / rows,
-  ];
+  const [stepX, stepY] = [(plane.widthPx * plane.mmPerPx) / columns, (plane.heightPx * plane.mmPerPx) / rows];
   const rgba = new Uint8ClampedArray(4 * columns * rows);
   for (let row = 0; row < rows; row += 1) {
     const downMm = (row + 0.5 - rows / 2) * stepY;
