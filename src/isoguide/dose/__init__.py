@@ -1,0 +1,1 @@
+"""Dose of the day: so far the density that a dose calculation needs."""

@@ -1,0 +1,26 @@
+"""The density of the day, for dose: planning CT in the day's body, or the day's image in Hounsfield units."""
+
+from isoguide.dose.density.methods import (
+    DEFAULT_CLASSES,
+    TissueClass,
+    density_images,
+    shading_corrected,
+    stitched_override,
+    virtual_ct,
+)
+from isoguide.dose.density.result import DensityImage, DensityMethod, Disagreement, disagreement
+from isoguide.dose.density.warp import warped_planning
+
+__all__ = [
+    "DEFAULT_CLASSES",
+    "DensityImage",
+    "DensityMethod",
+    "Disagreement",
+    "TissueClass",
+    "density_images",
+    "disagreement",
+    "shading_corrected",
+    "stitched_override",
+    "virtual_ct",
+    "warped_planning",
+]
