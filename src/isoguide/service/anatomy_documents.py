@@ -13,7 +13,9 @@ from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy
 def anatomy_document(uid: str, shown: DayAnatomyShown, address: str) -> AnatomyDocument:
     """Say what is known of the anatomy of an image; ``address`` is that of this document."""
     record, image, drawn = shown.record, shown.image, shown.drawn
-    assessment = AssessmentDocument.of(record, shown.outdated_because, shown.limits) if record is not None else None
+    assessment = (
+        AssessmentDocument.of(record, shown.outdated_because, shown.limits) if record is not None else None
+    )
     pictures = None
     if image is not None and drawn is not None:
         pose = tuple(image.counting_pose().matrix.ravel().tolist())

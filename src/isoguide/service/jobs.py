@@ -64,8 +64,8 @@ class Task:
     course_id
         Of which course; a course has one unfinished job at a time.
     assesses
-        UID of the image whose anatomy it assesses. Such work keeps no course from its next step, and one of it
-        goes on at a time in the whole department: a patient who lies on a couch does not wait for it.
+        UID of the image whose anatomy it assesses. Such work keeps no course from its next step, and one of
+        it goes on at a time in the whole department: a patient who lies on a couch does not wait for it.
     at_end
         Called once whatever happens, with whether it was done.
     begin_within

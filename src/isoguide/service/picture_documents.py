@@ -66,7 +66,9 @@ def planning_pictures(gallery: Gallery, course_id: str, address: str) -> Plannin
 def planned_structures(gallery: Gallery, course_id: str, address: str) -> PlannedStructures:
     """Say which structures of a plan are drawn; parameters as for :func:`planning_pictures`."""
     drawn, not_drawn = gallery.structures(course_id)
-    return PlannedStructures(structures=tuple(structure_document(one, address) for one in drawn), not_drawn=not_drawn)
+    return PlannedStructures(
+        structures=tuple(structure_document(one, address) for one in drawn), not_drawn=not_drawn
+    )
 
 
 def daily_pictures(image: OpenImage, address: str) -> DailyPictures:

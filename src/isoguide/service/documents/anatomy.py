@@ -90,7 +90,7 @@ class AssessmentDocument(Document):
     assessed_at: datetime
     verdict: FieldVerdictName
     is_for_decision: bool = Field(
-        description="Whether anything of it may be decided on: otherwise every number of it is for looking only."
+        description="Whether anything of it may be decided on: otherwise all of it is for looking only."
     )
     reasons: tuple[str, ...]
     approximations: tuple[str, ...] = Field(description="What was assumed rather than seen.")
@@ -130,13 +130,13 @@ class DeformationPictures(Document):
     planning_from_daily: Sixteen = Field(description="The rigid match that the deformation builds on.")
     plan: VolumeHeader = Field(description="The planning CT in the day's body, HU, planning LPS.")
     shift_x: VolumeHeader = Field(
-        description="Displacement of tissue along x in 1/100 mm, planning LPS: what the plan has at a place has "
-        "moved by so much, after the rigid match; -32768 where the day's image does not show the tissue."
+        description="Displacement of tissue along x in 1/100 mm, planning LPS: what the plan has at a place "
+        "has moved by so much, after the rigid match; -32768 where the day's image does not show the tissue."
     )
     shift_y: VolumeHeader
     shift_z: VolumeHeader
     volume_ratio: VolumeHeader = Field(
-        description="What a volume of tissue has become, in thousandths of what it was (Jacobian determinant)."
+        description="What a volume of tissue has become, in thousandths of what it was (Jacobian)."
     )
     longest_mm: float = Field(description="Longest displacement that is drawn.")
     structures: tuple[StructureDocument, ...] = Field(description="As they are today, daily LPS.")

@@ -43,17 +43,15 @@ def assess_anatomy_of_day(
 ) -> JobDocument:
     """Find how target and organs moved and changed since the plan, and keep it in the records.
 
-    Anybody on the staff may: it changes nothing of the fraction, and who asked stands in the audit. It rests on
-    the match of the image that counts.
+    Anybody on the staff may: it changes nothing of the fraction, and who asked stands in the audit. It rests
+    on the match of the image that counts.
     """
     job = assess_image(clinic, FractionKey(course_id, number), uid, by=user.name)
     return JobDocument.of(job)
 
 
 @router.get(ANATOMY, summary="The anatomy of the day")
-def read_anatomy(
-    course_id: str, number: int, uid: str, clinic: ClinicDep, user: UserDep
-) -> AnatomyDocument:
+def read_anatomy(course_id: str, number: int, uid: str, clinic: ClinicDep, user: UserDep) -> AnatomyDocument:
     """Return what the newest assessment of an image says, and what is drawn of it; nothing is computed."""
     del user
     shown = clinic.anatomy.shown(FractionKey(course_id, number), uid)
@@ -68,7 +66,7 @@ def read_anatomy(
     responses=BYTES,
 )
 def read_anatomy_voxels(drawn: DrawnDep, part: PartName, request: Request, v: Version = None) -> Response:
-    """Return the warped plan in HU, a component in 1/100 mm, or the ratio of volumes in thousandths, int16."""
+    """Return the warped plan in HU, a component in 1/100 mm, or the ratio of volumes in thousandths."""
     voxels = drawn.part(part)
     return bytes_response(request, voxels.content, voxels.sha256, wanted=v)
 
@@ -79,9 +77,7 @@ def read_anatomy_voxels(drawn: DrawnDep, part: PartName, request: Request, v: Ve
     response_class=Response,
     responses=BYTES,
 )
-def read_anatomy_distance(
-    drawn: DrawnDep, structure: int, request: Request, v: Version = None
-) -> Response:
+def read_anatomy_distance(drawn: DrawnDep, structure: int, request: Request, v: Version = None) -> Response:
     """Return 1/32 mm as little-endian int16, negative inside, daily LPS."""
     voxels = drawn.structure(structure)
     if voxels is None:

@@ -122,5 +122,5 @@ function Wash({ state, drawn }: DrawnProps) {
       element.getContext("2d")?.putImageData(new ImageData(rgba, columns, rows), 0, 0);
     }
   });
-  return <canvas ref={canvas} class="anatomy-wash" aria-hidden="true" hidden />;
+  return <canvas ref={canvas} class="anatomy-wash" hidden />;
 }

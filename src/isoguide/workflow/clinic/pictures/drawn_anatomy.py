@@ -7,6 +7,7 @@ from typing import Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from isoguide.dose.density.warp import warped
 from isoguide.geometry.frames import PLANNING
 from isoguide.geometry.grid import Grid
 from isoguide.images.displacement_field import DisplacementField
@@ -21,7 +22,8 @@ PartName = Literal["plan", "x", "y", "z", "volume"]
 STEPS_PER_MM: Final = 100.0
 STEPS_OF_VOLUME: Final = 1000.0
 NOT_SEEN: Final = -32768
-"""Stands where the day's image does not show the tissue: there the field is assumed, and nothing is drawn."""
+"""Stands where the day's image does not show the tissue, so that the field is assumed and not drawn, and
+where the planning CT does not reach."""
 NODES_MM: Final = 4.0
 """Nodes that are drawn are about so far apart: finer ones are not told apart on a screen."""
 
@@ -104,7 +106,7 @@ class DrawnAnatomy:
 
 
 def draw_anatomy(
-    found: DeformableRegistration, warped: Volume, daily: Grid, carried: Sequence[Structure]
+    found: DeformableRegistration, planning: Volume, daily: Grid, carried: Sequence[Structure]
 ) -> DrawnAnatomy | None:
     """Return the pictures of an assessment, None where no field was found.
 
@@ -112,8 +114,8 @@ def draw_anatomy(
     ----------
     found
         The field.
-    warped
-        The planning CT in the day's body, frame PLANNING.
+    planning
+        The planning CT, HU.
     daily
         Grid of the day's image.
     carried
@@ -121,13 +123,13 @@ def draw_anatomy(
     """
     if found.field is None:
         return None
+    grid = about_field(planning.grid, found.field.grid)
+    values, known = warped(planning, found, grid)
+    plan = as_int16(Volume(grid, values, source=planning.source)).copy()
+    plan[~known] = NOT_SEEN
     structures, not_drawn = drawn_structures(carried, daily)
-    return DrawnAnatomy(
-        VoxelBytes.of(warped.grid, as_int16(warped)),
-        DrawnField.of(found.field, found.seen),
-        structures,
-        not_drawn,
-    )
+    field = DrawnField.of(found.field, found.seen)
+    return DrawnAnatomy(VoxelBytes.of(grid, plan), field, structures, not_drawn)
 
 
 def thinned(grid: Grid) -> tuple[tuple[slice, slice, slice], Grid]:

@@ -29,7 +29,7 @@ from isoguide.workflow.clinic.pictures.day_scene import (
     kind_of_content,
     last_match,
 )
-from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy, about_field, draw_anatomy
+from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy, draw_anatomy
 from isoguide.workflow.clinic.pictures.match_figures import FoundAgain, match_again, prepare_again
 from isoguide.workflow.clinic.pictures.picture_cache import PictureCache
 from isoguide.workflow.clinic.pictures.plan_shadow import (
@@ -311,13 +311,10 @@ class OpenImage:
         anatomy = self.known_anatomy()
         if anatomy is None or anatomy.found.field is None:
             return None
-        found, volume = anatomy.found, self.day.plan.planning.volume
-        grid = about_field(volume.grid, anatomy.found.field.grid)
+        planning, daily = self.day.plan.planning.volume, self.day.image.volume
         return self.cache.get(
             self._anatomy_key("drawn anatomy"),
-            lambda: draw_anatomy(
-                found, warped_planning(volume, found, grid), self.day.image.volume.grid, anatomy.carried
-            ),
+            lambda: draw_anatomy(anatomy.found, planning, daily.grid, anatomy.carried),
         )
 
     def _anatomy_key(self, what: str) -> tuple[str, str, bytes]:

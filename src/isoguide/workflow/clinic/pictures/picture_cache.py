@@ -63,7 +63,7 @@ class PictureCache:
         return cast("_T", future.result().value)
 
     def known(self, key: Hashable, kind: type[_T]) -> _T | None:
-        """Return the value of a key if it is made and of a kind; nothing is made, and nobody is waited for."""
+        """Return the value of a key if it is there and of a kind; nothing is made or waited for."""
         with self._lock:
             future = self._values.get(key)
             if future is None or not future.done() or future.exception() is not None:
