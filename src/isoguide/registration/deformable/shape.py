@@ -1,0 +1,187 @@
+"""One structure today beside the plan: volume, place, extent, surface, and how sure they are."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoguide.errors import MissingEvidenceError
+from isoguide.geometry.frames import PLANNING, Array, frozen_array
+from isoguide.images.drawn_shape import DrawnShape, drawn_shape
+from isoguide.images.structure import Structure
+from isoguide.images.structure_measures import outline_points_mm, volume_ml
+from isoguide.images.surface import ClosedSurface, SurfaceChange, surface_change
+from isoguide.registration.deformable.carry import carried_surface, field_of
+from isoguide.registration.deformable.result import DeformableRegistration
+
+Mask = NDArray[np.bool_]
+
+CORRELATION_MM: Final = 15.0
+"""Errors of a field are alike within about this distance: it is regularised over its control points and the
+patches it compares, which are as large."""
+PATCHES: Final = 600
+"""Patches of a surface between which errors are correlated: each is far smaller than that distance."""
+SAMPLES: Final = 20000
+"""Places of a structure at which is asked whether the day's image shows them."""
+WHOLLY_SEEN: Final = 0.995
+"""A structure of which the day's image shows this much is shown whole: nodes of the field are coarse."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StructureShape:
+    """One structure of the plan as it is today, beside the plan.
+
+    Parameters
+    ----------
+    name
+        ROIName.
+    planned_volume_ml, volume_ml
+        As drawn, and today: the planned volume times how much its tissue has grown.
+    volume_sigma_ml
+        Standard deviation of today's volume from that of the displacement field; how well it was drawn is
+        not part of it.
+    shift_mm
+        Centre of its volume today minus planned, patient LPS, the patient put where the rigid match puts
+        him, (3,).
+    planned_extent_mm, extent_mm
+        Size of the box around it along x, y, z (LPS), (3,).
+    surface
+        How far its surface has moved, planning LPS.
+    seen_fraction
+        Share of its tissue that the day's image shows, 0 to 1.
+    approximations
+        What of this is assumed rather than seen, one sentence each.
+    """
+
+    name: str
+    planned_volume_ml: float
+    volume_ml: float
+    volume_sigma_ml: float
+    shift_mm: Array
+    planned_extent_mm: Array
+    extent_mm: Array
+    surface: SurfaceChange
+    seen_fraction: float
+    approximations: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("shift_mm", "planned_extent_mm", "extent_mm"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name), (3,), name))
+
+
+def structure_of_day(structure: Structure | DrawnShape, found: DeformableRegistration) -> StructureShape:
+    """Return what became of one structure of the plan.
+
+    Parameters
+    ----------
+    structure
+        Planning LPS, as drawn; a :class:`isoguide.images.drawn_shape.DrawnShape` of it saves time.
+    found
+        Where its tissue is today.
+
+    Raises
+    ------
+    GeometryError
+        If the structure has no volume, is drawn on a single slice, or is not in planning LPS.
+    MissingEvidenceError
+        If the day's image shows nothing of it.
+    """
+    shape = structure if isinstance(structure, DrawnShape) else drawn_shape(structure)
+    name = shape.structure.name
+    today = carried_surface(shape, found, PLANNING)
+    seen = seen_fraction(shape, found)
+    if seen == 0.0:
+        msg = f"the day's image shows nothing of structure '{name}', so nothing is known of it: leave it out"
+        raise MissingEvidenceError(msg)
+    approximations: tuple[str, ...] = ()
+    if seen < WHOLLY_SEEN:
+        approximations = (
+            f"the day's image shows {100.0 * seen:.0f} % of structure '{name}': the rest is assumed to move"
+            " as its edge does",
+        )
+    planned_ml = volume_ml(shape.structure)
+    grown = planned_ml / shape.surface.volume_ml
+    outline = outline_points_mm(shape.planes)
+    planned_points = np.concatenate([outline, shape.surface.points_mm])
+    moved_points = np.concatenate([field_of(found).moved(outline), today.points_mm])
+    return StructureShape(
+        name=name,
+        planned_volume_ml=planned_ml,
+        volume_ml=today.volume_ml * grown,
+        volume_sigma_ml=volume_sigma_ml(today, found, shape.surface.points_mm),
+        shift_mm=today.centre_mm - shape.surface.centre_mm,
+        planned_extent_mm=np.ptp(planned_points, axis=0),
+        extent_mm=np.ptp(moved_points, axis=0),
+        surface=surface_change(shape.surface, today),
+        seen_fraction=seen,
+        approximations=approximations,
+    )
+
+
+def seen_fraction(shape: DrawnShape, found: DeformableRegistration) -> float:
+    """Return the share of a planned structure whose tissue the day's image shows, 0 to 1.
+
+    What lies beyond the nodes of the field is not seen.
+    """
+    inside = np.argwhere(shape.distance_mm <= 0.0)
+    inside = inside[:: max(len(inside) // SAMPLES, 1)]
+    return float(_at_nodes(found, shape.grid.xyz(inside[:, ::-1].astype(np.float64))).mean())
+
+
+def _at_nodes(found: DeformableRegistration, points_mm: Array) -> Mask:
+    """Tell which positions (n, 3), planning LPS, lie nearest to a node that is seen."""
+    grid = field_of(found).grid
+    if found.seen is None:
+        msg = "the registration does not say what the day's image shows"
+        raise ValueError(msg)
+    ijk = np.rint(grid.index(points_mm)).astype(int)
+    size = np.array(grid.shape[::-1])
+    within = ((ijk >= 0) & (ijk < size)).all(axis=1)
+    i, j, k = np.clip(ijk, 0, size - 1).T
+    return np.asarray(found.seen[k, j, i] & within)
+
+
+def volume_sigma_ml(today: ClosedSurface, found: DeformableRegistration, planned_mm: Array) -> float:
+    """Return the standard deviation of the volume within a carried surface.
+
+    Each piece of surface sweeps volume when it errs along its normal: dV = ∮ n·e dA. The errors e have the
+    standard deviation of the field along each axis and are alike within :data:`CORRELATION_MM`
+    (correlation exp(-d²/2c²)), so that a common shift changes no volume and neighbours do not cancel.
+
+    Parameters
+    ----------
+    today
+        The surface.
+    found
+        Its ``sigma_mm`` is used.
+    planned_mm
+        Where the points of the surface were planned, (n, 3) planning LPS.
+    """
+    grid = field_of(found).grid
+    if found.sigma_mm is None:
+        msg = "the registration does not say how sure it is"
+        raise ValueError(msg)
+    size = np.array(grid.shape[::-1])
+    i, j, k = np.clip(np.rint(grid.index(planned_mm)).astype(int), 0, size - 1).T
+    errors = today.area_vectors_mm2 * found.sigma_mm[k, j, i].astype(np.float64)[:, None]
+    places, errors = _patches(today.points_mm, errors)
+    square = ((places[:, None, :] - places[None, :, :]) ** 2).sum(axis=-1)
+    alike = np.exp(-square / (2.0 * CORRELATION_MM**2))
+    return float(np.sqrt(max(float((alike * (errors @ errors.T)).sum()), 0.0))) / 1000.0
+
+
+def _patches(points_mm: Array, vectors: Array) -> tuple[Array, Array]:
+    """Pool points (n, 3) and the vectors there in cubes, so many that about :data:`PATCHES` are left."""
+    low = points_mm.min(axis=0)
+    edge_mm = 1.0
+    while True:
+        cube = np.floor((points_mm - low) / edge_mm).astype(np.int64)
+        _, of = np.unique(cube, axis=0, return_inverse=True)
+        of = of.ravel()
+        if of.max() < PATCHES:
+            break
+        edge_mm *= 1.5
+    count = np.bincount(of)
+    places = np.stack([np.bincount(of, points_mm[:, axis]) / count for axis in range(3)], axis=-1)
+    return places, np.stack([np.bincount(of, vectors[:, axis]) for axis in range(3)], axis=-1)
