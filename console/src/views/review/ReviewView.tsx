@@ -11,6 +11,8 @@ import { capital, stateTone, stateWords } from "../../components/words";
 import { useResource } from "../../state/resource";
 import { AnatomyPanel } from "./anatomy/AnatomyPanel";
 import { CourseAnatomyPanel } from "./anatomy/CourseAnatomyPanel";
+import "../../components/viewer/tools.css";
+import "../../components/viewer/viewer.css";
 import "./anatomy/anatomy.css";
 import { CourseCharts } from "./CourseCharts";
 import { AxesTable, DosesTable, FractionTable } from "./CourseTables";

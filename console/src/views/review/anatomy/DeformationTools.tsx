@@ -43,13 +43,15 @@ export function DeformationTools({ state, pictures }: { state: AnatomyState; pic
         }}
       />
       <AtCrosshair state={state} />
-      <fieldset class="modes">
-        <legend>Over the images</legend>
-        <Toggle label="Structures as planned (dashed)" of={state.hasPlanned} />
-        <Toggle label="Structures today (solid)" of={state.hasToday} />
-        <Toggle label="Change of volume (Jacobian)" of={state.hasWash} />
-        {state.hasWash.value ? <WashLegend /> : null}
-      </fieldset>
+      <section class="tool-group" aria-label="Over the images">
+        <fieldset class="modes">
+          <legend>Over the images</legend>
+          <Toggle label="Structures as planned (dashed)" of={state.hasPlanned} />
+          <Toggle label="Structures today (solid)" of={state.hasToday} />
+          <Toggle label="Change of volume (Jacobian)" of={state.hasWash} />
+          {state.hasWash.value ? <WashLegend /> : null}
+        </fieldset>
+      </section>
       {pictures.noStructures.value === null ? null : (
         <p class="warn-text small">No structures of the plan: {pictures.noStructures.value}</p>
       )}
@@ -83,20 +85,22 @@ function Choice<T extends string>(props: {
   readonly onChange: (value: T) => void;
 }) {
   return (
-    <fieldset class="modes">
-      <legend>{props.legend}</legend>
-      {props.options.map(([value, words]) => (
-        <label key={value} class={value === props.value ? "chosen" : ""}>
-          <input
-            type="radio"
-            name={`anatomy ${props.name}`}
-            checked={value === props.value}
-            onChange={() => props.onChange(value)}
-          />
-          <span>{words}</span>
-        </label>
-      ))}
-    </fieldset>
+    <section class="tool-group" aria-label={props.legend}>
+      <fieldset class="modes">
+        <legend>{props.legend}</legend>
+        {props.options.map(([value, words]) => (
+          <label key={value} class={value === props.value ? "chosen" : ""}>
+            <input
+              type="radio"
+              name={`anatomy ${props.name}`}
+              checked={value === props.value}
+              onChange={() => props.onChange(value)}
+            />
+            <span>{words}</span>
+          </label>
+        ))}
+      </fieldset>
+    </section>
   );
 }
 

@@ -3,6 +3,8 @@ import { percent, plain, signed } from "../../../components/format";
 import { sidesWords } from "../../align/ultrasound";
 import { standingOf, VERDICT_WORDS } from "./verdictWords";
 
+/** A structure of which the day's image shows this share is shown whole: nodes are coarse. */
+const WHOLLY_SEEN = 0.995;
 const COLUMNS = ["Planned", "Today ± SD", "Change", "Centre has moved", "Extent LR × AP × HF"] as const;
 
 /** The target and the organs as planned and as they are today. */
@@ -24,9 +26,6 @@ export function StructureTable({ assessment }: { assessment: Assessment }) {
               <abbr title="95th percentile of the distance of the surface from where it was planned">
                 Surface 95 %
               </abbr>
-            </th>
-            <th scope="col" class="number">
-              Seen
             </th>
             {hasDrawn ? (
               <th scope="col" class="number">
@@ -52,6 +51,9 @@ function Row({ one, hasDrawn }: { one: StructureOfDay; hasDrawn: boolean }) {
       <th scope="row">
         {one.name}
         {one.is_target ? <span class="dim small"> target</span> : null}
+        {one.seen_fraction < WHOLLY_SEEN ? (
+          <p class="warn-text small">{percent(one.seen_fraction)} of it seen</p>
+        ) : null}
       </th>
       <td class="number nowrap">{plain(one.planned_volume_ml, 1)} ml</td>
       <td class="number nowrap">
@@ -74,7 +76,6 @@ function Row({ one, hasDrawn }: { one: StructureOfDay; hasDrawn: boolean }) {
         <br />
         <span class="dim small">mean {signed(one.surface_mean_mm, 1)}</span>
       </td>
-      <td class="number">{percent(one.seen_fraction)}</td>
       {hasDrawn ? (
         <td class="number nowrap">
           {plain(one.dice, 2)}
