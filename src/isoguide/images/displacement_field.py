@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import PLANNING, Array
 from isoguide.geometry.grid import Grid
-from isoguide.kernels.fields import moved_points, origins_of_points, pull_back_shifts, steepest_gradient
+from isoguide.kernels.fields import (
+    least_determinants,
+    moved_points,
+    origins_of_points,
+    pull_back_shifts,
+    steepest_gradient,
+)
 
 Floats = NDArray[np.float32]
 
@@ -95,6 +101,14 @@ class DisplacementField:
     def longest_mm(self) -> float:
         """Length of the longest displacement."""
         return float(np.sqrt(np.square(self.vectors_mm).sum(axis=-1).max()))
+
+    def jacobian(self) -> Floats:
+        """Return how tissue grows at each node, float32 ``[k, j, i]``.
+
+        It is the smallest determinant of the gradient of ``x + u(x)`` among the corners of the cells that
+        meet there: below 1 tissue is compressed, 0 or less would be folded.
+        """
+        return least_determinants(self.vectors_mm, self.grid.spacing_mm, self.grid.direction)
 
     def moved(self, points_mm: Array) -> Array:
         """Return where tissue is now.

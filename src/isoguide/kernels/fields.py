@@ -364,6 +364,84 @@ def steepest_gradient_reference(vectors_mm: Floats, spacing_mm: Matrix) -> float
     return largest
 
 
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _determinants(
+    u: Floats, sizes: Sizes, inverse: Matrix, direction: Matrix, out: Floats, span: tuple[int, int]
+) -> None:
+    """Fill ``out`` with the smallest determinant of the gradient of x + u(x) around each node."""
+    nk, nj, ni = sizes
+    steps = (3, 3 * ni, 3 * ni * nj)
+    d = direction
+    sign = d[0, 0] * (d[1, 1] * d[2, 2] - d[1, 2] * d[2, 1])
+    sign += d[0, 1] * (d[1, 2] * d[2, 0] - d[1, 0] * d[2, 2])
+    sign += d[0, 2] * (d[1, 0] * d[2, 1] - d[1, 1] * d[2, 0])
+    for k in range(span[0], span[1]):
+        for j in range(nj):
+            for i in range(ni):
+                node = 3 * ((k * nj + j) * ni + i)
+                least = np.inf
+                for corner in range(8):
+                    right, down, up = 2 * (corner & 1) - 1, 2 * ((corner >> 1) & 1) - 1, 2 * (corner >> 2) - 1
+                    if min(i + right, j + down, k + up) < 0:
+                        continue
+                    if i + right >= ni or j + down >= nj or k + up >= nk:
+                        continue
+                    a = _edge(u, node, node + steps[0] * right, inverse[0] * right)
+                    b = _edge(u, node, node + steps[1] * down, inverse[1] * down)
+                    c = _edge(u, node, node + steps[2] * up, inverse[2] * up)
+                    ax, ay, az = a[0] + d[0, 0], a[1] + d[1, 0], a[2] + d[2, 0]
+                    bx, by, bz = b[0] + d[0, 1], b[1] + d[1, 1], b[2] + d[2, 1]
+                    cx, cy, cz = c[0] + d[0, 2], c[1] + d[1, 2], c[2] + d[2, 2]
+                    found = ax * (by * cz - bz * cy) - ay * (bx * cz - bz * cx) + az * (bx * cy - by * cx)
+                    least = min(least, found * sign)
+                out[k, j, i] = least
+
+
+def least_determinants(vectors_mm: Floats, spacing_mm: Matrix, direction: Matrix) -> Floats:
+    """Return the smallest Jacobian determinant of ``x -> x + u(x)`` at the corners of cells around each node.
+
+    Parameters
+    ----------
+    vectors_mm
+        Displacements (k, j, i, 3) at the nodes, at least two along each axis.
+    spacing_mm
+        Distance of nodes along i, j, k, (3,).
+    direction
+        Unit vectors along i, j, k as columns (3, 3).
+
+    Returns
+    -------
+    Floats
+        ``[k, j, i]``: 1 keeps its volume, 0 or less folds.
+    """
+    sizes = vectors_mm.shape[:3]
+    flat, inverse = vectors_mm.reshape(-1), 1.0 / np.asarray(spacing_mm, dtype=np.float64)
+    axes = np.ascontiguousarray(direction, dtype=np.float64)
+    out = np.empty(sizes, dtype=np.float32)
+    run_chunked(lambda a, b: _determinants(flat, sizes, inverse, axes, out, (a, b)), sizes[0])
+    return out
+
+
+def least_determinants_reference(vectors_mm: Floats, spacing_mm: Matrix, direction: Matrix) -> Floats:
+    """Do the same as :func:`least_determinants` through NumPy's determinants of single corners."""
+    u = vectors_mm.astype(np.float64)
+    out = np.full(u.shape[:3], np.inf)
+    for node in np.ndindex(*u.shape[:3]):
+        for corner in np.ndindex(2, 2, 2):
+            columns = []
+            for axis in range(3):
+                other = list(node)
+                side = 2 * corner[axis] - 1
+                other[2 - axis] += side
+                if not 0 <= other[2 - axis] < u.shape[2 - axis]:
+                    break
+                columns.append(direction[:, axis] + side * (u[tuple(other)] - u[node]) / spacing_mm[axis])
+            if len(columns) == 3:
+                determinant = np.linalg.det(np.stack(columns, axis=-1)) * np.linalg.det(direction)
+                out[node] = min(out[node], determinant)
+    return out.astype(np.float32)
+
+
 SWEEPS, COARSEST_SWEEPS = 6, 60
 """Pairs of sweeps on each lattice and on the coarsest: fields need to be smooth, not converged."""
 

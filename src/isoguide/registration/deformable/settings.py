@@ -1,0 +1,64 @@
+"""How hard a deformable registration tries: plain values, so that a result can carry and repeat them."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from isoguide.errors import InputError
+
+Engine = Literal["isoguide"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeformableSettings:
+    """How a deformable registration is made.
+
+    Parameters
+    ----------
+    spacing_mm
+        Distance of the samples of the images at the finest level.
+    steps_per_node
+        Samples from node to node of the displacement field: the nodes lie ``spacing_mm`` times this apart.
+    levels
+        Resolutions, each twice as coarse as the next.
+    iterations
+        At most so many Gauss-Newton steps per level.
+    smoothness
+        How stiff tissue is: the larger, the less a displacement may change from place to place.
+    largest_mm
+        How far the coarse search looks.
+    engine
+        What solves it.
+
+    Raises
+    ------
+    InputError
+        If a value is impossible.
+    """
+
+    spacing_mm: float = 2.0
+    steps_per_node: int = 2
+    levels: int = 3
+    iterations: int = 20
+    smoothness: float = 5.0
+    largest_mm: float = 24.0
+    engine: Engine = "isoguide"
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.spacing_mm <= 10.0:
+            msg = f"images are registered at 0.5 to 10 mm, not at {self.spacing_mm:g} mm"
+            raise InputError(msg)
+        if not (1 <= self.steps_per_node <= 8 and 1 <= self.levels <= 6 and self.iterations >= 1):
+            msg = "a deformable registration needs 1 to 8 samples per node, 1 to 6 levels and 1 or more steps"
+            raise InputError(msg)
+        if not (self.smoothness > 0.0 and 0.0 <= self.largest_mm <= 100.0):
+            msg = "smoothness must be positive, and the coarse search reach 0 to 100 mm"
+            raise InputError(msg)
+
+    @property
+    def node_mm(self) -> float:
+        """Distance of the nodes of the displacement field."""
+        return self.spacing_mm * self.steps_per_node
+
+    def as_record(self) -> dict[str, object]:
+        """Plain values for the result's provenance."""
+        return asdict(self)
