@@ -188,7 +188,7 @@ def test_the_course_is_treated_by_a_protocol_and_recorded_whole(demo: tuple[Path
         assert desk.records.verify_audit().is_intact
         assert desk.store.verify(desk.records.image_hashes()) == ()
         line = next(one for one in desk.records.courses() if one.course_id == "C0001")
-        assert line.protocol == "demonstration v1"
+        assert line.protocol == "demonstration v2"
         (history,) = desk.records.histories(course_ids=["C0001"])
         fraction = desk.records.fraction("C0001", 1)
     assert [one.state for one in history.fractions] == ["closed", "closed"]

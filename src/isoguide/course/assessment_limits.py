@@ -56,7 +56,7 @@ class AssessmentInstructions:
     organ_shift_mm: float | None = None
     days: int = 3
     least_seen: float = 0.9
-    inconsistency_mm: float = 3.0
+    inconsistency_mm: float = 2.0
     least_dice: float = 0.8
     mean_distance_mm: float = 3.0
     landmark_mean_mm: float = 2.0
@@ -76,7 +76,7 @@ class AssessmentInstructions:
             _need(0.0 < value <= 1.0, f"{name} must be a share above 0 and up to 1, not {value}")
         _need(
             any(getattr(self, name) is not None for name in ALERT_LIMITS),
-            f"no limit is given, so nothing would ever be said: give one of {', '.join(ALERT_LIMITS)}",
+            f"structures would be assessed against no limit: give one of {', '.join(ALERT_LIMITS)}",
         )
         _need(
             self.landmark_mean_mm <= self.landmark_largest_mm,
