@@ -70,9 +70,10 @@ class FieldFigures:
     folded_fraction
         Share of the body whose determinant is not positive.
     inconsistency_mean_mm, inconsistency_p95_mm
-        Where tissue returns to when it is matched there and back.
+        Where tissue returns to when it is matched there and back; None where that was not measured.
     bone_strain_p95
-        95th percentile, over bones, of the change of displacement in mm per mm, which is 0 in a rigid body.
+        95th percentile, over bones, of the change of lengths in mm per mm, which is 0 in a rigid body; None
+        where no bone is seen.
     longest_mm
         Longest displacement in the body.
     similarity_before, similarity_after
@@ -84,9 +85,9 @@ class FieldFigures:
     jacobian_least: float
     jacobian_largest: float
     folded_fraction: float
-    inconsistency_mean_mm: float
-    inconsistency_p95_mm: float
-    bone_strain_p95: float
+    inconsistency_mean_mm: float | None
+    inconsistency_p95_mm: float | None
+    bone_strain_p95: float | None
     longest_mm: float
     similarity_before: float
     similarity_after: float

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydicom.dataset import Dataset
 from pydicom.uid import RTStructureSetStorage
@@ -39,13 +39,15 @@ DISPLAY_COLOURS: Final = ((230, 60, 60), (70, 160, 240), (70, 190, 100), (240, 1
 class StructureSetDetails:
     """What a structure set says besides its structures.
 
-    ``sop_instance_uid`` follows from the image series and the label when it is empty.
+    ``sop_instance_uid`` follows from the image series and the label when it is empty; ``algorithm`` is how
+    the structures came about: AUTOMATIC, SEMIAUTOMATIC, MANUAL, or not said.
     """
 
     label: str = "STRUCTURES"
     sop_instance_uid: str = ""
     created_at: datetime = EXAMPLE_TIME
     series_number: int = 2
+    algorithm: Literal["", "AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"] = ""
 
 
 EXAMPLE_STRUCTURE_SET: Final = StructureSetDetails()
@@ -92,7 +94,7 @@ def write_structure_set(
     dataset.StructureSetDate = date_text(details.created_at)
     dataset.StructureSetTime = time_text(details.created_at)
     dataset.ReferencedFrameOfReferenceSequence = [_frame_item(image)]
-    dataset.StructureSetROISequence = [_roi(one, image.frame_of_reference_uid) for one in structures]
+    dataset.StructureSetROISequence = [_roi(one, image, details) for one in structures]
     dataset.ROIContourSequence = [_contours(one, index) for index, one in enumerate(structures)]
     dataset.RTROIObservationsSequence = [_observation(one, i + 1) for i, one in enumerate(structures)]
     dataset.ApprovalStatus = "UNAPPROVED"
@@ -123,14 +125,14 @@ def _frame_item(image: ReferencedSeries) -> Dataset:
     return frame
 
 
-def _roi(structure: Structure, frame_of_reference_uid: str) -> Dataset:
+def _roi(structure: Structure, image: ReferencedSeries, details: StructureSetDetails) -> Dataset:
     item = Dataset()
     item.ROINumber = structure.number
-    item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
+    item.ReferencedFrameOfReferenceUID = image.frame_of_reference_uid
     item.ROIName = shortened(structure.name, 64)
     if structure.description:
         item.ROIDescription = shortened(structure.description, 1024)
-    item.ROIGenerationAlgorithm = ""
+    item.ROIGenerationAlgorithm = details.algorithm
     return item
 
 

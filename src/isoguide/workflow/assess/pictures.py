@@ -13,6 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from isoguide.geometry.frames import Array
 from isoguide.images.displacement_field import DisplacementField
+from isoguide.registration.deformable.quality import jacobian_determinants
 from isoguide.workflow.assess.colours import CHANGE, FOLDED, LENGTH, Colours
 from isoguide.workflow.assess.scene import AnatomyScene, ShownStructure, pixel_positions_mm
 from isoguide.workflow.picture_svg import labels, outline_path, picture_svg
@@ -34,7 +35,7 @@ def outline_pictures(scene: AnatomyScene) -> tuple[str, ...]:
     """Draw the day's image with the structures as planned (dashed) and as they are today."""
     window = scene.windows[1]
     tasks = [partial(grey_picture, window.grey(pixels)) for pixels in scene.daily]
-    return _drawn(scene, tasks, [_outlines(scene, number) for number in range(len(scene.planes))])
+    return drawn(scene, tasks, [_outlines(scene, number) for number in range(len(scene.planes))])
 
 
 def difference_pictures(scene: AnatomyScene, *, deformed: bool) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ def difference_pictures(scene: AnatomyScene, *, deformed: bool) -> tuple[str, ..
         partial(difference, first.grey(one), second.grey(two))
         for one, two in zip(planned, scene.daily, strict=True)
     ]
-    return _drawn(scene, tasks, [_target(scene, number) for number in range(len(scene.planes))])
+    return drawn(scene, tasks, [_target(scene, number) for number in range(len(scene.planes))])
 
 
 def motion_pictures(scene: AnatomyScene) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ def motion_pictures(scene: AnatomyScene) -> tuple[str, ...]:
         length_mm = np.linalg.norm(scene.field.moved(places_mm) - places_mm, axis=1)
         tasks.append(partial(_coloured, scene, number, LENGTH.colours(length_mm.reshape(pixels.shape))))
         overlays.append(_arrows(scene, plane, pixels) + _target(scene, number, today=False))
-    return _drawn(scene, tasks, overlays)
+    return drawn(scene, tasks, overlays)
 
 
 def change_pictures(scene: AnatomyScene) -> tuple[str, ...]:
@@ -69,7 +70,7 @@ def change_pictures(scene: AnatomyScene) -> tuple[str, ...]:
     if scene.field is None:
         return ()
     tasks, overlays = [], []
-    jacobian = scene.field.jacobian()
+    jacobian = np.nan_to_num(jacobian_determinants(scene.field), posinf=1.0)
     for number, plane in enumerate(scene.planes):
         index = scene.field.grid.index(pixel_positions_mm(plane))[:, ::-1].T
         determinant = map_coordinates(jacobian, index, np.float32, order=1, mode="nearest")
@@ -78,12 +79,13 @@ def change_pictures(scene: AnatomyScene) -> tuple[str, ...]:
         colours[determinant <= 0.0] = FOLDED
         tasks.append(partial(_coloured, scene, number, colours))
         overlays.append(_mesh(scene.field, plane) + _target(scene, number, today=False))
-    return _drawn(scene, tasks, overlays)
+    return drawn(scene, tasks, overlays)
 
 
-def _drawn(
+def drawn(
     scene: AnatomyScene, tasks: Sequence[Callable[[], Picture]], overlays: Sequence[str]
 ) -> tuple[str, ...]:
+    """Draw the pixels of each plane under its overlay (SVG elements) and the usual labels."""
     # Array arithmetic and compression run outside the interpreter's lock.
     with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
         encoded = list(pool.map(lambda draw: png(draw()), tasks))

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
 
+from isoguide.dose.density import DensityMethod
 from isoguide.errors import InputError
 from isoguide.workflow.request import AlignRequest
-
-DensityMethod = Literal["virtual", "shading", "override"]
-DENSITY_METHODS: Final[tuple[DensityMethod, ...]] = get_args(DensityMethod)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +52,11 @@ class AssessRequest:
         if twice is not None:
             msg = f"structure '{twice}' is named twice: name it once"
             raise InputError(msg)
+
+    @property
+    def density_methods(self) -> tuple[DensityMethod, ...]:
+        """The method that was asked for, and another one whose disagreement says how sure it is."""
+        if self.density is None:
+            return ()
+        virtual, shading = DensityMethod.VIRTUAL_CT, DensityMethod.SHADING_CORRECTED
+        return self.density, shading if self.density is virtual else virtual

@@ -10,11 +10,9 @@ from scipy.ndimage import binary_fill_holes, map_coordinates
 
 from isoguide.geometry.frames import Array
 from isoguide.images.displacement_field import DisplacementField
-from isoguide.images.signed_distance import signed_distance_mm
-from isoguide.images.structure import Structure
-from isoguide.images.volume import Volume
+from isoguide.images.drawn_shape import DrawnShape
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, DayAnatomy, PlannedAnatomy
-from isoguide.workflow.outlines import cropped_grid, half_level_lines
+from isoguide.workflow.outlines import half_level_lines
 from isoguide.workflow.pictures import Window, daily_window, planning_window
 from isoguide.workflow.planes import (
     BODY_HU,
@@ -29,38 +27,32 @@ from isoguide.workflow.planes import (
 Mask = NDArray[np.bool_]
 
 PIXELS: Final = 400
+CLOSER: Final = 1.25
+"""Pictures show so much less than those of a match: what changes lies about the target."""
 OUTLINED: Final = 9
 """So many structures have a colour of their own: the target and eight more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShownStructure:
-    """A structure as pictures draw it: its signed distance on the part of the planning grid around it.
+    """A structure as pictures draw it; ``kind`` is its class of colour: "target", or "s1" to "s8"."""
 
-    ``kind`` is its class of colour: "target", or "s1" to "s8".
-    """
-
-    name: str
+    shape: DrawnShape
     kind: str
-    distance: Volume
 
-    @classmethod
-    def of(cls, structure: Structure, planning: Volume, kind: str) -> "ShownStructure | None":
-        """Prepare a structure of the plan; None where it does not meet the planning image."""
-        grid = cropped_grid(planning.grid, structure.points_mm)
-        if grid is None or not structure.is_volume:
-            return None
-        distance_mm = signed_distance_mm(structure, grid)
-        return cls(structure.name, kind, Volume(grid, distance_mm, is_hounsfield=False))
+    @property
+    def name(self) -> str:
+        """ROIName."""
+        return self.shape.structure.name
 
     def lines(self, points_mm: Array, shape: tuple[int, int]) -> list[Array]:
         """Lines (n, 2), picture coordinates, around the pixels whose tissue (n, 3) belongs to it."""
-        corners_mm = self.distance.grid.corners_mm()
+        corners_mm = self.shape.grid.corners_mm()
         # Most pixels are far off, and a plane has many.
         near = ((points_mm >= corners_mm.min(axis=0)) & (points_mm <= corners_mm.max(axis=0))).all(axis=1)
         inside = np.zeros(len(points_mm), dtype=np.float32)
-        index = self.distance.grid.index(points_mm[near])[:, ::-1].T
-        distance_mm = map_coordinates(self.distance.values, index, np.float32, order=1, mode="nearest")
+        index = self.shape.grid.index(points_mm[near])[:, ::-1].T
+        distance_mm = map_coordinates(self.shape.distance_mm, index, np.float32, order=1, mode="nearest")
         inside[near] = np.float32(0.5) - distance_mm
         return half_level_lines(inside.reshape(shape))
 
@@ -98,7 +90,7 @@ class AnatomyScene:
         pixels: int = PIXELS,
     ) -> "AnatomyScene":
         """Lay the three planes through ``centre_mm`` (3,), planning LPS."""
-        field_mm = field_of_view_mm(planned.volume, centre_mm, day.volume.grid.extent_mm)
+        field_mm = field_of_view_mm(planned.volume, centre_mm, day.volume.grid.extent_mm / CLOSER)
         planes = planes_through(centre_mm, field_mm=field_mm, pixels=pixels)
         return cls(planned, day, anatomy, planes, _shown(planned, anatomy))
 
@@ -176,12 +168,10 @@ def pixel_positions_mm(plane: Plane) -> Array:
 
 def _shown(planned: PlannedAnatomy, anatomy: AnatomyOfDay) -> tuple[ShownStructure, ...]:
     assessed = {one.name for one in anatomy.structures}
-    chosen = [one for one in planned.structures if one.name in assessed or not assessed][:OUTLINED]
     kinds = iter([f"s{number}" for number in range(1, OUTLINED)])
-    shown = (
-        ShownStructure.of(
-            one, planned.volume, "target" if one.name == anatomy.target_name else next(kinds, "")
-        )
-        for one in chosen
-    )
-    return tuple(one for one in shown if one is not None and one.kind)
+    shown = []
+    for shape in planned.shapes:
+        if shape.structure.name in assessed:
+            is_target = shape.structure.name == planned.target_name
+            shown.append(ShownStructure(shape, "target" if is_target else next(kinds, "")))
+    return tuple(one for one in shown if one.kind)
