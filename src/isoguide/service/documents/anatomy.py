@@ -1,15 +1,16 @@
 """The anatomy of a day: what an assessment says, what is drawn of it, and how it went over the course."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
 from isoguide.course.assessment import AssessmentRecord, StructureOfDay
+from isoguide.registration.deformable.quality import QualityLimits
 from isoguide.review.anatomy_trends import AnatomyTrend, StructureDay, StructureSeries, alert_words
 from isoguide.service.documents.base import Document, Sixteen, Three, three
 from isoguide.service.documents.images import StructureDocument, VolumeHeader
-from isoguide.workflow.clinic.anatomy_figures import FigureLimits, FigureLine, figure_lines
+from isoguide.workflow.clinic.anatomy_figures import FigureLine, figure_lines
 
 FieldVerdictName = Literal["for decision", "not for decision", "not available"]
 
@@ -62,20 +63,23 @@ class StructureOfDayDocument(Document):
     @classmethod
     def of(cls, one: StructureOfDay) -> Self:
         """Return a structure as a document."""
-        vectors = {name: three(getattr(one, name)) for name in ("shift_mm", "planned_extent_mm", "extent_mm")}
-        plain = {name: getattr(one, name) for name in cls.model_fields if name not in vectors}
-        return cls(**plain, **vectors)
+        values: dict[str, Any] = {name: getattr(one, name) for name in cls.model_fields}
+        for name in ("shift_mm", "planned_extent_mm", "extent_mm"):
+            values[name] = three(values[name])
+        return cls(**values)
 
 
 class FieldFigureDocument(Document):
     """One figure of the quality of the displacement field (AAPM TG-132), beside its limit."""
 
     name: str
-    value: float
+    value: float | None = Field(description="Null where it was not measured.")
     unit: str = Field(description="Empty where it has none.")
     decimals: int
     limit: str = Field(description="In words, such as 'at most 3 mm'; empty where there is none.")
-    is_kept: bool | None = Field(description="Whether the value is within the limit; null without one.")
+    is_kept: bool | None = Field(
+        description="Whether the value is within the limit; null without one, or without a value."
+    )
 
     @classmethod
     def of(cls, line: FigureLine) -> Self:
@@ -104,7 +108,7 @@ class AssessmentDocument(Document):
     version: str
 
     @classmethod
-    def of(cls, record: AssessmentRecord, outdated_because: str, limits: FigureLimits) -> Self:
+    def of(cls, record: AssessmentRecord, outdated_because: str, limits: QualityLimits) -> Self:
         """Return an assessment as a document."""
         return cls.model_validate(
             {

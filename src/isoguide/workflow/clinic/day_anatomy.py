@@ -9,24 +9,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from isoguide.course import AssessmentRecord, StructureOfDay
+from isoguide.course import AssessmentRecord, ProtocolAction, StructureOfDay
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError, FractionKey, StoredFraction
+from isoguide.registration.deformable.quality import QualityLimits
 from isoguide.registration.deformable.result import FieldVerdict
+from isoguide.registration.result import Verdict
 from isoguide.review.anatomy_trends import AnatomyTrend, alert_words, anatomy_trend
+from isoguide.treatment.match import BY_HAND
 from isoguide.treatment.states import Event
 from isoguide.workflow.assess.anatomy import assessment_record
-from isoguide.workflow.clinic.anatomy_figures import FigureLimits
+from isoguide.workflow.assess.protocol_limits import quality_limits
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.open_fraction import protocol_of
-from isoguide.workflow.clinic.pictures.day_scene import image_of
+from isoguide.workflow.clinic.pictures.day_scene import image_of, last_match
 from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy
 from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 
 SAME_ML, SAME_MM = 0.01, 0.01
 """What is computed again from the same files may differ by this on another computer."""
+DEFORMED: Final = "the patient is deformed"
+"""How the sentence of :func:`isoguide.registration.verdict.deformation_doubt` ends."""
 _MATCHED: Final = frozenset({Event.ALIGN, Event.MATCH_BY_HAND, Event.MATCH_BY_ENGINE})
 
 
@@ -56,7 +61,7 @@ class DayAnatomyShown:
     not_possible_because: str
     drawn: DrawnAnatomy | None
     not_drawn_because: str
-    limits: FigureLimits
+    limits: QualityLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,9 @@ class AnatomyDesk:
         if not _same_pose(image, now):
             msg = f"image {uid} of {key} was matched anew while it was assessed: assess it again"
             raise ConflictError(msg)
-        record = assessment_record(anatomy, image_uid=uid, assessed_at=self.desk.clock.now())
+        record = _as_matched(
+            assessment_record(anatomy, image_uid=uid, assessed_at=self.desk.clock.now()), now.stored
+        )
         newest = newest_assessment(now.stored, uid)
         if newest is not None and not outdated_words(now.stored, newest) and says_the_same(newest, record):
             self.desk.records.note("assess again", str(key), by=by, image=uid, says="what was kept")
@@ -145,7 +152,7 @@ class AnatomyDesk:
         image_of(stored, uid)
         record = newest_assessment(stored, uid)
         outdated = outdated_words(stored, record) if record is not None else ""
-        limits = FigureLimits.of(protocol_of(self.desk.records.course(key.course_id)).assessment)
+        limits = quality_limits(protocol_of(self.desk.records.course(key.course_id)).assessment)
         try:
             image = self.gallery.image(key.course_id, key.number, uid)
             _ = image.day.image.volume
@@ -214,7 +221,7 @@ class AnatomyDesk:
                 "the deformation itself is not kept, only what it says: assess the image again to see it"
             )
         again = assessment_record(anatomy, image_uid=record.image_uid, assessed_at=record.assessed_at)
-        if not says_the_same(record, again):
+        if not was_found_alike(record, again):
             return None, "the deformation that was made again is not the one that was kept: assess again"
         return image.drawn_anatomy(), ""
 
@@ -245,10 +252,43 @@ def _matched_at(stored: StoredFraction, uid: str) -> datetime | None:
     return max(found, default=None)
 
 
+def _as_matched(record: AssessmentRecord, stored: StoredFraction) -> AssessmentRecord:
+    """Let the doubts about the rigid match count until a person has looked at it.
+
+    A deformation answers one of them: that regions of the patient do not move together.
+    """
+    match = last_match(stored, record.image_uid)
+    if match is None or match.verdict is not Verdict.REVIEW or not record.is_for_decision:
+        return record
+    if match.algorithm == BY_HAND or _was_signed(stored, record.image_uid):
+        return record
+    doubts = [one for one in match.reasons if not one.endswith(DEFORMED)]
+    words = tuple(f"the rigid match needs a look first: {one}" for one in doubts)
+    if not words:
+        return record
+    return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION, reasons=(*record.reasons, *words))
+
+
+def _was_signed(stored: StoredFraction, uid: str) -> bool:
+    """Tell whether a person took the match of an image for good."""
+    return any(
+        one.image_uid == uid
+        and one.role
+        and one.action in (ProtocolAction.CORRECT, ProtocolAction.NO_CORRECTION)
+        for one in stored.decisions
+    )
+
+
 def says_the_same(kept: AssessmentRecord, again: AssessmentRecord) -> bool:
+    """Tell whether two assessments of an image found the same and may be used for the same."""
+    said = (kept.verdict, kept.reasons) == (again.verdict, again.reasons)
+    return said and was_found_alike(kept, again)
+
+
+def was_found_alike(kept: AssessmentRecord, again: AssessmentRecord) -> bool:
     """Tell whether two assessments of an image were made alike and found the same."""
-    made = (kept.image_uid, kept.verdict, kept.algorithm, kept.version, kept.settings_sha256)
-    if made != (again.image_uid, again.verdict, again.algorithm, again.version, again.settings_sha256):
+    made = (kept.image_uid, kept.algorithm, kept.version, kept.settings_sha256)
+    if made != (again.image_uid, again.algorithm, again.version, again.settings_sha256):
         return False
     return _same_structures(kept.structures, again.structures)
 

@@ -136,8 +136,10 @@ def thinned(grid: Grid) -> tuple[tuple[slice, slice, slice], Grid]:
     """Return which nodes ``[k, j, i]`` of a grid are taken, and the grid that they make."""
     i, j, k = (max(1, round(NODES_MM / float(mm))) for mm in grid.spacing_mm)
     every = (slice(None, None, k), slice(None, None, j), slice(None, None, i))
-    shape = tuple(len(range(0, count, step)) for count, step in zip(grid.shape, (k, j, i), strict=True))
-    return every, Grid(grid.frame, shape, grid.spacing_mm * (i, j, k), grid.origin_mm, grid.direction)
+    slices, rows, columns = (
+        len(range(0, count, step)) for count, step in zip(grid.shape, (k, j, i), strict=True)
+    )
+    return every, Grid(grid.frame, (slices, rows, columns), grid.spacing_mm * (i, j, k), grid.origin_mm, grid.direction)
 
 
 def about_field(planning: Grid, field: Grid) -> Grid:

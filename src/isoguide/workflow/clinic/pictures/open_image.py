@@ -21,6 +21,8 @@ from isoguide.workflow.assess.anatomy import (
     assess_anatomy,
     prepare_anatomy,
 )
+from isoguide.workflow.assess.chosen import structures_to_assess
+from isoguide.workflow.assess.protocol_limits import quality_limits
 from isoguide.workflow.clinic.kept_fraction import read_kept
 from isoguide.workflow.clinic.pictures.day_scene import (
     ContentKind,
@@ -298,7 +300,8 @@ class OpenImage:
 
         def made() -> AnatomyOfDay:
             planned = self._planned_anatomy(part_of(progress, 0.0, 0.3))
-            return assess_anatomy(planned, day, progress=part_of(progress, 0.3, 1.0))
+            limits = quality_limits(self.day.plan.protocol.assessment)
+            return assess_anatomy(planned, day, limits=limits, progress=part_of(progress, 0.3, 1.0))
 
         return self.cache.get(self._anatomy_key("anatomy"), made)
 
@@ -322,12 +325,13 @@ class OpenImage:
 
     def _planned_anatomy(self, progress: Progress) -> PlannedAnatomy:
         plan = self.day.plan
+        target = plan.course.simulation.target
         return self.cache.get(
             ("planned anatomy", plan.key),
             lambda: prepare_anatomy(
                 plan.planning.volume,
-                plan.structures,
-                target_name=plan.course.simulation.target or None,
+                structures_to_assess(plan.structures, target, plan.protocol.assessment),
+                target_name=target or None,
                 progress=progress,
             ),
         )
