@@ -303,8 +303,8 @@ export interface paths {
          * Assess the anatomy of the day
          * @description Find how target and organs moved and changed since the plan, and keep it in the records.
          *
-         *     Anybody on the staff may: it changes nothing of the fraction, and who asked stands in the audit. It rests on
-         *     the match of the image that counts.
+         *     Anybody on the staff may: it changes nothing of the fraction, and who asked stands in the audit. It rests
+         *     on the match of the image that counts.
          */
         post: operations["assess_anatomy_of_day"];
         delete?: never;
@@ -342,7 +342,7 @@ export interface paths {
         };
         /**
          * A part of the deformation
-         * @description Return the warped plan in HU, a component in 1/100 mm, or the ratio of volumes in thousandths, int16.
+         * @description Return the warped plan in HU, a component in 1/100 mm, or the ratio of volumes in thousandths.
          */
         get: operations["read_anatomy_voxels"];
         put?: never;
@@ -1332,7 +1332,7 @@ export interface components {
             image_uid: string;
             /**
              * Is For Decision
-             * @description Whether anything of it may be decided on: otherwise every number of it is for looking only.
+             * @description Whether anything of it may be decided on: otherwise all of it is for looking only.
              */
             is_for_decision: boolean;
             /**
@@ -1861,7 +1861,7 @@ export interface components {
              * @description As they are today, daily LPS.
              */
             structures: components["schemas"]["StructureDocument"][];
-            /** @description What a volume of tissue has become, in thousandths of what it was (Jacobian determinant). */
+            /** @description What a volume of tissue has become, in thousandths of what it was (Jacobian). */
             volume_ratio: components["schemas"]["VolumeHeader"];
         };
         /**
@@ -1996,7 +1996,7 @@ export interface components {
             decimals: number;
             /**
              * Is Kept
-             * @description Whether the value is within the limit; null without one.
+             * @description Whether the value is within the limit; null without one, or without a value.
              */
             is_kept: boolean | null;
             /**
@@ -2011,8 +2011,11 @@ export interface components {
              * @description Empty where it has none.
              */
             unit: string;
-            /** Value */
-            value: number;
+            /**
+             * Value
+             * @description Null where it was not measured.
+             */
+            value: number | null;
         };
         /**
          * FractionChanged

@@ -25,6 +25,9 @@ interface LinesProps {
 
 /** Structures of the plan where the plane cuts them. */
 export function StructureLines({ session, pictures, viewId, drawn }: LinesProps) {
+  if (!session.layers.structures.value) {
+    return null;
+  }
   return (
     <>
       {session.structures.value?.structures.map((structure) => (

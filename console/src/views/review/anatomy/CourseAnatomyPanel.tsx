@@ -80,6 +80,7 @@ function Charts({ anatomy }: { anatomy: CourseAnatomy }) {
       {anatomy.has_limits ? null : (
         <p class="dim">The protocol does not say when re-planning should be considered.</p>
       )}
+      <p>Volume of each structure against the plan, on every assessed day:</p>
       <Legend hasLimits={anatomy.has_limits} />
       <div class="charts">
         {anatomy.structures.map((structure) => {
@@ -87,7 +88,7 @@ function Charts({ anatomy }: { anatomy: CourseAnatomy }) {
           return (
             <SeriesChart
               key={structure.name}
-              title={`${structure.name}, volume against the plan (${plain(structure.planned_volume_ml, 1)} ml)`}
+              title={`${structure.name}, planned ${plain(structure.planned_volume_ml, 1)} ml`}
               unit="%"
               measured={counting}
               doubtful={doubtful}

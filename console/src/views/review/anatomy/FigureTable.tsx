@@ -6,7 +6,7 @@ import { capital } from "../../../components/words";
 /** Why to believe the deformation, or why not: each figure beside its limit. */
 export function FigureTable({ assessment }: { assessment: Assessment }) {
   return (
-    <div class="table-frame">
+    <div class="table-frame anatomy-figures">
       <table class="table">
         <thead>
           <tr>
@@ -20,9 +20,7 @@ export function FigureTable({ assessment }: { assessment: Assessment }) {
         <tbody>
           {assessment.figures.map((figure) => (
             <tr key={figure.name}>
-              <th scope="row" class="light">
-                {capital(figure.name)}
-              </th>
+              <th scope="row">{capital(figure.name)}</th>
               <td class="number nowrap">
                 {plain(figure.value, figure.decimals)} {figure.unit}
               </td>

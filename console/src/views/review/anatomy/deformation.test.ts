@@ -72,6 +72,7 @@ describe("the grid", () => {
   it("has round distances that do not run into each other on the screen", () => {
     expect(spacingMm(0.2)).toBe(5);
     expect(spacingMm(1)).toBe(20);
+    expect(spacingMm(0.8)).toBe(10);
     expect(spacingMm(50)).toBe(80);
   });
 

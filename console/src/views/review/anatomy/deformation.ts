@@ -8,7 +8,7 @@ import type { Field } from "./field";
 /** Lines are this far apart, or a larger one of these where they would run into each other. */
 const SPACINGS_MM = [5, 10, 20, 40, 80] as const;
 /** CSS pixels between lines at least, and between arrows. */
-const LEAST_GRID_PX = 18;
+const LEAST_GRID_PX = 12;
 const LEAST_ARROW_PX = 24;
 /** A line is bent so often between two crossings. */
 const PARTS = 3;
