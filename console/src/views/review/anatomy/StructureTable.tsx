@@ -10,9 +10,10 @@ const COLUMNS = ["Planned", "Today ± SD", "Change", "Centre has moved", "Extent
 /** The target and the organs as planned and as they are today. */
 export function StructureTable({ assessment }: { assessment: Assessment }) {
   const standing = standingOf(assessment);
+  const isFree = standing === "for decision";
   const hasDrawn = assessment.structures.some(({ dice }) => dice !== null);
   return (
-    <div class="table-frame anatomy-framed">
+    <div class={`table-frame${isFree ? "" : " anatomy-marked"}`}>
       <table class="table">
         <thead>
           <tr>
@@ -35,12 +36,18 @@ export function StructureTable({ assessment }: { assessment: Assessment }) {
           </tr>
         </thead>
         <tbody>
+          {isFree ? null : (
+            <tr>
+              <td class="anatomy-band" colSpan={COLUMNS.length + (hasDrawn ? 3 : 2)}>
+                {VERDICT_WORDS[standing].title}
+              </td>
+            </tr>
+          )}
           {assessment.structures.map((one) => (
             <Row key={one.name} one={one} hasDrawn={hasDrawn} />
           ))}
         </tbody>
       </table>
-      {standing === "for decision" ? null : <p class="anatomy-band">{VERDICT_WORDS[standing].title}</p>}
     </div>
   );
 }
