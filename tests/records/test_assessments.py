@@ -99,7 +99,7 @@ def test_what_is_not_there_is_not_assessed(records: Records) -> None:
     with pytest.raises(MissingEvidenceError, match="there is no fraction 2 of course C0001 here"):
         records.keep_assessment(course_id, 2, assessment(uid()), by="otto")
     assert records.assessments(course_id) == ()
-    with pytest.raises(UnknownNameError, match="there is no course C0815 here"):
+    with pytest.raises(UnknownNameError, match="there is no course 'C0815' here"):
         records.assessments("C0815")
 
 

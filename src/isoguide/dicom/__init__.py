@@ -10,6 +10,10 @@ from isoguide.dicom.daily_set import (
     load_daily_set,
     machine_isocentre,
 )
+from isoguide.dicom.deformable_registration import (
+    DeformableRegistrationFile,
+    read_deformable_registration,
+)
 from isoguide.dicom.description import Finding, describe_contents
 from isoguide.dicom.identity import PatientIdentity, StudyContext
 from isoguide.dicom.marked_points import MarkedPoints, marked_points, point_structures
@@ -31,6 +35,7 @@ from isoguide.dicom.treatment_record import (
 from isoguide.dicom.ultrasound import UltrasoundFile, UltrasoundRegion, read_ultrasound
 from isoguide.dicom.ultrasound_volume import UltrasoundVolumeFile, read_ultrasound_volume
 from isoguide.dicom.write_ct import CtAcquisition, RespiratoryPhase, write_ct_series
+from isoguide.dicom.write_deformable import write_deformable_registration
 from isoguide.dicom.write_plan import PlanDetails, write_plan
 from isoguide.dicom.write_registration import RegistrationDetails, write_spatial_registration
 from isoguide.dicom.write_report import ReportDetails, write_position_report
@@ -44,6 +49,7 @@ __all__ = [
     "CtAcquisition",
     "DailySet",
     "DayMatch",
+    "DeformableRegistrationFile",
     "DoseGrid",
     "Finding",
     "FolderContents",
@@ -87,6 +93,7 @@ __all__ = [
     "point_structures",
     "read_course_folder",
     "read_ct_series",
+    "read_deformable_registration",
     "read_dose",
     "read_plan",
     "read_position_report",
@@ -98,6 +105,7 @@ __all__ = [
     "require_record_of",
     "scan_folder",
     "write_ct_series",
+    "write_deformable_registration",
     "write_plan",
     "write_position_report",
     "write_spatial_registration",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from isoguide.dicom.ct import series_geometry
+from isoguide.dicom.deformable_registration import read_deformable_registration
 from isoguide.dicom.item import tolerating_odd_values
 from isoguide.dicom.radiograph_header import describe_radiograph
 from isoguide.dicom.rtdose import dose_geometry
@@ -39,7 +40,7 @@ class Finding:
     ----------
     kind
         CT series, radiograph, ultrasound, ultrasound volume, plan, structure set, dose, registration,
-        treatment record, image series, other object, damaged file.
+        deformable registration, treatment record, image series, other object, damaged file.
     text
         One sentence without the kind.
     uid
@@ -71,6 +72,10 @@ def describe_contents(contents: FolderContents) -> tuple[Finding, ...]:
     findings += [_checked("structure set", file, _structures, contents) for file in contents.structure_sets]
     findings += [_checked("dose", file, _dose, contents) for file in contents.doses]
     findings += [_checked("registration", file, _registration, None) for file in contents.registrations]
+    findings += [
+        _checked("deformable registration", file, _deformable_registration, None)
+        for file in contents.deformable_registrations
+    ]
     findings += [_checked("treatment record", file, _record, None) for file in contents.treatment_records]
     findings += _others(contents)
     findings += [Finding("damaged file", str(bad.path), problem=bad.reason) for bad in contents.unusable]
@@ -193,6 +198,15 @@ def _registration(file: DicomFile) -> tuple[str, str]:
     return f"of patient {file.patient} between {count} frame(s) of reference, in {file.path.name}", ""
 
 
+def _deformable_registration(file: DicomFile) -> tuple[str, str]:
+    registration = read_deformable_registration(file)
+    text = (
+        f"of patient {file.patient}: {_grid(registration.field.grid)}, tissue moves by up to"
+        f" {registration.field.longest_mm:.1f} mm, in {file.path.name}"
+    )
+    return text, ""
+
+
 def _record(file: DicomFile) -> tuple[str, str]:
     record = read_treatment_record(file).record
     number = f"fraction {record.fraction}" if record.fraction is not None else "a fraction without number"
@@ -214,6 +228,7 @@ def _others(contents: FolderContents) -> Sequence[Finding]:
             contents.structure_sets,
             contents.doses,
             contents.registrations,
+            contents.deformable_registrations,
             contents.treatment_records,
             contents.ultrasound,
         )

@@ -19,6 +19,7 @@ from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
     CTImageStorage,
+    DeformableSpatialRegistrationStorage,
     DigitalXRayImageStorageForPresentation,
     DigitalXRayImageStorageForProcessing,
     EnhancedCTImageStorage,
@@ -220,6 +221,11 @@ class FolderContents:
     def registrations(self) -> tuple[DicomFile, ...]:
         """Spatial Registrations; Raw Data that calls itself modality REG is not among them."""
         return self._of({SpatialRegistrationStorage})
+
+    @property
+    def deformable_registrations(self) -> tuple[DicomFile, ...]:
+        """Deformable Spatial Registrations."""
+        return self._of({DeformableSpatialRegistrationStorage})
 
     @property
     def treatment_records(self) -> tuple[DicomFile, ...]:

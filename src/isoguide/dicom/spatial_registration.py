@@ -149,7 +149,7 @@ def _edges(entry: Item, registered_uid: str, file: DicomFile) -> list[FrameRegis
         for group in entry.items("MatrixRegistrationSequence")
         for matrix in group.items("MatrixSequence")
     ]
-    transforms = [_rigid(matrix, file) for matrix in matrices]
+    transforms = [rigid_of(matrix, file) for matrix in matrices]
     moving = [
         one for one in transforms if not np.allclose(one.matrix, np.eye(4), rtol=0, atol=_IDENTITY_TOLERANCE)
     ]
@@ -168,7 +168,14 @@ def _edges(entry: Item, registered_uid: str, file: DicomFile) -> list[FrameRegis
     return [FrameRegistration(registered_uid, source_uid, (moving or transforms)[0], file.path)]
 
 
-def _rigid(matrix: Item, file: DicomFile) -> RigidTransform:
+def rigid_of(matrix: Item, file: DicomFile) -> RigidTransform:
+    """Return the matrix of an item of a Matrix (or Deformation Matrix Registration) Sequence.
+
+    Raises
+    ------
+    GeometryError
+        If it is not rigid, by its type or by its values.
+    """
     kind = matrix.text("FrameOfReferenceTransformationMatrixType")
     if kind not in ("RIGID", ""):
         msg = (

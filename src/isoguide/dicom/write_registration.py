@@ -116,8 +116,8 @@ def write_spatial_registration(
     dataset.Laterality = ""
     add_equipment(dataset)
     add_frame_of_reference(dataset, planning.frame_of_reference_uid)
-    _add_content_identification(dataset, details)
-    notes = _notes(planning, daily)
+    add_content_identification(dataset, details)
+    notes = frame_notes(planning, daily)
     source = _source(planning_from_daily, daily, "; ".join([details.comment, *notes]))
     if daily.frame_of_reference_uid != planning.frame_of_reference_uid:
         source.FrameOfReferenceUID = daily.frame_of_reference_uid
@@ -139,19 +139,31 @@ def _check(planning_from_daily: RigidTransform, details: RegistrationDetails) ->
         frames = f"'{planning_from_daily.to_frame} from {planning_from_daily.from_frame}'"
         msg = f"a registration is written as '{PLANNING} from {DAILY}', not {frames}; invert it"
         raise OutputError(msg)
-    label = details.label
+    check_label(details.label)
+
+
+def check_label(label: str) -> None:
+    """Refuse a content label that is not a DICOM code string.
+
+    Raises
+    ------
+    OutputError
+        If it is not 1 to 16 of A-Z, 0-9, space and underscore.
+    """
     allowed = all(c == " " or c == "_" or (c.isascii() and (c.isupper() or c.isdigit())) for c in label)
     if not label.strip() or len(label) > 16 or not allowed:
         msg = f"the content label '{label}' is not a DICOM code string; use 1 to 16 of A-Z, 0-9, space and _"
         raise OutputError(msg)
 
 
-def _notes(planning: ReferencedSeries, daily: ReferencedSeries) -> tuple[str, ...]:
+def frame_notes(planning: ReferencedSeries, daily: ReferencedSeries) -> tuple[str, ...]:
+    """Return what a reader of a registration should know about the frames of its images."""
     same = planning.frame_of_reference_uid == daily.frame_of_reference_uid
     return (SAME_FRAME_NOTE,) if same else ()
 
 
-def _add_content_identification(dataset: Dataset, details: RegistrationDetails) -> None:
+def add_content_identification(dataset: Dataset, details: RegistrationDetails) -> None:
+    """Add the Content Identification macro with its date and time (PS3.3 10.9, C.20.2)."""
     dataset.ContentDate = date_text(details.created_at)
     dataset.ContentTime = time_text(details.created_at)
     dataset.InstanceNumber = 1

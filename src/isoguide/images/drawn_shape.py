@@ -25,13 +25,15 @@ Float32 = NDArray[np.float32]
 
 FINEST_MM: Final = 0.5
 COARSEST_MM: Final = 2.0
-NODES_ACROSS: Final = 100
+NODES_ACROSS: Final = 60
 """A shape is sampled with so many nodes across, but no closer than an image shows and no wider than what is
 trilinear still follows: an arc of radius R is missed by spacing² / 8R."""
 RIM_NODES: Final = 3
 """Nodes kept around a shape."""
 FINEST_SLICES_MM: Final = 1.5
 """Slices farther apart than this get a node half-way, where the outermost slabs end."""
+SMALLEST_ML: Final = 1e-3
+"""What is smaller than a cubic millimetre is a slip of the pen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,10 +160,11 @@ def drawn_shape(structure: Structure) -> DrawnShape:
     grid = _grid_about(structure, planes)
     distance_mm = signed_distance_mm(structure, grid, slice_mm=planes.slice_mm)
     distance_mm.flags.writeable = False
-    if not (distance_mm <= 0.0).any():
+    surface = surface_of(distance_mm, grid) if (distance_mm < 0.0).any() else None
+    if surface is None or surface.volume_ml < SMALLEST_ML:
         msg = f"structure '{structure.name}' encloses next to nothing: check its contours, or leave it out"
         raise GeometryError(msg)
-    return DrawnShape(structure, planes, grid, distance_mm, surface_of(distance_mm, grid))
+    return DrawnShape(structure, planes, grid, distance_mm, surface)
 
 
 def _grid_about(structure: Structure, planes: DrawnPlanes) -> Grid:

@@ -227,8 +227,7 @@ def surface_change(planned: ClosedSurface, today: ClosedSurface) -> SurfaceChang
     forth = signed_distances_mm(planned.points_mm, today, planned.frame)
     back = signed_distances_mm(today.points_mm, planned, today.frame)
     areas = planned.area_vectors_mm2
-    weights = np.linalg.norm(areas, axis=1)
-    weights_back = np.linalg.norm(today.area_vectors_mm2, axis=1)
+    weights, weights_back = np.linalg.norm(areas, axis=1), np.linalg.norm(today.area_vectors_mm2, axis=1)
     normals = areas / np.maximum(weights, 1e-12)[:, None]
     return SurfaceChange(
         points_mm=planned.points_mm,

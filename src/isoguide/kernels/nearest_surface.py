@@ -17,32 +17,53 @@ from isoguide.kernels.chunks import run_chunked
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Vector = tuple[float, float, float]
 
-NEAR_CORNERS: Final = 4
+NEAR_CORNERS: Final = 3
 """Corners whose triangles are looked at: the nearest corner alone may belong to a neighbour of the nearest
 triangle."""
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _dot(a: Floats, b: Floats) -> float:
+def _at(values: Floats, n: int) -> Vector:
+    return values[n, 0], values[n, 1], values[n, 2]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _minus(a: Vector, b: Vector) -> Vector:
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _dot(a: Vector, b: Vector) -> float:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _shares(p: Floats, a: Floats, b: Floats, c: Floats) -> tuple[float, float, float]:
+def _blend(shares: Vector, a: Vector, b: Vector, c: Vector) -> Vector:
+    u, v, w = shares
+    return (
+        u * a[0] + v * b[0] + w * c[0],
+        u * a[1] + v * b[1] + w * c[1],
+        u * a[2] + v * b[2] + w * c[2],
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _shares(p: Vector, a: Vector, b: Vector, c: Vector) -> Vector:
     """Return the weights of a triangle's corners at the place nearest to ``p``."""
-    ab, ac, ap = b - a, c - a, p - a
+    ab, ac, ap = _minus(b, a), _minus(c, a), _minus(p, a)
     d1, d2 = _dot(ab, ap), _dot(ac, ap)
-    bp, cp = p - b, p - c
-    d3, d4 = _dot(ab, bp), _dot(ac, bp)
-    d5, d6 = _dot(ab, cp), _dot(ac, cp)
-    va, vb, vc = d3 * d6 - d5 * d4, d5 * d2 - d1 * d6, d1 * d4 - d3 * d2
     if d1 <= 0.0 and d2 <= 0.0:
         return 1.0, 0.0, 0.0
+    bp, cp = _minus(p, b), _minus(p, c)
+    d3, d4 = _dot(ab, bp), _dot(ac, bp)
     if d3 >= 0.0 and d4 <= d3:
         return 0.0, 1.0, 0.0
+    d5, d6 = _dot(ab, cp), _dot(ac, cp)
     if d6 >= 0.0 and d5 <= d6:
         return 0.0, 0.0, 1.0
+    va, vb, vc = d3 * d6 - d5 * d4, d5 * d2 - d1 * d6, d1 * d4 - d3 * d2
     if vc <= 0.0 and d1 >= 0.0 and d3 <= 0.0:
         share = d1 / (d1 - d3)
         return 1.0 - share, share, 0.0
@@ -53,9 +74,7 @@ def _shares(p: Floats, a: Floats, b: Floats, c: Floats) -> tuple[float, float, f
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _inner_shares(
-    va: float, vb: float, vc: float, from_b: float, from_c: float
-) -> tuple[float, float, float]:
+def _inner_shares(va: float, vb: float, vc: float, from_b: float, from_c: float) -> Vector:
     """Return the weights where the nearest place lies on the edge b-c or inside the triangle."""
     if va <= 0.0 and from_b >= 0.0 and from_c >= 0.0:
         share = from_b / (from_b + from_c)
@@ -75,18 +94,20 @@ def _signed(
 ) -> None:
     triangles, first, members = fans
     for n in range(points.shape[0]):
-        p = points[n]
+        p = _at(points, n)
         least, side = np.inf, 1.0
         for m in range(nearest.shape[1]):
             corner = nearest[n, m]
             for at in range(first[corner], first[corner + 1]):
-                t = triangles[members[at]]
-                u, v, w = _shares(p, corners[t[0]], corners[t[1]], corners[t[2]])
-                away = p - (u * corners[t[0]] + v * corners[t[1]] + w * corners[t[2]])
+                t = members[at]
+                i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                a, b, c = _at(corners, i), _at(corners, j), _at(corners, k)
+                shares = _shares(p, a, b, c)
+                away = _minus(p, _blend(shares, a, b, c))
                 square = _dot(away, away)
                 if square < least:
                     least = square
-                    normal = u * normals[t[0]] + v * normals[t[1]] + w * normals[t[2]]
+                    normal = _blend(shares, _at(normals, i), _at(normals, j), _at(normals, k))
                     side = -1.0 if _dot(away, normal) < 0.0 else 1.0
         out[n] = side * np.sqrt(least)
 

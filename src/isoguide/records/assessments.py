@@ -7,8 +7,9 @@ from sqlalchemy import Connection, func, select
 
 from isoguide.course import AssessmentRecord
 from isoguide.errors import InputError, UnknownNameError
+from isoguide.records import courses
 from isoguide.records.audit import Write
-from isoguide.records.model import ASSESSMENTS, COURSES, FRACTIONS, IMAGES
+from isoguide.records.model import ASSESSMENTS, FRACTIONS, IMAGES
 from isoguide.records.plain import from_row, time_text, to_row
 from isoguide.records.stored import FractionKey
 
@@ -53,10 +54,7 @@ def assessments(connection: Connection, course_id: str) -> tuple[tuple[int, Asse
     query = select(ASSESSMENTS).where(ASSESSMENTS.c.course_id == course_id)
     rows = connection.execute(query.order_by(*ASSESSMENTS.primary_key.columns)).mappings().all()
     if not rows:
-        known = select(COURSES.c.course_id).where(COURSES.c.course_id == course_id)
-        if connection.execute(known).scalar() is None:
-            msg = f"there is no course {course_id} here: look at the courses"
-            raise UnknownNameError(msg)
+        courses.require_line(connection, course_id)
     return tuple((row["fraction"], record_of(row)) for row in rows)
 
 

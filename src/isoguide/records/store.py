@@ -208,6 +208,17 @@ class Records:
         with self._database.reading() as connection:
             return courses.courses(connection)
 
+    def course_line(self, course_id: str) -> CourseLine:
+        """Return one course in one line; an imported one too.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such course.
+        """
+        with self._database.reading() as connection:
+            return courses.require_line(connection, course_id)
+
     def course(self, course_id: str) -> StoredCourse:
         """Return a course with its simulation, the text of its protocol, and its fractions in one line each.
 

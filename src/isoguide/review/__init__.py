@@ -45,14 +45,13 @@ from isoguide.review.margins import (
     registration_error,
     van_herk_full,
 )
-from isoguide.review.multiple_tests import FALSE_DISCOVERIES, adjusted
+from isoguide.review.multiple_tests import FALSE_DISCOVERIES, Tested, adjusted
 from isoguide.review.outliers import Outlier, find_outliers
 from isoguide.review.patient import (
     PatientAxis,
     PatientReview,
     PatientScheme,
     PatientSettings,
-    Tested,
     review_patient,
 )
 from isoguide.review.population import (

@@ -15,8 +15,7 @@ import numpy as np
 from isoguide.course import AssessmentInstructions, AssessmentRecord, StructureOfDay
 from isoguide.course.assessment_limits import MEASURES, Measure
 from isoguide.geometry.frames import Array
-from isoguide.review.multiple_tests import adjusted
-from isoguide.review.patient import Tested
+from isoguide.review.multiple_tests import Tested, adjusted
 from isoguide.review.trends import Trend, fit_trend
 
 LEAST_SEEN: Final = 0.9

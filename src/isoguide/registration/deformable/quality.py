@@ -209,27 +209,21 @@ def field_figures(
 
 
 def jacobian_determinants(field: DisplacementField) -> Float32:
-    """Return the smallest determinant of the Jacobian at each node, over the cells that meet there."""
-    u = field.vectors_mm.astype(np.float64)
-    least = np.full(field.grid.shape, np.inf)
+    """Return the smallest determinant of the Jacobian at each node, over the corners of cells that meet."""
+    grid, u = field.grid, field.vectors_mm.astype(np.float64)
+    mirrored = float(np.sign(np.linalg.det(grid.direction)))
+    least = np.full(grid.shape, np.inf)
     for corner in range(8):
-        sides = [corner >> n & 1 for n in range(3)]
-        columns = [_one_sided(u, axis, sides[axis]) / field.grid.spacing_mm[axis] for axis in range(3)]
-        gradient = np.stack(columns, axis=-1) + field.grid.direction
-        least = np.fmin(least, np.linalg.det(gradient) * np.linalg.det(field.grid.direction))
+        # Towards the next node along an axis, or from the one before: [k, j, i] of the nodes that have it.
+        onwards = [bool(corner >> axis & 1) for axis in range(3)]
+        nodes = tuple(slice(None, -1) if on else slice(1, None) for on in onwards[::-1])
+        columns = []
+        for axis, spacing_mm in enumerate(grid.spacing_mm):
+            others = tuple(slice(None) if n == 2 - axis else cut for n, cut in enumerate(nodes))
+            columns.append(np.diff(u[others], axis=2 - axis) / spacing_mm)
+        determinants = mirrored * np.linalg.det(np.stack(columns, axis=-1) + grid.direction)
+        least[nodes] = np.minimum(least[nodes], determinants)
     return least.astype(np.float32)
-
-
-def _one_sided(u: Array, axis: int, side: int) -> Array:
-    """Difference to the next node (side 1) or from the one before, along i, j or k; NaN at the rim."""
-    along = np.moveaxis(u, 2 - axis, 0)
-    found = np.full(along.shape, np.nan)
-    step = np.diff(along, axis=0)
-    if side:
-        found[:-1] = step
-    else:
-        found[1:] = step
-    return np.moveaxis(found, 0, 2 - axis)
 
 
 def _inconsistency(found: DeformableRegistration, seen: Mask) -> tuple[float | None, float | None]:
@@ -286,14 +280,15 @@ def judge_field(
     tuple
         "for decision" without a reason, or "not for decision" with one sentence for each that fails.
     """
+    # Each is asked whether it is within its limit: what is not a number is not.
     reasons = [*_tissue_reasons(quality, limits), *_landmark_reasons(quality, limits)]
     for name, found in agreements.items():
-        if found.dice < limits.dice:
+        if not found.dice >= limits.dice:
             reasons.append(
                 f"structure '{name}' overlaps what was drawn on the day's image by a Dice coefficient of"
                 f" {found.dice:.2f}, less than {limits.dice:g}"
             )
-        if found.mean_distance_mm > limits.mean_distance_mm:
+        if not found.mean_distance_mm <= limits.mean_distance_mm:
             reasons.append(
                 f"structure '{name}' lies {found.mean_distance_mm:.1f} mm on average from what was drawn on"
                 f" the day's image, more than {limits.mean_distance_mm:g} mm"
@@ -304,7 +299,7 @@ def judge_field(
 
 def _tissue_reasons(quality: FieldQuality, limits: QualityLimits) -> list[str]:
     reasons = []
-    if quality.folded_fraction > 0.0 or quality.jacobian_least <= limits.jacobian_least:
+    if not (quality.folded_fraction == 0.0 and quality.jacobian_least > limits.jacobian_least):
         reasons.append(
             f"tissue folds or is crushed: the smallest Jacobian determinant is {quality.jacobian_least:.2f},"
             f" not above {limits.jacobian_least:g}, and {100.0 * quality.folded_fraction:.2g} % of the body"
@@ -312,21 +307,21 @@ def _tissue_reasons(quality: FieldQuality, limits: QualityLimits) -> list[str]:
         )
     if quality.inconsistency_mean_mm is None or quality.inconsistency_p95_mm is None:
         reasons.append("the match was not checked there and back")
-    elif (
-        quality.inconsistency_mean_mm > limits.inconsistency_mean_mm
-        or quality.inconsistency_p95_mm > limits.inconsistency_p95_mm
+    elif not (
+        quality.inconsistency_mean_mm <= limits.inconsistency_mean_mm
+        and quality.inconsistency_p95_mm <= limits.inconsistency_p95_mm
     ):
         reasons.append(
             f"matched there and back, tissue returns {quality.inconsistency_mean_mm:.1f} mm away on average"
             f" and {quality.inconsistency_p95_mm:.1f} mm in the 95th percentile, more than"
             f" {limits.inconsistency_mean_mm:g} and {limits.inconsistency_p95_mm:g} mm"
         )
-    if quality.bone_strain_p95 is not None and quality.bone_strain_p95 > limits.bone_strain_p95:
+    if quality.bone_strain_p95 is not None and not quality.bone_strain_p95 <= limits.bone_strain_p95:
         reasons.append(
             f"bone is stretched by {100.0 * quality.bone_strain_p95:.0f} %, more than"
             f" {100.0 * limits.bone_strain_p95:g} %"
         )
-    if quality.similarity_after < quality.similarity_before - limits.similarity_loss:
+    if not quality.similarity_after >= quality.similarity_before - limits.similarity_loss:
         reasons.append(
             f"the images are less alike after the deformation ({quality.similarity_after:.2f}) than before"
             f" ({quality.similarity_before:.2f})"

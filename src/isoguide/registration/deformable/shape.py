@@ -22,6 +22,8 @@ CORRELATION_MM: Final = 15.0
 patches it compares, which are as large."""
 PATCHES: Final = 600
 """Patches of a surface between which errors are correlated: each is far smaller than that distance."""
+CUBE: Final = 1.3
+"""Edge of a cube that holds a patch, against that of a square as large: a surface cuts cubes at corners."""
 SAMPLES: Final = 20000
 """Places of a structure at which is asked whether the day's image shows them."""
 WHOLLY_SEEN: Final = 0.995
@@ -164,24 +166,19 @@ def volume_sigma_ml(today: ClosedSurface, found: DeformableRegistration, planned
         raise ValueError(msg)
     size = np.array(grid.shape[::-1])
     i, j, k = np.clip(np.rint(grid.index(planned_mm)).astype(int), 0, size - 1).T
-    errors = today.area_vectors_mm2 * found.sigma_mm[k, j, i].astype(np.float64)[:, None]
-    places, errors = _patches(today.points_mm, errors)
+    areas = today.area_vectors_mm2
+    errors = areas * found.sigma_mm[k, j, i].astype(np.float64)[:, None]
+    places, errors = _patches(today.points_mm, errors, float(np.linalg.norm(areas, axis=1).sum()))
     square = ((places[:, None, :] - places[None, :, :]) ** 2).sum(axis=-1)
     alike = np.exp(-square / (2.0 * CORRELATION_MM**2))
     return float(np.sqrt(max(float((alike * (errors @ errors.T)).sum()), 0.0))) / 1000.0
 
 
-def _patches(points_mm: Array, vectors: Array) -> tuple[Array, Array]:
-    """Pool points (n, 3) and the vectors there in cubes, so many that about :data:`PATCHES` are left."""
-    low = points_mm.min(axis=0)
-    edge_mm = 1.0
-    while True:
-        cube = np.floor((points_mm - low) / edge_mm).astype(np.int64)
-        _, of = np.unique(cube, axis=0, return_inverse=True)
-        of = of.ravel()
-        if of.max() < PATCHES:
-            break
-        edge_mm *= 1.5
+def _patches(points_mm: Array, vectors: Array, area_mm2: float) -> tuple[Array, Array]:
+    """Pool points (n, 3) and the vectors there in cubes, in about :data:`PATCHES` or fewer."""
+    edge_mm = float(np.sqrt(area_mm2 / PATCHES)) * CUBE
+    cubes = np.floor((points_mm - points_mm.min(axis=0)) / edge_mm).astype(np.int64)
+    _, of = np.unique(np.ravel_multi_index(tuple(cubes.T), cubes.max(axis=0) + 1), return_inverse=True)
     count = np.bincount(of)
     places = np.stack([np.bincount(of, points_mm[:, axis]) / count for axis in range(3)], axis=-1)
     return places, np.stack([np.bincount(of, vectors[:, axis]) for axis in range(3)], axis=-1)

@@ -35,6 +35,7 @@ from isoguide.registration.deformable.settings import DeformableSettings
 from isoguide.registration.deformable.shape import StructureShape, structure_of_day
 from isoguide.workflow.assess.tissue_at_nodes import tissue_at_nodes
 from isoguide.workflow.settings_hash import settings_hash
+from isoguide.workflow.target import TARGET_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class AnatomyOfDay:
     @property
     def target(self) -> StructureOfDay | None:
         """The structure that is treated, where it could be assessed."""
-        return next((one for one in self.structures if one.is_target), None)
+        return next((one for one in self.structures if one.name == self.target_name), None)
 
 
 def prepare_anatomy(
@@ -312,7 +313,7 @@ class _Line:
         shape, agrees = self.shape, self.agrees
         return StructureOfDay(
             name=shape.name,
-            is_target=shape.name == target_name,
+            is_target=shape.name == target_name or self.today.interpreted_type.upper() in TARGET_TYPES,
             planned_volume_ml=shape.planned_volume_ml,
             volume_ml=shape.volume_ml,
             volume_sigma_ml=shape.volume_sigma_ml,

@@ -37,7 +37,7 @@ class ColourScale:
     stops: tuple[tuple[float, float, float], ...]
     unit: str
 
-    def colours(self, values: Array) -> Colours:
+    def colours(self, values: Array | NDArray[np.float32]) -> Colours:
         """Colours (..., 3), 0 to 255, of numbers (...)."""
         share = np.clip((np.nan_to_num(values) - self.low) / (self.high - self.low), 0.0, 1.0)
         places = np.linspace(0.0, 1.0, len(self.stops))

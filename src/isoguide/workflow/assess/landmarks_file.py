@@ -7,6 +7,7 @@ Cells are separated by commas or semicolons; empty lines and lines that begin wi
 
 import csv
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,15 +34,15 @@ def load_landmarks(path: Path, planning: Volume, daily: Volume) -> Landmarks:
         If a landmark lies outside the image that it was found in.
     """
     rows = _rows(path)
-    points_mm = np.array([numbers for _, numbers in rows])
-    found = Landmarks(points_mm[:, :3], points_mm[:, 3:])
+    points_mm = np.array([row.numbers for row in rows])
+    found = Landmarks(tuple(row.name for row in rows), points_mm[:, :3], points_mm[:, 3:])
     for side, volume, places_mm in (
         ("planning CT", planning, found.planning_mm),
         ("day's image", daily, found.daily_mm),
     ):
         outside = np.flatnonzero(~volume.grid.contains(places_mm))
         if len(outside):
-            line, place = rows[outside[0]][0], ", ".join(f"{value:g}" for value in places_mm[outside[0]])
+            line, place = rows[outside[0]].line, ", ".join(f"{value:g}" for value in places_mm[outside[0]])
             msg = (
                 f"{path} line {line}: ({place}) mm lies outside the {side}; give landmarks in patient "
                 "coordinates (DICOM LPS), those of the planning CT first"
@@ -50,8 +51,16 @@ def load_landmarks(path: Path, planning: Volume, daily: Volume) -> Landmarks:
     return found
 
 
-def _rows(path: Path) -> list[tuple[int, list[float]]]:
-    """Line number and six numbers of every landmark."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One landmark: its line in the file, its name, six numbers in mm."""
+
+    line: int
+    name: str
+    numbers: list[float]
+
+
+def _rows(path: Path) -> list[_Row]:
     lines = [
         (number, line)
         for number, line in enumerate(_text(path).splitlines(), start=1)
@@ -67,8 +76,8 @@ def _rows(path: Path) -> list[tuple[int, list[float]]]:
         msg = f"{path} is no table of landmarks: its head line has to be {separator.join(_COLUMNS)}"
         raise UnreadableError(msg)
     rows = [
-        (number, _numbers(path, number, row[has_name:]))
-        for (number, _), row in zip(lines[1:], cells[1:], strict=True)
+        _Row(number, row[0] if has_name else f"landmark {count}", _numbers(path, number, row[has_name:]))
+        for count, ((number, _), row) in enumerate(zip(lines[1:], cells[1:], strict=True), start=1)
     ]
     if not rows:
         msg = f"{path} holds no landmark below its head line: add some, or leave --landmarks out"

@@ -13,7 +13,6 @@ from scipy.ndimage import map_coordinates
 
 from isoguide.geometry.frames import Array
 from isoguide.images.displacement_field import DisplacementField
-from isoguide.registration.deformable.quality import jacobian_determinants
 from isoguide.workflow.assess.colours import CHANGE, FOLDED, LENGTH, Colours
 from isoguide.workflow.assess.scene import AnatomyScene, ShownStructure, pixel_positions_mm
 from isoguide.workflow.picture_svg import labels, outline_path, picture_svg
@@ -56,7 +55,7 @@ def motion_pictures(scene: AnatomyScene) -> tuple[str, ...]:
     tasks, overlays = [], []
     for number, (plane, pixels) in enumerate(zip(scene.planes, scene.planning, strict=True)):
         places_mm = pixel_positions_mm(plane)
-        length_mm = np.linalg.norm(scene.field.moved(places_mm) - places_mm, axis=1)
+        length_mm: Array = np.linalg.norm(scene.field.moved(places_mm) - places_mm, axis=1)
         tasks.append(partial(_coloured, scene, number, LENGTH.colours(length_mm.reshape(pixels.shape))))
         overlays.append(_arrows(scene, plane, pixels) + _target(scene, number, today=False))
     return drawn(scene, tasks, overlays)
@@ -70,7 +69,7 @@ def change_pictures(scene: AnatomyScene) -> tuple[str, ...]:
     if scene.field is None:
         return ()
     tasks, overlays = [], []
-    jacobian = np.nan_to_num(jacobian_determinants(scene.field), posinf=1.0)
+    jacobian = scene.field.jacobian()
     for number, plane in enumerate(scene.planes):
         index = scene.field.grid.index(pixel_positions_mm(plane))[:, ::-1].T
         determinant = map_coordinates(jacobian, index, np.float32, order=1, mode="nearest")

@@ -147,7 +147,8 @@ def _centre_mm(assessment: Assessment) -> Array:
     if target is None:
         return assessment.alignment.planning.isocentre.xyz_mm
     points_mm = target.points_mm
-    return (points_mm.min(axis=0) + points_mm.max(axis=0)) / 2.0
+    middle_mm: Array = (points_mm.min(axis=0) + points_mm.max(axis=0)) / 2.0
+    return middle_mm
 
 
 def _contours(scene: AnatomyScene) -> str:

@@ -37,8 +37,9 @@ def structures_table(anatomy: AnatomyOfDay) -> str:
     note = (
         '<p class="small">Volumes in ml, today\'s with its standard deviation from that of the deformation; '
         "how well the structure was drawn is not part of it. Motion is against the position that the rigid "
-        "match gives, towards the patient's left or right, back (P) or front (A), head or feet. Size is that of the box around it: left-right × front-back × head-feet. Surface: mean "
-        "outwards (+) or inwards (−), then the 95th percentile and the largest distance either way, mm.</p>"
+        "match gives, towards the patient's left or right, back (P) or front (A), head or feet. Size is that "
+        "of the box around it: left-right × front-back × head-feet. Surface: mean outwards (+) "
+        "or inwards (−), then the 95th percentile and the largest distance either way, mm.</p>"
     )
     return table(header, rows, kind="plain figures") + note
 

@@ -20,8 +20,9 @@ VIEWS: Final = {
     "From the right": ((0.0, -1.0, 0.0), (0.0, 0.0, -1.0)),
     "From the feet": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
 }
-PIXELS: Final = 260
+PIXELS: Final = 200
 MARGIN: Final = 1.15
+_DEPTHS: Final = 60000.0
 LIGHT: Final = (0.45, 0.55)
 """Brightness of a surface seen edge on, and what is added when it faces the eye."""
 
@@ -61,26 +62,34 @@ def _rendered(view: Plane, corners_mm: Array, values: Array, scale: ColourScale)
     """Draw triangles (m, 3, 3) with numbers (m, 3) at their corners: nearer ones hide those behind."""
     normal = np.cross(corners_mm[:, 1] - corners_mm[:, 0], corners_mm[:, 2] - corners_mm[:, 0])
     facing = -(normal @ view.normal) / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
-    seen = facing > 0.0
-    shares = _shares(view, corners_mm[seen])
-    points_mm = np.einsum("sc,mcx->msx", shares, corners_mm[seen]).reshape(-1, 3)
-    number = np.einsum("sc,mc->ms", shares, values[seen]).ravel()
-    light = np.repeat(LIGHT[0] + LIGHT[1] * facing[seen], len(shares))
-    column, row = np.floor(view.picture_xy(points_mm)).astype(int).T
-    # Far ones first: of several writes to a pixel the last one stays.
-    order = np.argsort(-view.depth_mm(points_mm), kind="stable")
+    seen = np.flatnonzero(facing > 0.0)
+    places = view.picture_xy(corners_mm[seen])
+    told = np.concatenate(
+        [places, view.depth_mm(corners_mm[seen])[..., None], values[seen][..., None]], axis=-1
+    )
+    shares = _shares(places)
+    column, row, depth, number = (shares @ told.astype(np.float32)).reshape(-1, 4).T
+    # Far ones first: of several writes to a pixel the last one stays. Steps of depth sort fast.
+    reach = max(float(np.ptp(depth)), 1e-6) if len(depth) else 1.0
+    steps = ((depth.max(initial=0.0) - depth) * (_DEPTHS / reach)).astype(np.uint16)
+    order = np.argsort(steps, kind="stable")
+    shown = np.full((view.pixels, view.pixels), -1, dtype=np.int64)
+    shown[row[order].astype(np.intp), column[order].astype(np.intp)] = order
     picture = np.empty((view.pixels, view.pixels, 3), dtype=np.uint8)
     picture[:] = OUTSIDE
-    colours = scale.colours(number[order]) * light[order, None]
-    picture[row[order], column[order]] = np.clip(colours, 0.0, 255.0).astype(np.uint8)
+    nearest = shown[shown >= 0]
+    light = LIGHT[0] + LIGHT[1] * facing[seen[nearest // len(shares)]]
+    picture[shown >= 0] = np.clip(scale.colours(number[nearest]) * light[:, None], 0.0, 255.0).astype(
+        np.uint8
+    )
     return picture
 
 
-def _shares(view: Plane, corners_mm: Array) -> Array:
-    """Barycentric coordinates (s, 3) of places that leave no pixel of the largest triangle (m, 3, 3) out."""
-    edges_mm = np.linalg.norm(corners_mm - np.roll(corners_mm, 1, axis=1), axis=2)
-    steps = max(2, int(np.ceil(float(edges_mm.max(initial=1.0)) / view.pixel_mm * 1.5)))
+def _shares(places: Array) -> Array:
+    """Barycentric coordinates (s, 3) that leave no pixel of the largest triangle out, (m, 3, 2) in pixels."""
+    edges = np.linalg.norm(places - np.roll(places, 1, axis=1), axis=2)
+    steps = max(1, int(np.ceil(float(edges.max(initial=1.0)) * 1.2)))
     first, second = np.mgrid[0 : steps + 1, 0 : steps + 1]
     inside = first + second <= steps
     a, b = first[inside] / steps, second[inside] / steps
-    return np.stack([a, b, 1.0 - a - b], axis=-1)
+    return np.stack([a, b, 1.0 - a - b], axis=-1).astype(np.float32)

@@ -10,10 +10,11 @@ from typing import Final
 from isoguide.dicom import (
     CtAcquisition,
     ImageSeries,
+    RegistrationDetails,
     SeriesUids,
     StructureSetDetails,
     write_ct_series,
-    # write_deformable_registration,
+    write_deformable_registration,
     write_structure_set,
 )
 from isoguide.dicom.part10 import new_uid
@@ -123,7 +124,10 @@ def _write_dicom(assessment: Assessment, folder: Path) -> None:
     if anatomy.carried:
         details = StructureSetDetails(label, new_uid(), now, algorithm="AUTOMATIC")
         write_structure_set(folder / CONTOURS, anatomy.carried, image=daily, details=details)
-    # write_deformable_registration(folder / DEFORMATION, anatomy.found, planning=planning, daily=daily)
+    told = RegistrationDetails(label=label.replace("-", "_"), description=f"Anatomy of the day, {assessment.verdict}")
+    write_deformable_registration(
+        folder / DEFORMATION, anatomy.found, planning=planning, daily=daily, details=told
+    )
     if anatomy.density and assessment.verdict is FieldVerdict.FOR_DECISION:
         _write_density(assessment, anatomy.density[0], daily, folder / DENSITY)
 
