@@ -10,6 +10,7 @@ from scipy import ndimage
 from isoguide.dose.density.resolution import refined
 from isoguide.dose.density.result import Float32, Mask
 from isoguide.dose.density.shading import WIDTH_MM, measured_shading
+from isoguide.dose.density.view import shown
 from isoguide.dose.density.warp import planning_from, required_field, warped
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import DAILY
@@ -17,7 +18,7 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.kernels.bspline import sample_cubic
 from isoguide.progress import Progress, silent
-from isoguide.registration.anatomy import BODY_ABOVE_HU, field_of_view, find_body
+from isoguide.registration.anatomy import BODY_ABOVE_HU, find_body
 from isoguide.registration.deformable.result import DeformableRegistration, FieldVerdict
 from isoguide.registration.pyramid import make_level
 
@@ -149,7 +150,7 @@ def day_in_hu(
 
 def _day_on(daily: Volume, found: DeformableRegistration, grid: Grid) -> Float32:
     """Grey values of the day on a grid, NaN where the image shows nothing."""
-    values = field_of_view(daily.values)
+    values = shown(daily.values)
     daily_from_planning = found.planning_from_daily.inverse().matrix
     index_from_index = (
         daily.grid.index_from_xyz @ daily_from_planning @ planning_from(found, grid) @ grid.xyz_from_index

@@ -25,6 +25,8 @@ from isoguide.registration.deformable.result import DeformableRegistration
 
 THIN_HU: Final = -400.0
 """Half-way from air to tissue, and from lung to a tumour in it: below it a voxel is air, gas or lung."""
+CLEAR_HU: Final = 250.0
+"""What differs by less is noise about the border."""
 TISSUE_FROM_HU: Final = -150.0
 """Fat and everything denser."""
 LOWEST_HU: Final = -1024.0
@@ -153,12 +155,13 @@ def density_images(
 def virtual_ct_of(day: DayInHu) -> DensityImage:
     """Do :func:`virtual_ct` with a day that is prepared."""
     shown = day.seen & day.body
+    shown &= np.abs(day.today - day.planned) > CLEAR_HU
     gas_now, gas_planned = day.today < THIN_HU, day.planned < THIN_HU
     new, gone = shown & gas_now & ~gas_planned, shown & gas_planned & ~gas_now
     as_seen = np.clip(day.today, np.float32(AIR_HU), np.float32(day.soft_hu))
     as_seen[day.today > TISSUE_FROM_HU] = day.soft_hu
     # An edge is spread over a voxel either side.
-    changed = ndimage.binary_dilation(new | gone) & shown
+    changed = ndimage.binary_dilation(new | gone) & day.seen & day.body
     values = np.where(changed, as_seen, day.planned)
     told = (
         "density is the planning CT's: tissue is taken to be as dense as at planning",
