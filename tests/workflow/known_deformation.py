@@ -1,5 +1,7 @@
 """A deformation that is known: about the isocentre tissue lies 5 mm further to the left, and has shrunk."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,17 @@ def known_deformation(
     )
 
 
+@dataclass(frozen=True)
+class _Unprepared:
+    """What an engine that knows the answer needs: nothing."""
+
+    planning: Volume
+
+
+def _unprepared(planning: Volume, **_: object) -> _Unprepared:
+    return _Unprepared(planning)
+
+
 class KnowsTheDeformation:
     """Stands for the engine: it answers at once, with what a test says."""
 
@@ -67,6 +80,7 @@ class KnowsTheDeformation:
         self.isocentre_mm = isocentre_mm
         self.days: list[Volume] = []
         patched.setattr("isoguide.workflow.assess.anatomy.register_deformable", self)
+        patched.setattr("isoguide.workflow.assess.anatomy.prepare_deformable", _unprepared)
 
     def __call__(
         self,

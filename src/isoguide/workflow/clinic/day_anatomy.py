@@ -125,7 +125,7 @@ class AnatomyDesk:
         if not _same_pose(image, now):
             msg = f"image {uid} of {key} was matched anew while it was assessed: assess it again"
             raise ConflictError(msg)
-        record = _as_matched(
+        record = as_matched(
             assessment_record(anatomy, image_uid=uid, assessed_at=self.desk.clock.now()), now.stored
         )
         newest = newest_assessment(now.stored, uid)
@@ -252,7 +252,7 @@ def _matched_at(stored: StoredFraction, uid: str) -> datetime | None:
     return max(found, default=None)
 
 
-def _as_matched(record: AssessmentRecord, stored: StoredFraction) -> AssessmentRecord:
+def as_matched(record: AssessmentRecord, stored: StoredFraction) -> AssessmentRecord:
     """Let the doubts about the rigid match count until a person has looked at it.
 
     A deformation answers one of them: that regions of the patient do not move together.

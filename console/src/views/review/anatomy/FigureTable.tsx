@@ -22,11 +22,11 @@ export function FigureTable({ assessment }: { assessment: Assessment }) {
             <tr key={figure.name}>
               <th scope="row">{capital(figure.name)}</th>
               <td class="number nowrap">
-                {plain(figure.value, figure.decimals)} {figure.unit}
+                {plain(figure.value, figure.decimals)} {figure.value === null ? "" : figure.unit}
               </td>
               <td class="nowrap">
                 {figure.is_kept === null ? (
-                  <span class="dim">none</span>
+                  <span class="dim">{figure.limit || "none"}</span>
                 ) : (
                   <span class="anatomy-limit">
                     <Mark

@@ -139,7 +139,8 @@ def thinned(grid: Grid) -> tuple[tuple[slice, slice, slice], Grid]:
     slices, rows, columns = (
         len(range(0, count, step)) for count, step in zip(grid.shape, (k, j, i), strict=True)
     )
-    return every, Grid(grid.frame, (slices, rows, columns), grid.spacing_mm * (i, j, k), grid.origin_mm, grid.direction)
+    spacing_mm = grid.spacing_mm * (i, j, k)
+    return every, Grid(grid.frame, (slices, rows, columns), spacing_mm, grid.origin_mm, grid.direction)
 
 
 def about_field(planning: Grid, field: Grid) -> Grid:
