@@ -1,4 +1,4 @@
-"""The anatomy of the day in the browser: assessed, looked at, and marked where nothing may be decided by it."""
+"""The anatomy of the day in the browser: assessed, looked at, and marked where it decides nothing."""
 
 import io
 from collections.abc import Callable
