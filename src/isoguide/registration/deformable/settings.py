@@ -24,6 +24,8 @@ class DeformableSettings:
         At most so many Gauss-Newton steps per level.
     smoothness
         How stiff tissue is: the larger, the less a displacement may change from place to place.
+    bone_stiffness
+        How many times stiffer bone is; it may turn freely.
     largest_mm
         How far the coarse search looks.
     engine
@@ -40,6 +42,7 @@ class DeformableSettings:
     levels: int = 3
     iterations: int = 20
     smoothness: float = 5.0
+    bone_stiffness: float = 50.0
     largest_mm: float = 24.0
     engine: Engine = "isoguide"
 
