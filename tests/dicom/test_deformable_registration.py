@@ -144,6 +144,29 @@ def test_a_target_5_mm_further_left_than_the_bones_is_led_5_mm_to_the_left(
     )
 
 
+def test_another_programs_transform_made_from_the_file_leads_to_the_same_places(
+    write: Callable[..., Path],
+) -> None:
+    # SimpleITK's field is fixed to moving too, and linear between its points.
+    sitk = pytest.importorskip("SimpleITK")
+    found = found_with(field_on(grid_of(SAGITTAL)))
+    entry = pydicom.dcmread(write(found)).DeformableRegistrationSequence[0]
+    grid = entry.DeformableRegistrationGridSequence[0]
+    vectors = np.frombuffer(grid.VectorGridData, dtype="<f4").reshape(*grid.GridDimensions[::-1], 3)
+    image = sitk.GetImageFromArray(vectors.astype(np.float64), isVector=True)
+    image.SetOrigin([float(value) for value in grid.ImagePositionPatient])
+    image.SetSpacing(list(grid.GridResolution))
+    field = sitk.DisplacementFieldTransform(image)
+    after = sitk.AffineTransform(3)
+    matrix = np.array(entry.PostDeformationMatrixRegistrationSequence[0].FrameOfReferenceTransformationMatrix)
+    after.SetMatrix(matrix.reshape(4, 4)[:3, :3].astype(float).ravel().tolist())
+    after.SetTranslation(matrix.reshape(4, 4)[:3, 3].astype(float).tolist())
+    corners = found.field.grid.corners_mm()
+    points = np.random.default_rng(3).uniform(corners.min(axis=0) + 0.1, corners.max(axis=0) - 0.1, (20, 3))
+    theirs = [after.TransformPoint(field.TransformPoint(point.tolist())) for point in points]
+    np.testing.assert_allclose(theirs, found.daily_positions(points), atol=1e-4)
+
+
 @pytest.mark.parametrize("direction", [SAGITTAL, FEET_UP, LEFT_HANDED])
 def test_the_grid_is_written_along_the_patients_axes_for_readers_that_expect_it(
     write: Callable[..., Path], direction: Array

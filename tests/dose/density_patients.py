@@ -20,6 +20,7 @@ ORIGIN_MM: Final = (-102.0, -86.0, -32.5)
 AIR, FAT, MUSCLE, BONE = -1000.0, -95.0, 45.0, 500.0
 LIES_MM: Final = np.array([3.0, -2.0, 7.0])
 """Where the day's frame has its origin, planning LPS."""
+ASSUMED: Final = ("outside the field of view the deformation is that of its edge",)
 MATCH: Final = RigidTransform.translation(PLANNING, DAILY, LIES_MM)
 LUMEN_MM: Final = np.array([0.0, 30.0, 0.0])
 """Middle of the rectum."""
@@ -30,22 +31,23 @@ def small_grid(frame: Frame = PLANNING) -> Grid:
     return Grid.axial(frame, SHAPE, SPACING_MM, tuple(origin_mm))
 
 
-def tissue_hu(*, gas: bool = False, thinner_mm: float = 0.0, middle_mm: Array = LUMEN_MM) -> Floats:
+def tissue_hu(*, gas: bool = False, thinner_mm: float = 0.0, grid: Grid | None = None) -> Floats:
     """HU of the patient put where he was planned: fat, muscle, two hip bones, gas in the rectum or not."""
-    x, y, z = np.moveaxis(_positions(), -1, 0)
+    x, y, z = np.moveaxis(_positions(grid), -1, 0)
     out = np.hypot(x / (88.0 - thinner_mm), y / (70.0 - thinner_mm))
-    hu = np.full(SHAPE, AIR, dtype=np.float32)
+    hu = np.full(x.shape, AIR, dtype=np.float32)
     hu[out < 1.0] = FAT
     hu[np.hypot(x / 68.0, y / 52.0) < 1.0] = MUSCLE
     hu[(np.abs(np.abs(x) - 42.0) < 12.0) & (np.abs(y + 5.0) < 16.0)] = BONE
     if gas:
-        hu[np.linalg.norm(np.stack([x, y, z], axis=-1) - middle_mm, axis=-1) < 14.0] = AIR
+        hu[np.linalg.norm(np.stack([x, y, z], axis=-1) - LUMEN_MM, axis=-1) < 14.0] = AIR
     return hu
 
 
-def _positions() -> Array:
-    k, j, i = np.indices(SHAPE, dtype=np.float64)
-    return small_grid().xyz(np.stack([i, j, k], axis=-1))
+def _positions(grid: Grid | None = None) -> Array:
+    grid = grid or small_grid()
+    k, j, i = np.indices(grid.shape, dtype=np.float64)
+    return grid.xyz(np.stack([i, j, k], axis=-1))
 
 
 def planning_ct(**changes: object) -> Volume:
@@ -82,5 +84,5 @@ def found_as(
         field = still_field()
     reasons = () if verdict is FieldVerdict.FOR_DECISION else ("tissue folds in the bladder",)
     return DeformableRegistration(
-        verdict, reasons, (), match, field, None, None, None, None, None, "by hand", {}
+        verdict, reasons, ASSUMED, match, field, None, None, None, None, None, "by hand", {}
     )

@@ -153,15 +153,13 @@ def _grid(field: DisplacementField) -> Dataset:
 def axial(field: DisplacementField) -> tuple[Grid, NDArray[np.float32]]:
     """Return the same field on the same nodes, in the order in which i, j, k run along x, y, z.
 
-    An oblique grid keeps its directions and gets the nearest such order, right-handed: the standard makes
-    the third axis the cross product of the first two.
+    An oblique grid keeps its directions and gets the nearest such order. That is right-handed, as the
+    standard wants it: left-handed axes have a trace of at most 1, those of the nearest order a larger one.
     """
     grid = field.grid
     order = linear_sum_assignment(-np.abs(grid.direction))[1]
     turned = grid.direction[:, order]
     upwards = np.sign(np.diag(turned))
-    if np.linalg.det(turned * upwards) < 0.0:
-        upwards[2] = -upwards[2]
     # Index axis n (i, j, k) is array axis 2 - n.
     arrays = np.transpose(field.vectors_mm, (*(2 - order[::-1]), 3))
     size = np.array(arrays.shape[2::-1])

@@ -50,7 +50,7 @@ class DayInHu:
     highest_hu
         Of the planning CT.
     approximations
-        What this rests on.
+        What this rests on, with what the displacement field rests on.
     shading
         How grey values were brought to HU; empty for a calibrated CT, which is taken as it is.
     """
@@ -202,6 +202,7 @@ def _approximations(day: DayInHu, found: DeformableRegistration) -> tuple[str, .
     beyond_ml = float((day.body & ~day.known).sum()) * day.voxel_ml
     if beyond_ml >= 1.0:
         told.append(f"the planning CT does not reach {beyond_ml:.0f} ml of the body of the day")
+    told += found.approximations
     if found.verdict is FieldVerdict.NOT_FOR_DECISION:
         why = "; ".join(found.reasons) or "no reason was given"
         told.append(f"the displacement field is not for decision ({why}), and neither is what rests on it")

@@ -6,7 +6,7 @@ is what soft tissue differs by: a surface of second order, as cupping is, and th
 Gaussian of 35 mm, which alone would lean towards the middle at the edge of the field of view. Gas, bone,
 edges and whatever does not fit are left out of both, so that what has moved since planning is not undone.
 
-Source: Marchant et al. 2018, Phys Med Biol 63:115008 (shading correction by a deformed planning CT).
+Source: Marchant et al. 2018, Physics in Medicine and Biology 63 (shading correction beside a deformed CT).
 """
 
 import itertools
