@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 from connected_department import ConnectedDepartment, OpenRoom, cached, connected_department, station_file
+from prostate_to_the_left import quick_assessment, request_of
 from small_course import coarse_room, small_course, small_patient
 from small_department import PROTOCOL, Department, copied, imaged_records, opened
 from small_patient import SmallPatient
 
 from isoguide.course import SimulationRecord
+from isoguide.dose.density import DensityMethod
 from isoguide.registration.result import Registration, Verdict
 from isoguide.workflow import simulate
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment
+from isoguide.workflow.assess.assess import Assessment
+from isoguide.workflow.assess.write_results import assess_into
 from isoguide.workflow.clinic import desk as desk_module
 from isoguide.workflow.clinic import virtual_station
 from isoguide.workflow.course import Course
@@ -130,3 +134,14 @@ def open_room(
             yield department
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def assessed(
+    tmp_path_factory: pytest.TempPathFactory, patient: SmallPatient, alignment: Alignment
+) -> tuple[Path, Assessment]:
+    """What an assessment of the small patient left behind, density for dose included, and its answer."""
+    folder = tmp_path_factory.mktemp("assessed") / "result"
+    with quick_assessment(patient, alignment):
+        request = request_of(patient, density=DensityMethod.VIRTUAL_CT)
+        return folder, assess_into(request, folder)

@@ -51,6 +51,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(virtual_patient, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
         patched.setattr(simulate, "room_settings", coarse_room)
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
+        patched.setattr(demo_course, "ASSESSED_MM", 5.0)
         # Seeds cannot be found in voxels as coarse as these.
         patched.setattr(demo_course, "WATCHED", {})
         return folder, demonstrate(folder, fractions=2, seed=2)
@@ -64,6 +65,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(virtual_patient, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
         patched.setattr(simulate, "room_settings", coarse_room)
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
+        patched.setattr(demo_course, "ASSESSED_MM", 5.0)
         patched.setattr(demo_course, "PHASES", 2)
         return folder, demonstrate(folder, site="lung", fractions=1, seed=2)
 

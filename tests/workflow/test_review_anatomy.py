@@ -67,7 +67,11 @@ def test_truth_stands_beside_what_was_measured() -> None:
     [
         ([], TWENTY, "The anatomy of no day was assessed."),
         (volumes(-40.0), None, "The protocol gives no limits for the anatomy, so nothing here calls for a"),
-        (volumes(-40.0, FIELD_FAILS), TWENTY, "1 day may be decided by, and it takes 3 in a row to say that"),
+        (
+            volumes(-40.0, FIELD_FAILS),
+            TWENTY,
+            "1 assessed day may be decided by, and it takes 3 to say that re",
+        ),
         (volumes(0.0, 1.0, 2.0), TWENTY, "No structure stayed beyond a limit of the protocol on 3 assessed"),
     ],
 )

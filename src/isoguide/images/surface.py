@@ -4,7 +4,7 @@ Source of the triangles: surface nets (Gibson, MICCAI 1998): one point in each c
 level passes through, a square across each edge that it cuts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Final
 
@@ -34,58 +34,54 @@ class ClosedSurface:
     points_mm
         Corners (n, 3).
     triangles
-        Three corners each (m, 3), counter-clockwise seen from outside.
+        Three corners each (m, 3), counter-clockwise seen from outside (not copied when read-only already).
+    area_vectors_mm2
+        Area and outward direction that belong to each point, (n, 3): a third of its triangles'.
+    volume_ml, centre_mm
+        What it encloses, and the centre (3,) of that.
     """
 
     frame: Frame
     points_mm: Array
     triangles: IntArray
+    area_vectors_mm2: Array = field(init=False)
+    volume_ml: float = field(init=False)
+    centre_mm: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "points_mm", frozen_array(self.points_mm, (-1, 3), "surface points"))
-        triangles = np.array(self.triangles, dtype=np.int64)
-        triangles.flags.writeable = False
-        object.__setattr__(self, "triangles", triangles)
+        points_mm = frozen_array(self.points_mm, (-1, 3), "surface points")
+        triangles = self.triangles
+        if triangles.flags.writeable:
+            triangles = triangles.copy()
+            triangles.flags.writeable = False
         if len(triangles) == 0:
             msg = "a surface needs triangles"
             raise GeometryError(msg)
+        object.__setattr__(self, "points_mm", points_mm)
+        object.__setattr__(self, "triangles", triangles)
+        middle = points_mm.mean(axis=0)
+        a, b, c = ((points_mm - middle)[triangles[:, n]] for n in range(3))
+        areas = np.cross(b - a, c - a) / 2.0
+        # Tetrahedra between the triangles and the middle fill the body (divergence theorem).
+        parts = np.einsum("na,na->n", a, areas) / 3.0
+        volume = float(parts.sum())
+        moment = (parts[:, None] * (a + b + c)).sum(axis=0) / 4.0
+        object.__setattr__(self, "volume_ml", volume / 1000.0)
+        object.__setattr__(self, "centre_mm", middle + moment / (volume or np.inf))
+        at_points = [_share_out(areas[:, axis] / 3.0, triangles, len(points_mm)) for axis in range(3)]
+        object.__setattr__(self, "area_vectors_mm2", np.stack(at_points, axis=-1))
 
     def moved_to(self, points_mm: Array, frame: Frame | None = None) -> "ClosedSurface":
         """Return the surface with its points (n, 3) elsewhere, in another frame when one is given."""
         return ClosedSurface(self.frame if frame is None else frame, points_mm, self.triangles)
 
-    @property
-    def volume_ml(self) -> float:
-        """What it encloses, by the divergence theorem."""
-        return float(self._tetrahedra().sum()) / 1000.0
 
-    @property
-    def centre_mm(self) -> Array:
-        """Centre (3,) of what it encloses."""
-        parts = self._tetrahedra()
-        inner = self.points_mm - self.points_mm.mean(axis=0)
-        centres = inner[self.triangles].sum(axis=1) / 4.0
-        found: Array = self.points_mm.mean(axis=0) + (parts[:, None] * centres).sum(axis=0) / parts.sum()
-        return found
-
-    @property
-    def area_vectors_mm2(self) -> Array:
-        """Area and outward direction that belong to each point, (n, 3): a third of its triangles'."""
-        a, b, c = np.moveaxis(self.points_mm[self.triangles], 1, 0)
-        thirds = np.cross(b - a, c - a) / 6.0
-        corners = self.triangles.ravel()
-        columns = [
-            np.bincount(corners, np.repeat(thirds[:, axis], 3), minlength=len(self.points_mm))
-            for axis in range(3)
-        ]
-        return np.stack(columns, axis=-1)
-
-    def _tetrahedra(self) -> Array:
-        """Signed volume (m,), mm³, between each triangle and the middle of all points."""
-        inner = self.points_mm - self.points_mm.mean(axis=0)
-        a, b, c = np.moveaxis(inner[self.triangles], 1, 0)
-        volumes: Array = np.einsum("na,na->n", a, np.cross(b, c)) / 6.0
-        return volumes
+def _share_out(values: Array, triangles: IntArray, points: int) -> Array:
+    """Give each corner of a triangle its value, (points,)."""
+    total = np.zeros(points)
+    for n in range(3):
+        total += np.bincount(triangles[:, n], values, minlength=points)
+    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)

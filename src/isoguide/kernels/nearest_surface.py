@@ -126,18 +126,24 @@ def nearest_on_triangles(points: Floats, corners: Floats, triangles: Indices, no
     normals
         Outward vectors of any length at the corners, (m, 3).
     """
-    used = np.unique(triangles)
+    fan_sizes = np.bincount(triangles.ravel(), minlength=len(corners))
+    used = np.flatnonzero(fan_sizes)
     count = min(NEAR_CORNERS, len(used))
-    _, nearest = cKDTree(corners[used]).query(points, k=count)
-    chosen = used[np.reshape(nearest, (len(points), count))]
+    tree = cKDTree(corners[used], compact_nodes=False, balanced_tree=False)
     members = np.argsort(triangles.ravel(), kind="stable") // 3
-    first = np.concatenate([[0], np.cumsum(np.bincount(triangles.ravel(), minlength=len(corners)))])
+    first = np.concatenate([[0], np.cumsum(fan_sizes)])
     lengths = np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
     unit = np.ascontiguousarray(normals / lengths[:, None])
     points, corners = np.ascontiguousarray(points), np.ascontiguousarray(corners)
     fans = (np.ascontiguousarray(triangles), first.astype(np.int64), members.astype(np.int64))
     out = np.empty(len(points))
-    run_chunked(lambda a, b: _signed(points[a:b], chosen[a:b], corners, unit, fans, out[a:b]), len(points))
+
+    def measure(start: int, stop: int) -> None:
+        _, nearest = tree.query(points[start:stop], k=count)
+        chosen = used[np.reshape(nearest, (stop - start, count))]
+        _signed(points[start:stop], chosen, corners, unit, fans, out[start:stop])
+
+    run_chunked(measure, len(points))
     return out
 
 

@@ -152,7 +152,8 @@ class CourseAssessor:
         return found
 
     def _pictures(self, planned: PlannedAnatomy, day: DayAnatomy, anatomy: AnatomyOfDay) -> Pictures:
-        centre_mm = self.phantom.isocentre_mm
+        target = next((one for one in self._structures() if one.name == self._target_name()), None)
+        centre_mm = self.phantom.isocentre_mm if target is None else target.points_mm.mean(axis=0)
         scene = AnatomyScene.of(planned, day, anatomy, centre_mm=centre_mm)
         rows = ((OUTLINES, outline_pictures(scene)), (CHANGES, change_pictures(scene)))
         return tuple((title, pictures) for title, pictures in rows if pictures)

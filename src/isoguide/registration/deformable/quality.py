@@ -17,7 +17,6 @@ from isoguide.images.structure_measures import Agreement
 from isoguide.registration.deformable.carry import field_of
 from isoguide.registration.deformable.result import DeformableRegistration, FieldVerdict
 
-Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 FROM_TG132: Final = "AAPM TG-132, as quoted; not checked against the report"
@@ -189,7 +188,7 @@ def field_figures(
     if found.similarity_before is None or found.similarity_after is None:
         msg = "a registration with a field says how alike the images are"
         raise ValueError(msg)
-    determinants = jacobian_determinants(field)[seen]
+    determinants = field.jacobian()[seen]
     mean, p95 = _inconsistency(found, seen)
     errors = None if landmarks is None else _landmark_errors_mm(found, landmarks)
     return FieldQuality(
@@ -206,24 +205,6 @@ def field_figures(
         landmark_largest_mm=None if errors is None else float(errors.max()),
         landmarks=0 if errors is None else len(errors),
     )
-
-
-def jacobian_determinants(field: DisplacementField) -> Float32:
-    """Return the smallest determinant of the Jacobian at each node, over the corners of cells that meet."""
-    grid, u = field.grid, field.vectors_mm.astype(np.float64)
-    mirrored = float(np.sign(np.linalg.det(grid.direction)))
-    least = np.full(grid.shape, np.inf)
-    for corner in range(8):
-        # Towards the next node along an axis, or from the one before: [k, j, i] of the nodes that have it.
-        onwards = [bool(corner >> axis & 1) for axis in range(3)]
-        nodes = tuple(slice(None, -1) if on else slice(1, None) for on in onwards[::-1])
-        columns = []
-        for axis, spacing_mm in enumerate(grid.spacing_mm):
-            others = tuple(slice(None) if n == 2 - axis else cut for n, cut in enumerate(nodes))
-            columns.append(np.diff(u[others], axis=2 - axis) / spacing_mm)
-        determinants = mirrored * np.linalg.det(np.stack(columns, axis=-1) + grid.direction)
-        least[nodes] = np.minimum(least[nodes], determinants)
-    return least.astype(np.float32)
 
 
 def _inconsistency(found: DeformableRegistration, seen: Mask) -> tuple[float | None, float | None]:

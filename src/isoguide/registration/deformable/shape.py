@@ -126,9 +126,9 @@ def seen_fraction(shape: DrawnShape, found: DeformableRegistration) -> float:
 
     What lies beyond the nodes of the field is not seen.
     """
-    inside = np.argwhere(shape.distance_mm <= 0.0)
-    inside = inside[:: max(len(inside) // SAMPLES, 1)]
-    return float(_at_nodes(found, shape.grid.xyz(inside[:, ::-1].astype(np.float64))).mean())
+    inside = np.flatnonzero(shape.distance_mm <= 0.0)
+    k, j, i = np.unravel_index(inside[:: max(len(inside) // SAMPLES, 1)], shape.grid.shape)
+    return float(_at_nodes(found, shape.grid.xyz(np.stack([i, j, k], axis=1))).mean())
 
 
 def _at_nodes(found: DeformableRegistration, points_mm: Array) -> Mask:

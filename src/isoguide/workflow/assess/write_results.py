@@ -122,9 +122,11 @@ def _write_dicom(assessment: Assessment, folder: Path) -> None:
         return
     label, now = LABELS[assessment.verdict], datetime.now()
     if anatomy.carried:
-        details = StructureSetDetails(label, new_uid(), now, algorithm="AUTOMATIC")
+        details = StructureSetDetails(label, new_uid(), now, generation="AUTOMATIC")
         write_structure_set(folder / CONTOURS, anatomy.carried, image=daily, details=details)
-    told = RegistrationDetails(label=label.replace("-", "_"), description=f"Anatomy of the day, {assessment.verdict}")
+    told = RegistrationDetails(
+        label=label.replace("-", "_"), description=f"Anatomy of the day, {assessment.verdict}"
+    )
     write_deformable_registration(
         folder / DEFORMATION, anatomy.found, planning=planning, daily=daily, details=told
     )

@@ -62,7 +62,7 @@ def _panel(axes: Axes, series: StructureSeries, trend: AnatomyTrend, truth: Mapp
     values = [day.figures.volume_change_percent for day in series.days] + list(truth.values())
     spread = [100.0 * day.figures.volume_sigma_ml / day.figures.planned_volume_ml for day in series.days]
     limit = trend.instructions and trend.instructions.limit("volume", is_target=series.is_target)
-    reach = max(_LEAST_RANGE, 1.15 * (max(map(abs, values)) + max(spread)), 1.15 * (limit or 0.0))
+    reach = max(_LEAST_RANGE, 1.15 * (max(map(abs, values)) + 1.96 * max(spread)), 1.15 * (limit or 0.0))
     axes.set_ylim(-reach, reach)
     if limit:
         _limits(axes, limit)

@@ -22,9 +22,9 @@ def _quiet(trend: AnatomyTrend) -> str:
     counting = sum(record.is_for_decision for _, record in trend.days)
     needed = trend.instructions.days
     if counting < needed:
+        some = counted(counting, "assessed day") if counting else "No assessed day"
         return (
-            f"{counted(counting, 'day')} may be decided by, and it takes {needed} in a row to say that "
-            "re-planning should be considered."
+            f"{some} may be decided by, and it takes {needed} to say that re-planning should be considered."
         )
     return (
         f"No structure stayed beyond a limit of the protocol on {counted(needed, 'assessed day')} in a row."
