@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from deformable_problem import FoundField, Floats, Mask, Problem
+from deformable_problem import Floats, FoundField, Problem
 from isoguide.geometry.grid import Grid
 
 THREADS: Final = 2
@@ -63,7 +63,7 @@ def _plastimatch(asked: Problem) -> tuple[Grid, Floats]:
         write_mha(folder / "fixed_roi.mha", asked.grid, asked.body.astype(np.uint8))
         write_mha(folder / "moving_roi.mha", asked.grid, asked.seen.astype(np.uint8))
         (folder / "commands.txt").write_text(plastimatch_commands(folder, asked), encoding="utf-8")
-        subprocess.run(  # noqa: S603 - our own command
+        subprocess.run(
             [program, "register", str(folder / "commands.txt")],
             check=True,
             stdout=subprocess.DEVNULL,
@@ -165,7 +165,7 @@ def _itk(grid: Grid, values: Any) -> Any:
     return image
 
 
-GREEDY: Final = "-n 100x60x20 -s 2vox 1vox -e 0.5"
+GREEDY: Final = "-m WNCC 3x3x3 -n 100x60x20 -s 2vox 1vox -e 0.5 -wp 0.001 -V 0"
 
 
 def _greedy(asked: Problem) -> tuple[Grid, Floats]:
@@ -181,7 +181,7 @@ def _greedy(asked: Problem) -> tuple[Grid, Floats]:
 
     engine = Greedy3D()
     engine.execute(
-        f"-i fixed moving -gm mask -mm seen -m WNCC 3x3x3 {GREEDY} -wp 0.001 -threads {THREADS} -V 0 -o found",
+        f"-i fixed moving -gm mask -mm seen {GREEDY} -threads {THREADS} -o found",
         fixed=image(asked.fixed),
         moving=image(asked.moving),
         mask=image(asked.mask.astype(np.uint8)),
@@ -223,7 +223,7 @@ def versions() -> dict[str, str]:
         if name == "plastimatch":
             program = shutil.which(name)
             if program is not None:
-                said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - asks a program for its version
+                said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
                 found[name] = said.stdout.split()[-1]
             continue
         try:
@@ -247,4 +247,4 @@ def absent() -> list[str]:
     return [name for name in SOLVERS if name not in versions()]
 
 
-__all__ = ["FoundField", "Mask", "Problem", "absent", "installed", "timed", "versions"]
+__all__ = ["FoundField", "Problem", "absent", "installed", "timed", "versions"]
