@@ -23,12 +23,12 @@ from isoguide.workflow.clinic.day_anatomy import (
     DEFORMED,
     as_matched,
     newest_assessment,
-    outdated_words,
     says_the_same,
     was_found_alike,
 )
 from isoguide.workflow.clinic.pictures.drawn_anatomy import NOT_SEEN, DrawnField, about_field, thinned
 from isoguide.workflow.clinic.pictures.picture_cache import PictureCache
+from isoguide.workflow.review.outdated_assessment import as_it_stands, outdated_words
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 FIGURES = FieldFigures(0.8, 1.1, 0.0, 1.2, 2.1, 0.02, 6.0, 0.6, 0.8)
@@ -77,7 +77,11 @@ def fraction(*matches: tuple[float, Any], **said: Any) -> Any:
 class TestAnAssessment:
     def test_holds_until_its_image_is_matched_anew(self) -> None:
         assert outdated_words(fraction((-5.0, match())), record()) == ""
-        assert "matched anew" in outdated_words(fraction((-5.0, match()), (5.0, match())), record())
+        again = fraction((-5.0, match()), (5.0, match()))
+        assert "matched anew" in outdated_words(again, record())
+        standing = as_it_stands(again, record())
+        assert (standing.verdict, standing.figures) == ("not for decision", FIGURES)
+        assert as_it_stands(fraction((-5.0, match())), record()).is_for_decision
 
     def test_is_not_touched_by_the_match_of_another_image(self) -> None:
         assert outdated_words(fraction((-5.0, match()), (5.0, match("9.9"))), record()) == ""

@@ -5,7 +5,6 @@ import type {
   ApproveRequest,
   AuditPage,
   Course,
-  CourseAnatomy,
   CourseReview,
   Fraction,
   ImageRequest,
@@ -53,8 +52,6 @@ export const readCourse = (courseId: string, asking: Asking = "user"): Promise<C
   answered(client.GET(COURSE, { params: { path: { course_id: courseId } }, headers: headersOf(asking) }));
 export const readCourseReview = (courseId: string): Promise<CourseReview> =>
   answered(client.GET("/api/courses/{course_id}/review", { params: { path: { course_id: courseId } } }));
-export const readCourseAnatomy = (courseId: string): Promise<CourseAnatomy> =>
-  answered(client.GET("/api/courses/{course_id}/anatomy", { params: { path: { course_id: courseId } } }));
 export const beginFraction = (
   courseId: string,
   number: number,

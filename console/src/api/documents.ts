@@ -8,7 +8,8 @@ export type Action = Schemas["ApproveRequest"]["action"];
 /** The anatomy of the day as one image shows it. */
 export type Anatomy = Schemas["AnatomyDocument"];
 export type Assessment = Schemas["AssessmentDocument"];
-export type CourseAnatomy = Schemas["CourseAnatomyDocument"];
+/** How the anatomy changed over a course. */
+export type CourseAnatomy = Schemas["AnatomyRecord"];
 export type DeformationPictures = Schemas["DeformationPictures"];
 export type StructureOfDay = Schemas["StructureOfDayDocument"];
 export type ApproveRequest = Schemas["ApproveRequest"];

@@ -86,26 +86,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/courses/{course_id}/anatomy": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The anatomy over a course
-         * @description Return each structure on every assessed day, and when re-planning should be considered.
-         */
-        get: operations["read_course_anatomy"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/courses/{course_id}/fractions": {
         parameters: {
             query?: never;
@@ -1202,29 +1182,40 @@ export interface components {
             label: string;
         };
         /**
-         * AnatomyAlertDocument
-         * @description Why re-planning should be considered, or was.
+         * AnatomyAlertRecord
+         * @description Why re-planning should be considered.
          */
-        AnatomyAlertDocument: {
-            /**
-             * Ended In
-             * @description Fraction; null while it stands.
-             */
+        AnatomyAlertRecord: {
+            /** Days */
+            days: number;
+            /** Ended In */
             ended_in: number | null;
+            /** In Words */
+            in_words: string;
+            /** Is Target */
+            is_target: boolean;
             /**
-             * Raised In
-             * @description Fraction.
+             * Limit
+             * @description Percent for volumes, else mm.
              */
+            limit: number;
+            /** Measure */
+            measure: string;
+            /** Newest */
+            newest: number;
+            /** Raised In */
             raised_in: number;
-            /**
-             * Since
-             * @description Fraction.
-             */
+            /** Since */
             since: number;
             /** Structure */
             structure: string;
-            /** Words */
-            words: string;
+            /**
+             * Undecided
+             * @description Later fractions that neither confirm nor end it.
+             */
+            undecided: number[];
+            /** Value */
+            value: number;
         };
         /**
          * AnatomyDocument
@@ -1245,6 +1236,25 @@ export interface components {
              */
             not_possible_because: string;
             pictures: components["schemas"]["DeformationPictures"] | null;
+        };
+        /**
+         * AnatomyRecord
+         * @description How the anatomy of a patient changed over the course.
+         */
+        AnatomyRecord: {
+            /** Alerts */
+            alerts: components["schemas"]["AnatomyAlertRecord"][];
+            /** Days */
+            days: components["schemas"]["AssessedDayRecord"][];
+            /**
+             * Has Limits
+             * @description Whether the protocol says when to consider a new plan.
+             */
+            has_limits: boolean;
+            /** In Words */
+            in_words: string[];
+            /** Structures */
+            structures: components["schemas"]["StructureSeriesRecord"][];
         };
         /**
          * ApproveRequest
@@ -1303,6 +1313,33 @@ export interface components {
             seen_version: number;
             /** Signatures */
             signatures: components["schemas"]["Signature"][];
+        };
+        /**
+         * AssessedDayRecord
+         * @description The assessment of one fraction's image, and the quality of its displacement field.
+         */
+        AssessedDayRecord: {
+            /** Approximations */
+            approximations: string[];
+            /** Assessed At */
+            assessed_at: string;
+            /** Folded Fraction */
+            folded_fraction: number | null;
+            /** Fraction */
+            fraction: number;
+            /** Image Uid */
+            image_uid: string;
+            /** Inconsistency Mean Mm */
+            inconsistency_mean_mm: number | null;
+            /** Inconsistency P95 Mm */
+            inconsistency_p95_mm: number | null;
+            /** Reasons */
+            reasons: string[];
+            /**
+             * Verdict
+             * @description "for decision", "not for decision" or "not available".
+             */
+            verdict: string;
         };
         /**
          * AssessmentDocument
@@ -1651,31 +1688,6 @@ export interface components {
             vertical_mm: number;
         };
         /**
-         * CourseAnatomyDocument
-         * @description The anatomy over a course.
-         */
-        CourseAnatomyDocument: {
-            /**
-             * Alerts
-             * @description Those that ended too.
-             */
-            alerts: components["schemas"]["AnatomyAlertDocument"][];
-            /** Course Id */
-            course_id: string;
-            /**
-             * Has Limits
-             * @description Whether the protocol says when to consider re-planning.
-             */
-            has_limits: boolean;
-            /**
-             * Structures
-             * @description Targets first.
-             */
-            structures: components["schemas"]["StructureOfCourse"][];
-            /** Undecided */
-            undecided: components["schemas"]["DayWithoutDecision"][];
-        };
-        /**
          * CourseDocument
          * @description A course: what it is measured against, and its fractions.
          */
@@ -1795,18 +1807,6 @@ export interface components {
             volume: components["schemas"]["VolumeHeader"] | null;
             /** Windows */
             windows: components["schemas"]["WindowPreset"][];
-        };
-        /**
-         * DayWithoutDecision
-         * @description A day on which nothing may be decided.
-         */
-        DayWithoutDecision: {
-            /** Number */
-            number: number;
-            /** Reasons */
-            reasons: string[];
-            /** Verdict */
-            verdict: string;
         };
         /**
          * DecisionDocument
@@ -2923,6 +2923,8 @@ export interface components {
          * @description Result of isoguide review patient.
          */
         PatientReviewRecord: {
+            /** @description How size, place and shape of target and organs changed; null where nobody asked. */
+            anatomy: components["schemas"]["AnatomyRecord"] | null;
             /** Axes */
             axes: components["schemas"]["PatientAxisRecord"][];
             conduct: components["schemas"]["ConductRecord"];
@@ -3826,6 +3828,45 @@ export interface components {
             seen_version: number;
         };
         /**
+         * StructureDayRecord
+         * @description One structure on one day.
+         */
+        StructureDayRecord: {
+            /**
+             * Counts
+             * @description Whether the day makes trends, raises and ends alerts.
+             */
+            counts: boolean;
+            /** Fraction */
+            fraction: number;
+            /** Seen Fraction */
+            seen_fraction: number;
+            /**
+             * Shift Mm
+             * @description Patient LPS, against what the image was matched on.
+             */
+            shift_mm: [
+                number,
+                number,
+                number
+            ];
+            /**
+             * Surface Mean Mm
+             * @description Outwards positive.
+             */
+            surface_mean_mm: number;
+            /** Surface P95 Mm */
+            surface_p95_mm: number;
+            /** Volume Change Percent */
+            volume_change_percent: number;
+            /** Volume Ml */
+            volume_ml: number;
+            /** Volume Sigma Ml */
+            volume_sigma_ml: number;
+            /** Why Not */
+            why_not: string;
+        };
+        /**
          * StructureDocument
          * @description A structure of the plan as a signed distance (1/32 mm, negative inside) on a grid around it.
          */
@@ -3854,30 +3895,6 @@ export interface components {
             name: string;
             /** Number */
             number: number;
-        };
-        /**
-         * StructureOfCourse
-         * @description One structure over the course.
-         */
-        StructureOfCourse: {
-            /** Days */
-            days: components["schemas"]["StructureOnDay"][];
-            /** Is Target */
-            is_target: boolean;
-            /** Name */
-            name: string;
-            /** Planned Volume Ml */
-            planned_volume_ml: number;
-            /**
-             * Volume Limit Percent
-             * @description Of the protocol, either way; null for none.
-             */
-            volume_limit_percent: number | null;
-            /**
-             * Volume Slope Percent
-             * @description Change of the volume a fraction, of the days that count; null with too few.
-             */
-            volume_slope_percent: number | null;
         };
         /**
          * StructureOfDayDocument
@@ -3978,36 +3995,33 @@ export interface components {
             volume_sigma_ml: number;
         };
         /**
-         * StructureOnDay
-         * @description One structure on one assessed day of a course.
+         * StructureSeriesRecord
+         * @description One structure over the course; trends of the days that count, null with too few.
          */
-        StructureOnDay: {
-            /**
-             * Number
-             * @description Of the fraction.
-             */
-            number: number;
+        StructureSeriesRecord: {
+            /** Days */
+            days: components["schemas"]["StructureDayRecord"][];
+            /** Is Target */
+            is_target: boolean;
+            /** Name */
+            name: string;
+            /** Planned Volume Ml */
+            planned_volume_ml: number;
             /** Shift Mm */
             shift_mm: [
-                number,
-                number,
-                number
+                components["schemas"]["TrendRecord"] | null,
+                components["schemas"]["TrendRecord"] | null,
+                components["schemas"]["TrendRecord"] | null
             ];
-            /** Surface Mean Mm */
-            surface_mean_mm: number;
-            /** Surface P95 Mm */
-            surface_p95_mm: number;
-            /** Volume Change Percent */
-            volume_change_percent: number;
-            /** Volume Ml */
-            volume_ml: number;
-            /** Volume Sigma Ml */
-            volume_sigma_ml: number;
+            surface_mm: components["schemas"]["TrendRecord"] | null;
+            /** @description Mann-Kendall, adjusted among structures. */
+            volume_drifts: components["schemas"]["TestedRecord"] | null;
             /**
-             * Why Not
-             * @description Why nothing may be decided by it; empty where it counts.
+             * Volume Limit Percent
+             * @description Of the protocol, either way; null for none.
              */
-            why_not: string;
+            volume_limit_percent: number | null;
+            volume_percent: components["schemas"]["TrendRecord"] | null;
         };
         /**
          * TargetDocument
@@ -4090,7 +4104,7 @@ export interface components {
         };
         /**
          * TestedRecord
-         * @description A p value, and the one adjusted for the six axes (Benjamini and Hochberg).
+         * @description A p value, and the one adjusted for all tests of its kind (Benjamini and Hochberg).
          */
         TestedRecord: {
             /** Adjusted */
@@ -4100,7 +4114,7 @@ export interface components {
         };
         /**
          * TrendRecord
-         * @description Change per fraction, in the unit of the axis.
+         * @description Change per fraction, in the unit of what changes.
          */
         TrendRecord: {
             /** P Kendall */
@@ -4945,172 +4959,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CourseDocument"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "detail": "nobody is signed in, or the session has ended: sign in",
-                     *       "kind": "not signed in",
-                     *       "status": 401,
-                     *       "title": "Not signed in",
-                     *       "type": "urn:isoguide:problem:not-signed-in"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Wrong password */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "detail": "the user name or the password is wrong: try again",
-                     *       "kind": "wrong password",
-                     *       "status": 403,
-                     *       "title": "Wrong password",
-                     *       "type": "urn:isoguide:problem:wrong-password"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
-                     *       "kind": "not found",
-                     *       "status": 404,
-                     *       "title": "Not found",
-                     *       "type": "urn:isoguide:problem:not-found"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Stale page */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "detail": "this page is of another version of isoguide: load it again",
-                     *       "kind": "stale page",
-                     *       "status": 409,
-                     *       "title": "Stale page",
-                     *       "type": "urn:isoguide:problem:stale-page"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Bad input */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "detail": "a fraction is stopped with a reason: say why",
-                     *       "kind": "bad input",
-                     *       "status": 422,
-                     *       "title": "The data given cannot be used",
-                     *       "type": "urn:isoguide:problem:bad-input"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "detail": "too many wrong passwords: try again in 8 s",
-                     *       "kind": "too many",
-                     *       "status": 429,
-                     *       "title": "Too many",
-                     *       "type": "urn:isoguide:problem:too-many"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Mistake */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
-                     *       "kind": "mistake",
-                     *       "status": 500,
-                     *       "title": "A mistake of isoguide",
-                     *       "type": "urn:isoguide:problem:mistake"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not written */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
-                     *       "kind": "not written",
-                     *       "status": 503,
-                     *       "title": "Nothing could be written",
-                     *       "type": "urn:isoguide:problem:not-written"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_course_anatomy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                course_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CourseAnatomyDocument"];
                 };
             };
             /** @description Not signed in */

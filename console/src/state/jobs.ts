@@ -39,6 +39,12 @@ export function jobOf(courseId: string): Job | undefined {
   );
 }
 
+/** How many assessments of images of a course were heard to end. */
+export const assessmentsEnded = (courseId: string): number =>
+  [...known.value.values()].filter(
+    (job) => job.course_id === courseId && job.assesses !== null && isOver(job),
+  ).length;
+
 /** The newest assessment of an image that was heard of, whether it goes on or is over. */
 export function assessmentOf(uid: string): Job | undefined {
   return [...known.value.values()].findLast((job) => job.assesses === uid);

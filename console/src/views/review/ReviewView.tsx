@@ -8,6 +8,7 @@ import { day, ofTotal } from "../../components/format";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { capital, stateTone, stateWords } from "../../components/words";
+import { assessmentsEnded } from "../../state/jobs";
 import { useResource } from "../../state/resource";
 import { AnatomyPanel } from "./anatomy/AnatomyPanel";
 import { CourseAnatomyPanel } from "./anatomy/CourseAnatomyPanel";
@@ -114,8 +115,10 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
   const { course, number, fraction } = props;
   // Anew when a fraction of the course got another version.
   const versions = course.fractions.map(({ number: one, version }) => `${one}.${version}`).join(" ");
-  const { resource } = useResource(`review ${course.course_id} ${versions}`, () =>
-    readCourseReview(course.course_id),
+  // And when an assessment of one of its images has ended.
+  const { resource } = useResource(
+    `review ${course.course_id} ${versions} ${assessmentsEnded(course.course_id)}`,
+    () => readCourseReview(course.course_id),
   );
   const review = resource.value;
   const isShown = fraction !== null && fraction.number === number;
@@ -137,7 +140,7 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
           {review === null ? null : (
             <>
               <InWords review={review} />
-              <CourseAnatomyPanel course={course} />
+              {review.anatomy === null ? null : <CourseAnatomyPanel anatomy={review.anatomy} />}
               <CourseCharts review={review} />
               <FractionTable review={review} />
               <AxesTable review={review} />

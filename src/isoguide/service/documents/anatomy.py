@@ -1,4 +1,4 @@
-"""The anatomy of a day: what an assessment says, what is drawn of it, and how it went over the course."""
+"""The anatomy of a day: what an assessment says, and what is drawn of it."""
 
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -7,7 +7,6 @@ from pydantic import ConfigDict, Field
 
 from isoguide.course.assessment import AssessmentRecord, StructureOfDay
 from isoguide.registration.deformable.quality import QualityLimits
-from isoguide.review.anatomy_trends import AnatomyTrend, StructureDay, StructureSeries, alert_words
 from isoguide.service.documents.base import Document, Sixteen, Three, three
 from isoguide.service.documents.images import StructureDocument, VolumeHeader
 from isoguide.workflow.clinic.anatomy_figures import FigureLine, figure_lines
@@ -155,99 +154,3 @@ class AnatomyDocument(Document):
     not_possible_because: str = Field(description="Why it cannot be assessed; empty where it can.")
     pictures: DeformationPictures | None
     no_pictures_because: str = Field(description="Empty where there are pictures.")
-
-
-class StructureOnDay(Document):
-    """One structure on one assessed day of a course."""
-
-    number: int = Field(description="Of the fraction.")
-    volume_ml: float
-    volume_sigma_ml: float
-    volume_change_percent: float
-    surface_mean_mm: float
-    surface_p95_mm: float
-    shift_mm: Three
-    why_not: str = Field(description="Why nothing may be decided by it; empty where it counts.")
-
-    @classmethod
-    def of(cls, day: StructureDay) -> Self:
-        """Return a day as a document."""
-        found = StructureOfDayDocument.of(day.figures)
-        own = {name: getattr(found, name) for name in cls.model_fields if hasattr(found, name)}
-        return cls(number=day.fraction, why_not=day.why_not, **own)
-
-
-class StructureOfCourse(Document):
-    """One structure over the course."""
-
-    name: str
-    is_target: bool
-    planned_volume_ml: float
-    volume_limit_percent: float | None = Field(description="Of the protocol, either way; null for none.")
-    days: tuple[StructureOnDay, ...]
-    volume_slope_percent: float | None = Field(
-        description="Change of the volume a fraction, of the days that count; null with too few."
-    )
-
-
-class AnatomyAlertDocument(Document):
-    """Why re-planning should be considered, or was."""
-
-    structure: str
-    words: str
-    since: int = Field(description="Fraction.")
-    raised_in: int = Field(description="Fraction.")
-    ended_in: int | None = Field(description="Fraction; null while it stands.")
-
-
-class DayWithoutDecision(Document):
-    """A day on which nothing may be decided."""
-
-    number: int
-    verdict: str
-    reasons: tuple[str, ...]
-
-
-class CourseAnatomyDocument(Document):
-    """The anatomy over a course."""
-
-    course_id: str
-    structures: tuple[StructureOfCourse, ...] = Field(description="Targets first.")
-    alerts: tuple[AnatomyAlertDocument, ...] = Field(description="Those that ended too.")
-    undecided: tuple[DayWithoutDecision, ...]
-    has_limits: bool = Field(description="Whether the protocol says when to consider re-planning.")
-
-    @classmethod
-    def of(cls, course_id: str, trend: AnatomyTrend) -> Self:
-        """Return what a course says as a document."""
-        return cls(
-            course_id=course_id,
-            structures=tuple(_structure(one, trend) for one in trend.structures),
-            alerts=tuple(
-                AnatomyAlertDocument(
-                    structure=one.structure,
-                    words=alert_words(one),
-                    since=one.since,
-                    raised_in=one.raised_in,
-                    ended_in=one.ended_in,
-                )
-                for one in trend.alerts
-            ),
-            undecided=tuple(
-                DayWithoutDecision(number=one.fraction, verdict=one.verdict, reasons=one.reasons)
-                for one in trend.undecided
-            ),
-            has_limits=trend.instructions is not None,
-        )
-
-
-def _structure(one: StructureSeries, trend: AnatomyTrend) -> StructureOfCourse:
-    limits = trend.instructions
-    return StructureOfCourse(
-        name=one.name,
-        is_target=one.is_target,
-        planned_volume_ml=one.days[-1].figures.planned_volume_ml,
-        volume_limit_percent=None if limits is None else limits.limit("volume", is_target=one.is_target),
-        days=tuple(map(StructureOnDay.of, one.days)),
-        volume_slope_percent=one.volume.slope.value if one.volume is not None else None,
-    )

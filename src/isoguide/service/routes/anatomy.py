@@ -8,7 +8,7 @@ from isoguide.errors import MissingEvidenceError
 from isoguide.records import FractionKey
 from isoguide.service.anatomy_documents import anatomy_document
 from isoguide.service.dependencies import ClinicDep, UserDep
-from isoguide.service.documents.anatomy import AnatomyDocument, CourseAnatomyDocument
+from isoguide.service.documents.anatomy import AnatomyDocument
 from isoguide.service.documents.department import JobDocument
 from isoguide.service.long_work import assess_image
 from isoguide.service.problems import problem_responses
@@ -28,13 +28,6 @@ def _drawn(course_id: str, number: int, uid: str, clinic: ClinicDep, user: UserD
 
 DrawnDep = Annotated[DrawnAnatomy, Depends(_drawn)]
 """The pictures of the assessment of the image that the address names."""
-
-
-@router.get("/courses/{course_id}/anatomy", summary="The anatomy over a course")
-def read_course_anatomy(course_id: str, clinic: ClinicDep, user: UserDep) -> CourseAnatomyDocument:
-    """Return each structure on every assessed day, and when re-planning should be considered."""
-    del user
-    return CourseAnatomyDocument.of(course_id, clinic.anatomy.trend(course_id))
 
 
 @router.post(ANATOMY, summary="Assess the anatomy of the day", status_code=status.HTTP_202_ACCEPTED)

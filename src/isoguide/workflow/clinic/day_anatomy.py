@@ -6,7 +6,6 @@ looks later has it made again, and what is made again counts only where it says 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from isoguide.course import AssessmentRecord, ProtocolAction, StructureOfDay
@@ -16,9 +15,8 @@ from isoguide.records import ConflictError, FractionKey, StoredFraction
 from isoguide.registration.deformable.quality import QualityLimits
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.registration.result import Verdict
-from isoguide.review.anatomy_trends import AnatomyTrend, alert_words, anatomy_trend
+from isoguide.review.anatomy_trends import alert_words, anatomy_trend
 from isoguide.treatment.match import BY_HAND
-from isoguide.treatment.states import Event
 from isoguide.workflow.assess.anatomy import assessment_record
 from isoguide.workflow.assess.protocol_limits import quality_limits
 from isoguide.workflow.clinic.desk import Desk
@@ -27,12 +25,12 @@ from isoguide.workflow.clinic.pictures.day_scene import image_of, last_match
 from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy
 from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
+from isoguide.workflow.review.outdated_assessment import as_it_stands, outdated_words
 
 SAME_ML, SAME_MM = 0.01, 0.01
 """What is computed again from the same files may differ by this on another computer."""
 DEFORMED: Final = "the patient is deformed"
 """How the sentence of :func:`isoguide.registration.verdict.deformation_doubt` ends."""
-_MATCHED: Final = frozenset({Event.ALIGN, Event.MATCH_BY_HAND, Event.MATCH_BY_ENGINE})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,30 +160,11 @@ class AnatomyDesk:
         drawn, why = self._drawn(image, record, outdated)
         return DayAnatomyShown(image, record, outdated, "", drawn, why, limits)
 
-    def trend(self, course_id: str) -> AnatomyTrend:
-        """Return how the anatomy of a course went; an assessment that does not hold any more decides nothing.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such course.
-        """
-        course = self.desk.records.course(course_id)
-        kept = dict(self.desk.records.assessments(course_id))
-        standing = [(number, self._as_it_stands(course_id, number, one)) for number, one in kept.items()]
-        return anatomy_trend(standing, protocol_of(course).assessment)
-
-    def _as_it_stands(self, course_id: str, number: int, record: AssessmentRecord) -> AssessmentRecord:
-        outdated = outdated_words(self.desk.records.fraction(course_id, number), record)
-        if not (outdated and record.is_for_decision):
-            return record
-        return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION, reasons=(outdated,))
-
     def _alerts(self, key: FractionKey, record: AssessmentRecord) -> tuple[str, ...]:
         """Return what stands after this fraction when its assessment is the newest."""
         course_id = key.course_id
         earlier = {
-            number: self._as_it_stands(course_id, number, one)
+            number: as_it_stands(self.desk.records.fraction(course_id, number), one)
             for number, one in self.desk.records.assessments(course_id)
             if number < key.number
         }
@@ -229,27 +208,6 @@ class AnatomyDesk:
 def newest_assessment(stored: StoredFraction, uid: str) -> AssessmentRecord | None:
     """Return the assessment of an image that counts: the newest one."""
     return next((one for one in reversed(stored.assessments) if one.image_uid == uid), None)
-
-
-def outdated_words(stored: StoredFraction, record: AssessmentRecord) -> str:
-    """Say why an assessment does not hold any more; empty where it does.
-
-    It rests on the match that counted then. Another one may have been made since.
-    """
-    matched_at = _matched_at(stored, record.image_uid)
-    if matched_at is None or matched_at <= record.assessed_at:
-        return ""
-    return "the image was matched anew since it was assessed: assess it again"
-
-
-def _matched_at(stored: StoredFraction, uid: str) -> datetime | None:
-    times = [step.entry.at for step in stored.steps if step.entry.event in _MATCHED]
-    matches = stored.matches
-    if len(times) != len(matches):
-        # An older isoguide wrote some of them in another way: the newest time is the cautious one.
-        return max(times, default=None)
-    found = [at for at, match in zip(times, matches, strict=True) if match.image_uid == uid]
-    return max(found, default=None)
 
 
 def as_matched(record: AssessmentRecord, stored: StoredFraction) -> AssessmentRecord:

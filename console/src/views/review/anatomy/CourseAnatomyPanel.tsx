@@ -1,12 +1,9 @@
-import { readCourseAnatomy } from "../../../api/calls";
-import type { Course, CourseAnatomy } from "../../../api/documents";
+import type { CourseAnatomy } from "../../../api/documents";
 import { asSentence } from "../../../api/problem";
 import { plain, signed } from "../../../components/format";
-import { Notice, ProblemNotice } from "../../../components/Notice";
+import { Notice } from "../../../components/Notice";
 import { Panel } from "../../../components/Panel";
 import { SeriesChart } from "../../../components/SeriesChart";
-import { isOver, jobs } from "../../../state/jobs";
-import { useResource } from "../../../state/resource";
 import { raisedIn, volumeSeries } from "./volumeSeries";
 
 /** What each sign of the charts means. */
@@ -39,43 +36,13 @@ function Legend({ hasLimits }: { hasLimits: boolean }) {
 }
 
 /** The volumes of target and organs over the course, and when re-planning should be considered. */
-export function CourseAnatomyPanel({ course }: { course: Course }) {
-  // Anew when a fraction got another version, and when an assessment of the course has ended.
-  const versions = course.fractions.map(({ number, version }) => `${number}.${version}`).join(" ");
-  const ended = [...jobs.value.values()].filter(
-    (job) => job.course_id === course.course_id && job.assesses !== null && isOver(job),
-  ).length;
-  const { resource } = useResource(`anatomy of ${course.course_id} ${versions} ${ended}`, () =>
-    readCourseAnatomy(course.course_id),
-  );
-  if (resource.problem !== null) {
-    return (
-      <Panel title="Anatomy over the course">
-        <ProblemNotice problem={resource.problem} />
-      </Panel>
-    );
-  }
-  const anatomy = resource.value;
-  if (anatomy === null || (anatomy.structures.length === 0 && anatomy.undecided.length === 0)) {
-    return null;
-  }
-  return <Charts anatomy={anatomy} />;
-}
-
-function Charts({ anatomy }: { anatomy: CourseAnatomy }) {
-  const stands = anatomy.alerts.filter(({ ended_in }) => ended_in === null);
-  const ended = anatomy.alerts.filter(({ ended_in }) => ended_in !== null);
+export function CourseAnatomyPanel({ anatomy }: { anatomy: CourseAnatomy }) {
   return (
     <Panel title="Anatomy over the course">
-      {stands.map(({ words }) => (
-        <Notice key={words} tone="warn" isQuiet>
-          {asSentence(words)}
+      {anatomy.alerts.map(({ in_words, ended_in }) => (
+        <Notice key={in_words} tone={ended_in === null ? "warn" : "info"} isQuiet>
+          {asSentence(in_words)}
         </Notice>
-      ))}
-      {ended.map(({ words }) => (
-        <p key={words} class="dim">
-          {asSentence(words)}
-        </p>
       ))}
       {anatomy.has_limits ? null : (
         <p class="dim">The protocol does not say when re-planning should be considered.</p>
@@ -95,16 +62,18 @@ function Charts({ anatomy }: { anatomy: CourseAnatomy }) {
               residual={[]}
               limit={structure.volume_limit_percent}
               signals={raisedIn(anatomy, structure.name)}
-              note={slopeWords(structure.volume_slope_percent)}
+              note={slopeWords(structure.volume_percent?.slope.value ?? null)}
             />
           );
         })}
       </div>
-      {anatomy.undecided.map(({ number, verdict, reasons }) => (
-        <p key={number} class="small">
-          Fraction {number}: <b>{verdict}</b>. {reasons.map(asSentence).join(" ")}
-        </p>
-      ))}
+      {anatomy.days
+        .filter(({ verdict }) => verdict !== "for decision")
+        .map(({ fraction, verdict, reasons }) => (
+          <p key={fraction} class="small">
+            Fraction {fraction}: <b>{verdict}</b>. {reasons.map(asSentence).join(" ")}
+          </p>
+        ))}
     </Panel>
   );
 }

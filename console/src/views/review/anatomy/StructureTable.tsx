@@ -13,7 +13,12 @@ export function StructureTable({ assessment }: { assessment: Assessment }) {
   const isFree = standing === "for decision";
   const hasDrawn = assessment.structures.some(({ dice }) => dice !== null);
   return (
-    <div class={`table-frame${isFree ? "" : " anatomy-marked"}`}>
+    <section
+      class={`table-frame${isFree ? "" : " anatomy-marked"}`}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the page is scrolled by keys
+      tabIndex={0}
+      aria-label="Structures"
+    >
       <table class="table">
         <thead>
           <tr>
@@ -48,7 +53,7 @@ export function StructureTable({ assessment }: { assessment: Assessment }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

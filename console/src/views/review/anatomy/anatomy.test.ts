@@ -3,7 +3,7 @@ import type { Assessment } from "../../../api/documents";
 import { actionOf, type KeyPress } from "../../../input/keymap";
 import { isAllowed } from "./useViewKeys";
 import { standingOf, VERDICT_WORDS } from "./verdictWords";
-import { raisedIn, volumeSeries } from "./volumeSeries";
+import { raisedIn, type StructureOfCourse, volumeSeries } from "./volumeSeries";
 
 const assessment = (said: Partial<Assessment>): Assessment => ({
   image_uid: "1.2",
@@ -41,23 +41,28 @@ describe("what may be done with an assessment", () => {
 });
 
 describe("a volume over the course", () => {
-  const day = (number: number, percent: number, why_not = "") => ({
-    number,
+  const day = (fraction: number, percent: number, why_not = "") => ({
+    fraction,
+    counts: why_not === "",
+    why_not,
     volume_ml: 30 * (1 + percent / 100),
     volume_sigma_ml: 0.6,
     volume_change_percent: percent,
+    shift_mm: [0, 0, 0] as [number, number, number],
     surface_mean_mm: 0,
     surface_p95_mm: 0,
-    shift_mm: [0, 0, 0] as [number, number, number],
-    why_not,
+    seen_fraction: 1,
   });
-  const gtv = {
+  const gtv: StructureOfCourse = {
     name: "GTV",
     is_target: true,
     planned_volume_ml: 30,
     volume_limit_percent: 20,
     days: [day(1, -2), day(2, -25, "not for decision"), day(3, -6)],
-    volume_slope_percent: null,
+    volume_percent: null,
+    surface_mm: null,
+    shift_mm: [null, null, null],
+    volume_drifts: null,
   };
 
   it("keeps a day by which nothing may be decided out of those that count", () => {
@@ -71,13 +76,31 @@ describe("a volume over the course", () => {
   });
 
   it("is signalled where an alert of it was raised, and not where that has ended", () => {
-    const alert = { structure: "GTV", words: "", since: 3, raised_in: 5, ended_in: null };
-    const anatomy = {
-      course_id: "C1",
-      structures: [gtv],
-      alerts: [alert, { ...alert, raised_in: 9, ended_in: 12 }, { ...alert, structure: "parotid" }],
+    const alert = {
+      structure: "GTV",
+      is_target: true,
+      measure: "volume",
+      limit: 20,
+      days: 3,
+      since: 3,
+      raised_in: 5,
+      newest: 6,
+      value: -22,
+      ended_in: null,
       undecided: [],
+      in_words: "",
+    };
+    const anatomy = {
+      in_words: [],
       has_limits: true,
+      days: [],
+      structures: [gtv],
+      alerts: [
+        alert,
+        { ...alert, raised_in: 9, ended_in: 12 },
+        { ...alert, raised_in: 7, measure: "shift" },
+        { ...alert, structure: "parotid" },
+      ],
     };
     expect(raisedIn(anatomy, "GTV")).toEqual([5]);
   });

@@ -12,17 +12,19 @@ export function volumeSeries({ days, planned_volume_ml }: StructureOfCourse): {
 } {
   const points = (areCounting: boolean) =>
     days
-      .filter(({ why_not }) => (why_not === "") === areCounting)
-      .map(({ number, volume_change_percent, volume_sigma_ml }) => ({
-        number,
+      .filter(({ counts }) => counts === areCounting)
+      .map(({ fraction, volume_change_percent, volume_sigma_ml }) => ({
+        number: fraction,
         value: volume_change_percent,
         deviation: (100 * volume_sigma_ml) / planned_volume_ml,
       }));
   return { counting: points(true), doubtful: points(false) };
 }
 
-/** Fractions in which an alert of a structure was raised that still stands. */
+/** Fractions in which an alert about the volume of a structure was raised that still stands. */
 export function raisedIn({ alerts }: CourseAnatomy, structure: string): readonly number[] {
-  const raised = alerts.filter((alert) => alert.structure === structure && alert.ended_in === null);
+  const raised = alerts.filter(
+    (alert) => alert.structure === structure && alert.measure === "volume" && alert.ended_in === null,
+  );
   return [...new Set(raised.map((alert) => alert.raised_in))];
 }
