@@ -58,7 +58,9 @@ def test_the_anatomy_of_the_day_is_assessed_and_looked_at(
     before = _axial(page)
     panel.get_by_role("radio", name="After: in the day's body").check()
     expect(views).to_contain_text("Planning CT in the day's body")
-    assert np.abs(_axial(page) - before).max() > 0.1
+    after = _axial(page)
+    rows = min(len(before), len(after))  # a picture that lies between pixels of the page has one more
+    assert np.abs(after[:rows] - before[:rows]).max() > 0.1
     expect(views.locator(".decision-mark")).to_have_count(0)
 
     engine.verdict = FieldVerdict.NOT_FOR_DECISION
