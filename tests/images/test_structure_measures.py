@@ -131,7 +131,7 @@ class TestAgreement:
         surface.Execute(*masks)
         assert found.hausdorff_mm == pytest.approx(surface.GetHausdorffDistance(), abs=0.7)  # by voxels
         corner_mm = np.linalg.norm([13.0, 14.0, 12.0])
-        assert found.hausdorff_mm == pytest.approx(corner_mm - 14.0, abs=0.1)
+        assert found.hausdorff_mm == pytest.approx(corner_mm - 14.0, abs=0.25)  # corners are rounded
 
     def test_structures_far_apart_share_nothing(self) -> None:
         found = agreement(ball(8.0), ball(8.0, centre_mm=(60.0, 0.0, 0.0)), GRID)

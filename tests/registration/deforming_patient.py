@@ -12,7 +12,7 @@ SHAPE = (24, 32, 36)
 SPACING_MM = (4.0, 4.0, 4.0)
 ORIGIN_MM = (-70.0, -62.0, -46.0)
 GRID = Grid.axial(PLANNING, SHAPE, SPACING_MM, ORIGIN_MM)
-TARGET_MM = np.array([-18.0, -8.0, 2.0])
+TARGET_MM = np.array([-14.0, -20.0, 2.0])
 SPINE_MM = np.array([0.0, 30.0])
 MATCH = RigidTransform.from_parts(PLANNING, DAILY, rotation_z(2.0), np.array([4.0, -3.0, 2.0]))
 _TEXTURE = ndimage.gaussian_filter(np.random.default_rng(4).standard_normal((60, 60, 60)), 2.0, mode="wrap")
@@ -41,11 +41,11 @@ def planning_ct(grid=GRID, noise=4.0, **how):
 def target_shift(points_mm, left_mm=5.0):
     """Displacement (n, 3) of tissue: the target goes to the left (+x), the spine stays."""
     far = np.square(points_mm - TARGET_MM).sum(axis=1)
-    return left_mm * np.exp(-far / (2.0 * 16.0**2))[:, None] * np.array([1.0, 0.0, 0.0])
+    return left_mm * np.exp(-far / (2.0 * 22.0**2))[:, None] * np.array([1.0, 0.0, 0.0])
 
 
 def day(displacement=None, noise=4.0, scale=1.0, shape=(30, 38, 42), fill=None):
-    """The day's image: tissue at x is at ``MATCH.inverse().apply(x + displacement(x))``; grey is scaled HU."""
+    """The day: tissue at x is at ``MATCH.inverse().apply(x + displacement(x))``; grey is scaled HU."""
     origin_mm = (-80.0, -72.0, -60.0)
     grid = Grid.axial(DAILY, shape, SPACING_MM, origin_mm)
     kji = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)

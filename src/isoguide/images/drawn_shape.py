@@ -23,15 +23,15 @@ from isoguide.images.surface import ClosedSurface, surface_of
 
 Float32 = NDArray[np.float32]
 
-FINEST_MM: Final = 0.5
+FINEST_MM: Final = 0.25
 COARSEST_MM: Final = 2.0
-NODES_ACROSS: Final = 60
-"""A shape is sampled with so many nodes across, but no closer than an image shows and no wider than what is
-trilinear still follows: an arc of radius R is missed by spacing² / 8R."""
+NODES_ACROSS: Final = 50
+"""A shape is sampled with so many nodes across its parts, neither finer nor coarser than this: what is linear
+between nodes misses an arc of radius R by spacing² / 8R."""
+MOST_NODES: Final = 3_000_000
+"""Small parts far apart are sampled more coarsely than that, so that all nodes find room."""
 RIM_NODES: Final = 3
 """Nodes kept around a shape."""
-FINEST_SLICES_MM: Final = 1.5
-"""Slices farther apart than this get a node half-way, where the outermost slabs end."""
 SMALLEST_ML: Final = 1e-3
 """What is smaller than a cubic millimetre is a slip of the pen."""
 
@@ -170,9 +170,9 @@ def drawn_shape(structure: Structure) -> DrawnShape:
 def _grid_about(structure: Structure, planes: DrawnPlanes) -> Grid:
     along = np.concatenate([contour.xyz_mm for contour in planes.contours]) @ planes.direction
     low, high = along.min(axis=0), along.max(axis=0)
-    across_mm = float(np.sqrt(np.prod(np.maximum(high - low, FINEST_MM)[:2])))
-    fine_mm = float(np.clip(across_mm / NODES_ACROSS, FINEST_MM, COARSEST_MM))
-    step_mm = planes.slice_mm / (2.0 if planes.slice_mm >= FINEST_SLICES_MM else 1.0)
+    fine_mm = _spacing_mm(planes, high - low)
+    # Half-way between two slices the outermost slabs end.
+    step_mm = planes.slice_mm / (2.0 if planes.slice_mm >= 2.0 * fine_mm else 1.0)
     spacing = np.array([fine_mm, fine_mm, step_mm])
     # The nodes hit the planes, so that between two planes the map is what is interpolated there.
     first = planes.positions_mm[0] - step_mm * RIM_NODES
@@ -180,3 +180,15 @@ def _grid_about(structure: Structure, planes: DrawnPlanes) -> Grid:
     size = np.ceil((high - origin) / spacing).astype(int) + 1 + RIM_NODES
     i, j, k = (int(n) for n in size)
     return Grid(structure.frame, (k, j, i), spacing, planes.direction @ origin, planes.direction)
+
+
+def _spacing_mm(planes: DrawnPlanes, extent_mm: Array) -> float:
+    """Return how closely the planes are sampled, for the size of the contours, larger ones counting more."""
+    boxes = np.array(
+        [np.ptp(contour.xyz_mm @ planes.direction[:, :2], axis=0) for contour in planes.contours]
+    )
+    areas = np.maximum(boxes.prod(axis=1), FINEST_MM**2)
+    across_mm = float(np.average(np.sqrt(areas), weights=areas))
+    fine_mm = float(np.clip(across_mm / NODES_ACROSS, FINEST_MM, COARSEST_MM))
+    slices = 2.0 * extent_mm[2] / planes.slice_mm + 1.0
+    return max(fine_mm, float(np.sqrt(extent_mm[0] * extent_mm[1] * slices / MOST_NODES)))

@@ -26,6 +26,9 @@ CUBE: Final = 1.3
 """Edge of a cube that holds a patch, against that of a square as large: a surface cuts cubes at corners."""
 SAMPLES: Final = 20000
 """Places of a structure at which is asked whether the day's image shows them."""
+CLEARLY_DRAWN: Final = 0.1
+"""Area times thickness and the surface enclose the same but for so much, unless contours of neighbouring
+slices hardly overlap or cross each other."""
 WHOLLY_SEEN: Final = 0.995
 """A structure of which the day's image shows this much is shown whole: nodes of the field are coarse."""
 
@@ -96,12 +99,6 @@ def structure_of_day(structure: Structure | DrawnShape, found: DeformableRegistr
     if seen == 0.0:
         msg = f"the day's image shows nothing of structure '{name}', so nothing is known of it: leave it out"
         raise MissingEvidenceError(msg)
-    approximations: tuple[str, ...] = ()
-    if seen < WHOLLY_SEEN:
-        approximations = (
-            f"the day's image shows {100.0 * seen:.0f} % of structure '{name}': the rest is assumed to move"
-            " as its edge does",
-        )
     planned_ml = volume_ml(shape.structure)
     grown = planned_ml / shape.surface.volume_ml
     outline = outline_points_mm(shape.planes)
@@ -117,8 +114,24 @@ def structure_of_day(structure: Structure | DrawnShape, found: DeformableRegistr
         extent_mm=np.ptp(moved_points, axis=0),
         surface=surface_change(shape.surface, today),
         seen_fraction=seen,
-        approximations=approximations,
+        approximations=tuple(_assumed(shape, planned_ml, seen)),
     )
+
+
+def _assumed(shape: DrawnShape, planned_ml: float, seen: float) -> list[str]:
+    """Say what of a structure is assumed rather than seen or drawn."""
+    assumed, name, by_surface_ml = [], shape.structure.name, shape.surface.volume_ml
+    if seen < WHOLLY_SEEN:
+        assumed.append(
+            f"the day's image shows {100.0 * seen:.0f} % of structure '{name}': the rest is assumed to move"
+            " as its edge does"
+        )
+    if abs(by_surface_ml / planned_ml - 1.0) > CLEARLY_DRAWN:
+        assumed.append(
+            f"structure '{name}' is drawn so coarsely that its contours enclose {planned_ml:.3g} ml by their"
+            f" areas and {by_surface_ml:.3g} ml by what lies between them: its change is that of the latter"
+        )
+    return assumed
 
 
 def seen_fraction(shape: DrawnShape, found: DeformableRegistration) -> float:

@@ -54,6 +54,12 @@ def judge(evidence: Evidence) -> tuple[FieldVerdict, tuple[str, ...]]:
         )
         return FieldVerdict.NOT_AVAILABLE, (reason,)
     doubts = tuple(_doubts(evidence))
+    # Poor agreement that differs from one way to the other is two signs of one thing: they do not match.
+    if (
+        evidence.similarity_after < LOW_SIMILARITY
+        and evidence.inconsistency_p95_mm > LARGEST_INCONSISTENCY_MM
+    ):
+        return FieldVerdict.NOT_AVAILABLE, ("the images do not show the same anatomy: " + "; ".join(doubts),)
     return (FieldVerdict.NOT_FOR_DECISION if doubts else FieldVerdict.FOR_DECISION), doubts
 
 
