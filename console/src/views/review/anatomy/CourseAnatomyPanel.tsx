@@ -47,8 +47,12 @@ export function CourseAnatomyPanel({ anatomy }: { anatomy: CourseAnatomy }) {
       {anatomy.has_limits ? null : (
         <p class="dim">The protocol does not say when re-planning should be considered.</p>
       )}
-      <p>Volume of each structure against the plan, on every assessed day:</p>
-      <Legend hasLimits={anatomy.has_limits} />
+      {anatomy.structures.length === 0 ? null : (
+        <>
+          <p>Volume of each structure against the plan, on every assessed day:</p>
+          <Legend hasLimits={anatomy.has_limits} />
+        </>
+      )}
       <div class="charts">
         {anatomy.structures.map((structure) => {
           const { counting, doubtful } = volumeSeries(structure);
