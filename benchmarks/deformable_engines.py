@@ -13,6 +13,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.registration.deformable.engine import prepare_deformable, register_deformable
+from isoguide.registration.deformable.settings import DeformableSettings
 
 OURS: Final = "isoguide"
 
@@ -32,6 +33,7 @@ class Task:
     structures: tuple[Structure, ...] = ()
     is_mono: bool = True
     peers_mm: float | None = None
+    settings: DeformableSettings | None = None
 
     @cached_property
     def problem(self) -> Problem:
@@ -47,7 +49,7 @@ class NoFieldError(Exception):
 def ours(asked: Task) -> FoundField:
     """Our engine, the preparation of the planning CT included in its time."""
     begin, begun = time.perf_counter(), os.times()
-    prepared = prepare_deformable(asked.planning, structures=asked.structures)
+    prepared = prepare_deformable(asked.planning, structures=asked.structures, settings=asked.settings)
     found = register_deformable(prepared, asked.daily, planning_from_daily=asked.planning_from_daily)
     seconds, ended = time.perf_counter() - begin, os.times()
     if found.field is None:

@@ -23,6 +23,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.registration import prepare_planning, register_volumes
 from isoguide.registration.anatomy import find_body, grey_to_hu
+from isoguide.registration.deformable.settings import DeformableSettings
 from isoguide.registration.pyramid import Level, make_level
 
 PHASES = SHARED_DATA / "pohl-LucasKanade-4DCT" / "Input images" / "117_HM10395 4DCT"
@@ -54,6 +55,7 @@ class Loop:
     legs: tuple[Leg, ...]
     points_mm: Array
     peers_mm: float | None
+    settings: DeformableSettings | None = None
 
 
 def phase(number: int, frame: Frame) -> Volume:
@@ -63,7 +65,7 @@ def phase(number: int, frame: Frame) -> Volume:
 
 
 def breath() -> Loop:
-    """Make the loop 0 → 1 → … → 9 → 0 of a breath."""
+    """Make the loop 0 → 1 → … → 9 → 0 of a breath; ours samples images this small as finely as they are."""
     still = RigidTransform.identity(PLANNING, DAILY)
     legs = []
     for number in range(10):
@@ -72,7 +74,8 @@ def breath() -> Loop:
         legs.append(Leg(planning, everywhere, phase((number + 1) % 10, DAILY), still))
     first = legs[0].planning
     tissue = ndimage.binary_opening(first.values > TISSUE_HU)
-    return Loop("4DCT, 0 → 1 → … → 9 → 0", tuple(legs), sparse_points(tissue, first.grid), None)
+    fine = DeformableSettings(spacing_mm=1.0, steps_per_node=3)
+    return Loop("4DCT, 0 → 1 → … → 9 → 0", tuple(legs), sparse_points(tissue, first.grid), None, fine)
 
 
 def head(patient: str, number: int, frame: Frame) -> Volume:
@@ -138,7 +141,14 @@ def go_round(loop: Loop, solve: Callable[[Task], FoundField]) -> tuple[str, ...]
     here, seen = loop.points_mm, np.ones(len(loop.points_mm), dtype=bool)
     farthest, before, after = [0.0], [], []
     for leg in loop.legs:
-        asked = Task(leg.planning, leg.body, leg.daily, leg.planning_from_daily, peers_mm=loop.peers_mm)
+        asked = Task(
+            leg.planning,
+            leg.body,
+            leg.daily,
+            leg.planning_from_daily,
+            peers_mm=loop.peers_mm,
+            settings=loop.settings,
+        )
         found = solve(asked)
         moved = found.moved(here)
         farthest.append(float(np.quantile(np.linalg.norm(moved - here, axis=1)[seen], 0.99)))

@@ -109,9 +109,9 @@ ELASTIX: Final[dict[str, list[str]]] = {
     "Optimizer": ["AdaptiveStochasticGradientDescent"],
     "AutomaticParameterEstimation": ["true"],
     "ASGDParameterEstimationMethod": ["Original"],
-    "MaximumNumberOfIterations": ["500"],
+    "MaximumNumberOfIterations": ["300"],
     "ImageSampler": ["RandomCoordinate"],
-    "NumberOfSpatialSamples": ["5000"],
+    "NumberOfSpatialSamples": ["3000"],
     "NewSamplesEveryIteration": ["true"],
     "CheckNumberOfSamples": ["true"],
     "MaximumNumberOfSamplingAttempts": ["8"],
@@ -200,11 +200,12 @@ def _convex_adam(asked: Problem) -> tuple[Grid, Floats]:
     from convexAdam.convex_adam_MIND import convex_adam_pt
 
     torch.set_num_threads(THREADS)
-    coarse = asked.resampled(CONVEX_ADAM_MM)
+    voxel_mm = max(CONVEX_ADAM_MM, float(asked.grid.spacing_mm.min()))
+    coarse = asked.resampled(voxel_mm)
     voxels = convex_adam_pt(
         coarse.fixed, coarse.moving, dtype=torch.float32, device=torch.device("cpu"), **CONVEX_ADAM
     )
-    return coarse.grid, np.asarray(voxels[..., ::-1] * CONVEX_ADAM_MM, dtype=np.float32)
+    return coarse.grid, np.asarray(voxels[..., ::-1] * voxel_mm, dtype=np.float32)
 
 
 SOLVERS: Final[dict[str, Callable[[Problem], tuple[Grid, Floats]]]] = {

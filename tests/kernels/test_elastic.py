@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from isoguide.kernels.elastic import bent, matrix_reference, solved
+from isoguide.kernels.elastic import bent, curved, matrix_reference, solved
 
 
 def system(shape, seed=0):
@@ -15,13 +15,17 @@ def system(shape, seed=0):
 
 def check(shape):
     blocks, springs, right = system(shape)
-    matrix = matrix_reference(blocks, springs)
-    found = solved(blocks, springs, right, steps=200, tolerance=1e-6)
+    unit = matrix_reference(np.zeros_like(blocks), np.ones_like(springs))
+    matrix = matrix_reference(blocks, springs) + 0.3 * unit @ unit
+    found = solved(blocks, springs, right, bending=0.3, steps=300, tolerance=1e-6)
     np.testing.assert_allclose(found.ravel(), np.linalg.solve(matrix, right.ravel()), atol=2e-3)
     force, energy = bent(springs, right)
     alone = matrix_reference(np.zeros_like(blocks), springs)
     np.testing.assert_allclose(force.ravel(), alone @ right.ravel(), atol=1e-4)
     assert energy == pytest.approx(right.ravel() @ alone @ right.ravel(), rel=1e-4)
+    bow, cost = curved(0.3, right)
+    np.testing.assert_allclose(bow.ravel(), 0.3 * unit @ unit @ right.ravel(), atol=1e-3)
+    assert cost == pytest.approx(0.3 * np.square(unit @ right.ravel()).sum(), rel=1e-4)
 
 
 def test_the_solution_is_that_of_the_full_matrix():

@@ -22,7 +22,8 @@ _TEXTURE *= 35.0 / _TEXTURE.std()
 def hu(points_mm, texture=1.0):
     """HU at planning positions (n, 3): an oval trunk with spine, target and the grain of soft tissue."""
     x, y, z = points_mm.T
-    inside = 1.0 / (1.0 + np.exp((np.sqrt((x / 60.0) ** 2 + (y / 48.0) ** 2) - 1.0) * 15.0))
+    girth = 1.0 - 0.12 * np.cos(z / 18.0)
+    inside = 1.0 / (1.0 + np.exp((np.sqrt((x / 60.0) ** 2 + (y / 48.0) ** 2) - girth) * 15.0))
     grain = ndimage.map_coordinates(_TEXTURE, (points_mm[:, ::-1] / 4.0 + 30.0).T, order=3, mode="grid-wrap")
     target = 1.0 / (1.0 + np.exp((np.linalg.norm(points_mm - TARGET_MM, axis=1) - 14.0) / 3.0))
     spine = 1.0 / (1.0 + np.exp((np.hypot(x, y - SPINE_MM[1]) - 11.0 - 2.0 * np.cos(z / 5.0)) / 2.5))

@@ -204,6 +204,21 @@ def test_the_course_is_treated_by_a_protocol_and_recorded_whole(demo: tuple[Path
     )
 
 
+def test_the_anatomy_of_the_first_and_the_last_day_is_assessed_and_kept(demo: tuple[Path, Course]) -> None:
+    folder, course = demo
+    with open_desk(str(folder / "records")) as desk:
+        kept = desk.records.assessments("C0001")
+        images = {desk.records.fraction("C0001", number).images[0].uid for number in (1, 2)}
+    assert [number for number, _ in kept] == [1, 2]
+    assert {record.image_uid for _, record in kept} == images
+    assert [record.verdict for _, record in kept] == [
+        fraction.anatomy.record.verdict for fraction in course.fractions
+    ]
+    assert not any(record.alerts for _, record in kept)  # this patient is rigid
+    for page in ("report.html", "review/patient/report.html"):
+        assert "The anatomy of the course" in (folder / page).read_text(encoding="utf-8")
+
+
 def test_what_moves_during_the_beam_is_recorded_beside_the_truth(watched: tuple[Path, Course]) -> None:
     folder, course = watched
     (fraction,) = course.fractions

@@ -10,6 +10,7 @@ from isoguide.errors import GeometryError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
 from isoguide.images.mask import (
+    LARGEST_CONTOUR_SPACING_MM,
     PLANAR_TOLERANCE_MM,
     IntArray,
     closed_contours,
@@ -96,16 +97,17 @@ def drawn_planes(structure: Structure) -> DrawnPlanes:
     Raises
     ------
     GeometryError
-        If nothing closed was drawn, on one plane only, or the contours are not parallel planes.
+        If nothing closed was drawn, only on planes too far apart for one body, or not on parallel planes.
     """
     contours = tuple(closed_contours(structure))
     direction = _direction(structure, contours)
     depth = np.array([float((contour.xyz_mm @ direction[:, 2]).mean()) for contour in contours])
     positions, plane_of = planes_of(depth, PLANAR_TOLERANCE_MM)
-    if len(positions) < 2:
+    if len(positions) < 2 or np.diff(positions).min() > LARGEST_CONTOUR_SPACING_MM:
         msg = (
-            f"structure '{structure.name}' is drawn on a single slice, so that its size across slices is not"
-            " known: draw it on at least two, or leave it out"
+            f"structure '{structure.name}' is drawn on a single slice, or on slices more than"
+            f" {LARGEST_CONTOUR_SPACING_MM:g} mm apart, so that its size across slices is not known: draw it"
+            " on neighbouring slices, or leave it out"
         )
         raise GeometryError(msg)
     slice_mm = float(np.diff(positions).min())

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from isoguide.kernels.chunks import run_chunked
 
 Floats = NDArray[np.float32]
+DIAGONAL = 42.0
+"""Of the squared Laplacian of a lattice: six neighbours, squared, and each of them once."""
 FAST: set[str] = {"contract", "reassoc", "nsz"}
 
 
@@ -46,6 +48,12 @@ def _dot(x, y):  # type: ignore[no-untyped-def]  # numba infers the types
     for i in range(x.size):
         total += x[i] * y[i]
     return float(total)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def _add(length, p, x):  # type: ignore[no-untyped-def]  # numba infers the types
+    for i in range(x.size):
+        x[i] += length * p[i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -90,7 +98,22 @@ def _bend(springs, x, out, start, stop):  # type: ignore[no-untyped-def]  # numb
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _invert(blocks, springs, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
+def _add_bending(unit, curved, stiffness, x, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Add the bending force to ``out`` for these slices; return the share of its product with x."""
+    dot, stiffness = 0.0, np.float32(stiffness)
+    row = np.empty(x.shape[3], dtype=np.float32)
+    for k in range(start, stop):
+        for j in range(x.shape[2]):
+            for n in range(3):
+                row[:] = np.float32(0.0)
+                _springs_on(unit, curved[n], k, j, row)
+                _add(stiffness, row, out[n, k, j])
+                dot += stiffness * _dot(row, x[n, k, j])
+    return dot
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def _invert(blocks, springs, bending, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
     """Fill ``out`` with the inverses of the diagonal blocks, as xx, yy, zz, xy, xz, yz."""
     _, nk, nj, ni = blocks.shape
     for k in range(start, stop):
@@ -99,7 +122,7 @@ def _invert(blocks, springs, out, start, stop):  # type: ignore[no-untyped-def] 
                 s = springs[0, k, j, i] * (i < ni - 1) + springs[1, k, j, i] * (j < nj - 1)
                 s += springs[2, k, j, i] * (k < nk - 1)
                 s += springs[0, k, j, max(i - 1, 0)] * (i > 0) + springs[1, k, max(j - 1, 0), i] * (j > 0)
-                s += springs[2, max(k - 1, 0), j, i] * (k > 0)
+                s += springs[2, max(k - 1, 0), j, i] * (k > 0) + bending
                 p, q, r = blocks[0, k, j, i] + s, blocks[1, k, j, i] + s, blocks[2, k, j, i] + s
                 a, b, c = blocks[3, k, j, i], blocks[4, k, j, i], blocks[5, k, j, i]
                 determinant = p * (q * r - c * c) - a * (a * r - b * c) + b * (a * c - b * q)
@@ -110,12 +133,6 @@ def _invert(blocks, springs, out, start, stop):  # type: ignore[no-untyped-def] 
                 out[3, k, j, i] = (b * c - a * r) * inverse
                 out[4, k, j, i] = (a * c - b * q) * inverse
                 out[5, k, j, i] = (a * b - p * c) * inverse
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _add(length, p, x):  # type: ignore[no-untyped-def]  # numba infers the types
-    for i in range(x.size):
-        x[i] += length * p[i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -164,7 +181,24 @@ def bent(springs: Floats, x: Floats) -> tuple[Floats, float]:
     return out, _summed(lambda a, b: _bend(springs, x, out, a, b), x.shape[1])
 
 
-def solved(blocks: Floats, springs: Floats, right: Floats, *, steps: int, tolerance: float) -> Floats:
+def curved(bending: float, x: Floats) -> tuple[Floats, float]:
+    """Return ``B x`` and ``x B x`` with the bending stiffness ``B``; arguments as in :func:`solved`."""
+    unit = np.ones(x.shape, dtype=np.float32)
+    once = bent(unit, x)[0]
+    out = np.zeros(x.shape, dtype=np.float32)
+    energy = _summed(lambda a, b: _add_bending(unit, once, bending, x, out, a, b), x.shape[1])
+    return out, energy
+
+
+def solved(
+    blocks: Floats,
+    springs: Floats,
+    right: Floats,
+    *,
+    bending: float = 0.0,
+    steps: int,
+    tolerance: float,
+) -> Floats:
     """Solve ``(H + R) x = right`` from x = 0.
 
     Parameters
@@ -175,14 +209,17 @@ def solved(blocks: Floats, springs: Floats, right: Floats, *, steps: int, tolera
         ``[3, k, j, i]``: stiffness of the edge to the next node along i, j and k, positive.
     right
         ``[3, k, j, i]``.
+    bending
+        Stiffness against curvature: of the squared sum of differences to the six neighbours.
     steps, tolerance
         At most so many steps, and until the preconditioned residual has shrunk to this share.
     """
     count = right.shape[1]
     inverse = np.empty(blocks.shape, dtype=np.float32)
-    run_chunked(lambda a, b: _invert(blocks, springs, inverse, a, b), count)
+    run_chunked(lambda a, b: _invert(blocks, springs, DIAGONAL * bending, inverse, a, b), count)
     x, r = np.zeros(right.shape, dtype=np.float32), right.astype(np.float32)
     z, ap, p = np.empty_like(x), np.zeros_like(x), np.zeros_like(x)
+    unit, once = np.ones_like(x), np.empty_like(x)
     vectors = (x, r, p, ap, z)
     rz = _summed(lambda a, b: _step(vectors, inverse, 0.0, a, b), count)
     p[:] = z
@@ -190,7 +227,11 @@ def solved(blocks: Floats, springs: Floats, right: Floats, *, steps: int, tolera
     for _ in range(steps):
         if rz <= enough:
             break
-        length = rz / _summed(lambda a, b: _apply(blocks, springs, p, ap, a, b), count)
+        stiff = _summed(lambda a, b: _apply(blocks, springs, p, ap, a, b), count)
+        if bending > 0.0:
+            run_chunked(lambda a, b: _bend(unit, p, once, a, b), count)
+            stiff += _summed(lambda a, b: _add_bending(unit, once, bending, p, ap, a, b), count)
+        length = rz / stiff
         previous = rz
         rz = _summed(lambda a, b, s=length: _step(vectors, inverse, s, a, b), count)  # type: ignore[misc]  # a default binds the loop's value
         run_chunked(lambda a, b, s=rz / previous: _turn(p, z, s, a, b), count)  # type: ignore[misc]  # as above

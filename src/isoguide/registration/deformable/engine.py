@@ -123,7 +123,7 @@ def _assessed(
         planning_from_daily=planning_from_daily,
         field=DisplacementField(nodes, np.ascontiguousarray(vectors, dtype=np.float32)),
         seen=seen,
-        sigma_mm=sigma_mm(hessian, last.springs, seen, float(nodes.spacing_mm[0])),
+        sigma_mm=sigma_mm(hessian, (last.springs, last.bending), seen, float(nodes.spacing_mm[0])),
         inconsistency_mm=np.where(seen, way_back, np.float32(np.nan)),
         similarity_before=evidence.similarity_before,
         similarity_after=evidence.similarity_after,

@@ -39,7 +39,8 @@ def fine_solve(
     """
     soft = np.float32(settings.smoothness / float(planned.nodes.spacing_mm[0]) ** 2)
     bone = soft * np.float32(settings.bone_stiffness - 1.0) * edge_shares(planned.bone)
-    return FineSolve(planned, day, matrix, soft + bone, bone, settings.steps_per_node)
+    bending = settings.bending_mm2 / float(planned.nodes.spacing_mm[0]) ** 4
+    return FineSolve(planned, day, matrix, soft + bone, bone, settings.steps_per_node, bending)
 
 
 def forward_levels(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from isoguide.geometry.frames import Array
 from isoguide.kernels.convolution import convolved
-from isoguide.kernels.elastic import bent, solved
+from isoguide.kernels.elastic import bent, curved, solved
 from isoguide.kernels.local_correlation import forces, moments, warped
 from isoguide.registration.deformable.images import DayLevel, PlanningLevel
 from isoguide.registration.deformable.regions import divergence, turned_edges
@@ -19,7 +19,8 @@ WINDOW = np.array([0.25, 0.5, 0.25], dtype=np.float32)
 LEAST_SHARE = 0.3
 """A node counts when the day's image shows this share of its window."""
 LEAST_NOISE_HU = 4.0
-SOLVER_STEPS, SOLVER_TOLERANCE = 40, 0.03
+SOLVER_STEPS, FEWER_STEPS, MANY_NODES, SOLVER_TOLERANCE = 80, 35, 200_000, 0.03
+"""Large lattices start from the answer of the coarser one and have little far to go."""
 LONGEST_STEP = 1.5
 """No step is longer than so many samples: the images are only linear that far."""
 SMALL_GAIN = 0.004
@@ -87,6 +88,7 @@ class FineSolve:
     springs: Float32
     bone_springs: Float32
     steps: int
+    bending: float = 0.0
     noise: float = 0.0
 
     @property
@@ -119,7 +121,8 @@ class FineSolve:
         target = self.turned(u)
         force = divergence(self.bone_springs[:, None] * target)
         own = float((self.bone_springs[:, None] * target * target).sum(dtype=np.float64))
-        return 0.5 * bent(self.springs, u)[1] + float((force * u).sum(dtype=np.float64)) + 0.5 * own
+        stiff = 0.5 * (bent(self.springs, u)[1] + curved(self.bending, u)[1])
+        return stiff + float((force * u).sum(dtype=np.float64)) + 0.5 * own
 
     def turned(self, u: Float32) -> Float32:
         """Return how far bones stretch their edges by turning only."""
@@ -165,8 +168,16 @@ class FineSolve:
     def step(self, fit: LocalFit, moved: Float32, u: Float32) -> Float32:
         """One Gauss-Newton step."""
         pulls = self.pulls(fit, moved)
-        right = pulls[:3] - bent(self.springs, u)[0] - divergence(self.bone_springs[:, None] * self.turned(u))
-        step = solved(pulls[3:], self.springs, right, steps=SOLVER_STEPS, tolerance=SOLVER_TOLERANCE)
+        right = pulls[:3] - bent(self.springs, u)[0] - curved(self.bending, u)[0]
+        right -= divergence(self.bone_springs[:, None] * self.turned(u))
+        step = solved(
+            pulls[3:],
+            self.springs,
+            right,
+            bending=self.bending,
+            steps=SOLVER_STEPS if u[0].size < MANY_NODES else FEWER_STEPS,
+            tolerance=SOLVER_TOLERANCE,
+        )
         length = np.sqrt(np.square(step).sum(axis=0, keepdims=True))
         most = np.float32(LONGEST_STEP * self.spacing_mm)
         limited: Float32 = step * np.minimum(1.0, most / np.maximum(length, 1e-6)).astype(np.float32)

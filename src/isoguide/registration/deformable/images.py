@@ -136,6 +136,7 @@ def prepare_deformable(
         raise InputError(msg)
     low, high = _box(rough.grid, body)
     grid, values = crop(grid, values, low, high)
+    settings = settings.fitted_to(float(np.prod(grid.extent_mm)), float(grid.spacing_mm.min()))
     spacings = [settings.spacing_mm * 2.0**n for n in reversed(range(settings.levels))]
     levels = []
     for number, spacing in enumerate(spacings):
@@ -283,4 +284,4 @@ def _with_gaps(grid: Grid, seen: Float32, spacing_mm: float) -> Level:
 def _gaussian(sigma: float) -> Float32:
     reach = int(np.ceil(TAIL_SIGMAS * sigma))
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return (taps / taps.sum()).astype(np.float32)
+    return np.asarray(taps / taps.sum(), dtype=np.float32)

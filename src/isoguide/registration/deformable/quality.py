@@ -127,7 +127,7 @@ class QualityLimits:
     landmark_largest_mm: float = 5.0
     dice: float = 0.8
     mean_distance_mm: float = 3.0
-    bone_strain_p95: float = 0.1
+    bone_strain_p95: float = 0.05
     similarity_loss: float = 0.01
 
     def __post_init__(self) -> None:

@@ -271,7 +271,7 @@ def anatomy_of(
     for number, shape in enumerate(planned.shapes):
         progress(number / len(planned.shapes), f"carrying {shape.structure.name}")
         try:
-            lines.append(_Line.of(shape, day, found))
+            lines.append(_Line.of(shape, planned.volume, day, found))
         except (GeometryError, MissingEvidenceError) as error:
             left_out.append(NotAssessed(shape.structure.name, str(error)))
     progress(0.9, "judging the deformation")
@@ -305,9 +305,12 @@ class _Line:
     agrees: Agreement | None
 
     @classmethod
-    def of(cls, planned: DrawnShape, day: DayAnatomy, found: DeformableRegistration) -> "_Line":
+    def of(
+        cls, planned: DrawnShape, planning: Volume, day: DayAnatomy, found: DeformableRegistration
+    ) -> "_Line":
         today = carried(planned, found, day.volume.grid)
-        return cls(structure_of_day(planned, found), today, _agreement(today, day))
+        shape = structure_of_day(planned, found, images=(planning, day.volume))
+        return cls(shape, today, _agreement(today, day))
 
     def record(self, target_name: str | None) -> StructureOfDay:
         shape, agrees = self.shape, self.agrees
