@@ -184,6 +184,18 @@ def test_a_course_has_one_job_at_a_time(jobs: Jobs, listener: Listener) -> None:
     assert listener.end_of(jobs.add(work(course_id="C0001"))).state == "done"
 
 
+def test_an_assessment_keeps_no_course_from_its_next_step(jobs: Jobs, listener: Listener) -> None:
+    held = Held()
+    job = jobs.add(work(held, "anatomy", course_id="C0001", assesses="1.2"))
+    image = jobs.add(work(title="image", course_id="C0001"))
+    with pytest.raises(RefusedError, match="'anatomy' of course C0001 is under way"):
+        jobs.add(work(course_id="C0002", assesses="1.3"))
+    held.go_on.set()
+    assert listener.end_of(job).assesses == "1.2"
+    assert listener.end_of(image).state == "done"
+    assert listener.end_of(jobs.add(work(course_id="C0002", assesses="1.3"))).state == "done"
+
+
 def test_an_exposure_that_waited_too_long_is_not_made(jobs: Jobs, listener: Listener, clock: Clock) -> None:
     held, exposure, ends = Held(), Held(), []
     jobs.add(work(held))

@@ -1,6 +1,7 @@
 import { answered, client } from "./client";
 import type {
   Accessory,
+  Anatomy,
   ApproveRequest,
   AuditPage,
   Course,
@@ -124,6 +125,13 @@ export function pictureAddress(
   const [course, image] = [encodeURIComponent(courseId), encodeURIComponent(uid)];
   return `/api/courses/${course}/fractions/${number}/images/${image}/picture?plane=${plane}&corrected=${isCorrected}`;
 }
+
+/** The anatomy of the day that an image shows, and the long work that assesses it. */
+const ANATOMY = "/api/courses/{course_id}/fractions/{number}/images/{uid}/anatomy";
+export const readAnatomy = (courseId: string, number: number, uid: string): Promise<Anatomy> =>
+  answered(client.GET(ANATOMY, { params: { path: { course_id: courseId, number, uid } } }));
+export const assessAnatomy = (courseId: string, number: number, uid: string): Promise<Job> =>
+  answered(client.POST(ANATOMY, { params: { path: { course_id: courseId, number, uid } } }));
 
 /** Department. */
 export type PopulationFilter = {

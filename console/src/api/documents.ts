@@ -5,6 +5,13 @@ type Schemas = components["schemas"];
 /** Documents of the service under the names that they have there. */
 export type Accessory = Schemas["AccessoryDocument"];
 export type Action = Schemas["ApproveRequest"]["action"];
+/** The anatomy of the day as one image shows it. */
+export type Anatomy = Schemas["AnatomyDocument"];
+export type Assessment = Schemas["AssessmentDocument"];
+/** How the anatomy changed over a course. */
+export type CourseAnatomy = Schemas["AnatomyRecord"];
+export type DeformationPictures = Schemas["DeformationPictures"];
+export type StructureOfDay = Schemas["StructureOfDayDocument"];
 export type ApproveRequest = Schemas["ApproveRequest"];
 export type AuditLine = Schemas["AuditLine"];
 export type AuditPage = Schemas["AuditPage"];

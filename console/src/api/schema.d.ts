@@ -266,6 +266,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/anatomy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The anatomy of the day
+         * @description Return what the newest assessment of an image says, and what is drawn of it; nothing is computed.
+         */
+        get: operations["read_anatomy"];
+        put?: never;
+        /**
+         * Assess the anatomy of the day
+         * @description Find how target and organs moved and changed since the plan, and keep it in the records.
+         *
+         *     Anybody on the staff may: it changes nothing of the fraction, and who asked stands in the audit. It rests
+         *     on the match of the image that counts.
+         */
+        post: operations["assess_anatomy_of_day"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/anatomy/structures/{structure}/distance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A structure of today as its signed distance
+         * @description Return 1/32 mm as little-endian int16, negative inside, daily LPS.
+         */
+        get: operations["read_anatomy_distance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/anatomy/{part}/voxels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A part of the deformation
+         * @description Return the warped plan in HU, a component in 1/100 mm, or the ratio of volumes in thousandths.
+         */
+        get: operations["read_anatomy_voxels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/courses/{course_id}/fractions/{number}/images/{uid}/figures": {
         parameters: {
             query?: never;
@@ -1115,6 +1182,81 @@ export interface components {
             label: string;
         };
         /**
+         * AnatomyAlertRecord
+         * @description Why re-planning should be considered.
+         */
+        AnatomyAlertRecord: {
+            /** Days */
+            days: number;
+            /** Ended In */
+            ended_in: number | null;
+            /** In Words */
+            in_words: string;
+            /** Is Target */
+            is_target: boolean;
+            /**
+             * Limit
+             * @description Percent for volumes, else mm.
+             */
+            limit: number;
+            /** Measure */
+            measure: string;
+            /** Newest */
+            newest: number;
+            /** Raised In */
+            raised_in: number;
+            /** Since */
+            since: number;
+            /** Structure */
+            structure: string;
+            /**
+             * Undecided
+             * @description Later fractions that neither confirm nor end it.
+             */
+            undecided: number[];
+            /** Value */
+            value: number;
+        };
+        /**
+         * AnatomyDocument
+         * @description The anatomy of the day as one image shows it.
+         */
+        AnatomyDocument: {
+            assessment: components["schemas"]["AssessmentDocument"] | null;
+            /** Image Uid */
+            image_uid: string;
+            /**
+             * No Pictures Because
+             * @description Empty where there are pictures.
+             */
+            no_pictures_because: string;
+            /**
+             * Not Possible Because
+             * @description Why it cannot be assessed; empty where it can.
+             */
+            not_possible_because: string;
+            pictures: components["schemas"]["DeformationPictures"] | null;
+        };
+        /**
+         * AnatomyRecord
+         * @description How the anatomy of a patient changed over the course.
+         */
+        AnatomyRecord: {
+            /** Alerts */
+            alerts: components["schemas"]["AnatomyAlertRecord"][];
+            /** Days */
+            days: components["schemas"]["AssessedDayRecord"][];
+            /**
+             * Has Limits
+             * @description Whether the protocol says when to consider a new plan.
+             */
+            has_limits: boolean;
+            /** In Words */
+            in_words: string[];
+            /** Structures */
+            structures: components["schemas"]["StructureSeriesRecord"][];
+        };
+        /**
          * ApproveRequest
          * @description Sign what is done about the newest match.
          * @example {
@@ -1171,6 +1313,84 @@ export interface components {
             seen_version: number;
             /** Signatures */
             signatures: components["schemas"]["Signature"][];
+        };
+        /**
+         * AssessedDayRecord
+         * @description The assessment of one fraction's image, and the quality of its displacement field.
+         */
+        AssessedDayRecord: {
+            /** Approximations */
+            approximations: string[];
+            /** Assessed At */
+            assessed_at: string;
+            /** Folded Fraction */
+            folded_fraction: number | null;
+            /** Fraction */
+            fraction: number;
+            /** Image Uid */
+            image_uid: string;
+            /** Inconsistency Mean Mm */
+            inconsistency_mean_mm: number | null;
+            /** Inconsistency P95 Mm */
+            inconsistency_p95_mm: number | null;
+            /** Reasons */
+            reasons: string[];
+            /**
+             * Verdict
+             * @description "for decision", "not for decision" or "not available".
+             */
+            verdict: string;
+        };
+        /**
+         * AssessmentDocument
+         * @description What an assessment of the anatomy of a day says, as it is kept.
+         */
+        AssessmentDocument: {
+            /**
+             * Alerts
+             * @description Why re-planning should be considered.
+             */
+            alerts: string[];
+            /** Algorithm */
+            algorithm: string;
+            /**
+             * Approximations
+             * @description What was assumed rather than seen.
+             */
+            approximations: string[];
+            /**
+             * Assessed At
+             * Format: date-time
+             */
+            assessed_at: string;
+            /** Figures */
+            figures: components["schemas"]["FieldFigureDocument"][];
+            /** Image Uid */
+            image_uid: string;
+            /**
+             * Is For Decision
+             * @description Whether anything of it may be decided on: otherwise all of it is for looking only.
+             */
+            is_for_decision: boolean;
+            /**
+             * Outdated Because
+             * @description Why it does not hold for the match that counts now; empty where it does.
+             */
+            outdated_because: string;
+            /** Reasons */
+            reasons: string[];
+            /**
+             * Structures
+             * @description The target first.
+             */
+            structures: components["schemas"]["StructureOfDayDocument"][];
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "for decision" | "not for decision" | "not available";
+            /** Version */
+            version: string;
         };
         /**
          * AuditLine
@@ -1614,6 +1834,37 @@ export interface components {
             rule: string;
         };
         /**
+         * DeformationPictures
+         * @description What is drawn of an assessment: for looking, whatever its verdict is.
+         */
+        DeformationPictures: {
+            /**
+             * Longest Mm
+             * @description Longest displacement that is drawn.
+             */
+            longest_mm: number;
+            /** Not Drawn */
+            not_drawn: string[];
+            /** @description The planning CT in the day's body, HU, planning LPS. */
+            plan: components["schemas"]["VolumeHeader"];
+            /**
+             * Planning From Daily
+             * @description The rigid match that the deformation builds on.
+             */
+            planning_from_daily: number[];
+            /** @description Displacement of tissue along x in 1/100 mm, planning LPS: what the plan has at a place has moved by so much, after the rigid match; -32768 where the day's image does not show the tissue. */
+            shift_x: components["schemas"]["VolumeHeader"];
+            shift_y: components["schemas"]["VolumeHeader"];
+            shift_z: components["schemas"]["VolumeHeader"];
+            /**
+             * Structures
+             * @description As they are today, daily LPS.
+             */
+            structures: components["schemas"]["StructureDocument"][];
+            /** @description What a volume of tissue has become, in thousandths of what it was (Jacobian). */
+            volume_ratio: components["schemas"]["VolumeHeader"];
+        };
+        /**
          * DeliverRequest
          * @description What was delivered, as staff read it at the machine.
          * @example {
@@ -1735,6 +1986,36 @@ export interface components {
             metric: string;
             /** Value */
             value: number;
+        };
+        /**
+         * FieldFigureDocument
+         * @description One figure of the quality of the displacement field (AAPM TG-132), beside its limit.
+         */
+        FieldFigureDocument: {
+            /** Decimals */
+            decimals: number;
+            /**
+             * Is Kept
+             * @description Whether the value is within the limit; null without one, or without a value.
+             */
+            is_kept: boolean | null;
+            /**
+             * Limit
+             * @description In words, such as 'at most 3 mm'; empty where there is none.
+             */
+            limit: string;
+            /** Name */
+            name: string;
+            /**
+             * Unit
+             * @description Empty where it has none.
+             */
+            unit: string;
+            /**
+             * Value
+             * @description Null where it was not measured.
+             */
+            value: number | null;
         };
         /**
          * FractionChanged
@@ -2229,6 +2510,11 @@ export interface components {
          *     }
          */
         JobDocument: {
+            /**
+             * Assesses
+             * @description UID of the image whose anatomy it assesses; null for other work.
+             */
+            assesses: string | null;
             /** Course Id */
             course_id: string | null;
             /** Fraction Done */
@@ -2637,6 +2923,8 @@ export interface components {
          * @description Result of isoguide review patient.
          */
         PatientReviewRecord: {
+            /** @description How size, place and shape of target and organs changed; null where nobody asked. */
+            anatomy: components["schemas"]["AnatomyRecord"] | null;
             /** Axes */
             axes: components["schemas"]["PatientAxisRecord"][];
             conduct: components["schemas"]["ConductRecord"];
@@ -3540,6 +3828,45 @@ export interface components {
             seen_version: number;
         };
         /**
+         * StructureDayRecord
+         * @description One structure on one day.
+         */
+        StructureDayRecord: {
+            /**
+             * Counts
+             * @description Whether the day makes trends, raises and ends alerts.
+             */
+            counts: boolean;
+            /** Fraction */
+            fraction: number;
+            /** Seen Fraction */
+            seen_fraction: number;
+            /**
+             * Shift Mm
+             * @description Patient LPS, against what the image was matched on.
+             */
+            shift_mm: [
+                number,
+                number,
+                number
+            ];
+            /**
+             * Surface Mean Mm
+             * @description Outwards positive.
+             */
+            surface_mean_mm: number;
+            /** Surface P95 Mm */
+            surface_p95_mm: number;
+            /** Volume Change Percent */
+            volume_change_percent: number;
+            /** Volume Ml */
+            volume_ml: number;
+            /** Volume Sigma Ml */
+            volume_sigma_ml: number;
+            /** Why Not */
+            why_not: string;
+        };
+        /**
          * StructureDocument
          * @description A structure of the plan as a signed distance (1/32 mm, negative inside) on a grid around it.
          */
@@ -3568,6 +3895,133 @@ export interface components {
             name: string;
             /** Number */
             number: number;
+        };
+        /**
+         * StructureOfDayDocument
+         * @description One structure of the plan as it is today, beside the plan.
+         * @example {
+         *       "extent_mm": [
+         *         35.2,
+         *         37.8,
+         *         41.9
+         *       ],
+         *       "is_target": true,
+         *       "name": "GTV",
+         *       "planned_extent_mm": [
+         *         38,
+         *         41,
+         *         45
+         *       ],
+         *       "planned_volume_ml": 31.4,
+         *       "seen_fraction": 1,
+         *       "shift_mm": [
+         *         1.1,
+         *         -0.4,
+         *         0.2
+         *       ],
+         *       "surface_largest_mm": 3.8,
+         *       "surface_mean_mm": -1.6,
+         *       "surface_p95_mm": 2.9,
+         *       "volume_change_percent": -20.7,
+         *       "volume_ml": 24.9,
+         *       "volume_sigma_ml": 0.8
+         *     }
+         */
+        StructureOfDayDocument: {
+            /**
+             * Dice
+             * @description Agreement with what was drawn on the day's image; null likewise.
+             */
+            dice: number | null;
+            /**
+             * Extent Mm
+             * @description Of the box around it along x, y, z (LPS).
+             */
+            extent_mm: [
+                number,
+                number,
+                number
+            ];
+            /** Hausdorff P95 Mm */
+            hausdorff_p95_mm: number | null;
+            /** Is Target */
+            is_target: boolean;
+            /** Mean Distance Mm */
+            mean_distance_mm: number | null;
+            /** Name */
+            name: string;
+            /** Planned Extent Mm */
+            planned_extent_mm: [
+                number,
+                number,
+                number
+            ];
+            /** Planned Volume Ml */
+            planned_volume_ml: number;
+            /**
+             * Seen Fraction
+             * @description Share of it that the day's image shows.
+             */
+            seen_fraction: number;
+            /**
+             * Shift Mm
+             * @description Centre today minus planned, patient LPS, after the rigid match.
+             */
+            shift_mm: [
+                number,
+                number,
+                number
+            ];
+            /** Surface Largest Mm */
+            surface_largest_mm: number;
+            /**
+             * Surface Mean Mm
+             * @description Outwards is positive.
+             */
+            surface_mean_mm: number;
+            /** Surface P95 Mm */
+            surface_p95_mm: number;
+            /**
+             * Volume Change Percent
+             * @description Against the plan.
+             */
+            volume_change_percent: number;
+            /** Volume Ml */
+            volume_ml: number;
+            /**
+             * Volume Sigma Ml
+             * @description Standard deviation of today's volume.
+             */
+            volume_sigma_ml: number;
+        };
+        /**
+         * StructureSeriesRecord
+         * @description One structure over the course; trends of the days that count, null with too few.
+         */
+        StructureSeriesRecord: {
+            /** Days */
+            days: components["schemas"]["StructureDayRecord"][];
+            /** Is Target */
+            is_target: boolean;
+            /** Name */
+            name: string;
+            /** Planned Volume Ml */
+            planned_volume_ml: number;
+            /** Shift Mm */
+            shift_mm: [
+                components["schemas"]["TrendRecord"] | null,
+                components["schemas"]["TrendRecord"] | null,
+                components["schemas"]["TrendRecord"] | null
+            ];
+            surface_mm: components["schemas"]["TrendRecord"] | null;
+            /** @description Mann-Kendall, adjusted among structures. */
+            volume_drifts: components["schemas"]["TestedRecord"] | null;
+            /**
+             * Volume Limit Percent
+             * @description Of the protocol, either way; null for none.
+             */
+            volume_limit_percent: number | null;
+            volume_percent: components["schemas"]["TrendRecord"] | null;
         };
         /**
          * TargetDocument
@@ -3650,7 +4104,7 @@ export interface components {
         };
         /**
          * TestedRecord
-         * @description A p value, and the one adjusted for the six axes (Benjamini and Hochberg).
+         * @description A p value, and the one adjusted for all tests of its kind (Benjamini and Hochberg).
          */
         TestedRecord: {
             /** Adjusted */
@@ -3660,7 +4114,7 @@ export interface components {
         };
         /**
          * TrendRecord
-         * @description Change per fraction, in the unit of the axis.
+         * @description Change per fraction, in the unit of what changes.
          */
         TrendRecord: {
             /** P Kendall */
@@ -6181,6 +6635,700 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DailyPictures"];
                 };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_anatomy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnatomyDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assess_anatomy_of_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_anatomy_distance: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                structure: number;
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_anatomy_voxels: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                part: "plan" | "x" | "y" | "z" | "volume";
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Not signed in */
             401: {

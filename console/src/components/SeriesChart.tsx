@@ -5,24 +5,32 @@ const SIZE = { width: 320, height: 132, left: 40, right: 8, top: 8, bottom: 20 }
 
 export interface SeriesChartProps {
   title: string;
-  unit: "mm" | "°";
+  unit: "mm" | "°" | "%";
   /** Drawn as filled circles with whiskers. */
   measured: readonly SeriesPoint[];
   /** Drawn as open squares. */
   residual: readonly SeriesPoint[];
+  /** Nothing may be decided by these: drawn as open diamonds with a cross in them. */
+  doubtful?: readonly SeriesPoint[];
   /** Drawn as a dashed band about zero; null for none. */
   limit: number | null;
   /** Fractions that a chart signals, drawn as a triangle under the axis. */
   signals: readonly number[];
+  /** A few words beside the title. */
+  note?: string;
 }
+
+/** An axis of each unit reaches so far at least. */
+const LEAST: Readonly<Record<SeriesChartProps["unit"], number>> = { mm: 2, "°": 1, "%": 10 };
 
 /** One axis over the fractions of a course; the numbers stand in the table beside it. */
 export function SeriesChart(props: SeriesChartProps) {
-  const { title, unit, measured, residual, limit, signals } = props;
+  const { title, unit, measured, residual, doubtful = [], limit, signals } = props;
   const { width, height, left, right, top, bottom } = SIZE;
   const limits = limit === null ? [] : [limit];
-  const ends = niceEnds([...endsOf(measured), ...endsOf(residual), ...limits], unit === "mm" ? 2 : 1);
-  const numbers = measured.map(({ number }) => number);
+  const values = [measured, residual, doubtful].flatMap(endsOf);
+  const ends = niceEnds([...values, ...limits], LEAST[unit]);
+  const numbers = [...measured, ...doubtful].map(({ number }) => number).sort((one, other) => one - other);
   const [first, last] = [Math.min(...numbers, 1), Math.max(...numbers, 2)];
   const x = (number: number) => left + ((number - first + 0.5) / (last - first + 1)) * (width - left - right);
   const y = (value: number) => top + ((ends.high - value) / (ends.high - ends.low)) * (height - top - bottom);
@@ -34,6 +42,7 @@ export function SeriesChart(props: SeriesChartProps) {
     <figure class="series-chart">
       <figcaption>
         {title} <span class="dim">({unit})</span>
+        {props.note ? <span class="dim small light"> {props.note}</span> : null}
       </figcaption>
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`${title} of each fraction, ${unit}`}>
         {limit === null ? null : (
@@ -64,6 +73,15 @@ export function SeriesChart(props: SeriesChartProps) {
         {measured.map((point) => (
           <Whisker key={point.number} point={point} x={x} y={y} />
         ))}
+        {doubtful.map(({ number, value }) =>
+          value === null ? null : (
+            <path
+              key={`doubtful ${number}`}
+              d={`M${x(number)} ${y(value) - 6}l6 6-6 6-6-6ZM${x(number) - 3} ${y(value) - 3}l6 6m0-6-6 6`}
+              class="series-doubtful"
+            />
+          ),
+        )}
         {residual.map(({ number, value }) =>
           value === null ? null : (
             <rect

@@ -32,7 +32,20 @@ export async function reloadJobs(): Promise<void> {
   }
 }
 
-/** The newest job of a course that still goes on. */
+/** The newest job of a course that still goes on; an assessment of an image holds nothing up and is none. */
 export function jobOf(courseId: string): Job | undefined {
-  return [...known.value.values()].findLast((job) => job.course_id === courseId && !isOver(job));
+  return [...known.value.values()].findLast(
+    (job) => job.course_id === courseId && job.assesses === null && !isOver(job),
+  );
+}
+
+/** How many assessments of images of a course were heard to end. */
+export const assessmentsEnded = (courseId: string): number =>
+  [...known.value.values()].filter(
+    (job) => job.course_id === courseId && job.assesses !== null && isOver(job),
+  ).length;
+
+/** The newest assessment of an image that was heard of, whether it goes on or is over. */
+export function assessmentOf(uid: string): Job | undefined {
+  return [...known.value.values()].findLast((job) => job.assesses === uid);
 }

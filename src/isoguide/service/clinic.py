@@ -7,6 +7,7 @@ from isoguide.service.jobs import Job, Jobs
 from isoguide.service.problems import status_and_kind
 from isoguide.service.settings import ServiceSettings
 from isoguide.workflow.clinic.console import Console
+from isoguide.workflow.clinic.day_anatomy import AnatomyDesk
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.inbox import Inbox
 from isoguide.workflow.clinic.pictures.gallery import Gallery
@@ -24,6 +25,7 @@ class Clinic:
 
     desk: Desk
     gallery: Gallery
+    anatomy: AnatomyDesk
     console: Console
     events: RoomEvents
     jobs: Jobs
@@ -58,6 +60,7 @@ class Clinic:
         return cls(
             desk,
             gallery,
+            AnatomyDesk(desk, gallery),
             Console(desk, events, drives, gallery.prefetch),
             events,
             Jobs(told, lambda error: status_and_kind(error)[1], settings.now),

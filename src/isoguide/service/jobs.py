@@ -31,6 +31,7 @@ class Job:
     title: str
     started_by: str
     course_id: str | None = None
+    assesses: str | None = None
     state: JobState = "waiting"
     fraction_done: float = 0.0
     step: str = ""
@@ -62,6 +63,9 @@ class Task:
         Does it.
     course_id
         Of which course; a course has one unfinished job at a time.
+    assesses
+        UID of the image whose anatomy it assesses. Such work keeps no course from its next step, and one of
+        it goes on at a time in the whole department: a patient who lies on a couch does not wait for it.
     at_end
         Called once whatever happens, with whether it was done.
     begin_within
@@ -73,6 +77,7 @@ class Task:
     started_by: str
     work: Work
     course_id: str | None = None
+    assesses: str | None = None
     at_end: Callable[[bool], None] | None = None
     begin_within: timedelta | None = None
 
@@ -122,9 +127,10 @@ class Jobs:
         Raises
         ------
         RefusedError
-            If its course has a job that is not finished, or the service ends.
+            If its course has a job that is not finished, the service ends, or it assesses an image while
+            another one is assessed.
         """
-        job = Job(secrets.token_hex(8), task.title, task.started_by, task.course_id)
+        job = Job(secrets.token_hex(8), task.title, task.started_by, task.course_id, task.assesses)
         with self._lock:
             self._require_room_for(task)
             self._jobs[job.job_id] = job
@@ -138,7 +144,7 @@ class Jobs:
             msg = "the service ends, so no work begins: try again when it runs"
             raise RefusedError(msg)
         for job in self._jobs.values():
-            if task.course_id is not None and job.course_id == task.course_id and not job.is_finished:
+            if not job.is_finished and _is_in_the_way(job, task):
                 msg = f"'{job.title}' of course {job.course_id} is under way: wait for it, or cancel it"
                 raise RefusedError(msg)
 
@@ -260,6 +266,12 @@ class Jobs:
         finished = [job.job_id for job in self._jobs.values() if job.is_finished]
         for job_id in finished[: -self._kept]:
             del self._jobs[job_id]
+
+
+def _is_in_the_way(job: Job, task: Task) -> bool:
+    if task.assesses is not None or job.assesses is not None:
+        return task.assesses is not None and job.assesses is not None
+    return task.course_id is not None and job.course_id == task.course_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is done as a job: an image, a new course, the audit."""
+"""What is done as a job: an image, its anatomy, a new course, the audit."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from isoguide.errors import InputError
 from isoguide.progress import Progress
+from isoguide.records import FractionKey
 from isoguide.service.clinic import Clinic
 from isoguide.service.documents.course import NewCourseRequest
 from isoguide.service.jobs import Job, Task
@@ -72,6 +73,29 @@ def take_image(clinic: Clinic, asked: Asked, source: ImageSource, said: ImageSai
             begin_within=None if source.is_given else _EXPOSES_WITHIN,
         )
     )
+
+
+def assess_image(clinic: Clinic, key: FractionKey, uid: str, *, by: str) -> Job:
+    """Assess the anatomy of the day that an image of a fraction shows.
+
+    Raises
+    ------
+    IsoguideError
+        What can be refused at once; the rest fails the job, in the same sentences.
+    """
+    clinic.anatomy.require_possible(key, uid, by=by)
+
+    def work(progress: Progress) -> Mapping[str, Any]:
+        record = clinic.anatomy.assess(key, uid, by=by, progress=progress)
+        return {
+            "course_id": key.course_id,
+            "number": key.number,
+            "image_uid": uid,
+            "verdict": record.verdict,
+        }
+
+    title = f"Anatomy of fraction {key.number}"
+    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid))
 
 
 def begin_course(clinic: Clinic, wanted: NewCourseRequest, *, by: str) -> Job:

@@ -66,7 +66,9 @@ def planning_pictures(gallery: Gallery, course_id: str, address: str) -> Plannin
 def planned_structures(gallery: Gallery, course_id: str, address: str) -> PlannedStructures:
     """Say which structures of a plan are drawn; parameters as for :func:`planning_pictures`."""
     drawn, not_drawn = gallery.structures(course_id)
-    return PlannedStructures(structures=tuple(_structure(one, address) for one in drawn), not_drawn=not_drawn)
+    return PlannedStructures(
+        structures=tuple(structure_document(one, address) for one in drawn), not_drawn=not_drawn
+    )
 
 
 def daily_pictures(image: OpenImage, address: str) -> DailyPictures:
@@ -212,7 +214,8 @@ def three_of(values: Array) -> Three:
     return x, y, z
 
 
-def _structure(one: DrawnStructure, address: str) -> StructureDocument:
+def structure_document(one: DrawnStructure, address: str) -> StructureDocument:
+    """Say how a structure is drawn; its distance lies below ``address``."""
     number = one.structure.number
     return StructureDocument(
         number=number,

@@ -15,8 +15,8 @@ const KEYS: Readonly<Record<FusionMode, string>> = {
   daily: "V",
 };
 
-/** How the two images are shown over one another. */
-export function FusionTools({ look }: { look: LookState }) {
+/** How the two images are shown over one another; `hasCompare`: whether a position can be compared with the engine's. */
+export function FusionTools({ look, hasCompare = true }: { look: LookState; hasCompare?: boolean }) {
   const mode = look.mode.value;
   return (
     <section class="tool-group" aria-label="Fusion">
@@ -32,8 +32,13 @@ export function FusionTools({ look }: { look: LookState }) {
       </fieldset>
       <ModeSettings look={look} mode={mode} />
       <p class="small dim">
-        Hold <kbd>T</kbd>: planning and day in turn. Hold <kbd>A</kbd>: your position and the automatic
-        result.
+        Hold <kbd>T</kbd>: planning and day in turn.
+        {hasCompare ? (
+          <>
+            {" "}
+            Hold <kbd>A</kbd>: your position and the automatic result.
+          </>
+        ) : null}
       </p>
       <Windows look={look} />
     </section>

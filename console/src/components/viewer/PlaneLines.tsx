@@ -25,6 +25,9 @@ interface LinesProps {
 
 /** Structures of the plan where the plane cuts them. */
 export function StructureLines({ session, pictures, viewId, drawn }: LinesProps) {
+  if (!session.layers.structures.value) {
+    return null;
+  }
   return (
     <>
       {session.structures.value?.structures.map((structure) => (
@@ -110,7 +113,7 @@ interface LineProps {
 }
 
 /** A line with a dark halo, so that it is seen on bone and on air. */
-function Line({ lines, drawn, level, style }: LineProps) {
+export function Line({ lines, drawn, level, style }: LineProps) {
   const path = useComputed(() => pathOf(levelOf(lines.value, level)));
   const place = useComputed(() => placing(lines.value, drawn.value));
   const display = useComputed(() => (place.value === null ? "none" : "inline"));

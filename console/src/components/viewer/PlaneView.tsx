@@ -1,4 +1,5 @@
 import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { edgeLetters, type Orientation } from "../../geometry/planes";
 import { overlayTransform } from "../../overlay/residuals";
@@ -30,6 +31,8 @@ export interface PlaneViewProps {
   readonly deviation: ReadonlySignal<SixDocument | null>;
   /** Why the picture must not be relied on; empty while it may. */
   readonly staleWords: ReadonlySignal<string>;
+  /** What else lies over the picture, below its letters. */
+  readonly children?: ComponentChildren;
 }
 
 /** More pixels than this for one of the page would cost time and show nothing. */
@@ -73,6 +76,7 @@ export function PlaneView(props: PlaneViewProps) {
       }}
     >
       <canvas ref={canvas} role="img" aria-label={name} />
+      {props.children}
       <svg class="overlay" viewBox={viewBox} aria-hidden="true">
         <g transform={transform}>
           <EdgeLines {...line} />

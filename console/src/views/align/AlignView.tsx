@@ -6,6 +6,7 @@ import { timeOfDay } from "../../components/format";
 import { Notice } from "../../components/Notice";
 import { AlignImage } from "./AlignImage";
 import "./align.css";
+import "../../components/viewer/tools.css";
 import "../../components/viewer/viewer.css";
 
 /** The day's image over the planning image: look, match by hand, decide. */

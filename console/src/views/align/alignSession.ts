@@ -23,6 +23,7 @@ import {
   type SimilarityAnswer,
   setupOf,
   three,
+  type VolumeDocument,
   type WindowPreset,
 } from "./documents";
 import { Hand } from "./hand";
@@ -52,6 +53,10 @@ export class AlignSession {
   readonly grounds: readonly Ground[];
   /** What it lies on. */
   readonly ground: Signal<Ground>;
+  /** What is shown in place of the planning image: the plan in the day's body; null for the plan itself. */
+  readonly underlay: Signal<VolumeDocument | null> = signal(null);
+  /** Values of images that take turns, by their hash. */
+  readonly atHand = new Map<string, ArrayBuffer>();
   readonly planes: Readonly<Record<Orientation, PlaneState>>;
   readonly focused: Signal<string> = signal("axial");
   readonly maximised: Signal<string | null> = signal(null);

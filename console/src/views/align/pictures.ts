@@ -58,11 +58,14 @@ export class Pictures {
   readonly failure: Signal<string | null> = signal(null);
   /** Why there are no structures; null while they may come. */
   readonly noStructures: Signal<string | null> = signal(null);
+  /** Further scalar volumes of which the line at zero is drawn. */
+  readonly outlines: Signal<readonly string[]> = signal([]);
   /** Whether the screen shows both images in full, in their newest state. */
   readonly isSeen: ReadonlySignal<boolean>;
   readonly #session: AlignSession;
   readonly #engine: SliceEngine;
   #ground: Ground;
+  #underlay: VolumeDocument | null;
   readonly #stops: Unsubscribe[];
   readonly #isolines = new Map<string, Signal<PlaneIsolines | null>>();
   /** How often each image was asked for: only the newest load says how far it is. */
@@ -76,6 +79,7 @@ export class Pictures {
     this.#engine = new SliceEngine();
     const nothing = (): Loading => ({ kind: "loading", loadedBytes: 0, totalBytes: 0 });
     this.#ground = session.ground.peek();
+    this.#underlay = session.underlay.peek();
     this.loading = { planning: signal(nothing()), daily: signal(nothing()) };
     this.#stops = [
       this.#engine.onFrame((report) => {
@@ -112,6 +116,9 @@ export class Pictures {
       const { volume, ultrasound } = daily;
       return volume && { volume, fan: ultrasound?.fan ?? null, shadow: ultrasound?.shadow ?? null };
     }
+    if (this.#session.underlay.value !== null) {
+      return { volume: this.#session.underlay.value, fan: null, shadow: null };
+    }
     if (ground.value === "ultrasound" && planning.ultrasound !== null) {
       return { volume: planning.ultrasound.volume, ...planning.ultrasound.masks };
     }
@@ -129,7 +136,7 @@ export class Pictures {
     await this.#loadEdges("planning", this.#session.planning.ultrasound?.masks ?? null);
     await this.loadStructures();
     if (this.#session.planning.dose !== null) {
-      await this.#loadScalar(DOSE, this.#session.planning.dose.volume);
+      await this.loadScalar(DOSE, this.#session.planning.dose.volume);
     }
   }
 
@@ -143,7 +150,7 @@ export class Pictures {
       this.noStructures.value = sentenceOf(error);
     }
     for (const structure of structures.peek()?.structures ?? []) {
-      await this.#loadScalar(structureId(structure.number), structure.distance);
+      await this.loadScalar(structureId(structure.number), structure.distance);
     }
   }
 
@@ -166,6 +173,7 @@ export class Pictures {
     try {
       await this.#engine.load(slot, {
         ...sourceOf(slot === "planning" ? volume.sha256 : this.#session.key.uid, volume),
+        ...this.#atHand(volume),
         ...(shadow === null ? {} : { shade: sourceOf("the shadows", shadow) }),
         onProgress: (loadedBytes, totalBytes) => say({ kind: "loading", loadedBytes, totalBytes }),
       });
@@ -175,11 +183,18 @@ export class Pictures {
     }
   }
 
+  /** A copy of the values that are at hand: an image that takes turns with another is there at once. */
+  #atHand({ sha256 }: VolumeDocument): { values?: ArrayBuffer } {
+    const values = this.#session.atHand.get(sha256);
+    return values === undefined ? {} : { values: values.slice(0) };
+  }
+
   /** Lay the day's image on what was chosen; read inside an effect, it follows. */
   followGround(): void {
-    const ground = this.#session.ground.value;
-    if (this.#ground !== ground) {
+    const [ground, underlay] = [this.#session.ground.value, this.#session.underlay.value];
+    if (this.#ground !== ground || this.#underlay !== underlay) {
       this.#ground = ground;
+      this.#underlay = underlay;
       void this.loadImage("planning");
     }
   }
@@ -191,12 +206,13 @@ export class Pictures {
     for (const edge of EDGES) {
       const mask = masks?.[edge] ?? null;
       if (mask !== null) {
-        await this.#loadScalar(edgeId(slot, edge), mask, slot);
+        await this.loadScalar(edgeId(slot, edge), mask, slot);
       }
     }
   }
 
-  async #loadScalar(id: string, document: VolumeDocument, frame: ImageSlot = "planning"): Promise<void> {
+  /** Load a volume whose lines are drawn, in the coordinates of one of the images. */
+  async loadScalar(id: string, document: VolumeDocument, frame: ImageSlot = "planning"): Promise<void> {
     if (this.#isGone) {
       return;
     }
@@ -294,7 +310,8 @@ export class Pictures {
         ({ number }) => layers.structures.value && !hidden.value.has(number) && there(structureId(number)),
       )
       .map(({ number }) => structureId(number));
-    const outlines = [...this.#wantedEdges().filter(there), ...structures].map((scalarId) => ({
+    const further = this.outlines.value.filter(there);
+    const outlines = [...this.#wantedEdges().filter(there), ...structures, ...further].map((scalarId) => ({
       scalarId,
       levels: [0],
     }));

@@ -8,7 +8,13 @@ import { day, ofTotal } from "../../components/format";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { capital, stateTone, stateWords } from "../../components/words";
+import { assessmentsEnded } from "../../state/jobs";
 import { useResource } from "../../state/resource";
+import { AnatomyPanel } from "./anatomy/AnatomyPanel";
+import { CourseAnatomyPanel } from "./anatomy/CourseAnatomyPanel";
+import "../../components/viewer/tools.css";
+import "../../components/viewer/viewer.css";
+import "./anatomy/anatomy.css";
 import { CourseCharts } from "./CourseCharts";
 import { AxesTable, DosesTable, FractionTable } from "./CourseTables";
 import { FractionPictures } from "./FractionPictures";
@@ -109,8 +115,10 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
   const { course, number, fraction } = props;
   // Anew when a fraction of the course got another version.
   const versions = course.fractions.map(({ number: one, version }) => `${one}.${version}`).join(" ");
-  const { resource } = useResource(`review ${course.course_id} ${versions}`, () =>
-    readCourseReview(course.course_id),
+  // And when an assessment of one of its images has ended.
+  const { resource } = useResource(
+    `review ${course.course_id} ${versions} ${assessmentsEnded(course.course_id)}`,
+    () => readCourseReview(course.course_id),
   );
   const review = resource.value;
   const isShown = fraction !== null && fraction.number === number;
@@ -127,10 +135,12 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
         <div class="stack">
           {resource.problem === null ? null : <ProblemNotice problem={resource.problem} />}
           {isShown ? <FractionRecord fraction={fraction} /> : null}
+          {isShown ? <AnatomyPanel key={fraction.number} course={course} fraction={fraction} /> : null}
           {isShown ? <FractionPictures fraction={fraction} /> : null}
           {review === null ? null : (
             <>
               <InWords review={review} />
+              {review.anatomy === null ? null : <CourseAnatomyPanel anatomy={review.anatomy} />}
               <CourseCharts review={review} />
               <FractionTable review={review} />
               <AxesTable review={review} />

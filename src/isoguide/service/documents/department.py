@@ -33,6 +33,7 @@ class JobDocument(Document):
                     "result": None,
                     "started_by": "anna",
                     "course_id": "C0001",
+                    "assesses": None,
                 }
             ]
         }
@@ -50,6 +51,9 @@ class JobDocument(Document):
     )
     started_by: str
     course_id: str | None
+    assesses: str | None = Field(
+        description="UID of the image whose anatomy it assesses; null for other work."
+    )
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -65,6 +69,7 @@ class JobDocument(Document):
             result=dict(job.result) if job.result is not None else None,
             started_by=job.started_by,
             course_id=job.course_id,
+            assesses=job.assesses,
         )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from isoguide.service.routes import (
+    anatomy,
     audit,
     courses,
     fractions,
@@ -26,6 +27,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     courses.router,
     fractions.router,
     images.router,
+    anatomy.router,
     room.router,
     uploads.router,
     jobs.router,

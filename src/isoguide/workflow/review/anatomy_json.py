@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from isoguide.course import AssessmentInstructions
 from isoguide.review.anatomy_trends import (
     AnatomyAlert,
     AnatomyTrend,
@@ -49,6 +50,7 @@ class StructureSeriesRecord(Record):
     name: str
     is_target: bool
     planned_volume_ml: float
+    volume_limit_percent: float | None = Field(description="Of the protocol, either way; null for none.")
     days: tuple[StructureDayRecord, ...]
     volume_percent: TrendRecord | None
     surface_mm: TrendRecord | None
@@ -89,7 +91,7 @@ def anatomy_record(trend: AnatomyTrend) -> AnatomyRecord:
         in_words=anatomy_words(trend),
         has_limits=trend.instructions is not None,
         days=_days(trend),
-        structures=tuple(_series(one) for one in trend.structures),
+        structures=tuple(_series(one, trend.instructions) for one in trend.structures),
         alerts=tuple(_alert(one) for one in trend.alerts),
     )
 
@@ -111,12 +113,13 @@ def _days(trend: AnatomyTrend) -> tuple[AssessedDayRecord, ...]:
     )
 
 
-def _series(series: StructureSeries) -> StructureSeriesRecord:
+def _series(series: StructureSeries, limits: AssessmentInstructions | None) -> StructureSeriesRecord:
     along_x, along_y, along_z = series.shift
     return StructureSeriesRecord(
         name=series.name,
         is_target=series.is_target,
         planned_volume_ml=series.days[-1].figures.planned_volume_ml,
+        volume_limit_percent=None if limits is None else limits.limit("volume", is_target=series.is_target),
         days=tuple(_day(day) for day in series.days),
         volume_percent=_trend(series.volume),
         surface_mm=_trend(series.surface),

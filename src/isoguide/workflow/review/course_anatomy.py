@@ -3,10 +3,13 @@
 from isoguide.records import Records
 from isoguide.review.anatomy_trends import AnatomyTrend, anatomy_trend
 from isoguide.workflow.protocol_file import parse_protocol
+from isoguide.workflow.review.outdated_assessment import as_it_stands
 
 
 def course_anatomy(records: Records, course_id: str) -> AnatomyTrend | None:
     """Follow the anatomy of a course; None where none was assessed and its protocol does not ask for it.
+
+    An assessment whose image was matched anew since decides nothing.
 
     Raises
     ------
@@ -21,4 +24,8 @@ def course_anatomy(records: Records, course_id: str) -> AnatomyTrend | None:
     found = records.assessments(course_id)
     course = records.course(course_id)
     asked = parse_protocol(course.protocol_text, f"protocol {line.protocol}").assessment
-    return anatomy_trend(found, asked) if found or asked is not None else None
+    if not found and asked is None:
+        return None
+    newest = dict(found)
+    standing = [(key, as_it_stands(records.fraction(course_id, key), one)) for key, one in newest.items()]
+    return anatomy_trend(standing, asked)

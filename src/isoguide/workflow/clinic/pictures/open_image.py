@@ -8,11 +8,21 @@ from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
+from isoguide.progress import Progress, part_of
 from isoguide.records import StoredFraction
 from isoguide.registration import PreparedPlanning
 from isoguide.registration.day_match import Prepared
 from isoguide.registration.engine import daily_levels, similarity_at
 from isoguide.registration.markers import MarkerMatchSettings
+from isoguide.workflow.assess.anatomy import (
+    AnatomyOfDay,
+    DayAnatomy,
+    PlannedAnatomy,
+    assess_anatomy,
+    prepare_anatomy,
+)
+from isoguide.workflow.assess.chosen import structures_to_assess
+from isoguide.workflow.assess.protocol_limits import quality_limits
 from isoguide.workflow.clinic.kept_fraction import read_kept
 from isoguide.workflow.clinic.pictures.day_scene import (
     ContentKind,
@@ -21,6 +31,7 @@ from isoguide.workflow.clinic.pictures.day_scene import (
     kind_of_content,
     last_match,
 )
+from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy, draw_anatomy
 from isoguide.workflow.clinic.pictures.match_figures import FoundAgain, match_again, prepare_again
 from isoguide.workflow.clinic.pictures.picture_cache import PictureCache
 from isoguide.workflow.clinic.pictures.plan_shadow import (
@@ -229,7 +240,7 @@ class OpenImage:
         MissingEvidenceError
             If there is no answer to draw, or no radiograph looks that way.
         """
-        pose = self._answer() if corrected else self.day.uncorrected
+        pose = self.counting_pose() if corrected else self.day.uncorrected
         return self.cache.get(
             ("picture", self.key, plane, pose.matrix.tobytes()), lambda: self._picture(plane, pose)
         )
@@ -257,12 +268,73 @@ class OpenImage:
             self._markers()
             self._quick_caster()
 
-    def _answer(self) -> RigidTransform:
+    def counting_pose(self) -> RigidTransform:
+        """Return where the match that counts lays the image.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If it has no answer.
+        """
         match = last_match(self.stored, self.day.image.uid)
         if match is None or match.planning_from_daily is None:
             msg = f"image {self.day.image.uid} has no answer to draw: look at it as the patient lay"
             raise MissingEvidenceError(msg)
         return RigidTransform(PLANNING, DAILY, match.planning_from_daily)
+
+    def assess(self, progress: Progress) -> AnatomyOfDay:
+        """Find how the tissue moved since the plan, on the match that counts; kept while there is room.
+
+        Raises
+        ------
+        MismatchError
+            If it is no CT or cone-beam CT.
+        MissingEvidenceError
+            If its match has no answer.
+        InputError
+            If it cannot be assessed.
+        Cancelled
+            If ``progress`` asks to stop.
+        """
+        day = DayAnatomy(self.day.image.volume, self.counting_pose())
+
+        def made() -> AnatomyOfDay:
+            planned = self._planned_anatomy(part_of(progress, 0.0, 0.3))
+            limits = quality_limits(self.day.plan.protocol.assessment)
+            return assess_anatomy(planned, day, limits=limits, progress=part_of(progress, 0.3, 1.0))
+
+        return self.cache.get(self._anatomy_key("anatomy"), made)
+
+    def known_anatomy(self) -> AnatomyOfDay | None:
+        """Return what :meth:`assess` found, None where it is not in memory."""
+        return self.cache.known(self._anatomy_key("anatomy"), AnatomyOfDay)
+
+    def drawn_anatomy(self) -> DrawnAnatomy | None:
+        """Draw what :meth:`assess` found; None where it is not in memory, or found no field."""
+        anatomy = self.known_anatomy()
+        if anatomy is None or anatomy.found.field is None:
+            return None
+        planning, daily = self.day.plan.planning.volume, self.day.image.volume
+        return self.cache.get(
+            self._anatomy_key("drawn anatomy"),
+            lambda: draw_anatomy(anatomy.found, planning, daily.grid, anatomy.carried),
+        )
+
+    def _anatomy_key(self, what: str) -> tuple[str, str, bytes]:
+        return what, self.key, self.counting_pose().matrix.tobytes()
+
+    def _planned_anatomy(self, progress: Progress) -> PlannedAnatomy:
+        plan = self.day.plan
+        target = plan.course.simulation.target
+        return self.cache.get(
+            ("planned anatomy", plan.key),
+            lambda: prepare_anatomy(
+                plan.planning.volume,
+                structures_to_assess(plan.structures, target, plan.protocol.assessment),
+                target_name=target or None,
+                progress=progress,
+            ),
+        )
 
     def _caster(self) -> ShadowCaster:
         plan = self.day.plan

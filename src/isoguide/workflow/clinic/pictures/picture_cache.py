@@ -62,6 +62,16 @@ class PictureCache:
             self._make(key, future, make)
         return cast("_T", future.result().value)
 
+    def known(self, key: Hashable, kind: type[_T]) -> _T | None:
+        """Return the value of a key if it is there and of a kind; nothing is made or waited for."""
+        with self._lock:
+            future = self._values.get(key)
+            if future is None or not future.done() or future.exception() is not None:
+                return None
+            self._values.move_to_end(key)
+        value = future.result().value
+        return value if isinstance(value, kind) else None
+
     @property
     def size_bytes(self) -> int:
         """What all values take that are made."""

@@ -1,0 +1,126 @@
+import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { drawnPlane } from "../../../components/viewer/drawnPlane";
+import { Line } from "../../../components/viewer/PlaneLines";
+import type { Orientation, Plane } from "../../../geometry/planes";
+import { pathOf } from "../../../overlay/lines";
+import { arrowScale, overlayTransform } from "../../../overlay/residuals";
+import { type LineStyle, pageLength, structureStyle } from "../../../overlay/structures";
+import type { StructureDocument } from "../../align/documents";
+import { type Pictures, structureId } from "../../align/pictures";
+import { type AnatomyState, todayId } from "./anatomyState";
+import { arrowsPath, gridLines, shiftArrows } from "./deformation";
+import { washOf } from "./volumeWash";
+
+interface OverlayProps {
+  readonly state: AnatomyState;
+  readonly pictures: Pictures;
+  readonly orientation: Orientation;
+}
+
+interface DrawnProps extends OverlayProps {
+  readonly drawn: ReadonlySignal<Plane>;
+}
+
+/** A structure as planned: dashed. As it is today: solid, and thicker. */
+const plannedStyle = (structure: StructureDocument): LineStyle => ({
+  ...structureStyle(structure),
+  widthPx: 1.5,
+  dashes: "5 4",
+});
+const todayStyle = (structure: StructureDocument): LineStyle => ({
+  ...structureStyle(structure),
+  widthPx: 2.5,
+  dashes: "",
+});
+
+/** What lies over one plane: the change of volume, the deformation, structures as planned and as they are today. */
+export function DeformationOverlay(props: OverlayProps) {
+  const { state, pictures, orientation } = props;
+  const { plane, size } = state.session.planes[orientation];
+  const drawn = useComputed(() => drawnPlane(plane.value, pictures.report.value, orientation));
+  const viewBox = useComputed(() => `0 0 ${size.value.widthPx || 1} ${size.value.heightPx || 1}`);
+  const transform = useComputed(() => overlayTransform(drawn.value));
+  return (
+    <>
+      <Wash {...props} drawn={drawn} />
+      <svg class="overlay" viewBox={viewBox} aria-hidden="true">
+        <g transform={transform}>
+          <Displacement {...props} drawn={drawn} />
+          {state.planned().map((structure) => (
+            <Line
+              key={`planned ${structure.number}`}
+              lines={pictures.linesOn(orientation, structureId(structure.number))}
+              drawn={drawn}
+              level={0}
+              style={plannedStyle(structure)}
+            />
+          ))}
+          {state.pictures.structures.map((structure) => (
+            <Line
+              key={`today ${structure.number}`}
+              lines={pictures.linesOn(orientation, todayId(structure.number))}
+              drawn={drawn}
+              level={0}
+              style={todayStyle(structure)}
+            />
+          ))}
+        </g>
+      </svg>
+    </>
+  );
+}
+
+/** The grid that the tissue took along, or arrows. */
+function Displacement({ state, drawn }: DrawnProps) {
+  const path = useComputed(() => {
+    const field = state.field.value;
+    const anchor = state.session.planIsocentreMm;
+    if (field === null || drawn.value.widthPx === 0 || state.shown.value === "nothing") {
+      return "";
+    }
+    if (state.shown.value === "grid") {
+      return pathOf(gridLines(drawn.value, field, anchor));
+    }
+    const factor = arrowScale(state.pictures.longest_mm);
+    return arrowsPath(shiftArrows(drawn.value, field, anchor, factor), drawn.value.mmPerPx);
+  });
+  const isGrid = state.shown.value === "grid";
+  return (
+    <g class={isGrid ? "deformation-grid" : "deformation-arrows"} fill="none">
+      <path
+        class="deformation-halo"
+        d={path}
+        stroke-width={pageLength(isGrid ? 2 : 3.5)}
+        vector-effect="non-scaling-stroke"
+      />
+      <path
+        class="deformation-line"
+        d={path}
+        stroke-width={pageLength(isGrid ? 0.9 : 1.6)}
+        vector-effect="non-scaling-stroke"
+      />
+    </g>
+  );
+}
+
+/** The change of volume as colour; redrawn with every picture, so that it never lies on another slice. */
+function Wash({ state, drawn }: DrawnProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useSignalEffect(() => {
+    const element = canvas.current;
+    const [field, plane] = [state.field.value, drawn.value];
+    const isShown = state.hasWash.value && field !== null && plane.widthPx > 0;
+    if (element === null) {
+      return;
+    }
+    element.hidden = !isShown;
+    if (isShown) {
+      const { columns, rows, rgba } = washOf(plane, field);
+      element.width = columns;
+      element.height = rows;
+      element.getContext("2d")?.putImageData(new ImageData(rgba, columns, rows), 0, 0);
+    }
+  });
+  return <canvas ref={canvas} class="anatomy-wash" hidden />;
+}
