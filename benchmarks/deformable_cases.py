@@ -1,7 +1,8 @@
 """Virtual patients whose tissue has moved on the day by a field that is known.
 
 A thorax that breathes, planned at the mean position; a pelvis whose bladder and rectum are filled otherwise;
-a neck that is bent and whose tumour shrinks over the course while the skin comes closer. The day's image is a
+a neck that is bent and whose tumour, 45 HU above muscle by contrast medium, shrinks over the course while the
+skin comes closer. The day's image is a
 CT or a cone-beam CT with all that comes with one (25 cm field of view, other grey values, noise, streaks).
 Planning CT and day have noise of their own: both show the anatomy behind them, not each other.
 
@@ -13,13 +14,14 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from isoguide.geometry.frames import DAILY, PLANNING, Array, Frame
 from isoguide.geometry.grid import Grid
@@ -46,7 +48,7 @@ Where = Literal["thorax", "pelvis", "neck"]
 Image = Literal["CT", "cone beam"]
 Size = Literal["full", "small"]
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 SEED: Final = 52_000
 MACHINE_ISOCENTRE_MM: Final = np.array([1.5, -2.0, 2.5])
 DAYS: Final = 6
@@ -71,8 +73,17 @@ BREATHING: Final = Breathing(peak_to_peak_mm=20.0)
 PHASES: Final = 10
 PHASE_OF_DAY: Final = (0, 5, 8, 2, 1, 4)
 """Of ten phases from the end of breathing in, so that the first days are the farthest from the mean."""
+ENHANCED_HU: Final = 45.0
 POINTS_PER_ORGAN: Final = 1500
 BODY_STEP_MM: Final = 9.0
+
+
+class MovesPoints(Protocol):
+    """Any field: ours, the truth, or a peer's."""
+
+    def moved(self, points_mm: Array) -> Array:
+        """Return where tissue of positions (n, 3) is now, both planning LPS."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +128,7 @@ class Case:
         """Return the structure with this name."""
         return next(structure for structure in self.structures if structure.name == name)
 
-    def errors_mm(self, field: DisplacementField | None, points_mm: Array) -> Array:
+    def errors_mm(self, field: MovesPoints | None, points_mm: Array) -> Array:
         """How far tissue is put from where it is, (n,); None is what the rigid match alone leaves."""
         found = points_mm if field is None else field.moved(points_mm)
         return np.asarray(np.linalg.norm(found - self.true_field.moved(points_mm), axis=1))
@@ -126,7 +137,21 @@ class Case:
 @cache
 def phantom_of(where: Where, size: Size, number: int) -> Phantom:
     """Build a patient; the same number is the same one."""
-    return build_phantom(SITES[where], number, (1.2, 1.2, 2.5) if size == "full" else (2.0, 2.0, 3.0))
+    built = build_phantom(SITES[where], number, (1.2, 1.2, 2.5) if size == "full" else (2.0, 2.0, 3.0))
+    return enhanced(built) if where == "neck" else built
+
+
+def enhanced(phantom: Phantom) -> Phantom:
+    """Let the tumour take contrast medium: without it nobody tells it from the muscle around."""
+    tumour = structure_mask(phantom.structure(TARGETS["neck"]), phantom.anatomy.grid).astype(np.float32)
+    added_hu = np.float32(ENHANCED_HU) * ndimage.gaussian_filter(tumour, 0.7)
+    anatomy, scan = phantom.anatomy, phantom.volume
+    values = np.rint(scan.values + added_hu).astype(np.int16)
+    return replace(
+        phantom,
+        anatomy=replace(anatomy, values=anatomy.values + added_hu),
+        volume=replace(scan, values=values),
+    )
 
 
 @cache

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from deformable_problem import FoundField, Floats, Mask, Problem
+from deformable_problem import Floats, FoundField, Problem
 from isoguide.geometry.grid import Grid
 
 THREADS: Final = 2
@@ -63,7 +63,7 @@ def _plastimatch(asked: Problem) -> tuple[Grid, Floats]:
         write_mha(folder / "fixed_roi.mha", asked.grid, asked.body.astype(np.uint8))
         write_mha(folder / "moving_roi.mha", asked.grid, asked.seen.astype(np.uint8))
         (folder / "commands.txt").write_text(plastimatch_commands(folder, asked), encoding="utf-8")
-        subprocess.run(  # noqa: S603 - our own command
+        subprocess.run(
             [program, "register", str(folder / "commands.txt")],
             check=True,
             stdout=subprocess.DEVNULL,
@@ -109,9 +109,9 @@ ELASTIX: Final[dict[str, list[str]]] = {
     "Optimizer": ["AdaptiveStochasticGradientDescent"],
     "AutomaticParameterEstimation": ["true"],
     "ASGDParameterEstimationMethod": ["Original"],
-    "MaximumNumberOfIterations": ["500"],
+    "MaximumNumberOfIterations": ["300"],
     "ImageSampler": ["RandomCoordinate"],
-    "NumberOfSpatialSamples": ["5000"],
+    "NumberOfSpatialSamples": ["3000"],
     "NewSamplesEveryIteration": ["true"],
     "CheckNumberOfSamples": ["true"],
     "MaximumNumberOfSamplingAttempts": ["8"],
@@ -165,7 +165,7 @@ def _itk(grid: Grid, values: Any) -> Any:
     return image
 
 
-GREEDY: Final = "-n 100x60x20 -s 2vox 1vox -e 0.5"
+GREEDY: Final = "-m WNCC 3x3x3 -n 100x60x20 -s 2vox 1vox -e 0.5 -wp 0.001 -V 0"
 
 
 def _greedy(asked: Problem) -> tuple[Grid, Floats]:
@@ -181,7 +181,7 @@ def _greedy(asked: Problem) -> tuple[Grid, Floats]:
 
     engine = Greedy3D()
     engine.execute(
-        f"-i fixed moving -gm mask -mm seen -m WNCC 3x3x3 {GREEDY} -wp 0.001 -threads {THREADS} -V 0 -o found",
+        f"-i fixed moving -gm mask -mm seen {GREEDY} -threads {THREADS} -o found",
         fixed=image(asked.fixed),
         moving=image(asked.moving),
         mask=image(asked.mask.astype(np.uint8)),
@@ -200,11 +200,12 @@ def _convex_adam(asked: Problem) -> tuple[Grid, Floats]:
     from convexAdam.convex_adam_MIND import convex_adam_pt
 
     torch.set_num_threads(THREADS)
-    coarse = asked.resampled(CONVEX_ADAM_MM)
+    voxel_mm = max(CONVEX_ADAM_MM, float(asked.grid.spacing_mm.min()))
+    coarse = asked.resampled(voxel_mm)
     voxels = convex_adam_pt(
         coarse.fixed, coarse.moving, dtype=torch.float32, device=torch.device("cpu"), **CONVEX_ADAM
     )
-    return coarse.grid, np.asarray(voxels[..., ::-1] * CONVEX_ADAM_MM, dtype=np.float32)
+    return coarse.grid, np.asarray(voxels[..., ::-1] * voxel_mm, dtype=np.float32)
 
 
 SOLVERS: Final[dict[str, Callable[[Problem], tuple[Grid, Floats]]]] = {
@@ -223,7 +224,7 @@ def versions() -> dict[str, str]:
         if name == "plastimatch":
             program = shutil.which(name)
             if program is not None:
-                said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - asks a program for its version
+                said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
                 found[name] = said.stdout.split()[-1]
             continue
         try:
@@ -247,4 +248,4 @@ def absent() -> list[str]:
     return [name for name in SOLVERS if name not in versions()]
 
 
-__all__ = ["FoundField", "Mask", "Problem", "absent", "installed", "timed", "versions"]
+__all__ = ["FoundField", "Problem", "absent", "installed", "timed", "versions"]

@@ -64,8 +64,8 @@ class Problem:
             ).reshape(grid.shape)
             return taken
 
-        masks = [on_grid(one.astype(np.float32)) > 0.5 for one in (self.body, self.seen)]
-        return Problem(grid, on_grid(self.fixed), on_grid(self.moving), *masks, self.is_mono)
+        body, seen = (on_grid(one.astype(np.float32)) > 0.5 for one in (self.body, self.seen))
+        return Problem(grid, on_grid(self.fixed), on_grid(self.moving), body, seen, self.is_mono)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "records"))
 
-from sample_course import WAY, SteppingClock, motion, treat, with_course
+from sample_course import WAY, SteppingClock, assessment, motion, treat, with_course
 
 from isoguide.records import Place, create_records
 from isoguide.records.plain import to_plain
@@ -22,6 +22,7 @@ def place(tmp_path: Path) -> Path:
         course_id = with_course(records)
         treat(records, course_id)
         treat(records, course_id, 2, events=WAY[:1])
+        records.keep_assessment(course_id, 1, assessment(f"1.2.9.{course_id}.1"), by="otto")
     return folder
 
 
@@ -36,3 +37,12 @@ def test_each_fraction_says_for_how_long_beam_passed_and_how_often_it_was_held(i
 def test_the_document_holds_the_motion_of_the_fractions_that_have_one(isoguide, place) -> None:
     document = json.loads(isoguide("course", "show", "C0001", "--records", place, "--json").out)
     assert document["content"]["motions"] == {"1": [to_plain(motion())]}
+
+
+def test_the_verdict_on_the_anatomy_and_the_newest_alert_are_told(isoguide, place) -> None:
+    said = " ".join(isoguide("course", "show", "C0001", "--records", place).out.split())
+    assert "Anatomy assessed in fraction 1 for decision" in said
+    assert "consider re-planning" in said
+    document = json.loads(isoguide("course", "show", "C0001", "--records", place, "--json").out)
+    (kept,) = document["content"]["assessments"]
+    assert kept == {"fraction": 1, "assessment": to_plain(assessment("1.2.9.C0001.1"))}

@@ -7,6 +7,7 @@ import pytest
 from isoguide.course import (
     ActionLevel,
     Approval,
+    AssessmentInstructions,
     CouchLimit,
     Intrafraction,
     MarkerInstructions,
@@ -71,6 +72,13 @@ def protocol(**more: object) -> Protocol:
         (lambda: Monitoring("bone, stereo pair", least_probability=0.9), r"= 0\.9 and monitoring"),
         (lambda: Monitoring("chest marker"), r"monitoring\.xray_every_s is missing"),
         (lambda: Monitoring("bone, stereo pair", xray_every_s=10.0), r"xray_every_s means nothing where"),
+        (AssessmentInstructions, r"would be assessed against no limit: give one of target_volume_percent"),
+        (lambda: AssessmentInstructions(("GTV", " "), 20.0), r"structures holds an empty name: leave it out"),
+        (lambda: AssessmentInstructions(("GTV", "GTV"), 20.0), r"names 'GTV' twice: leave one out"),
+        (lambda: AssessmentInstructions((), -20.0), r"volume_percent must be a positive number, not -20"),
+        (lambda: AssessmentInstructions((), 20.0, days=0), r"assessment\.days must be 1 or more, not 0"),
+        (lambda: AssessmentInstructions((), 20.0, least_seen=1.1), r"least_seen must be a share above 0"),
+        (lambda: AssessmentInstructions((), 20.0, landmark_mean_mm=6.0), r"mean_mm = 6 is more than"),
         (lambda: Approval(second_look=()), r"approval\.second_look names nobody"),
         (lambda: protocol(name=" "), "name is empty"),
         (lambda: protocol(name="spine "), "name 'spine ' has spaces at its ends"),
@@ -127,6 +135,10 @@ def test_an_impossible_value_is_refused_by_its_key(build, sentence) -> None:
                 "intrafraction": Intrafraction(shift_mm=3.0),
             },
             r"looks for markers, and the protocol does not say which",
+        ),
+        (
+            {"modality": Modality.KV_PAIR, "assessment": AssessmentInstructions((), 20.0)},
+            r"assessment needs a CT of the day, and modality = 'kV pair' gives none",
         ),
         (
             {"images": 1, "intrafraction": Intrafraction(verify_with_image=True)},

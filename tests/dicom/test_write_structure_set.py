@@ -4,13 +4,17 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_validation import dciodvfy_errors, standard_violations
+from drawn_bodies import registration, tube
 from written_objects import PATIENT, names, some_structures, square, write_pair
 
 from isoguide.dicom import StructureSetDetails, WrittenSeries, write_structure_set
 from isoguide.dicom.rtstruct import read_structure_set
 from isoguide.errors import OutputError
-from isoguide.geometry.frames import PLANNING
+from isoguide.geometry.frames import DAILY, PLANNING
+from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Contour, Structure
+from isoguide.images.structure_measures import centre_mm, volume_ml
+from isoguide.registration.deformable.carry import carried
 
 
 @pytest.fixture
@@ -80,6 +84,9 @@ def test_an_empty_list_and_a_shared_number_are_refused(tmp_path: Path, image: Wr
     twins = tuple(Structure(name, 3, PLANNING, (square(0.0),)) for name in ("A", "B"))
     with pytest.raises(OutputError, match="share the ROI number 3"):
         write_structure_set(path, twins, image=image)
+    mixed = tuple(Structure("A", n, frame, (square(0.0),)) for n, frame in enumerate((PLANNING, DAILY)))
+    with pytest.raises(OutputError, match="cannot be drawn on the same images"):
+        write_structure_set(path, mixed, image=image)
     assert names(tmp_path) == before
 
 
@@ -89,6 +96,23 @@ def test_every_kind_of_contour_can_be_written(tmp_path: Path, image: WrittenSeri
     path = write_structure_set(tmp_path / "rs.dcm", [structure], image=image).path
     assert pydicom.dcmread(path).ROIContourSequence[0].ContourSequence[0].ContourGeometricType == kind
     assert standard_violations(path) == []
+
+
+def test_a_structure_carried_to_the_day_belongs_to_the_image_of_the_day(tmp_path: Path) -> None:
+    planned = tube(8.0, 3.0, 12.0, 3.0)
+    found = registration(lambda xyz: np.array([5.0, 0.0, 0.0]))
+    grid = Grid.axial(DAILY, (10, 40, 40), (1.0, 1.0, 2.0), (-15.0, -20.0, -9.0))
+    today = carried(planned, found, grid)
+    daily = write_pair(tmp_path).daily
+    details = StructureSetDetails(label="CARRIED", generation="AUTOMATIC")
+    path = write_structure_set(tmp_path / "rs.dcm", [today], image=daily, details=details).path
+    assert standard_violations(path) == []
+    assert pydicom.dcmread(path).StructureSetROISequence[0].ROIGenerationAlgorithm == "AUTOMATIC"
+    read = read_structure_set(path, DAILY)
+    assert read.frame_of_reference_uid == daily.frame_of_reference_uid
+    assert read.structures[0].description.endswith("for decision")
+    np.testing.assert_allclose(centre_mm(read.structures[0]), [5.0, 0.0, 0.0], atol=0.05)
+    assert volume_ml(read.structures[0]) == pytest.approx(np.pi * (64 - 9) * 0.012, rel=0.02)
 
 
 def test_the_reading_side_finds_the_same_structures(tmp_path: Path, image: WrittenSeries) -> None:

@@ -74,6 +74,23 @@ def test_a_proven_bound_is_taken_and_a_measured_one_is_exact():
     assert DisplacementField(GRID, field.vectors_mm, 0.7).steepest == 0.7
 
 
+def test_tissue_stretched_by_a_tenth_along_every_axis_has_a_third_more_volume():
+    """By hand: 1.1³ = 1.331; along one axis only, 1.1."""
+    nodes = node_positions_mm(GRID)
+    np.testing.assert_allclose(field_of(0.1 * nodes).jacobian(), 1.331, rtol=1e-4)
+    np.testing.assert_allclose(field_of(0.1 * nodes * [1.0, 0.0, 0.0]).jacobian(), 1.1, rtol=1e-4)
+
+
+def test_the_jacobian_at_a_node_is_the_smallest_around_it():
+    """One node 2 mm along i of 4 mm cells: in front of it tissue is halved, behind it stretched to 1.5."""
+    vectors = np.zeros((*GRID.shape, 3))
+    vectors[10, 12, 14] = 2.0 * GRID.direction[:, 0]
+    jacobian = field_of(vectors).jacobian()
+    assert jacobian[10, 12, 14] == pytest.approx(0.5, rel=1e-4)
+    assert jacobian[10, 12, 15] == pytest.approx(0.5, rel=1e-4)
+    assert jacobian[5, 5, 5] == 1.0
+
+
 def test_positions_of_nodes_are_those_of_the_grid():
     ijk = np.array([[0, 0, 0], [1, 0, 0], [27, 23, 19]])
     np.testing.assert_allclose(node_positions_mm(GRID)[[0, 1, -1]], GRID.xyz(ijk.astype(float)))

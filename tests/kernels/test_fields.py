@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from isoguide.geometry.transforms import rotation_z
 from isoguide.kernels.fields import (
     _relaxed,
     blended_field,
+    least_determinants,
+    least_determinants_reference,
     moved_points,
     moved_points_reference,
     origins_of_points,
@@ -111,3 +114,19 @@ def test_a_turned_body_changes_by_twice_the_sine_of_half_its_angle():
     places = np.stack([i, j, k], axis=-1) * SPACING
     steepest, _ = steepest_gradient((places @ (turn - np.eye(3)).T).astype(np.float32), SPACING)
     assert steepest == pytest.approx(2.0 * np.sin(angle / 2.0), rel=1e-5)
+
+
+def check_determinants(shape):
+    vectors = smooth_vectors(shape, 3.0)
+    direction = rotation_z(20.0) @ np.diag([1.0, -1.0, 1.0])
+    found = least_determinants(vectors, SPACING, direction)
+    np.testing.assert_allclose(found, least_determinants_reference(vectors, SPACING, direction), rtol=1e-4)
+
+
+def test_determinants_are_those_of_the_reference_on_a_turned_and_mirrored_lattice():
+    check_determinants((6, 7, 8))
+
+
+@pytest.mark.usefixtures("interpreted_kernels")
+def test_interpreted_determinants_are_those_of_the_reference():
+    check_determinants((2, 3, 3))

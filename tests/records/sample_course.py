@@ -7,9 +7,11 @@ import numpy as np
 
 from isoguide.course import (
     Accessory,
+    AssessmentRecord,
     CourseHistory,
     DecisionRecord,
     DeliveryRecord,
+    FieldFigures,
     FractionSummary,
     ImageRecord,
     ImagingDose,
@@ -26,6 +28,7 @@ from isoguide.course import (
     Schedule,
     SimulationRecord,
     StructureMotion,
+    StructureOfDay,
     Tolerance,
 )
 from isoguide.geometry.correction import CouchCorrection
@@ -181,6 +184,39 @@ def motion() -> MotionRecord:
         "implanted markers in the images of the kV arm", 3.0, MORNING, end, 92.4, 73.2, 71.9, holds,
         920, 7, inside, None, 0.11, 0.19, "f" * 64,
     )  # fmt: skip
+
+
+def assessment(uid: str = "1.2.9.1", **changes: object) -> AssessmentRecord:
+    """Return the anatomy of a day on which the target has lost a tenth of its volume."""
+    target = StructureOfDay(
+        "GTV",
+        True,
+        30.1,
+        27.1,
+        0.4,
+        np.array([0.1, -1e-17, 1.0 / 3.0]),
+        np.array([31.0, 30.0, 40.0]),
+        np.array([30.1, 28.7, 39.9]),
+        -0.6,
+        1.9,
+        2.7,
+        1.0,
+        dice=0.91,
+    )
+    made = AssessmentRecord(
+        uid,
+        MORNING + timedelta(hours=3),
+        "for decision",
+        ("no fold, and the way back agrees",),
+        ("outside the field of view the deformation is that of its edge",),
+        FieldFigures(0.61, 1.7, 0.0, 0.4, 1.1, 0.02, 7.7, 0.71, 0.93),
+        (target, replace(target, name="Parotid left", is_target=False, dice=None)),
+        ("Since fraction 1 GTV has been more than 5 % smaller than planned: consider re-planning.",),
+        "isoguide",
+        "1.0",
+        "a" * 64,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # as above
 
 
 def summary(number: int, state: State, **changes: object) -> FractionSummary:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sample_course import PROTOCOL, WAY, history, treat, with_course
+from sample_course import PROTOCOL, WAY, assessment, history, treat, with_course
 from sqlalchemy import Boolean, Connection, Table, create_engine, text
 
 from isoguide.course import Person, Role
@@ -34,6 +34,8 @@ def filled(records: Records) -> None:
     records.add_protocol(replace(PROTOCOL, version=3), "version = 3", by="otto")
     treat(records, course_id)
     treat(records, course_id, 2, events=WAY[:1])
+    for _ in range(2):
+        records.keep_assessment(course_id, 1, assessment(f"1.2.9.{course_id}.1"), by="otto")
     records.add_history(history(), source="old system", by="otto")
     assert records.verify_audit().is_intact
 

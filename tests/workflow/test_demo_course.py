@@ -51,6 +51,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(virtual_patient, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
         patched.setattr(simulate, "room_settings", coarse_room)
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
+        patched.setattr(demo_course, "ASSESSED_MM", 5.0)
         # Seeds cannot be found in voxels as coarse as these.
         patched.setattr(demo_course, "WATCHED", {})
         return folder, demonstrate(folder, fractions=2, seed=2)
@@ -64,6 +65,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(virtual_patient, "build_phantom", lambda site, seed, _spacing_mm: COARSE(site, seed))
         patched.setattr(simulate, "room_settings", coarse_room)
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
+        patched.setattr(demo_course, "ASSESSED_MM", 5.0)
         patched.setattr(demo_course, "PHASES", 2)
         return folder, demonstrate(folder, site="lung", fractions=1, seed=2)
 
@@ -188,7 +190,7 @@ def test_the_course_is_treated_by_a_protocol_and_recorded_whole(demo: tuple[Path
         assert desk.records.verify_audit().is_intact
         assert desk.store.verify(desk.records.image_hashes()) == ()
         line = next(one for one in desk.records.courses() if one.course_id == "C0001")
-        assert line.protocol == "demonstration v1"
+        assert line.protocol == "demonstration v2"
         (history,) = desk.records.histories(course_ids=["C0001"])
         fraction = desk.records.fraction("C0001", 1)
     assert [one.state for one in history.fractions] == ["closed", "closed"]
@@ -200,6 +202,21 @@ def test_the_course_is_treated_by_a_protocol_and_recorded_whole(demo: tuple[Path
     assert sum(one.delivered_mu for one in fraction.deliveries) == pytest.approx(
         course.scenario.plan.meterset_mu, abs=0.5
     )
+
+
+def test_the_anatomy_of_the_first_and_the_last_day_is_assessed_and_kept(demo: tuple[Path, Course]) -> None:
+    folder, course = demo
+    with open_desk(str(folder / "records")) as desk:
+        kept = desk.records.assessments("C0001")
+        images = {desk.records.fraction("C0001", number).images[0].uid for number in (1, 2)}
+    assert [number for number, _ in kept] == [1, 2]
+    assert {record.image_uid for _, record in kept} == images
+    assert [record.verdict for _, record in kept] == [
+        fraction.anatomy.record.verdict for fraction in course.fractions
+    ]
+    assert not any(record.alerts for _, record in kept)  # this patient is rigid
+    for page in ("report.html", "review/patient/report.html"):
+        assert "The anatomy of the course" in (folder / page).read_text(encoding="utf-8")
 
 
 def test_what_moves_during_the_beam_is_recorded_beside_the_truth(watched: tuple[Path, Course]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from isoguide.course import (
     ActionLevel,
     Approval,
+    AssessmentInstructions,
     CouchLimit,
     Intrafraction,
     MatchInstructions,
@@ -105,6 +106,11 @@ class TestMistakes:
              "monitoring.longest_latency_s is 0.6: TG-76 allows 0.5"),
             ("[monitoring]\ndevice = 'bone, stereo pair'\n",
              "monitoring has no gate: give its radius as intrafraction.shift_mm"),
+            ("[assessment]\nstructures = ['GTV']\n",
+             "assessment.structures would be assessed against no limit: give one of target"),
+            ("[assessment]\ntarget_volume_percent = -20\n", "assessment.target_volume_percent = -20 is imp"),
+            ("[assessment]\ntarget_volume = 20.0\n", "did you mean target_volume_percent"),
+            ("[assessment]\ntarget_volume_percent = 20.0\nleast_seen = 90\n", "least_seen = 90 is"),
             ("[sources]\n'tolerance.shift' = 'a paper'\n", "did you mean 'tolerance.shift_mm'?"),
             ("[sources]\ntolerance.shift_mm = 'a paper'\n",
              'write each key in quotes, as "tolerance.shift_mm" = "where it comes from"'),
@@ -218,6 +224,7 @@ class TestReading:
             ("RotationSection", CouchLimit),
             ("IntrafractionSection", Intrafraction),
             ("MonitoringSection", Monitoring),
+            ("AssessmentSection", AssessmentInstructions),
             ("ApprovalSection", Approval),
         ],
     )
@@ -372,6 +379,16 @@ class TestWords:
             "Above a shift of 30 mm, the fraction is stopped.",
         ]
 
+    def test_what_is_assessed_and_when_to_plan_anew_is_told(self) -> None:
+        asked = "[assessment]\nstructures = ['Parotid_L']\ntarget_volume_percent = 20.0\ndays = 1\n"
+        assessed, replanning, counts = protocol_words(parse_protocol(HEAD + asked, "x"))[7:10]
+        assert assessed.endswith("are assessed the target and, where the plan has them, 'Parotid_L'.")
+        assert replanning == (
+            "Re-planning is to be considered when a target has changed its volume by more than 20 % on one "
+            "assessed day."
+        )
+        assert "A day that does not count neither raises nor ends an alert." in counts
+
     def test_numbers_without_a_source_are_named(self) -> None:
         protocol = parse_protocol(f"{HEAD}[sources]\n'tolerance.shift_mm' = 'our statistics'\n", "x")
         words = protocol_words(protocol)
@@ -436,6 +453,7 @@ def _keys_and_defaults(model, place=""):
         "rotation": "RotationSection",
         "intrafraction": "IntrafractionSection",
         "monitoring": "MonitoringSection",
+        "assessment": "AssessmentSection",
         "approval": "ApprovalSection",
     }
     for name, item in model.model_fields.items():

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 import isoguide
 from isoguide.cli import INTERRUPTED
+from isoguide.cli.assess import assess_command
 from isoguide.cli.course import course_app
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
@@ -68,6 +69,8 @@ def isoguide_command(
 
     Align the day's image: `isoguide align plan/ cbct/ --out result/`
 
+    See how the anatomy has changed: `isoguide assess plan/ cbct/ --out result/`
+
     Make that image of projections: `isoguide reconstruct scan/ --patient-position HFS --out cbct/`
 
     Make the images of a plan's set-up fields: `isoguide drr plan/ --out images/`
@@ -82,7 +85,8 @@ def isoguide_command(
 
     **Exit codes of all commands**
 
-    0: all is well. The match was accepted (align), everything can be used (inspect), every fraction ended as
+    0: all is well. The match was accepted (align), the anatomy is for decision and within its limits
+    (assess), everything can be used (inspect), every fraction ended as
     expected (simulate, demo), images were made
     (reconstruct, drr).
 
@@ -293,6 +297,9 @@ def align_command(
         )
         accepted = align_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
     raise typer.Exit(ACCEPTED if accepted else LOOK)
+
+
+app.command(name="assess")(assess_command)
 
 
 @app.command(name="reconstruct")

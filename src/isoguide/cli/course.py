@@ -103,7 +103,8 @@ def show_command(course: CourseArgument, records: RecordsOption = PLACE, json: J
                 line.key.number: desk.records.fraction(course, line.key.number).motions
                 for line in stored.fractions
             }
-            show_course(stored, history, motions, as_json=json)
+            assessments = desk.records.assessments(course)
+            show_course(stored, history, motions, assessments, as_json=json)
 
 
 @course_app.command(name="finish")

@@ -7,7 +7,14 @@ from rich.text import Text
 
 from isoguide.cli.department import print_json
 from isoguide.cli.terminal import console
-from isoguide.course import CourseHistory, FractionSummary, MotionRecord, SimulationRecord, StructureMotion
+from isoguide.course import (
+    AssessmentRecord,
+    CourseHistory,
+    FractionSummary,
+    MotionRecord,
+    SimulationRecord,
+    StructureMotion,
+)
 from isoguide.records import CourseLine, FractionLine, StoredCourse
 from isoguide.treatment.marks import mark_shifts
 from isoguide.treatment.words import correction_words
@@ -57,12 +64,14 @@ def show_course(
     course: StoredCourse,
     history: CourseHistory | None,
     motions: Mapping[int, Sequence[MotionRecord]],
+    assessments: Sequence[tuple[int, AssessmentRecord]],
     *,
     as_json: bool,
 ) -> None:
     """Print everything that is recorded of a course before and about its fractions.
 
-    ``motions`` says by the number of a fraction how its target moved during the beam.
+    ``motions`` says by the number of a fraction how its target moved during the beam, ``assessments`` beside
+    the number of a fraction what was found of its anatomy; the last one of a fraction counts.
     """
     fractions = history.fractions if history is not None else ()
     simulation = course.simulation
@@ -74,6 +83,7 @@ def show_course(
             "mark_shifts": shifts,
             "fractions": fractions,
             "motions": {str(number): found for number, found in motions.items() if found},
+            "assessments": [{"fraction": number, "assessment": found} for number, found in assessments],
         }
         print_json("course", content)
         return
@@ -91,6 +101,15 @@ def show_course(
             gated = [short_motion_words(motions.get(one.number, ()))] if is_gated else []
             table.add_row(*_fraction_cells(one), *gated)
         console().print(table)
+    if assessments:
+        _show_anatomy(dict(assessments))
+
+
+def _show_anatomy(assessed: Mapping[int, AssessmentRecord]) -> None:
+    told = ", ".join(f"{number} {assessed[number].verdict}" for number in sorted(assessed))
+    console().print(Text(f"Anatomy assessed in fraction {told}"))
+    for alert in assessed[max(assessed)].alerts:
+        console().print(Text(alert, style="yellow"))
 
 
 def _fraction_cells(one: FractionSummary) -> tuple[str, str, str, str, str]:

@@ -62,6 +62,10 @@ def _lines(status: FractionStatus) -> list[tuple[str, str]]:
     if status.delivered_mu > 0.0:
         found.append(("delivered", f"{status.delivered_mu:.1f} of {status.planned_mu:.1f} MU"))
     found += [("target", motion_words(motion)) for motion in status.stored.motions]
+    if status.stored.assessments:
+        newest = status.stored.assessments[-1]
+        found.append(("anatomy", "; ".join((newest.verdict, *newest.reasons))))
+        found += [("anatomy", alert) for alert in newest.alerts]
     found += [("next", step) for step in status.next_steps]
     return found
 

@@ -49,7 +49,7 @@ def console() -> Console:
 def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
     """Print identification, correction, verdict, reasons and warnings."""
     out = console()
-    out.print(Text(_identification(alignment), style="bold"))
+    out.print(Text(identification(alignment), style="bold"))
     if alignment.correction is not None:
         out.print(Padding(_correction_table(alignment), (1, 0, 0, 2)))
     _show_residuals(out, alignment)
@@ -57,12 +57,13 @@ def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
     _show_single_view(out, alignment)
     _show_ultrasound(out, alignment)
     _show_verdict(out, alignment)
-    _show_lines(out, "warning", "yellow", alignment.warnings)
+    show_lines(out, "warning", "yellow", alignment.warnings)
     if results is not None:
         out.print(Text(f"Results: {results}"), soft_wrap=True)
 
 
-def _identification(alignment: "Alignment") -> str:
+def identification(alignment: "Alignment") -> str:
+    """Say whose images these are, in one line."""
     series, plan = alignment.planning.series, alignment.planning.plan
     who = (
         str(series.patient) if series is not None else f"{alignment.planning.path.name}, no patient identity"
@@ -151,10 +152,11 @@ def _show_verdict(out: Console, alignment: "Alignment") -> None:
     )
     out.print()
     out.print(Text.assemble((f"{sign} {alignment.verdict.value.upper()}", f"bold {colour}"), sure))
-    _show_lines(out, "reason", colour, alignment.reasons)
+    show_lines(out, "reason", colour, alignment.reasons)
 
 
-def _show_lines(out: Console, kind: str, colour: str, lines: Sequence[str]) -> None:
+def show_lines(out: Console, kind: str, colour: str, lines: Sequence[str]) -> None:
+    """Print sentences, each after its kind in a colour."""
     for line in lines:
         out.print(Padding(Text.assemble((f"{kind}: ", colour), line), (0, 0, 0, 2)))
 

@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeVar, get_args
 import typer
 
 from isoguide.dicom.radiograph_pixels import PixelMeaning
+from isoguide.dose.density import DensityMethod
 from isoguide.plan import PatientPosition
 from isoguide.registration.markers import DeclaredMarkers, MarkerKind
 from isoguide.units import MM_PER_CM
@@ -32,6 +33,11 @@ _PIXELS: Final = {
     "LIN:-1": PixelMeaning("LIN", -1),
     "LOG:1": PixelMeaning("LOG", 1),
     "LOG:-1": PixelMeaning("LOG", -1),
+}
+_DENSITIES: Final = {
+    "virtual": DensityMethod.VIRTUAL_CT,
+    "shading": DensityMethod.SHADING_CORRECTED,
+    "classes": DensityMethod.TISSUE_CLASSES,
 }
 _Choice = TypeVar("_Choice")
 
@@ -179,3 +185,13 @@ def length_unit_mm(text: str) -> float:
         msg = f"--unit needs mm or cm, not '{text}'"
         raise typer.BadParameter(msg)
     return lengths[text]
+
+
+def density(text: str | None) -> DensityMethod | None:
+    """Read ``virtual``, ``shading`` or ``classes``."""
+    if text is None:
+        return None
+    if text not in _DENSITIES:
+        msg = f"--density needs virtual, shading or classes, not '{text}'"
+        raise typer.BadParameter(msg)
+    return _DENSITIES[text]

@@ -1,5 +1,7 @@
 """A course of treatment as data: the simulation, the protocol, the staff, what each fraction left behind."""
 
+from isoguide.course.assessment import AssessmentRecord, FieldFigures, StructureOfDay
+from isoguide.course.assessment_limits import AssessmentInstructions
 from isoguide.course.fraction_record import (
     AXES,
     DecisionRecord,
@@ -40,10 +42,13 @@ __all__ = [
     "Accessory",
     "ActionLevel",
     "Approval",
+    "AssessmentInstructions",
+    "AssessmentRecord",
     "CouchLimit",
     "CourseHistory",
     "DecisionRecord",
     "DeliveryRecord",
+    "FieldFigures",
     "FractionSummary",
     "ImageRecord",
     "ImagingDose",
@@ -67,5 +72,6 @@ __all__ = [
     "ScheduleKind",
     "SimulationRecord",
     "StructureMotion",
+    "StructureOfDay",
     "Tolerance",
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from isoguide.geometry.frames import Array, frozen_array
+from isoguide.registration.deformable.result import FieldVerdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +70,10 @@ class FieldFigures:
     folded_fraction
         Share of the body whose determinant is not positive.
     inconsistency_mean_mm, inconsistency_p95_mm
-        Where tissue returns to when it is matched there and back.
+        Where tissue returns to when it is matched there and back; None where that was not measured.
     bone_strain_p95
-        95th percentile, over bones, of the change of displacement in mm per mm, which is 0 in a rigid body.
+        95th percentile, over bones, of the change of lengths in mm per mm, which is 0 in a rigid body; None
+        where no bone is seen.
     longest_mm
         Longest displacement in the body.
     similarity_before, similarity_after
@@ -83,9 +85,9 @@ class FieldFigures:
     jacobian_least: float
     jacobian_largest: float
     folded_fraction: float
-    inconsistency_mean_mm: float
-    inconsistency_p95_mm: float
-    bone_strain_p95: float
+    inconsistency_mean_mm: float | None
+    inconsistency_p95_mm: float | None
+    bone_strain_p95: float | None
     longest_mm: float
     similarity_before: float
     similarity_after: float
@@ -129,3 +131,14 @@ class AssessmentRecord:
     algorithm: str
     version: str
     settings_sha256: str
+
+    def __post_init__(self) -> None:
+        has_field = FieldVerdict(self.verdict) is not FieldVerdict.NOT_AVAILABLE
+        if (self.figures is not None) != has_field or (self.structures and not has_field):
+            msg = f"an assessment has figures exactly when its verdict is not '{FieldVerdict.NOT_AVAILABLE}'"
+            raise ValueError(msg)
+
+    @property
+    def is_for_decision(self) -> bool:
+        """Whether something may be decided by it."""
+        return self.verdict == FieldVerdict.FOR_DECISION

@@ -12,6 +12,7 @@ from itertools import permutations
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
+from isoguide.course.assessment_limits import AssessmentInstructions
 from isoguide.course.monitoring import ULTRASOUND, Monitoring
 from isoguide.course.staff import Role
 from isoguide.errors import InputError
@@ -277,6 +278,8 @@ class Protocol:
         Those that are matched; None where the anatomy is.
     monitoring
         How the target is watched during the beam; None where nothing gates it.
+    assessment
+        What is looked at in the anatomy of the day; None where nobody asks.
     sources
         Key of :attr:`values`, such as "tolerance.shift_mm", to where its value comes from.
 
@@ -303,6 +306,7 @@ class Protocol:
     images: int = 4
     markers: MarkerInstructions | None = None
     monitoring: Monitoring | None = None
+    assessment: AssessmentInstructions | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -328,6 +332,10 @@ class Protocol:
         )
         if self.monitoring is not None:
             self._need_what_is_monitored(self.monitoring)
+        _need(
+            self.assessment is None or self.modality in (Modality.CONE_BEAM_CT, Modality.CT),
+            f"assessment needs a CT of the day, and modality = '{self.modality}' gives none: leave it out",
+        )
         _need_levels_above_tolerance(self.action_levels, self.tolerance)
         _need_graver_above(self.action_levels)
         _need_sources_of(self.values, self.sources)
@@ -368,6 +376,7 @@ class Protocol:
             "rotation": self.rotation,
             "intrafraction": self.intrafraction,
             **({"monitoring": self.monitoring} if self.monitoring is not None else {}),
+            **({"assessment": self.assessment} if self.assessment is not None else {}),
             "approval": self.approval,
         }
         for section, values in sections.items():

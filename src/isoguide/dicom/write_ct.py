@@ -25,7 +25,7 @@ from isoguide.dicom.modules import (
     new_dataset,
     time_text,
 )
-from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset
+from isoguide.dicom.part10 import decimal_string, decimal_strings, derived_uid, save_dataset, shortened
 from isoguide.errors import OutputError
 from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
@@ -56,6 +56,7 @@ class CtAcquisition:
     ``kilovoltage`` is None when unknown. ``body_part`` is a defined term of BodyPartExamined (PS3.16
     Annex L), an unpaired one such as PELVIS, CHEST or HEADNECK: paired parts would need a laterality.
     Without a ``study``, it starts with the acquisition. A ``phase`` makes the series one of a 4DCT.
+    ``derivation`` says how the values were computed, for images that no scanner took.
     """
 
     acquired_at: datetime = EXAMPLE_TIME
@@ -66,6 +67,7 @@ class CtAcquisition:
     study: StudyContext | None = None
     series_number: int = 1
     phase: RespiratoryPhase | None = None
+    derivation: str = ""
 
 
 EXAMPLE_ACQUISITION: Final = CtAcquisition()
@@ -195,7 +197,10 @@ def _header(series: WrittenSeries, volume: Volume, stored: _Stored, acquisition:
     add_frame_of_reference(dataset, series.frame_of_reference_uid)
     _add_acquisition(dataset, acquisition)
     # An original CT is in Hounsfield units by definition (PS3.3 C.8.2.1.1.1); anything else was derived.
-    dataset.ImageType = ["ORIGINAL" if volume.is_hounsfield else "DERIVED", "PRIMARY", "AXIAL"]
+    is_original = volume.is_hounsfield and not acquisition.derivation
+    dataset.ImageType = ["ORIGINAL" if is_original else "DERIVED", "PRIMARY", "AXIAL"]
+    if acquisition.derivation:
+        dataset.DerivationDescription = shortened(acquisition.derivation, 1024)
     _add_plane(dataset, volume.grid)
     _add_pixels(dataset, volume, stored)
     return dataset

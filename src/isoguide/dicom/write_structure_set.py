@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydicom.dataset import Dataset
 from pydicom.uid import RTStructureSetStorage
@@ -39,13 +39,15 @@ DISPLAY_COLOURS: Final = ((230, 60, 60), (70, 160, 240), (70, 190, 100), (240, 1
 class StructureSetDetails:
     """What a structure set says besides its structures.
 
-    ``sop_instance_uid`` follows from the image series and the label when it is empty.
+    ``sop_instance_uid`` follows from the image series and the label when it is empty; ``generation`` says who
+    drew, empty when it is not known (ROIGenerationAlgorithm).
     """
 
     label: str = "STRUCTURES"
     sop_instance_uid: str = ""
     created_at: datetime = EXAMPLE_TIME
     series_number: int = 2
+    generation: Literal["", "AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"] = ""
 
 
 EXAMPLE_STRUCTURE_SET: Final = StructureSetDetails()
@@ -74,9 +76,10 @@ def write_structure_set(
     Raises
     ------
     OutputError
-        If there is nothing to write, two structures share a number, or the file cannot be written.
+        If there is nothing to write, two structures share a number or are in different frames, or the file
+        cannot be written.
     """
-    _check_numbers(structures)
+    _check_together(structures)
     uid = details.sop_instance_uid or derived_uid(image.series_instance_uid, "structure set", details.label)
     dataset = new_dataset(str(RTStructureSetStorage), uid, created_at=details.created_at)
     add_patient_and_study(dataset, image)
@@ -92,7 +95,9 @@ def write_structure_set(
     dataset.StructureSetDate = date_text(details.created_at)
     dataset.StructureSetTime = time_text(details.created_at)
     dataset.ReferencedFrameOfReferenceSequence = [_frame_item(image)]
-    dataset.StructureSetROISequence = [_roi(one, image.frame_of_reference_uid) for one in structures]
+    dataset.StructureSetROISequence = [
+        _roi(one, image.frame_of_reference_uid, details.generation) for one in structures
+    ]
     dataset.ROIContourSequence = [_contours(one, index) for index, one in enumerate(structures)]
     dataset.RTROIObservationsSequence = [_observation(one, i + 1) for i, one in enumerate(structures)]
     dataset.ApprovalStatus = "UNAPPROVED"
@@ -100,7 +105,7 @@ def write_structure_set(
     return WrittenObject(path, str(RTStructureSetStorage), uid, series_uid, image.study_instance_uid)
 
 
-def _check_numbers(structures: Sequence[Structure]) -> None:
+def _check_together(structures: Sequence[Structure]) -> None:
     if not structures:
         msg = "a structure set needs at least one structure; there is none to write"
         raise OutputError(msg)
@@ -108,6 +113,10 @@ def _check_numbers(structures: Sequence[Structure]) -> None:
     twice = sorted({number for number in numbers if numbers.count(number) > 1})
     if twice:
         msg = f"structures share the ROI number {twice[0]}; give every structure its own number"
+        raise OutputError(msg)
+    frames = sorted({str(one.frame) for one in structures})
+    if len(frames) > 1:
+        msg = f"structures in '{frames[0]}' and in '{frames[1]}' cannot be drawn on the same images"
         raise OutputError(msg)
 
 
@@ -123,14 +132,14 @@ def _frame_item(image: ReferencedSeries) -> Dataset:
     return frame
 
 
-def _roi(structure: Structure, frame_of_reference_uid: str) -> Dataset:
+def _roi(structure: Structure, frame_of_reference_uid: str, generation: str) -> Dataset:
     item = Dataset()
     item.ROINumber = structure.number
     item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
     item.ROIName = shortened(structure.name, 64)
     if structure.description:
         item.ROIDescription = shortened(structure.description, 1024)
-    item.ROIGenerationAlgorithm = ""
+    item.ROIGenerationAlgorithm = generation
     return item
 
 

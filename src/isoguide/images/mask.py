@@ -99,7 +99,7 @@ def planar_edges(structure: Structure, grid: Grid) -> PlanarEdges:
     GeometryError
         If nothing closed was drawn, or the contours do not lie along one axis of the grid.
     """
-    contours = _closed_contours(structure)
+    contours = closed_contours(structure)
     lengths = np.array([len(contour.xyz_mm) for contour in contours])
     first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     vertices = grid.index(np.concatenate([contour.xyz_mm for contour in contours]))
@@ -111,8 +111,14 @@ def planar_edges(structure: Structure, grid: Grid) -> PlanarEdges:
     return PlanarEdges(axis, in_plane, in_plane[following], np.repeat(depth, lengths))
 
 
-def _closed_contours(structure: Structure) -> list[Contour]:
-    """Contours that enclose an area, each once: a contour stored twice would cancel itself."""
+def closed_contours(structure: Structure) -> list[Contour]:
+    """Return the contours that enclose an area, each once: a contour stored twice would cancel itself.
+
+    Raises
+    ------
+    GeometryError
+        If there is none.
+    """
     closed: dict[bytes, Contour] = {}
     for contour in structure.contours:
         if contour.kind in AREA_TYPES and len(contour.xyz_mm) >= 3:

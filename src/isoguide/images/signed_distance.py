@@ -27,7 +27,7 @@ EXACT_NODES: Final = 3.0
 """Nodes about an edge whose distance is exact; further ones may be wrong by the diagonal of a pixel."""
 
 
-def signed_distance_mm(structure: Structure, grid: Grid) -> Float32:
+def signed_distance_mm(structure: Structure, grid: Grid, *, slice_mm: float | None = None) -> Float32:
     """Return the distance of every node of a grid from the surface of a structure, negative inside.
 
     Parameters
@@ -36,6 +36,8 @@ def signed_distance_mm(structure: Structure, grid: Grid) -> Float32:
         With closed planar contours; open contours and points enclose nothing and are passed over.
     grid
         In the same frame, of any orthogonal orientation. The structure may reach beyond it.
+    slice_mm
+        Distance of the slices it was drawn on; that of the grid's slices when not given.
 
     Returns
     -------
@@ -51,7 +53,9 @@ def signed_distance_mm(structure: Structure, grid: Grid) -> Float32:
         raise GeometryError(msg)
     edges = planar_edges(structure, grid)
     spacing_mm = float(grid.spacing_mm[edges.axis])
+    slice_mm = spacing_mm if slice_mm is None else slice_mm
     planes, plane_of_edge = planes_of(edges.depth, PLANAR_TOLERANCE_MM / spacing_mm)
+    planes = planes * (spacing_mm / slice_mm)
     x_mm, y_mm = (float(grid.spacing_mm[axis]) for axis in range(3) if axis != edges.axis)
     result = np.empty(grid.shape, dtype=np.float32)
     slices = np.moveaxis(result, 2 - edges.axis, 0)
@@ -60,11 +64,23 @@ def signed_distance_mm(structure: Structure, grid: Grid) -> Float32:
     order = np.argsort(plane_of_edge, kind="stable")
     ends = (np.concatenate([edges.start, edges.stop], axis=1) * scale)[order]
     bounds = np.searchsorted(plane_of_edge[order], np.arange(len(planes) + 1))
-    drawn = [_in_plane_mm(ends[first:last], (x_mm, y_mm), shape) for first, last in pairwise(bounds)]
-    stack = _Stack(planes, joined_planes(np.diff(planes), spacing_mm), drawn, spacing_mm)
+    drawn = [
+        _in_plane_mm(_borders(ends[first:last]), (x_mm, y_mm), shape) for first, last in pairwise(bounds)
+    ]
+    stack = _Stack(planes, joined_planes(np.diff(planes), slice_mm), drawn, slice_mm)
     for position in range(len(slices)):
-        slices[position] = stack.at(float(position))
+        slices[position] = stack.at(position * spacing_mm / slice_mm)
     return result
+
+
+def _borders(edges_mm: Array) -> Array:
+    """Edges (n, 4) without those drawn there and back: the channel of a keyhole is no border."""
+    turned = (edges_mm[:, 0] > edges_mm[:, 2]) | (
+        (edges_mm[:, 0] == edges_mm[:, 2]) & (edges_mm[:, 1] > edges_mm[:, 3])
+    )
+    alike = np.where(turned[:, None], edges_mm[:, [2, 3, 0, 1]], edges_mm)
+    _, first, count = np.unique(alike, axis=0, return_index=True, return_counts=True)
+    return edges_mm if len(first) == len(edges_mm) else edges_mm[np.sort(first[count % 2 == 1])]
 
 
 def _in_plane_mm(edges_mm: Array, spacing_mm: tuple[float, float], shape: tuple[int, int]) -> Float32:

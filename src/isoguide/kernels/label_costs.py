@@ -48,12 +48,13 @@ def _add_row(fixed, moving, shift, row) -> None:  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _sums_of_blocks(images, label, block, step, row, sums):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Sum over blocks of voxels, every ``step``-th row of them, for one displacement."""
+def _sums_of_blocks(images, label, block, step, shape, row, sums):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Sum over blocks of voxels, every ``step``-th row of them, for one displacement; ``sums`` is flat."""
     fixed, moving = images
     nk, nj, ni = fixed.shape
-    for c in range(sums.shape[0]):
-        for b in range(sums.shape[1]):
+    node = 0
+    for c in range(shape[0]):
+        for b in range(shape[1]):
             row[:] = np.uint32(0)
             for k in range(c * block[0], min((c + 1) * block[0], nk), step):
                 k_on = k + label[0]
@@ -61,68 +62,55 @@ def _sums_of_blocks(images, label, block, step, row, sums):  # type: ignore[no-u
                     continue
                 for j in range(b * block[1] + (k // step) % step, min((b + 1) * block[1], nj), step):
                     j_on = j + label[1]
-                    if j_on < 0 or j_on >= nj:
-                        continue
-                    _add_row(fixed[k, j], moving[k_on, j_on], label[2], row)
-            for a in range(sums.shape[2]):
+                    if j_on >= 0 and j_on < nj:
+                        _add_row(fixed[k, j], moving[k_on, j_on], label[2], row)
+            for a in range(shape[2]):
                 total = np.uint32(0)
                 for i in range(a * block[2], min((a + 1) * block[2], ni)):
                     total += row[i]
-                sums[c, b, a] = total
+                sums[node] = total
+                node += 1
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _add_halves(values, out):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Add half of both neighbours along the middle axis."""
-    half, last = np.float32(0.5), values.shape[1] - 1
-    for outer in range(values.shape[0]):
-        for n in range(last + 1):
+def _add_halves(values, out, rows, stride):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Add half of both neighbours ``stride`` away, of which each run of ``rows`` has its own."""
+    half, nothing = np.float32(0.5), np.float32(0.0)
+    for start in range(0, len(values), rows * stride):
+        for n in range(rows):
+            here = start + n * stride
             # At the ends a neighbour that is not there counts nothing; the node itself is read in its place.
-            before, after = max(n - 1, 0), min(n + 1, last)
-            below = half if n > 0 else np.float32(0.0)
-            above = half if n < last else np.float32(0.0)
-            for i in range(values.shape[2]):
-                out[outer, n, i] = (
-                    values[outer, n, i] + below * values[outer, before, i] + above * values[outer, after, i]
-                )
+            before, after = here - (stride if n > 0 else 0), here + (stride if n < rows - 1 else 0)
+            below, above = (half if n > 0 else nothing), (half if n < rows - 1 else nothing)
+            for i in range(stride):
+                out[here + i] = values[here + i] + below * values[before + i] + above * values[after + i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _spread(values, spare):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Add half of each neighbour along every axis: a node's window overlaps those beside it."""
-    nk, nj, ni = values.shape
-    _add_halves(values.reshape(1, nk, nj * ni), spare.reshape(1, nk, nj * ni))
-    _add_halves(spare, values)
-    _add_halves(values.reshape(nk * nj, ni, 1), spare.reshape(nk * nj, ni, 1))
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def _windows(sums, bits, pairs, spare):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Separate the two halves of the sums and spread both; the answers are in ``bits`` and ``pairs``."""
-    for values, shift in ((bits, np.uint32(0)), (pairs, np.uint32(16))):
-        flat, packed = spare.reshape(-1), sums.reshape(-1)
-        for node in range(len(packed)):
-            flat[node] = np.float32((packed[node] >> shift) & np.uint32(0xFFFF))
-        values[:] = spare
-        _spread(values, spare)
-        values[:] = spare
+def _windows(sums, shift, shape, out, spare):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Take one half of the sums; add half of each neighbour along every axis, so that windows overlap."""
+    for node in range(len(sums)):
+        spare[node] = np.float32((sums[node] >> shift) & np.uint32(0xFFFF))
+    _add_halves(spare, out, shape[0], shape[1] * shape[2])
+    _add_halves(out, spare, shape[1], shape[2])
+    _add_halves(spare, out, shape[2], 1)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _costs(images, plan, fewest, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
-    labels, block, step = plan
-    shape = out.shape[1:]
+    labels, block, step, shape = plan
+    nodes = len(fewest)
     row = np.empty(images[0].shape[2], np.uint32)
-    sums = np.empty(shape, np.uint32)
-    bits, pairs, spare = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32)
-    told, count, least = bits.reshape(-1), pairs.reshape(-1), fewest.reshape(-1)
+    sums = np.empty(nodes, np.uint32)
+    bits, pairs, spare = np.empty(nodes, np.float32), np.empty(nodes, np.float32), np.empty(nodes, np.float32)
     for n in range(start, stop):
-        _sums_of_blocks(images, labels[n], block, step, row, sums)
-        _windows(sums, bits, pairs, spare)
-        costs = out[n].reshape(-1)
-        for node in range(len(costs)):
-            cost = np.float32(1000.0) * told[node] / max(count[node], np.float32(1.0))
-            enough = count[node] >= least[node]
+        _sums_of_blocks(images, labels[n], block, step, shape, row, sums)
+        _windows(sums, np.uint32(0), shape, bits, spare)
+        _windows(sums, np.uint32(16), shape, pairs, spare)
+        costs = out[n]
+        for node in range(nodes):
+            cost = np.float32(1000.0) * bits[node] / max(pairs[node], np.float32(1.0))
+            enough = pairs[node] >= fewest[node]
             costs[node] = np.uint16(cost + np.float32(0.5)) if enough else np.uint16(65535)
 
 
@@ -145,6 +133,37 @@ def _best(costs, labels, spring, answer, start, stop):  # type: ignore[no-untype
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _soft(costs, labels, spring, least, answer, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
+    goal, coupling, width = spring
+    mean, spread = answer
+    total = np.zeros(stop - start, np.float32)
+    mean[:, start:stop] = np.float32(0.0)
+    spread[start:stop] = np.float32(0.0)
+    inverse = np.float32(1.0) / width
+    for n in range(len(labels)):
+        row = costs[n]
+        z, y, x = labels[n, 0], labels[n, 1], labels[n, 2]
+        for node in range(start, stop):
+            dz, dy, dx = goal[0, node] - z, goal[1, node] - y, goal[2, node] - x
+            value = np.float32(row[node]) + coupling * (dz * dz + dy * dy + dx * dx)
+            weight = max(np.float32(1.0) - (value - least[node]) * inverse, np.float32(0.0))
+            weight *= weight
+            total[node - start] += weight
+            mean[0, node] += weight * z
+            mean[1, node] += weight * y
+            mean[2, node] += weight * x
+            spread[node] += weight * (z * z + y * y + x * x)
+    for node in range(start, stop):
+        inverse = np.float32(1.0) / total[node - start]
+        square = np.float32(0.0)
+        for axis in range(3):
+            mean[axis, node] *= inverse
+            square += mean[axis, node] * mean[axis, node]
+        variance = max(spread[node] * inverse - square, np.float32(0.0))
+        spread[node] = np.sqrt(variance / np.float32(3.0))
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _fill(costs, mean, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
     known = np.zeros(stop - start, np.float32)
     for node in range(start, stop):
@@ -156,12 +175,13 @@ def _fill(costs, mean, start, stop):  # type: ignore[no-untyped-def]  # numba in
             known[node - start] += told
             mean[node] += told * np.float32(row[node])
     for node in range(start, stop):
-        mean[node] /= max(known[node - start], np.float32(1.0))
+        told = known[node - start]
+        mean[node] = mean[node] / told if told > np.float32(0.0) else np.float32(-1.0)
     for n in range(costs.shape[0]):
         row = costs[n]
         for node in range(start, stop):
             if row[node] == np.uint16(65535):
-                row[node] = np.uint16(mean[node] + np.float32(0.5))
+                row[node] = np.uint16(max(mean[node], np.float32(0.0)) + np.float32(0.5))
 
 
 def node_shape(shape: tuple[int, ...], block: Int64) -> tuple[int, int, int]:
@@ -198,31 +218,69 @@ def label_costs(
         Costs (n, k, j, i) in thousandths of a bit, and at which nodes anything is known.
     """
     shape = node_shape(fixed.shape, block)
-    out = np.empty((len(labels), *shape), np.uint16)
-    own = np.empty((1, *shape), np.float32)
-    _pairs_known(fixed, block, step, own[0])
-    fewest = np.maximum(own[0] * np.float32(share), np.float32(0.5))
+    nodes = shape[0] * shape[1] * shape[2]
+    out = np.empty((len(labels), nodes), np.uint16)
+    own = _known_voxels(fixed, block, step, shape)
+    fewest = np.maximum(own * np.float32(share), np.float32(0.5))
 
     def piece(start: int, stop: int) -> None:
-        _costs((fixed, moving), (labels, block, step), fewest, out, start, stop)
+        _costs((fixed, moving), (labels, block, step, shape), fewest, out, start, stop)
 
     run_chunked(piece, len(labels))
-    flat = out.reshape(len(labels), -1)
-    mean = np.empty(flat.shape[1], np.float32)
+    mean = np.empty(nodes, np.float32)
 
     def fill(start: int, stop: int) -> None:
-        _fill(flat, mean, start, stop)
+        _fill(out, mean, start, stop)
 
-    run_chunked(fill, flat.shape[1])
-    return out, (mean > 0.0).reshape(shape) & (own[0] > 0.0)
+    run_chunked(fill, nodes)
+    known: NDArray[np.bool_] = mean.reshape(shape) >= np.float32(0.0)
+    return out.reshape(len(labels), *shape), known
 
 
-def _pairs_known(fixed: Words, block: Int64, step: int, out: Float32) -> None:
-    """Known voxels in the window of each node."""
-    sums = np.empty(out.shape, np.uint32)
-    row = np.empty(fixed.shape[2], np.uint32)
-    _sums_of_blocks((fixed, fixed), np.zeros(3, np.int64), block, step, row, sums)
-    _windows(sums, np.empty_like(out), out, np.empty_like(out))
+def _known_voxels(fixed: Words, block: Int64, step: int, shape: tuple[int, int, int]) -> Float32:
+    """Return how many known voxels the window of each node holds, flat."""
+    nodes = shape[0] * shape[1] * shape[2]
+    sums, row = np.empty(nodes, np.uint32), np.empty(fixed.shape[2], np.uint32)
+    _sums_of_blocks((fixed, fixed), np.zeros(3, np.int64), block, step, shape, row, sums)
+    out = np.empty(nodes, np.float32)
+    _windows(sums, np.uint32(16), shape, out, np.empty_like(out))
+    return out
+
+
+def label_costs_reference(
+    fixed: Words, moving: Words, labels: Int64, block: Int64, step: int = 1, share: float = 0.5
+) -> tuple[Costs, NDArray[np.bool_]]:
+    """Plain NumPy statement of :func:`label_costs`."""
+    shape = node_shape(fixed.shape, block)
+    slices, rows = np.arange(fixed.shape[0])[:, None, None], np.arange(fixed.shape[1])[:, None]
+    taken = (slices % block[0] % step == 0) & ((rows % block[1] - slices // step) % step == 0)
+    here = np.where(taken, fixed, np.uint64(0))
+    own = _window_sums((here >> _TOP_BIT).astype(np.float64), block, shape)
+    reach = np.abs(labels).max(axis=0)
+    around = np.pad(moving, [(int(n), int(n)) for n in reach])
+    costs = np.empty((len(labels), *shape))
+    for n, first in enumerate(labels + reach):
+        there = around[tuple(slice(a, a + size) for a, size in zip(first, fixed.shape, strict=True))]
+        both = ((here & there) >> _TOP_BIT).astype(np.float64)
+        count = _window_sums(both, block, shape)
+        bits = _window_sums(np.bitwise_count((here ^ there) & _FEATURES) * both, block, shape)
+        enough = count >= np.maximum(share * own, 0.5)
+        costs[n] = np.where(enough, SCALE * bits / np.maximum(count, 1.0), np.nan)
+    told = np.isfinite(costs)
+    mean = np.nansum(costs, axis=0) / np.maximum(told.sum(axis=0), 1)
+    return np.floor(np.where(told, costs, mean) + 0.5).astype(np.uint16), told.any(axis=0)
+
+
+def _window_sums(
+    values: NDArray[np.float64], block: Int64, shape: tuple[int, int, int]
+) -> NDArray[np.float64]:
+    """Sum over blocks, then add half of each neighbour along every axis."""
+    for axis in range(3):
+        values = np.add.reduceat(values, np.arange(shape[axis]) * int(block[axis]), axis=axis)
+        around = np.pad(values, [(1, 1) if a == axis else (0, 0) for a in range(3)])
+        below, above = (np.take(around, np.arange(shape[axis]) + side, axis=axis) for side in (0, 2))
+        values = values + 0.5 * (below + above)
+    return values
 
 
 def best_labels(costs: Costs, labels_mm: Float32, goal_mm: Float32, coupling: float) -> tuple[Int64, Float32]:
@@ -254,3 +312,59 @@ def best_labels(costs: Costs, labels_mm: Float32, goal_mm: Float32, coupling: fl
 
     run_chunked(piece, flat.shape[1])
     return best.reshape(shape), least.reshape(shape)
+
+
+def best_labels_reference(
+    costs: Costs, labels_mm: Float32, goal_mm: Float32, coupling: float
+) -> tuple[Int64, Float32]:
+    """Plain NumPy statement of :func:`best_labels`."""
+    away = np.square(goal_mm[None] - labels_mm[:, :, None, None, None]).sum(axis=1)
+    total = costs.astype(np.float32) + np.float32(coupling) * away
+    return total.argmin(axis=0), total.min(axis=0)
+
+
+def soft_labels(
+    costs: Costs, labels_mm: Float32, goal_mm: Float32, coupling: float, width: float
+) -> tuple[Float32, Float32]:
+    """Return for each node the mean of the displacements that cost little more than the best, and its width.
+
+    A displacement whose cost exceeds the least by the share t of ``width`` has the weight (1 - t)².
+
+    Parameters
+    ----------
+    costs, labels_mm, goal_mm, coupling
+        As of :func:`best_labels`.
+    width
+        How much more than the best a displacement may cost, thousandths of a bit.
+
+    Returns
+    -------
+    tuple
+        Mean displacement (3, k, j, i) and its standard deviation along an axis ``[k, j, i]``, mm.
+    """
+    shape = costs.shape[1:]
+    flat = costs.reshape(len(costs), -1)
+    goal = np.ascontiguousarray(goal_mm, dtype=np.float32).reshape(3, -1)
+    least = best_labels(costs, labels_mm, goal_mm, coupling)[1].reshape(-1)
+    mean, spread = np.empty_like(goal), np.empty_like(least)
+
+    def piece(start: int, stop: int) -> None:
+        spring = (goal, np.float32(coupling), np.float32(width))
+        _soft(flat, labels_mm, spring, least, (mean, spread), start, stop)
+
+    run_chunked(piece, flat.shape[1])
+    return mean.reshape(3, *shape), spread.reshape(shape)
+
+
+def soft_labels_reference(
+    costs: Costs, labels_mm: Float32, goal_mm: Float32, coupling: float, width: float
+) -> tuple[Float32, Float32]:
+    """Plain NumPy statement of :func:`soft_labels`."""
+    away = np.square(goal_mm[None] - labels_mm[:, :, None, None, None]).sum(axis=1)
+    total = costs.astype(np.float64) + coupling * away
+    weight = np.square(np.maximum(1.0 - (total - total.min(axis=0)) / width, 0.0))
+    weight /= weight.sum(axis=0)
+    mean = np.einsum("nkji,na->akji", weight, labels_mm)
+    square = np.einsum("nkji,na->kji", weight, np.square(labels_mm))
+    spread = np.sqrt(np.maximum(square - np.square(mean).sum(axis=0), 0.0) / 3.0)
+    return mean.astype(np.float32), spread.astype(np.float32)

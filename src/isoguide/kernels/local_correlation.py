@@ -7,6 +7,8 @@ width on the voxels, blurred over the nodes. Node ``n`` lies at voxel ``n * step
 NaN marks voxels that do not count, in either image.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -184,8 +186,8 @@ def _errors(images, fits, steps, error, weight, start, stop):  # type: ignore[no
 def _forces(error, weight, slope, steps, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
     nk, nj, ni = error.shape
     for node_k in range(start, stop):
-        for node_j in range(out.shape[1]):
-            for node_i in range(out.shape[2]):
+        for node_j in range(out.shape[2]):
+            for node_i in range(out.shape[3]):
                 fx = fy = fz = xx = yy = zz = xy = xz = yz = np.float32(0.0)
                 for k in range(max(node_k * steps - steps + 1, 0), min(node_k * steps + steps, nk)):
                     for j in range(max(node_j * steps - steps + 1, 0), min(node_j * steps + steps, nj)):
@@ -203,7 +205,7 @@ def _forces(error, weight, slope, steps, out, start, stop):  # type: ignore[no-u
                             xy += h * x * y
                             xz += h * x * z
                             yz += h * y * z
-                at = out[node_k, node_j, node_i]
+                at = out[:, node_k, node_j, node_i]
                 at[0], at[1], at[2] = fx, fy, fz
                 at[3], at[4], at[5] = xx, yy, zz
                 at[6], at[7], at[8] = xy, xz, yz
@@ -227,11 +229,11 @@ def forces(fixed: Floats, moving: Floats, fits: Floats, slope: Floats, steps: in
     Returns
     -------
     Floats
-        Shape (k, j, i, 9): minus the gradient along x, y, z; Hessian xx, yy, zz, xy, xz, yz.
+        Shape (9, k, j, i): minus the gradient along x, y, z; Hessian xx, yy, zz, xy, xz, yz.
     """
     error, weight = np.empty(fixed.shape, np.float32), np.empty(fixed.shape, np.float32)
     run_chunked(lambda a, b: _errors((fixed, moving), fits, steps, error, weight, a, b), fixed.shape[0])
-    out = np.empty((*fits.shape[:3], FORCES), dtype=np.float32)
+    out = np.empty((FORCES, *fits.shape[:3]), dtype=np.float32)
     run_chunked(lambda a, b: _forces(error, weight, slope, steps, out, a, b), fits.shape[0])
     return out
 
@@ -242,17 +244,17 @@ def tents_reference(size: int, nodes: int, steps: int) -> Floats:
     return np.maximum(steps - distance, 0).astype(np.float32)
 
 
-def _reduced(values: Matrix, nodes: Sizes, steps: int) -> Floats:
+def _reduced(values: NDArray[Any], nodes: Sizes, steps: int) -> Floats:
     for axis in range(3):
         tents = tents_reference(values.shape[axis], nodes[axis], steps)
         values = np.moveaxis(np.tensordot(tents, values, axes=(1, axis)), 0, axis)
-    return np.asarray(values, dtype=np.float32)
+    return values.astype(np.float32)
 
 
 def _spread(values: Floats, sizes: Sizes, steps: int) -> Floats:
     for axis in range(3):
-        tents = tents_reference(sizes[axis], values.shape[axis], steps) / steps
-        values = np.moveaxis(np.tensordot(tents.T, values, axes=(1, axis)), 0, axis)
+        tents = tents_reference(sizes[axis], values.shape[axis], steps) / np.float32(steps)
+        values = np.moveaxis(np.tensordot(tents.T, values, axes=(1, axis)), 0, axis).astype(np.float32)
     return values
 
 
@@ -272,7 +274,7 @@ def forces_reference(fixed: Floats, moving: Floats, fits: Floats, slope: Floats,
     x, y, z = (slope[..., n] for n in range(3))
     channels = [-error * x, -error * y, -error * z]
     channels += [weight * a * b for a, b in ((x, x), (y, y), (z, z), (x, y), (x, z), (y, z))]
-    return np.stack([_reduced(c, fits.shape[:3], steps) for c in channels], axis=-1)
+    return np.stack([_reduced(c, fits.shape[:3], steps) for c in channels])
 
 
 def warped_reference(fixed: Floats, moving: Floats, matrix: Matrix, shift: Floats, steps: int) -> Floats:

@@ -139,7 +139,7 @@ def patch_differences(image: Float32, dilation: int, weights: Float32) -> Float3
     """
     image = np.ascontiguousarray(image, dtype=np.float32)
     out = np.empty((len(VECTORS), *image.shape), np.float32)
-    taps = [_taps(count, weights) for count in image.shape]
+    taps = [centred_taps(count, weights) for count in image.shape]
     for number, vector in enumerate(VECTORS * dilation):
         squared = np.empty(image.shape, np.float32)
 
@@ -153,8 +153,16 @@ def patch_differences(image: Float32, dilation: int, weights: Float32) -> Float3
     return out
 
 
-def _taps(count: int, weights: Float32) -> tuple[Int64, Float32]:
-    """Place a symmetric filter at each sample, moved inwards at the ends."""
+def centred_taps(count: int, weights: Float32) -> tuple[Int64, Float32]:
+    """Lay a symmetric filter about each sample for :func:`isoguide.kernels.filtering.filter_axis`.
+
+    Parameters
+    ----------
+    count
+        Samples along the axis; near the ends the filter is moved inwards.
+    weights
+        The filter, (n,) with n odd; its middle part where there are fewer samples.
+    """
     size = min(len(weights), count - 1 + count % 2)
     middle = weights[(len(weights) - size) // 2 :][:size]
     first = np.clip(np.arange(count) - size // 2, 0, count - size)
@@ -222,7 +230,7 @@ def patch_differences_reference(image: Float32, dilation: int, weights: Float32)
     for vector in VECTORS * dilation:
         squared = np.square(image - _shifted(image, vector))
         for axis in range(3):
-            first, table = _taps(image.shape[axis], weights)
+            first, table = centred_taps(image.shape[axis], weights)
             moved = np.moveaxis(squared, axis, 0)
             rows = [np.tensordot(w, moved[f : f + len(w)], axes=1) for f, w in zip(first, table, strict=True)]
             squared = np.moveaxis(np.stack(rows), 0, axis)

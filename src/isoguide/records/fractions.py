@@ -17,10 +17,19 @@ from isoguide.course import (
     MotionRecord,
 )
 from isoguide.errors import InputError, UnknownNameError
-from isoguide.records import audit, courses
+from isoguide.records import assessments, audit, courses
 from isoguide.records.audit import Write
 from isoguide.records.errors import ConflictError
-from isoguide.records.model import DECISIONS, DELIVERIES, FRACTIONS, IMAGES, MATCHES, MOTIONS, STEPS
+from isoguide.records.model import (
+    ASSESSMENTS,
+    DECISIONS,
+    DELIVERIES,
+    FRACTIONS,
+    IMAGES,
+    MATCHES,
+    MOTIONS,
+    STEPS,
+)
 from isoguide.records.plain import Row, from_row, plain_text, to_row
 from isoguide.records.stored import FractionKey, FractionLine, FractionStep, StoredFraction, StoredStep
 from isoguide.treatment.journal import Entry
@@ -175,6 +184,7 @@ def fraction(connection: Connection, key: FractionKey) -> StoredFraction:
         _records(DecisionRecord, _parts(connection, DECISIONS, key), f"a decision of {key}"),
         _records(DeliveryRecord, _parts(connection, DELIVERIES, key), f"a delivery of {key}"),
         _records(MotionRecord, _parts(connection, MOTIONS, key), f"the motion in {key}"),
+        tuple(assessments.record_of(found) for found in _parts(connection, ASSESSMENTS, key)),
     )
 
 

@@ -224,6 +224,30 @@ class MotionRow(_OfFraction, Base):
     recording_sha256: Mapped[Words]
 
 
+class AssessmentRow(Base):
+    """What the anatomy of a day was found to be; ``number`` counts the assessments of a fraction from 1.
+
+    It is made when there is time for it, after the fraction too, and so belongs to no step.
+    """
+
+    __tablename__ = "assessments"
+    __table_args__ = (ForeignKeyConstraint(*_TO_FRACTION),)
+    course_id: Mapped[TextKey]
+    fraction: Mapped[NumberKey]
+    number: Mapped[NumberKey]
+    image_uid: Mapped[Words]
+    assessed_at: Mapped[Words]
+    verdict: Mapped[Words]
+    reasons: Mapped[Words]
+    approximations: Mapped[Words]
+    figures: Mapped[MaybeWords]
+    structures: Mapped[Words]
+    alerts: Mapped[Words]
+    algorithm: Mapped[Words]
+    version: Mapped[Words]
+    settings_sha256: Mapped[Words]
+
+
 class AuditRow(Base):
     """One link of the chain (:mod:`isoguide.records.audit`)."""
 
@@ -253,9 +277,10 @@ MATCHES: Final = _table(MatchRow)
 DECISIONS: Final = _table(DecisionRow)
 DELIVERIES: Final = _table(DeliveryRow)
 MOTIONS: Final = _table(MotionRow)
+ASSESSMENTS: Final = _table(AssessmentRow)
 AUDIT: Final = _table(AuditRow)
 
 CURRENT: Final = (PEOPLE, PASSWORDS, COURSES, FRACTIONS)
 """Tables whose rows change."""
-AUDITED: Final = (*CURRENT, PROTOCOLS, STEPS, IMAGES, MATCHES, DECISIONS, DELIVERIES, MOTIONS)
+AUDITED: Final = (*CURRENT, PROTOCOLS, STEPS, IMAGES, MATCHES, DECISIONS, DELIVERIES, MOTIONS, ASSESSMENTS)
 """Tables whose every row stands in the audit."""

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from isoguide.course import CourseHistory, Person, Protocol, SimulationRecord
+from isoguide.course import AssessmentRecord, CourseHistory, Person, Protocol, SimulationRecord
 from isoguide.errors import InputError
 from isoguide.progress import Progress, silent
 from isoguide.records import (
+    assessments,
     audit,
     courses,
     fractions,
@@ -207,6 +208,17 @@ class Records:
         with self._database.reading() as connection:
             return courses.courses(connection)
 
+    def course_line(self, course_id: str) -> CourseLine:
+        """Return one course in one line; an imported one too.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such course.
+        """
+        with self._database.reading() as connection:
+            return courses.require_line(connection, course_id)
+
     def course(self, course_id: str) -> StoredCourse:
         """Return a course with its simulation, the text of its protocol, and its fractions in one line each.
 
@@ -285,6 +297,33 @@ class Records:
         """
         with self._database.writing(self._clock, step.by) as write:
             return fractions.add_step(write, key, expected_version, step)
+
+    def keep_assessment(self, course_id: str, fraction: int, assessment: AssessmentRecord, *, by: str) -> int:
+        """Keep what the anatomy of a day was found to be, and return which one of the fraction it is.
+
+        It may be added at any time, after the fraction too. None is replaced: of a fraction counts the one
+        that was kept last.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If there is no such fraction.
+        InputError
+            If the image is not one of this fraction, or is younger than its assessment.
+        """
+        with self._database.writing(self._clock, by) as write:
+            return assessments.keep_assessment(write, FractionKey(course_id, fraction), assessment)
+
+    def assessments(self, course_id: str) -> tuple[tuple[int, AssessmentRecord], ...]:
+        """Return what was found of a course's anatomy, each with its fraction, in the order of fractions.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such course.
+        """
+        with self._database.reading() as connection:
+            return assessments.assessments(connection, course_id)
 
     def fraction(self, course_id: str, number: int) -> StoredFraction:
         """Return everything of a fraction.

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from isoguide.course import (
+    AssessmentRecord,
     DecisionRecord,
     DeliveryRecord,
     FractionSummary,
@@ -143,7 +144,8 @@ class StoredStep:
 class StoredFraction:
     """Everything of a fraction, each part in the order in which it was recorded.
 
-    ``memory`` is the JSON text that the last step left: what is needed to go on after a restart.
+    ``memory`` is the JSON text that the last step left: what is needed to go on after a restart. Of several
+    ``assessments`` the last one counts.
     """
 
     line: FractionLine
@@ -155,6 +157,7 @@ class StoredFraction:
     decisions: tuple[DecisionRecord, ...]
     deliveries: tuple[DeliveryRecord, ...]
     motions: tuple[MotionRecord, ...] = ()
+    assessments: tuple[AssessmentRecord, ...] = ()
 
     @property
     def version(self) -> int:

@@ -91,7 +91,7 @@ def _impossible(evidence: Evidence) -> list[str]:
 
 def _doubts(evidence: Evidence) -> list[str]:
     q, u = evidence.quality, evidence.uncertainty
-    residual = largest_residual_mm(q)
+    deformed = deformation_doubt(q)
     checks = [
         (
             bool(q.alternatives) and q.alternatives[0].log_odds < CLEAR_LOG_ODDS,
@@ -117,10 +117,7 @@ def _doubts(evidence: Evidence) -> list[str]:
             q.starts_agreeing[0] < q.starts_agreeing[1] - 1,
             f"only {q.starts_agreeing[0]} of {q.starts_agreeing[1]} independent starts reach the same answer",
         ),
-        (
-            residual > HIGH_RESIDUAL_MM,
-            f"regions would still move by up to {residual:.1f} mm: the patient is deformed",
-        ),
+        (bool(deformed), deformed),
         (
             evidence.shift_mm > REVIEW_SHIFT_MM or evidence.angle_deg > REVIEW_ANGLE_DEG,
             f"the correction is large ({evidence.shift_mm:.0f} mm, {evidence.angle_deg:.0f}°): "
@@ -128,6 +125,14 @@ def _doubts(evidence: Evidence) -> list[str]:
         ),
     ]
     return [reason for failed, reason in checks if failed]
+
+
+def deformation_doubt(quality: Quality) -> str:
+    """Say that the patient is deformed, where his regions do not move together; empty otherwise."""
+    residual_mm = largest_residual_mm(quality)
+    if residual_mm <= HIGH_RESIDUAL_MM:
+        return ""
+    return f"regions would still move by up to {residual_mm:.1f} mm: the patient is deformed"
 
 
 def largest_residual_mm(quality: Quality) -> float:

@@ -1,5 +1,14 @@
 """After the fraction: trends, errors of a population, margins, what other protocols would have left."""
 
+from isoguide.review.anatomy_trends import (
+    AnatomyAlert,
+    AnatomyTrend,
+    StructureDay,
+    StructureSeries,
+    UndecidedDay,
+    alert_words,
+    anatomy_trend,
+)
 from isoguide.review.capability import Capability, process_capability
 from isoguide.review.change_point import ChangePoint, find_change
 from isoguide.review.conduct import Conduct, DoseSum, conduct_of, dose_sums
@@ -36,14 +45,13 @@ from isoguide.review.margins import (
     registration_error,
     van_herk_full,
 )
-from isoguide.review.multiple_tests import FALSE_DISCOVERIES, adjusted
+from isoguide.review.multiple_tests import FALSE_DISCOVERIES, Tested, adjusted
 from isoguide.review.outliers import Outlier, find_outliers
 from isoguide.review.patient import (
     PatientAxis,
     PatientReview,
     PatientScheme,
     PatientSettings,
-    Tested,
     review_patient,
 )
 from isoguide.review.population import (
@@ -63,6 +71,8 @@ __all__ = [
     "FALSE_DISCOVERIES",
     "RECIPES",
     "SCHEMES",
+    "AnatomyAlert",
+    "AnatomyTrend",
     "AxisStatistics",
     "Baseline",
     "Capability",
@@ -95,11 +105,16 @@ __all__ = [
     "Replay",
     "Scheme",
     "SchemeResult",
+    "StructureDay",
+    "StructureSeries",
     "Tested",
     "Trend",
+    "UndecidedDay",
     "VectorLengths",
     "WhereTreated",
     "adjusted",
+    "alert_words",
+    "anatomy_trend",
     "baseline",
     "breathing_error",
     "combined",

@@ -1,11 +1,21 @@
 """Many tests at once: how many of the alarms are false."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from isoguide.geometry.frames import Array
 
 FALSE_DISCOVERIES = 0.05
 """Among what is reported, so large a share is false on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One of several tests: its p value, and the one adjusted for the others (false discoveries)."""
+
+    p_value: float
+    adjusted: float
 
 
 def adjusted(p_values: Array) -> Array:

@@ -10,6 +10,7 @@ from scipy import special
 from isoguide.course import AXES, CourseHistory, FractionSummary, Schedule, ScheduleKind
 from isoguide.errors import InputError
 from isoguide.geometry.frames import Array, frozen_array
+from isoguide.review.anatomy_trends import AnatomyTrend
 from isoguide.review.capability import Capability, process_capability
 from isoguide.review.change_point import ChangePoint, find_change
 from isoguide.review.conduct import Conduct, DoseSum, conduct_of, dose_sums
@@ -24,7 +25,7 @@ from isoguide.review.control_charts import (
 )
 from isoguide.review.error_table import SHIFTS, error_table, six
 from isoguide.review.estimate import TAIL, Estimate, deviation_estimate, mean_estimate
-from isoguide.review.multiple_tests import adjusted
+from isoguide.review.multiple_tests import Tested, adjusted
 from isoguide.review.replay import SCHEMES, Scheme
 from isoguide.review.trends import Trend, fit_trend
 from isoguide.treatment.offline import imaging_day
@@ -72,14 +73,6 @@ class PatientSettings:
         if any(scheme.shrinks for scheme in self.schemes):
             msg = "a scheme that shrinks needs a population: leave it out of the replay of one patient"
             raise InputError(msg)
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """A test of one axis: its p value, and the one adjusted for the six axes (false discoveries)."""
-
-    p_value: float
-    adjusted: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +135,8 @@ class PatientReview:
         Replayed.
     conduct, doses
         Of all fractions.
+    anatomy
+        How his anatomy changed; None where nobody asked.
     """
 
     course: CourseHistory
@@ -155,9 +150,12 @@ class PatientReview:
     conduct: Conduct
     doses: tuple[DoseSum, ...]
     settings: PatientSettings = field(default_factory=PatientSettings)
+    anatomy: AnatomyTrend | None = None
 
 
-def review_patient(history: CourseHistory, settings: PatientSettings | None = None) -> PatientReview:
+def review_patient(
+    history: CourseHistory, settings: PatientSettings | None = None, anatomy: AnatomyTrend | None = None
+) -> PatientReview:
     """Return what a course says about its patient; without measurements, that there are none.
 
     Raises
@@ -184,6 +182,7 @@ def review_patient(history: CourseHistory, settings: PatientSettings | None = No
         conduct=conduct_of([history]),
         doses=dose_sums([history]),
         settings=settings,
+        anatomy=anatomy,
     )
 
 

@@ -25,6 +25,9 @@ CRANIUM: tuple[Triple, Triple] = ((0.0, 16.0, 80.0), (72.0, 93.0, 76.0))
 """Centre and half axes of the outer skull."""
 BRAIN_HU, AIR_HU, TOOTH_HU, FILLING_HU = 34.0, -990.0, 1750.0, 3000.0
 TARGET: Triple = (-17.0, -14.0, -20.0)
+TUMOUR_RADII: Triple = (11.0, 14.0, 18.0)
+TUMOUR_TILT_DEG: Triple = (0.0, 10.0, 0.0)
+FAT_AROUND_MM = 4.0
 
 
 def draw(canvas: Canvas) -> Drawing:
@@ -39,7 +42,7 @@ def draw(canvas: Canvas) -> Drawing:
     glands = [_glands(canvas, side) for side in (1.0, -1.0)]
     brain, stem = _brain_and_skull(canvas)
     _face(canvas)
-    target = canvas.paint(canvas.ellipsoid(TARGET, (11.0, 14.0, 18.0), (0.0, 10.0, 0.0)), 58.0)
+    target = _tumour(canvas)
     _airway(canvas)
     _jaws(canvas)
     vertebrae = _cervical_spine(canvas.rng)
@@ -124,6 +127,13 @@ def _glands(canvas: Canvas, side: float) -> Part:
     canvas.paint(canvas.ellipsoid((side * 17.0, -8.0, -96.0), (9.0, 9.0, 21.0)), 115.0)
     parotid = canvas.ellipsoid((side * 47.0, 4.0, -2.0), (9.0, 15.0, 23.0), (10.0, 0.0, side * -15.0))
     return canvas.paint(parotid, -18.0)
+
+
+def _tumour(canvas: Canvas) -> Part:
+    """Paint the tumour into the fat beside the pharynx: without a border of fat no image shows its size."""
+    tumour = canvas.ellipsoid(TARGET, TUMOUR_RADII, TUMOUR_TILT_DEG)
+    canvas.paint(tumour.grown(FAT_AROUND_MM), -90.0)
+    return canvas.paint(tumour, 58.0)
 
 
 def _brain_and_skull(canvas: Canvas) -> tuple[Part, Part]:

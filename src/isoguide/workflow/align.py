@@ -11,7 +11,7 @@ from isoguide.images.structure import Structure
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
-from isoguide.workflow.day_kind import look_at_day
+from isoguide.workflow.day_kind import Day, look_at_day
 from isoguide.workflow.inputs import PlanningInput, load_planning
 from isoguide.workflow.match_day import match_day, timed
 from isoguide.workflow.pair_checks import doubts_about
@@ -32,8 +32,8 @@ COUCH_TILT_DEG: Final = 3.0
 """Pitch and roll within reach of usual 6-DoF couches; a site with another couch has another limit."""
 
 
-def align(request: AlignRequest, progress: Progress = silent) -> Alignment:
-    """Align the day's image to the plan.
+def align(request: AlignRequest, progress: Progress = silent, *, day: Day | None = None) -> Alignment:
+    """Align the day's image to the plan; ``day`` is what the day's side was found to be, if that is known.
 
     Raises
     ------
@@ -45,12 +45,13 @@ def align(request: AlignRequest, progress: Progress = silent) -> Alignment:
     """
     seconds: dict[str, float] = {}
     with timed(seconds, "total"):
-        return _align(request, progress, seconds)
+        if day is None:
+            with timed(seconds, "look_at_daily"):
+                day = look_at_day(request, part_of(progress, 0.0, 0.05))
+        return _align(request, day, progress, seconds)
 
 
-def _align(request: AlignRequest, progress: Progress, seconds: dict[str, float]) -> Alignment:
-    with timed(seconds, "look_at_daily"):
-        day = look_at_day(request, part_of(progress, 0.0, 0.05))
+def _align(request: AlignRequest, day: Day, progress: Progress, seconds: dict[str, float]) -> Alignment:
     with timed(seconds, "read_planning"):
         planning = load_planning(request, part_of(progress, 0.05, 0.4))
     target = _target(planning)

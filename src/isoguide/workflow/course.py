@@ -8,6 +8,7 @@ from typing import Final
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.treatment import Entry, FractionOutcome, State
 from isoguide.virtual.truth import Residual
+from isoguide.workflow.course_anatomy import AssessedFraction, CourseAnatomy, verdict_surprise
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
 from isoguide.workflow.motion.monitored_room import MonitoredDelivery
 from isoguide.workflow.scenario import ExpectSection, Scenario
@@ -88,6 +89,8 @@ class TreatedFraction:
         None where none were asked for or there was no image.
     monitored
         Each delivery under a gate: where the target was, was seen to be, and what that meant for the beam.
+    anatomy
+        What was found of the anatomy beside the truth; None where nobody looked.
     """
 
     number: int
@@ -103,6 +106,7 @@ class TreatedFraction:
     expected: ExpectSection
     pictures: FractionPictures | None = None
     monitored: tuple[MonitoredDelivery, ...] = ()
+    anatomy: AssessedFraction | None = None
 
     @property
     def measured(self) -> CouchCorrection | None:
@@ -137,7 +141,7 @@ class TreatedFraction:
             found.append("ended with the beam on")
         if wish.images is not None and self.images_taken != wish.images:
             found.append(f"was expected to take {wish.images} images, not {self.images_taken}")
-        return found + self._residual_differences()
+        return [*found, *self._residual_differences(), *verdict_surprise(wish.anatomy, self.anatomy)]
 
     def _residual_differences(self) -> list[str]:
         wish, found = self.expected, []
@@ -187,7 +191,17 @@ class Course:
     @property
     def surprises(self) -> tuple[str, ...]:
         """What came otherwise than expected, over all fractions."""
-        return tuple(words for fraction in self.fractions for words in fraction.surprises)
+        of_days = (words for fraction in self.fractions for words in fraction.surprises)
+        return (*of_days, *(() if self.anatomy is None else self.anatomy.surprises()))
+
+    @property
+    def anatomy(self) -> CourseAnatomy | None:
+        """How the patient's anatomy changed; None where nobody looked."""
+        section = self.scenario.assessment
+        if section is None:
+            return None
+        found = ((one.number, one.anatomy) for one in self.fractions)
+        return CourseAnatomy(section, tuple((number, one) for number, one in found if one is not None))
 
     @property
     def tolerances(self) -> tuple[float, float]:

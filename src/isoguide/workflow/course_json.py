@@ -9,8 +9,11 @@ import isoguide
 from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
 from isoguide.virtual.truth import Residual
 from isoguide.workflow.course import Course, TreatedFraction
+from isoguide.workflow.course_anatomy import AssessedFraction
+from isoguide.workflow.review.anatomy_json import AnatomyRecord, anatomy_record
+from isoguide.workflow.review.record_parts import three
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 SCHEMA_FILE: Final = "course-1.json"
 
@@ -48,6 +51,24 @@ class EntryRecord(_Record):
     detail: str
 
 
+class TrueChangeRecord(_Record):
+    """Truth: how one structure differs from the planning CT on the day."""
+
+    structure: str
+    volume_percent: float
+    shift_mm: tuple[float, float, float] | None = Field(
+        description="Patient LPS, the patient put where the match puts him; null without a match."
+    )
+
+
+class DayAnatomyRecord(_Record):
+    """The assessment of the day's image; what it measured stands in the anatomy of the course."""
+
+    verdict: str
+    alerts: tuple[str, ...] = Field(description="As they were kept on that day.")
+    truth: tuple[TrueChangeRecord, ...]
+
+
 class FractionRecord(_Record):
     """One fraction beside its truth."""
 
@@ -82,6 +103,7 @@ class FractionRecord(_Record):
     day: dict[str, float] = Field(description="What was drawn for this day, by name with unit.")
     as_expected: bool
     surprises: tuple[str, ...]
+    anatomy: DayAnatomyRecord | None = Field(description="Null where it was not assessed.")
     journal: tuple[EntryRecord, ...]
 
 
@@ -97,6 +119,7 @@ class CourseRecord(_Record):
     as_expected: bool
     surprises: tuple[str, ...]
     fractions: tuple[FractionRecord, ...]
+    anatomy: AnatomyRecord | None = Field(description="Over the course; null where nobody asked.")
 
 
 def course_text(course: Course) -> str:
@@ -127,6 +150,7 @@ def course_record(course: Course) -> CourseRecord:
         as_expected=not course.surprises,
         surprises=course.surprises,
         fractions=tuple(_fraction(fraction) for fraction in course.fractions),
+        anatomy=None if course.anatomy is None else anatomy_record(course.anatomy.trend),
     )
 
 
@@ -151,6 +175,7 @@ def _fraction(fraction: TreatedFraction) -> FractionRecord:
         day=dict(fraction.day),
         as_expected=not fraction.surprises,
         surprises=fraction.surprises,
+        anatomy=None if fraction.anatomy is None else _day_anatomy(fraction.anatomy),
         journal=tuple(
             EntryRecord(
                 seconds=round(seconds, 3),
@@ -159,6 +184,21 @@ def _fraction(fraction: TreatedFraction) -> FractionRecord:
                 detail=entry.detail,
             )
             for seconds, entry in fraction.entries
+        ),
+    )
+
+
+def _day_anatomy(found: AssessedFraction) -> DayAnatomyRecord:
+    return DayAnatomyRecord(
+        verdict=found.record.verdict,
+        alerts=found.record.alerts,
+        truth=tuple(
+            TrueChangeRecord(
+                structure=name,
+                volume_percent=change.volume_percent,
+                shift_mm=None if change.shift_mm is None else three(change.shift_mm),
+            )
+            for name, change in found.truth.items()
         ),
     )
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from isoguide.course import AXES
 from isoguide.treatment import Entry, Event, State
+from isoguide.workflow.anatomy_section import anatomy_section
 from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Trace
 from isoguide.workflow.course import Course, TreatedFraction
 from isoguide.workflow.motion.course_section import monitoring_section
@@ -62,6 +63,7 @@ def course_html(course: Course, links: Links = ()) -> str:
         _residual_charts(course),
         _corrections(course),
         monitoring_section(course),
+        anatomy_section(course),
         _patient(course),
         *(_fraction_pictures(fraction) for fraction in course.fractions),
         _timelines(course),
@@ -69,7 +71,9 @@ def course_html(course: Course, links: Links = ()) -> str:
         _provenance(course),
         closing(),
     ]
-    return page(f"isoguide: {course.scenario.title}", sections, "course.css", "review/review.css")
+    return page(
+        f"isoguide: {course.scenario.title}", sections, "course.css", "review/review.css", "assess/assess.css"
+    )
 
 
 def _header(course: Course) -> str:

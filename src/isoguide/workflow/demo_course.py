@@ -13,6 +13,7 @@ from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.projection.rtk import INSTALL, prepare_rtk
+from isoguide.review.anatomy_trends import AnatomyTrend
 from isoguide.review.simulated import KnownErrors, WhereTreated, simulate_population
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Breathing, breathing_phases, moved_anatomy
@@ -36,11 +37,13 @@ from isoguide.workflow.course_json import correction_record
 from isoguide.workflow.motion.course_reports import FOLDER as MONITORING
 from isoguide.workflow.motion.course_reports import write_course_monitoring
 from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.protocol_file import load_protocol
 from isoguide.workflow.review.patient import SHEET, review_patient_into
 from isoguide.workflow.review.population import review_population_into
 from isoguide.workflow.review.write_files import PAGE as REVIEW_PAGE
 from isoguide.workflow.scenario import (
     MOST_FRACTIONS,
+    AnatomySection,
     BreathingSection,
     ExpectSection,
     ImagingModel,
@@ -105,6 +108,8 @@ ULTRASOUND_SITE: Final = "prostate"
 PHASES: Final = 10
 ROTATION_DEG: Final = (0.5, 0.5, 0.5)
 """Standard deviations: with larger ones some days would need a person, for the couch tilts by 3° at most."""
+ASSESSED_MM: Final = 3.0
+"""Samples of the deformable registration in a demonstration: coarser than a clinic's, to be quick."""
 ABOUT: Final = (
     "A patient made from nothing but a seed was scanned, planned, and each day set up, imaged, aligned, "
     "moved and treated on a machine that exists only in software, by the code that would treat a real one."
@@ -195,7 +200,7 @@ def demonstrate(
         raise InputError(msg)
     with published_folder(target, DEMO_NAMES, overwrite=overwrite) as folder:
         progress(0.0, "Loading the reconstruction")
-        scenario = demo_scenario(site, fractions, seed, imaging)
+        scenario = _assessed(demo_scenario(site, fractions, seed, imaging), way_of(site, imaging))
         patient = virtual_patient(scenario, part_of(progress, 0.0, 0.1))
         identity = PatientIdentity(
             patient_id=f"VIRTUAL-{site.upper()}-{seed}",
@@ -218,17 +223,30 @@ def demonstrate(
                 patient=replace(patient, plan=session.plan),
                 keep=diary.keep,
                 conduct=department.conduct,
+                keep_assessment=department.keep_assessment,
                 progress=part_of(progress, 0.3, 0.9),
             )
             write_station_file(_next_fraction(course.scenario, department.course.course_id), folder)
             let_sign_in(department.desk.records, (PHYSICIST, THERAPIST, ONCOLOGIST), folder)
-            histories = DemoHistories(department.history, _earlier_courses(department, seed))
+            histories = DemoHistories(
+                department.history, _earlier_courses(department, seed), department.anatomy
+            )
         progress(0.9, "Reviewing the course")
         _review(histories, folder / REVIEW)
         progress(0.95, "Writing the report")
         (folder / TRUTH).write_text(json.dumps(diary.truth(course), indent=2) + "\n", encoding="utf-8")
         write_course(course, folder, (*LINKS, *write_course_monitoring(course, folder)))
     return course
+
+
+def _assessed(scenario: Scenario, way: DemoImaging) -> Scenario:
+    """Have the anatomy of the first and of the last day assessed, where the protocol asks for it."""
+    asked = load_protocol(way.protocol).protocol.assessment
+    if asked is None:
+        return scenario
+    days = tuple(dict.fromkeys((1, scenario.fractions)))
+    section = AnatomySection.of(asked, fractions=days, spacing_mm=ASSESSED_MM)
+    return scenario.model_copy(update={"assessment": section})
 
 
 def way_of(site: Site, imaging: str) -> DemoImaging:
@@ -340,16 +358,17 @@ def _as_planned(scenario: Scenario, session: SimulationSession) -> Scenario:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DemoHistories:
-    """What is reviewed: the course of the demonstration, and the earlier ones of its department."""
+    """What is reviewed: the course of the demonstration, its anatomy, the earlier ones of its department."""
 
     patient: CourseHistory
     department: tuple[CourseHistory, ...]
+    anatomy: AnatomyTrend | None
 
 
 def _review(histories: DemoHistories, folder: Path) -> None:
     """Write the review of the patient's course, and of a department whose errors are known."""
     folder.mkdir()
-    review_patient_into(histories.patient, folder / "patient")
+    review_patient_into(histories.patient, folder / "patient", anatomy=histories.anatomy)
     review_population_into(histories.department, folder / "population", truth=KNOWN_ERRORS)
 
 

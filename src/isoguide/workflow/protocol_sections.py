@@ -4,13 +4,14 @@ These models are the published schema. Ranges refuse what is no number of the cl
 another value is refused by :mod:`isoguide.course.protocol`, whose defaults are theirs.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from isoguide.course import (
     ActionLevel,
     Approval,
+    AssessmentInstructions,
     CouchLimit,
     Intrafraction,
     MarkerInstructions,
@@ -37,6 +38,9 @@ _Name = Annotated[str, Field(min_length=1)]
 _Shift_mm = Annotated[float, Field(gt=0.0, le=200.0)]
 _Time_s = Annotated[float, Field(gt=0.0, le=10.0)]
 _Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+_Percent = Annotated[float, Field(gt=0.0, le=1000.0)]
+_Change_mm = Annotated[float, Field(gt=0.0, le=100.0)]
+_PartOrAll = Annotated[float, Field(gt=0.0, le=1.0)]
 _Angle_deg = Annotated[float, Field(gt=0.0, le=20.0)]
 
 
@@ -172,6 +176,54 @@ class MonitoringSection(Section):
     )
 
 
+class AssessmentSection(Section):
+    """What is looked at in the anatomy of the day; at least one limit that calls for a new plan is given."""
+
+    structures: Annotated[tuple[_Name, ...], Field(strict=False)] = Field(
+        default=(), description="Looked at beside the target: those of these names that the plan has."
+    )
+    target_volume_percent: _Percent | None = Field(
+        default=None, description="Change of a target's volume against the plan, either way."
+    )
+    organ_volume_percent: _Percent | None = Field(default=None, description="The same of any other one.")
+    target_surface_mm: _Change_mm | None = Field(
+        default=None, description="How far a target's surface is from where it was planned: 95th percentile."
+    )
+    organ_surface_mm: _Change_mm | None = Field(default=None, description="The same of any other structure.")
+    target_shift_mm: _Change_mm | None = Field(
+        default=None, description="How far a target's centre has moved against what the image is matched on."
+    )
+    organ_shift_mm: _Change_mm | None = Field(default=None, description="The same of any other structure.")
+    days: int = Field(
+        default=3, ge=1, le=20, description="So many assessed days in a row raise an alert, and end it."
+    )
+    least_seen: _PartOrAll = Field(
+        default=0.9, description="Share of a structure that the image has to show for its figures to count."
+    )
+    inconsistency_mm: _Change_mm = Field(
+        default=2.0, description="Largest mean distance by which tissue matched there and back misses itself."
+    )
+    least_dice: _PartOrAll = Field(
+        default=0.8, description="Agreement with what was drawn on the day's image, where something was."
+    )
+    mean_distance_mm: _Change_mm = Field(default=3.0, description="Largest mean distance to it.")
+    landmark_mean_mm: _Change_mm = Field(default=2.0, description="Largest mean error at landmarks.")
+    landmark_largest_mm: _Change_mm = Field(default=5.0, description="Largest error at any landmark.")
+
+    def instructions(self) -> AssessmentInstructions:
+        """Return what the section says.
+
+        Raises
+        ------
+        InputError
+            If values contradict each other, or no limit is given.
+        """
+        return AssessmentInstructions(**{name: getattr(self, name) for name in _ASSESSMENT_FIELDS})
+
+
+_ASSESSMENT_FIELDS: Final = tuple(AssessmentSection.model_fields)
+
+
 class ApprovalSection(Section):
     """Who may sign."""
 
@@ -205,6 +257,7 @@ class ProtocolFile(Section):
     rotation: RotationSection = RotationSection()
     intrafraction: IntrafractionSection = IntrafractionSection()
     monitoring: MonitoringSection | None = None
+    assessment: AssessmentSection | None = None
     approval: ApprovalSection = ApprovalSection()
     sources: dict[str, _Name] = Field(
         default={}, description="Key in quotes, such as 'tolerance.shift_mm', to where its value comes from."
@@ -238,6 +291,7 @@ class ProtocolFile(Section):
             "rotation": CouchLimit(**self.rotation.model_dump()),
             "intrafraction": Intrafraction(**self.intrafraction.model_dump()),
             "monitoring": None if self.monitoring is None else Monitoring(**self.monitoring.model_dump()),
+            "assessment": None if self.assessment is None else self.assessment.instructions(),
             "approval": Approval(**self.approval.model_dump()),
         }
         return Protocol(**(own | sections))

@@ -5,6 +5,7 @@ from typing import Final
 
 from isoguide.course import (
     ActionLevel,
+    AssessmentInstructions,
     MarkerInstructions,
     MatchInstructions,
     Monitoring,
@@ -13,6 +14,7 @@ from isoguide.course import (
     Role,
     ScheduleKind,
 )
+from isoguide.course.assessment_limits import MEASURES, Measure
 from isoguide.course.monitoring import DEVICE_WORDS
 from isoguide.course.protocol import LEVEL_LIMITS
 from isoguide.treatment import FractionLimits
@@ -30,6 +32,11 @@ _DONE: Final = {
     ProtocolAction.STOP: "the fraction is stopped",
 }
 _CONTENT: Final = {"auto": "everything in it", "bone": "bone", "soft": "soft tissue"}
+_CHANGED: Final[dict[Measure, str]] = {
+    "volume": "has changed its volume by more than {:g} %",
+    "surface": "has its surface more than {:g} mm from where it was planned (95th percentile)",
+    "shift": "has moved by more than {:g} mm against what is matched",
+}
 _FREEDOM: Final = {3: "shifts", 4: "shifts and yaw", 6: "shifts and rotations"}
 
 
@@ -44,6 +51,7 @@ def protocol_words(protocol: Protocol) -> tuple[str, ...]:
         _match(protocol.match) if protocol.markers is None else _markers(protocol.markers, protocol.match),
         *_sizes(protocol),
         *_during_the_fraction(protocol),
+        *_assessment(protocol.assessment),
         *_approval(protocol),
         *source_words(protocol),
     )
@@ -182,6 +190,31 @@ def _monitoring(watched: Monitoring, gate_mm: float) -> Iterator[str]:
         f"than {watched.fewest_per_s:g} frames a second, and when it takes longer than "
         f"{watched.longest_latency_s:g} s from the exposure to beam off; a target that stays away for "
         f"{watched.realign_after_s:g} s asks for a new image."
+    )
+
+
+def _assessment(asked: AssessmentInstructions | None) -> Iterator[str]:
+    if asked is None:
+        return
+    beside = ", ".join(f"'{name}'" for name in asked.structures)
+    also = f" and, where the plan has them, {beside}" if beside else ""
+    yield f"Of the anatomy of the day are assessed the target{also}."
+    when = "on one assessed day" if asked.days == 1 else f"on {asked.days} assessed days in a row"
+    for who, is_target in (("a target", True), ("any other structure", False)):
+        told = [
+            _CHANGED[measure].format(limit)
+            for measure in MEASURES
+            if (limit := asked.limit(measure, is_target=is_target)) is not None
+        ]
+        if told:
+            yield f"Re-planning is to be considered when {who} {_either(told)} {when}."
+    yield (
+        "A day counts for that when its deformation is for decision: tissue that is matched there and back "
+        f"misses itself by at most {asked.inconsistency_mm:g} mm on average; landmarks, where given, are met "
+        f"within {asked.landmark_mean_mm:g} mm on average and {asked.landmark_largest_mm:g} mm at most; what "
+        f"was drawn on the day's image agrees with a Dice of at least {asked.least_dice:g} and a mean "
+        f"distance of at most {asked.mean_distance_mm:g} mm. Of a structure a share of at least "
+        f"{asked.least_seen:g} has to be seen. A day that does not count neither raises nor ends an alert."
     )
 
 

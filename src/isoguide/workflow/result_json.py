@@ -69,14 +69,14 @@ def result_document(alignment: Alignment) -> dict[str, Json]:
         "region": str(alignment.request.region),
         "content": registration.content,
         "algorithm": registration.algorithm,
-        "settings": _plain({**registration.settings, **marker_settings(alignment)}),
+        "settings": plain_json({**registration.settings, **marker_settings(alignment)}),
         "radiographs": radiographs_json(alignment),
         "markers": markers_json(alignment),
         "ultrasound": ultrasound_json(alignment),
-        "inputs": {"planning": _planning(alignment.planning), "daily": _daily(alignment.daily)},
+        "inputs": {"planning": planning_json(alignment.planning), "daily": daily_json(alignment.daily)},
         "timing_s": {step: round(seconds, 3) for step, seconds in sorted(alignment.timing_s.items())},
     }
-    finite: dict[str, Json] = _finite(document)
+    finite: dict[str, Json] = finite_json(document)
     return finite
 
 
@@ -158,7 +158,8 @@ def _alternative(alternative: Alternative) -> Json:
     }
 
 
-def _planning(planning: PlanningInput) -> Json:
+def planning_json(planning: PlanningInput) -> dict[str, Json]:
+    """Describe the planning side: image, plan, structure set."""
     described = _image(planning.series, str(planning.path), planning.content_sha256)
     plan, structure_set = planning.plan, planning.structure_set
     described["plan"] = (
@@ -178,7 +179,8 @@ def _planning(planning: PlanningInput) -> Json:
     return described
 
 
-def _daily(daily: DayInput) -> Json:
+def daily_json(daily: DayInput) -> dict[str, Json]:
+    """Describe the day's side."""
     if isinstance(daily, DailyInput):
         return _image(daily.series, str(daily.path), daily.content_sha256)
     described = _image(None, str(daily.path), daily.content_sha256)
@@ -237,24 +239,25 @@ def _list(values: Array) -> list[float]:
     return [float(value) for value in values]
 
 
-def _plain(value: object) -> Json:
+def plain_json(value: object) -> Json:
     """Turn the engine's settings into what JSON knows; anything else by its text."""
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain_json(value.tolist())
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, str | bool | int | float) or value is None:
         return value
     if isinstance(value, Sequence):
-        return [_plain(item) for item in value]
+        return [plain_json(item) for item in value]
     return str(value)
 
 
-def _finite(value: Json) -> Json:
+def finite_json(value: Json) -> Json:
+    """Replace numbers that are not finite by null, however deep they are."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -4,14 +4,15 @@ These models are the published schema. Their ranges and defaults are those of th
 become, so that a wrong value is refused with its key before anything is built.
 """
 
+from dataclasses import asdict
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from isoguide.course import Monitoring
+from isoguide.course import AssessmentInstructions, Monitoring
 from isoguide.errors import InputError
 from isoguide.virtual.faults import Device, Fault, FaultName, Moment
-from isoguide.workflow.protocol_sections import MonitoringSection
+from isoguide.workflow.protocol_sections import AssessmentSection, MonitoringSection
 from isoguide.workflow.strict_toml import Section
 
 Site = Literal["prostate", "lung", "head-neck", "liver"]
@@ -19,6 +20,8 @@ Site = Literal["prostate", "lung", "head-neck", "liver"]
 ImagingModel = Literal["image-domain", "physical", "stereo pair", "arm pair", "ultrasound"]
 Matched = Literal["anatomy", "markers"]
 Ending = Literal["closed", "stopped"]
+UNDECIDED: Final = "undecided"
+AnatomyVerdict = Literal["for decision", "not for decision", "not available", "undecided"]
 
 MOST_FRACTIONS: Final = 50
 
@@ -247,6 +250,12 @@ class ImagingSection(Section):
     first_fraction: ImagingModel | None = Field(
         default=None, description="Another model for fraction 1 only."
     )
+    field_of_view_mm: float | None = Field(
+        default=None,
+        ge=50.0,
+        le=500.0,
+        description="Diameter of the cylinder that the image-domain model shows; its own if absent.",
+    )
     match: Matched = Field(
         default="anatomy",
         description="What shows where the patient lies: his anatomy, or his implanted gold seeds.",
@@ -302,6 +311,41 @@ class GateSection(MonitoringSection):
             If its values do not fit together.
         """
         return Monitoring(**self.model_dump(exclude={"gate_mm"}))
+
+
+class AnatomySection(AssessmentSection):
+    """What is looked at in the anatomy of the day where no protocol says it, and how exact it has to be.
+
+    An alert about a volume has to come within one assessed day of the day on which true volumes raise it.
+    """
+
+    fractions: _Numbers = Field(default=(), description="Those that are assessed; all where it is empty.")
+    spacing_mm: float = Field(
+        default=2.0, ge=1.0, le=5.0, description="Of the finest samples of the deformable registration."
+    )
+    within_percent: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=100.0,
+        description="Truth: the volume of a structure on a day that counts is no further off, percent of it.",
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        try:
+            self.instructions()
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def asks_for(self, fraction: int) -> bool:
+        """Whether this fraction is assessed."""
+        return not self.fractions or fraction in self.fractions
+
+    @classmethod
+    def of(cls, instructions: AssessmentInstructions, **said: object) -> Self:
+        """Return what a protocol says, with what a scenario says beside it."""
+        return cls.model_validate(asdict(instructions) | said)
 
 
 class FaultSection(Section):
@@ -375,6 +419,10 @@ class ExpectSection(Section):
     images: int | None = Field(
         default=None, ge=0, le=20, description="How many images have to have been taken."
     )
+    anatomy: AnatomyVerdict | None = Field(
+        default=None,
+        description="What its assessment has to say of itself; undecided: anything but 'for decision'.",
+    )
 
 
 class Scenario(Section):
@@ -394,6 +442,7 @@ class Scenario(Section):
     room: RoomSection = RoomSection()
     limits: LimitsSection = LimitsSection()
     monitoring: GateSection | None = None
+    assessment: AnatomySection | None = None
     faults: Annotated[tuple[FaultSection, ...], Field(strict=False)] = ()
     expect: Annotated[tuple[ExpectSection, ...], Field(strict=False)] = ()
 
@@ -402,6 +451,7 @@ class Scenario(Section):
         for name, numbers in (
             ("faults", [fault.fraction for fault in self.faults]),
             ("set_up.fixed_fractions", list(self.set_up.fixed_fractions)),
+            ("assessment.fractions", [] if self.assessment is None else list(self.assessment.fractions)),
             ("expect", [wish.fraction for wish in self.expect if wish.fraction is not None]),
         ):
             beyond = [number for number in numbers if number > self.fractions]
@@ -430,6 +480,21 @@ class Scenario(Section):
             msg = (
                 'monitoring.device = "ultrasound" needs a probe on the patient in every fraction: take '
                 'room.imaging.model = "ultrasound" and no other first_fraction'
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _assessed_by_a_ct(self) -> Self:
+        if self.assessment is None:
+            if any(wish.anatomy is not None for wish in self.expect):
+                msg = "expect says anatomy, and nothing is assessed: add the section assessment"
+                raise ValueError(msg)
+            return self
+        if self.room.imaging.model not in ("image-domain", "physical"):
+            msg = (
+                "assessment needs a CT of the day, which room.imaging.model = "
+                f'"{self.room.imaging.model}" does not give: leave one of them out'
             )
             raise ValueError(msg)
         return self

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from isoguide.errors import InputError
 from isoguide.treatment import CouchLimits, FractionLimits
 from isoguide.virtual.breathing import Breathing
+from isoguide.virtual.daily_settings import DailySettings
 from isoguide.virtual.faults import Fault
 from isoguide.virtual.neck import CHAIN, NeckFlexion
 from isoguide.virtual.organ_changes import OrganChanges
@@ -120,9 +121,15 @@ def room_settings(scenario: Scenario, fraction: int) -> RoomSettings:
             model=model,
             isocentre_offset_mm=imaging.isocentre_offset_mm,
             sag_mm=imaging.sag_mm,
+            image=_day_image(imaging.field_of_view_mm),
         ),
         stereo=StereoSettings(isocentre_offset_mm=imaging.isocentre_offset_mm),
     )
+
+
+def _day_image(field_of_view_mm: float | None) -> DailySettings:
+    usual = DailySettings.cone_beam()
+    return usual if field_of_view_mm is None else usual.with_changes(field_of_view_mm=field_of_view_mm)
 
 
 def fraction_limits(scenario: Scenario) -> FractionLimits:

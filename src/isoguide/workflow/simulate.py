@@ -30,6 +30,7 @@ from isoguide.virtual.room_settings import RoomSettings
 from isoguide.virtual.truth import RoomTruth
 from isoguide.virtual.ultrasound_reference import simulation_ultrasound
 from isoguide.workflow.course import Course, TreatedFraction, TruthAtBeam, TruthAtSetUp, seconds_between
+from isoguide.workflow.course_assessor import CourseAssessor, KeepAssessment, keep_no_assessment
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
 from isoguide.workflow.motion.monitored_room import Monitored, MonitoredDelivery, RoomGate
 from isoguide.workflow.scenario import GateSection, Scenario
@@ -113,6 +114,7 @@ def simulate(
     for_report: bool = True,
     keep: Keep = keep_nothing,
     conduct: Conduct | None = None,
+    keep_assessment: KeepAssessment = keep_no_assessment,
     progress: Progress = silent,
 ) -> Course:
     """Run a scenario.
@@ -129,6 +131,8 @@ def simulate(
         Is given the images of each fraction.
     conduct
         How a fraction is treated; None: by the limits of the scenario alone, watched as it says.
+    keep_assessment
+        Is given what is found of the anatomy of each fraction that is assessed.
     progress
         Told what is done.
 
@@ -150,7 +154,8 @@ def simulate(
     days = drawn_days(scenario, patient)
     scene = CourseScene.of(patient.phantom, _reference(scenario, patient)) if for_report else None
     conduct = conduct or partial(conduct_by_limits, watched=scenario.monitoring)
-    machine = _Machine(scenario, patient, scene, keep, conduct)
+    assessor = _assessor(scenario, patient, keep_assessment, pictured=for_report)
+    machine = _Machine(scenario, patient, scene, keep, conduct, assessor)
     fractions = []
     for day in days:
         done = (day.number - 1) / len(days)
@@ -158,6 +163,18 @@ def simulate(
         fractions.append(machine.treat(day))
     progress(1.0, "Done")
     return Course(scenario, patient.name, scene, tuple(fractions), time.perf_counter() - begin)
+
+
+def _assessor(
+    scenario: Scenario, patient: VirtualPatient, keep: KeepAssessment, *, pictured: bool
+) -> CourseAssessor | None:
+    """Return what assesses the days; the first, the middle and the last of them are drawn."""
+    section = scenario.assessment
+    if section is None:
+        return None
+    numbers = [number for number in range(1, scenario.fractions + 1) if section.asks_for(number)]
+    shown = {numbers[0], numbers[len(numbers) // 2], numbers[-1]} if pictured else set()
+    return CourseAssessor(patient.phantom, section, frozenset(shown), keep)
 
 
 def _reference(scenario: Scenario, patient: VirtualPatient) -> UltrasoundVolume | None:
@@ -189,6 +206,7 @@ class _Machine:
     scene: CourseScene | None
     keep: Keep
     conduct: Conduct
+    assessor: CourseAssessor | None
 
     def treat(self, day: PatientDay) -> TreatedFraction:
         """Treat one day to its end and look up what was true."""
@@ -210,6 +228,7 @@ class _Machine:
         conducted = self.conduct(number, planned, room, fraction_limits(self.scenario))
         outcome = conducted.outcome
         self.keep(number, outcome.images, room)
+        anatomy = None if self.assessor is None else self.assessor.assess(number, outcome, room)
         return TreatedFraction(
             number=number,
             started_at=started_at,
@@ -224,6 +243,7 @@ class _Machine:
             expected=self.scenario.expected(number),
             pictures=self._pictures(number, outcome),
             monitored=conducted.monitored,
+            anatomy=anatomy,
         )
 
     def _planned(self, settings: RoomSettings) -> PlannedPosition:

@@ -8,22 +8,32 @@ from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.displacement_field import DisplacementField
 from isoguide.images.volume import Volume
-from isoguide.progress import Progress, silent
+from isoguide.progress import Progress, part_of, silent
+from isoguide.registration.deformable.engine_levels import (
+    backward_levels,
+    coarse_start,
+    forward_levels,
+    solved_levels,
+)
 from isoguide.registration.deformable.fine import FineSolve, LocalFit
 from isoguide.registration.deformable.images import (
-    DayLevel,
     PlanningLevel,
     PreparedDeformable,
     day_levels,
     prepare_deformable,
 )
 from isoguide.registration.deformable.result import DeformableRegistration, FieldVerdict
+from isoguide.registration.deformable.settings import DeformableSettings
+from isoguide.registration.deformable.uncertainty import sigma_mm, way_back_mm
+from isoguide.registration.deformable.verdict import LEAST_SEEN, Evidence, approximations, judge
 
 __all__ = ["ALGORITHM", "PreparedDeformable", "prepare_deformable", "register_deformable"]
 
 Float32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
-ALGORITHM = "local correlation, Gauss-Newton 1"
+ALGORITHM = "self-similarity search and local correlation Gauss-Newton 1"
+FOREIGN_HU = 500.0
 
 
 def register_deformable(
@@ -64,57 +74,108 @@ def register_deformable(
         raise GeometryError(msg)
     progress(0.0, "reading the day's image")
     days = day_levels(prepared, daily, planning_from_daily)
-    u = np.zeros((*prepared.levels[0].nodes.shape, 3), dtype=np.float32)
-    before: LocalFit | None = None
-    for number, (planned, day) in enumerate(zip(prepared.levels, days, strict=True)):
-        progress(0.2 + 0.7 * number / len(days), f"matching at {planned.grid.spacing_mm[0]:g} mm")
-        u = refined(u, planned.nodes.shape)
-        solve = fine_solve(prepared, planned, day, planning_from_daily)
-        u = solve.solve(u, prepared.settings.iterations)
-    before = solve.fit(solve.warped(np.zeros_like(u)))
-    after = solve.fit(solve.warped(u))
-    vectors = (u @ planned.nodes.direction.T.astype(np.float32)).astype(np.float32)
-    field = DisplacementField(planned.nodes, vectors)
+    settings = prepared.settings
+    levels = forward_levels(settings, prepared.levels, days, planning_from_daily)
+    last = levels[-1]
+    before = last.fit(last.warped(np.zeros((3, *prepared.nodes.shape), dtype=np.float32)))
+    seen_fraction = share_of(before.counts, last.planned.body)
+    if seen_fraction < LEAST_SEEN:
+        _, reasons = judge(Evidence(seen_fraction, 0.0, 0.0, 0.0, 0.0))
+        return _without_field(prepared, planning_from_daily, reasons)
+    start = coarse_start(levels, settings.largest_mm, part_of(progress, 0.1, 0.3))
+    u = solved_levels(levels, start, settings.iterations, part_of(progress, 0.3, 0.8))
+    return _assessed(prepared, levels, (u, before), planning_from_daily, part_of(progress, 0.8, 1.0))
+
+
+def _assessed(
+    prepared: PreparedDeformable,
+    levels: list[FineSolve],
+    found: tuple[Float32, LocalFit],
+    planning_from_daily: RigidTransform,
+    progress: Progress,
+) -> DeformableRegistration:
+    """Say how sure a displacement is and what it is good for."""
+    (u, before), last, settings = found, levels[-1], prepared.settings
+    nodes, body = last.planned.nodes, last.planned.body
+    moved = last.warped(u)
+    after = last.fit(moved)
+    progress(0.0, "matching back")
+    way_back = _way_back_mm(levels, u, settings, part_of(progress, 0.0, 0.9))
     seen = after.counts
+    shown = seen & body
+    evidence = Evidence(
+        seen_fraction=share_of(seen, body),
+        similarity_before=similarity(before, body),
+        similarity_after=similarity(after, body),
+        inconsistency_p95_mm=float(np.quantile(way_back[shown], 0.95)) if shown.any() else 0.0,
+        foreign_ml=foreign_ml(last.planned, moved),
+    )
+    verdict, reasons = judge(evidence)
+    if verdict is FieldVerdict.NOT_AVAILABLE:
+        return _without_field(prepared, planning_from_daily, reasons)
+    last.set_noise(after)
+    hessian = last.pulls(after, moved)[3:]
+    vectors = np.tensordot(u, nodes.direction.T.astype(np.float32), axes=(0, 0))
     return DeformableRegistration(
-        verdict=FieldVerdict.FOR_DECISION,
-        reasons=(),
+        verdict=verdict,
+        reasons=reasons,
+        approximations=approximations(evidence),
+        planning_from_daily=planning_from_daily,
+        field=DisplacementField(nodes, np.ascontiguousarray(vectors, dtype=np.float32)),
+        seen=seen,
+        sigma_mm=sigma_mm(hessian, (last.springs, last.bending), seen, float(nodes.spacing_mm[0])),
+        inconsistency_mm=np.where(seen, way_back, np.float32(np.nan)),
+        similarity_before=evidence.similarity_before,
+        similarity_after=evidence.similarity_after,
+        algorithm=ALGORITHM,
+        settings=settings.as_record(),
+    )
+
+
+def _way_back_mm(
+    levels: list[FineSolve], u: Float32, settings: DeformableSettings, progress: Progress
+) -> Float32:
+    """Match the day's image to the planning CT, one level coarser, and follow tissue there and back."""
+    back = backward_levels(levels[:-1] or levels, settings)
+    still = np.zeros((3, *back[0].planned.nodes.shape), dtype=np.float32)
+    # The way back starts from nothing, so that it cannot repeat the mistakes of the way there.
+    v = solved_levels(back, still, settings.iterations, progress)
+    there_mm, back_mm = (float(level.planned.nodes.spacing_mm[0]) for level in (levels[-1], back[-1]))
+    return way_back_mm(u, v, there_mm, back_mm)
+
+
+def _without_field(
+    prepared: PreparedDeformable, planning_from_daily: RigidTransform, reasons: tuple[str, ...]
+) -> DeformableRegistration:
+    return DeformableRegistration(
+        verdict=FieldVerdict.NOT_AVAILABLE,
+        reasons=reasons,
         approximations=(),
         planning_from_daily=planning_from_daily,
-        field=field,
-        seen=seen,
-        sigma_mm=np.ones(planned.nodes.shape, dtype=np.float32),
+        field=None,
+        seen=None,
+        sigma_mm=None,
         inconsistency_mm=None,
-        similarity_before=similarity(before, planned),
-        similarity_after=similarity(after, planned),
+        similarity_before=None,
+        similarity_after=None,
         algorithm=ALGORITHM,
         settings=prepared.settings.as_record(),
     )
 
 
-def similarity(fit: LocalFit, planned: PlanningLevel) -> float:
+def similarity(fit: LocalFit, body: Mask) -> float:
     """Mean local correlation in the body that both images show."""
-    chosen = fit.counts & planned.body
+    chosen = fit.counts & body
     return float(fit.correlation[chosen].mean()) if chosen.any() else 0.0
 
 
-def fine_solve(
-    prepared: PreparedDeformable, planned: PlanningLevel, day: DayLevel, planning_from_daily: RigidTransform
-) -> FineSolve:
-    """Set up one level."""
-    node_mm = float(planned.nodes.spacing_mm[0])
-    springs = np.full((*planned.nodes.shape, 3), prepared.settings.smoothness / node_mm**2, dtype=np.float32)
-    matrix = day.matrix(planning_from_daily, planned.grid)
-    return FineSolve(planned, day, matrix, springs, prepared.settings.steps_per_node)
+def share_of(chosen: Mask, whole: Mask) -> float:
+    """Share of the nodes of a whole that are chosen."""
+    return float(chosen[whole].mean()) if whole.any() else 0.0
 
 
-def refined(u: Float32, shape: tuple[int, int, int]) -> Float32:
-    """Bring a displacement to nodes half as far apart (the same when the lattice is the same)."""
-    if u.shape[:3] == shape:
-        return u
-    for axis, size in enumerate(shape):
-        place = np.minimum(np.arange(size) / 2.0, u.shape[axis] - 1.0)
-        below = np.minimum(place.astype(int), u.shape[axis] - 2)
-        share = (place - below).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(4)])
-        u = u.take(below, axis=axis) * (1 - share) + u.take(below + 1, axis=axis) * share
-    return np.ascontiguousarray(u, dtype=np.float32)
+def foreign_ml(planned: PlanningLevel, moved: Float32) -> float:
+    """Volume of what only one of the images shows: it differs by half the contrast of air and water."""
+    with np.errstate(invalid="ignore"):
+        differs = np.abs(planned.values - moved) > FOREIGN_HU
+    return float(differs.sum()) * float(planned.grid.spacing_mm.prod()) / 1000.0

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from isoguide.geometry.frames import Array
 from isoguide.kernels.convolution import convolved
-from isoguide.kernels.elastic import applied, solved
+from isoguide.kernels.elastic import bent, curved, solved
 from isoguide.kernels.local_correlation import forces, moments, warped
 from isoguide.registration.deformable.images import DayLevel, PlanningLevel
+from isoguide.registration.deformable.regions import divergence, turned_edges
 
 Float32 = NDArray[np.float32]
 
@@ -18,11 +19,12 @@ WINDOW = np.array([0.25, 0.5, 0.25], dtype=np.float32)
 LEAST_SHARE = 0.3
 """A node counts when the day's image shows this share of its window."""
 LEAST_NOISE_HU = 4.0
-SOLVER_STEPS, SOLVER_TOLERANCE = 40, 0.03
+SOLVER_STEPS, FEWER_STEPS, MANY_NODES, SOLVER_TOLERANCE = 80, 35, 200_000, 0.03
+"""Large lattices start from the answer of the coarser one and have little far to go."""
 LONGEST_STEP = 1.5
 """No step is longer than so many samples: the images are only linear that far."""
-SMALL_STEP = 0.01
-"""In samples: when 99 % of the steps in the body are shorter, the level is done."""
+SMALL_GAIN = 0.004
+"""When a step makes the energy smaller by no more than this share, the level is done."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,13 +76,19 @@ def _blurred(values: Float32) -> Float32:
 
 @dataclass(slots=True, eq=False)
 class FineSolve:
-    """One level of the solve; ``u`` is the displacement in mm along the grid's axes, ``[k, j, i, 3]``."""
+    """One level of the solve; ``u`` is the displacement in mm along the grid's axes, ``[3, k, j, i]``.
+
+    ``springs`` ``[3, k, j, i]`` hold tissue together along the edges; ``bone_springs`` are the part of them
+    that a turn of the bone does not stretch.
+    """
 
     planned: PlanningLevel
     day: DayLevel
     matrix: Array
     springs: Float32
+    bone_springs: Float32
     steps: int
+    bending: float = 0.0
     noise: float = 0.0
 
     @property
@@ -90,7 +98,7 @@ class FineSolve:
 
     def warped(self, u: Float32) -> Float32:
         """Return the day's image where the planned tissue is."""
-        shift = u * np.float32(1.0 / self.spacing_mm)
+        shift = np.ascontiguousarray(np.moveaxis(u, 0, -1) * np.float32(1.0 / self.spacing_mm))
         return warped(self.planned.values, self.day.values, self.matrix, shift, self.steps)
 
     def fit(self, moved: Float32) -> LocalFit:
@@ -106,11 +114,28 @@ class FineSolve:
     def energy(self, fit: LocalFit, u: Float32) -> float:
         """Return what the solve makes small."""
         data = 0.5 * np.log1p(fit.residual / self.noise) * np.where(fit.counts, fit.share, 0.0)
-        bent = applied(np.zeros((*u.shape[:3], 6), np.float32), self.springs, u)
-        return float(data.sum(dtype=np.float64)) + 0.5 * float((bent * u).sum(dtype=np.float64))
+        return float(data.sum(dtype=np.float64)) + self.strain(u)
+
+    def strain(self, u: Float32) -> float:
+        """Return the energy of the springs, bones turned as they are."""
+        target = self.turned(u)
+        force = divergence(self.bone_springs[:, None] * target)
+        own = float((self.bone_springs[:, None] * target * target).sum(dtype=np.float64))
+        stiff = 0.5 * (bent(self.springs, u)[1] + curved(self.bending, u)[1])
+        return stiff + float((force * u).sum(dtype=np.float64)) + 0.5 * own
+
+    def turned(self, u: Float32) -> Float32:
+        """Return how far bones stretch their edges by turning only."""
+        return turned_edges(u, self.planned.bone, float(self.planned.nodes.spacing_mm[0]))
+
+    def is_better(self, one: Float32, other: Float32) -> bool:
+        """Tell whether the images agree better after one displacement than after another."""
+        fits = [self.fit(self.warped(u)) for u in (one, other)]
+        self.set_noise(fits[1])
+        return self.energy(fits[0], one) < self.energy(fits[1], other)
 
     def pulls(self, fit: LocalFit, moved: Float32) -> Float32:
-        """Force and Hessian at the nodes, (k, j, i, 9)."""
+        """Force and Hessian at the nodes, (9, k, j, i)."""
         weight = np.where(fit.counts, 1.0 / (self.noise + fit.residual) / self.steps**6, 0.0)
         fits = np.stack([fit.gain, fit.gain**2, fit.gain * fit.offset], axis=0) * weight
         fits = np.stack([_blurred(channel.astype(np.float32)) for channel in fits], axis=-1)
@@ -134,20 +159,26 @@ class FineSolve:
                 share *= 0.5
             if not accepted:
                 break
+            gain = (energy - found) / max(energy, 1e-9)
             u, moved, fit, energy = trial, moved_trial, fit_trial, found
-            length = np.sqrt(np.square(step).sum(axis=-1))[self.planned.body]
-            if np.quantile(length, 0.99) < SMALL_STEP * self.spacing_mm:
+            if gain < SMALL_GAIN:
                 break
         return u
 
     def step(self, fit: LocalFit, moved: Float32, u: Float32) -> Float32:
         """One Gauss-Newton step."""
         pulls = self.pulls(fit, moved)
-        blocks = np.ascontiguousarray(pulls[..., 3:])
-        nothing = np.zeros_like(blocks)
-        right = pulls[..., :3] - applied(nothing, self.springs, u)
-        step = solved(blocks, self.springs, right, steps=SOLVER_STEPS, tolerance=SOLVER_TOLERANCE)
-        length = np.sqrt(np.square(step).sum(axis=-1, keepdims=True))
+        right = pulls[:3] - bent(self.springs, u)[0] - curved(self.bending, u)[0]
+        right -= divergence(self.bone_springs[:, None] * self.turned(u))
+        step = solved(
+            pulls[3:],
+            self.springs,
+            right,
+            bending=self.bending,
+            steps=SOLVER_STEPS if u[0].size < MANY_NODES else FEWER_STEPS,
+            tolerance=SOLVER_TOLERANCE,
+        )
+        length = np.sqrt(np.square(step).sum(axis=0, keepdims=True))
         most = np.float32(LONGEST_STEP * self.spacing_mm)
         limited: Float32 = step * np.minimum(1.0, most / np.maximum(length, 1e-6)).astype(np.float32)
         return limited

@@ -13,10 +13,19 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.mask import structure_mask
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
+from isoguide.kernels.convolution import convolved
 from isoguide.progress import Progress, silent
-from isoguide.registration.anatomy import AIR_HU, field_of_view, find_body, grey_to_hu
+from isoguide.registration.anatomy import AIR_HU, BODY_ABOVE_HU, field_of_view, find_body, grey_to_hu
+from isoguide.registration.deformable.regions import bone_mask, share_at_nodes
 from isoguide.registration.deformable.settings import DeformableSettings
-from isoguide.registration.pyramid import Level, crop, make_level
+from isoguide.registration.pyramid import (
+    SMOOTHING_PER_SPACING,
+    TAIL_SIGMAS,
+    UPSAMPLE_BELOW,
+    Level,
+    crop,
+    make_level,
+)
 
 Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -29,6 +38,7 @@ SKIN_MM = 6.0
 """So far outside the planned body the images are still compared: skin moves."""
 DENSEST_HU = 1500.0
 """Metal is no denser than this: its brightness says nothing."""
+KNOWN_SHARE = 0.98
 REACH_MM = 40.0
 """So much of the day's image around the planned box is kept."""
 
@@ -43,26 +53,32 @@ class PlanningLevel:
         Isotropic samples along the CT's own axes; samples of all levels begin at the same place.
     values
         HU, float32 ``[k, j, i]``; NaN farther from the body than its skin may go.
+    whole
+        The same without NaN.
     slope
         Gradient ``[k, j, i, (i, j, k)]`` along the grid's axes, HU/mm.
     nodes
         Grid of the displacement field's nodes at this level.
     body
         Bool at the nodes: inside the patient.
+    bone
+        Share of bone at the nodes, 0 to 1.
     """
 
     grid: Grid
     values: Float32
+    whole: Float32
     slope: Float32
     nodes: Grid
     body: Mask
+    bone: Float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedDeformable:
     """Everything of the planning side, prepared once per plan and reused for every fraction.
 
-    ``levels`` go from coarse to fine; ``body_ml`` is the planned body inside the box that is solved.
+    ``levels`` go from coarse to fine.
     """
 
     planning: Volume
@@ -120,6 +136,7 @@ def prepare_deformable(
         raise InputError(msg)
     low, high = _box(rough.grid, body)
     grid, values = crop(grid, values, low, high)
+    settings = settings.fitted_to(float(np.prod(grid.extent_mm)), float(grid.spacing_mm.min()))
     spacings = [settings.spacing_mm * 2.0**n for n in reversed(range(settings.levels))]
     levels = []
     for number, spacing in enumerate(spacings):
@@ -134,7 +151,11 @@ def _body(rough: Level, structures: tuple[Structure, ...]) -> Mask:
     for structure in structures:
         if structure.interpreted_type == "EXTERNAL" and structure.is_volume:
             return structure_mask(structure, rough.grid)
-    return find_body(rough, rough.grid.centre_mm)
+    # Filled first: the wall of the chest is thinner than a couch and must not be taken for one.
+    tissue = rough.values > BODY_ABOVE_HU
+    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in tissue])
+    values = np.where(filled, np.float32(0.0), np.float32(AIR_HU))
+    return find_body(Level(rough.grid, values), rough.grid.centre_mm)
 
 
 def _isotropic(grid: Grid, spacing_mm: float) -> Grid:
@@ -148,16 +169,35 @@ def _box(grid: Grid, body: Mask) -> tuple[Array, Array]:
 
 
 def _planning_level(level: Level, body: Level, settings: DeformableSettings) -> PlanningLevel:
-    values = np.minimum(level.values, np.float32(DENSEST_HU))
     spacing = float(level.grid.spacing_mm[0])
-    slopes = [np.gradient(values, spacing, axis=axis) for axis in (2, 1, 0)]
-    slope: Float32 = np.stack(slopes, axis=-1).astype(np.float32)
     inside = _nearest(body, level.grid) > 0.5
-    reach = max(1, round(SKIN_MM / spacing))
-    near = ndimage.binary_dilation(inside, iterations=reach)
-    values = np.where(near, values, np.float32(np.nan))
+    near = ndimage.binary_dilation(inside, iterations=max(1, round(SKIN_MM / spacing)))
     nodes = node_grid(level.grid, settings.steps_per_node)
-    return PlanningLevel(level.grid, values, slope, nodes, _nearest(body, nodes) > 0.5)
+    return planning_level(level, near, _nearest(body, nodes) > 0.5, settings)
+
+
+def planning_level(level: Level, near: Mask, body: Mask, settings: DeformableSettings) -> PlanningLevel:
+    """Make what the solve needs of the image that stays.
+
+    Parameters
+    ----------
+    level
+        The image, HU everywhere.
+    near
+        Samples that are compared.
+    body
+        Nodes inside the patient.
+    settings
+        How far nodes are apart.
+    """
+    spacing = float(level.grid.spacing_mm[0])
+    whole = np.ascontiguousarray(np.clip(level.values, np.float32(AIR_HU), np.float32(DENSEST_HU)))
+    slopes = [np.gradient(whole, spacing, axis=axis) for axis in (2, 1, 0)]
+    slope: Float32 = np.stack(slopes, axis=-1).astype(np.float32)
+    values = np.where(near, whole, np.float32(np.nan))
+    nodes = node_grid(level.grid, settings.steps_per_node)
+    bone = share_at_nodes(bone_mask(values, spacing), nodes.shape, settings.steps_per_node)
+    return PlanningLevel(level.grid, values, whole, slope, nodes, body, bone)
 
 
 def node_grid(samples: Grid, steps: int) -> Grid:
@@ -204,7 +244,44 @@ def day_levels(
     seen = field_of_view(values)
     levels = []
     for planned in prepared.levels:
-        level = make_level(grid, seen, float(planned.grid.spacing_mm[0]), interpolate=False)
+        level = _day_level(grid, seen, float(planned.grid.spacing_mm[0]))
         grey = np.clip(level.values * scale + offset, np.float32(AIR_HU), np.float32(DENSEST_HU))
         levels.append(DayLevel(level.grid, np.ascontiguousarray(grey)))
     return tuple(levels)
+
+
+def _day_level(grid: Grid, seen: Float32, spacing_mm: float) -> Level:
+    """Smooth the day's image as the planning CT is at this spacing, on samples half as far apart.
+
+    Between such samples linear interpolation is as good as exact; between those of the planning CT it would
+    blur by as much as it is off a sample, and pull the match towards the samples.
+    """
+    half = _with_gaps(grid, seen, spacing_mm / 2.0)
+    values = half.values
+    for axis in range(3):
+        native = float(grid.spacing_mm[2 - axis])
+        if spacing_mm < UPSAMPLE_BELOW * native:
+            continue
+        has = SMOOTHING_PER_SPACING * spacing_mm / 2.0 if spacing_mm / 2.0 >= UPSAMPLE_BELOW * native else 0.0
+        wanted = np.sqrt((SMOOTHING_PER_SPACING * spacing_mm) ** 2 - has**2)
+        values = convolved(values, axis, _gaussian(wanted / float(half.grid.spacing_mm[2 - axis])))
+    return Level(half.grid, values)
+
+
+def _with_gaps(grid: Grid, seen: Float32, spacing_mm: float) -> Level:
+    """Resample an image that is NaN where it shows nothing, which splines cannot be."""
+    hidden = np.isnan(seen)
+    if not hidden.any():
+        return make_level(grid, seen, spacing_mm, interpolate=True)
+    # A spline forgets the step at the edge within two voxels.
+    known = ndimage.binary_erosion(~hidden, iterations=2, border_value=1).astype(np.float32)
+    filled = np.where(hidden, np.nanmin(seen), seen)
+    level = make_level(grid, filled, spacing_mm, interpolate=True)
+    share = make_level(grid, known, spacing_mm, interpolate=True).values
+    return Level(level.grid, np.where(share > KNOWN_SHARE, level.values, np.float32(np.nan)))
+
+
+def _gaussian(sigma: float) -> Float32:
+    reach = int(np.ceil(TAIL_SIGMAS * sigma))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return np.asarray(taps / taps.sum(), dtype=np.float32)

@@ -1,11 +1,14 @@
 """How hard a deformable registration tries: plain values, so that a result can carry and repeat them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from isoguide.errors import InputError
 
 Engine = Literal["isoguide"]
+
+MOST_SAMPLES = 3.0e6
+"""A box of as many samples is registered in some seconds on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,9 @@ class DeformableSettings:
     Parameters
     ----------
     spacing_mm
-        Distance of the samples of the images at the finest level.
+        Distance of the samples of the images at the finest level, at most.
+    finest_mm
+        Where the planned body is small, samples are closer together than that, down to this.
     steps_per_node
         Samples from node to node of the displacement field: the nodes lie ``spacing_mm`` times this apart.
     levels
@@ -24,6 +29,10 @@ class DeformableSettings:
         At most so many Gauss-Newton steps per level.
     smoothness
         How stiff tissue is: the larger, the less a displacement may change from place to place.
+    bending_mm2
+        How stiff tissue is against a change of its stretch from place to place; even growth costs nothing.
+    bone_stiffness
+        How many times stiffer bone is; it may turn freely.
     largest_mm
         How far the coarse search looks.
     engine
@@ -36,10 +45,13 @@ class DeformableSettings:
     """
 
     spacing_mm: float = 2.0
+    finest_mm: float = 1.0
     steps_per_node: int = 2
     levels: int = 3
     iterations: int = 20
-    smoothness: float = 5.0
+    smoothness: float = 1.0
+    bending_mm2: float = 60.0
+    bone_stiffness: float = 50.0
     largest_mm: float = 24.0
     engine: Engine = "isoguide"
 
@@ -58,6 +70,22 @@ class DeformableSettings:
     def node_mm(self) -> float:
         """Distance of the nodes of the displacement field."""
         return self.spacing_mm * self.steps_per_node
+
+    def fitted_to(self, volume_mm3: float, voxel_mm: float) -> "DeformableSettings":
+        """Return the settings for a box: samples as close as its size and the image's voxels allow.
+
+        Parameters
+        ----------
+        volume_mm3
+            Of the box that is solved.
+        voxel_mm
+            Smallest edge of the image's voxels.
+        """
+        for finer, steps, more in ((1.0, 3, 1), (1.5, 2, 0)):
+            worth = max(self.finest_mm, 0.8 * voxel_mm) <= finer < self.spacing_mm
+            if worth and volume_mm3 / finer**3 <= MOST_SAMPLES:
+                return replace(self, spacing_mm=finer, steps_per_node=steps, levels=self.levels + more)
+        return self
 
     def as_record(self) -> dict[str, object]:
         """Plain values for the result's provenance."""

@@ -18,6 +18,7 @@ _THINGS: Final = {
     "decisions": "decision",
     "deliveries": "delivery",
     "motions": "motion during the beam",
+    "assessments": "assessment of the anatomy",
 }
 """What a row of each table is."""
 _UNTOLD: Final = frozenset(

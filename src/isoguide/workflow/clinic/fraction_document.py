@@ -60,6 +60,7 @@ def fraction_document(status: FractionStatus) -> dict[str, object]:
         "decisions": stored.decisions,
         "deliveries": stored.deliveries,
         "motions": stored.motions,
+        "assessments": stored.assessments,
     }
 
 

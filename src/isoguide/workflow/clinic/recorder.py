@@ -1,7 +1,6 @@
 """Writes each step of a fraction to the records as it happens: the sink of the fraction."""
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -21,13 +20,13 @@ from isoguide.geometry.correction import correction_covariance
 from isoguide.geometry.frames import Array
 from isoguide.plan import PatientPosition
 from isoguide.records import AuditNote, FractionStep, Records, StoredFraction
-from isoguide.records.plain import canonical_json
 from isoguide.registration import Registration
 from isoguide.treatment import Entry, Event, FractionMemory, Match
 from isoguide.treatment.match import BY_HAND
 from isoguide.treatment.ports import Exposure
 from isoguide.treatment.summary import Circumstances, standing, summary_of
 from isoguide.workflow.clinic.kept_fraction import KeptFraction, kept_text
+from isoguide.workflow.settings_hash import settings_hash
 
 ENDS_BEAM: Final = (Event.DELIVER, Event.HOLD, Event.STOP)
 """With these what was delivered is recorded."""
@@ -261,9 +260,3 @@ def deviation_of(found: Registration, patient_position: PatientPosition) -> Arra
     covariance = correction_covariance(about_isocentre, found.planning_from_daily, patient_position)
     deviation: Array = np.sqrt(np.clip(np.diag(covariance), 0.0, None))
     return deviation
-
-
-def settings_hash(settings: Mapping[str, object]) -> str:
-    """Return the hash by which settings of a registration are compared."""
-    text = canonical_json({key: str(value) for key, value in settings.items()})
-    return hashlib.sha256(text.encode()).hexdigest()

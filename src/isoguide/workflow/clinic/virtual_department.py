@@ -13,9 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from isoguide.course import CourseHistory, MotionRecord, Person, Protocol, ProtocolAction, Role
+from isoguide.course import (
+    AssessmentRecord,
+    CourseHistory,
+    MotionRecord,
+    Person,
+    Protocol,
+    ProtocolAction,
+    Role,
+)
 from isoguide.dicom import PatientIdentity
 from isoguide.progress import Progress, silent
+from isoguide.review.anatomy_trends import AnatomyTrend
 from isoguide.treatment import (
     Decision,
     Fraction,
@@ -44,6 +53,7 @@ from isoguide.workflow.motion.course_reports import FOLDER as MONITORING
 from isoguide.workflow.motion.kept_recording import keep_recording
 from isoguide.workflow.motion.monitored_room import Monitored, RoomGate
 from isoguide.workflow.protocol_file import load_protocol
+from isoguide.workflow.review.course_anatomy import course_anatomy
 from isoguide.workflow.simulate import Conducted
 
 THERAPIST: Final = Person("virtual-therapist", Role.THERAPIST)
@@ -180,6 +190,15 @@ class VirtualDepartment:
         """The course as reviews read it."""
         (found,) = self.desk.records.histories(course_ids=[self.course.course_id])
         return found
+
+    @property
+    def anatomy(self) -> AnatomyTrend | None:
+        """How the anatomy changed, as reviews read it; None where nobody asked."""
+        return course_anatomy(self.desk.records, self.course.course_id)
+
+    def keep_assessment(self, number: int, record: AssessmentRecord) -> None:
+        """Keep what was found of the anatomy of a fraction."""
+        self.desk.records.keep_assessment(self.course.course_id, number, record, by=PHYSICIST.name)
 
     def conduct(
         self, number: int, planned: PlannedPosition, room: VirtualRoom, limits: FractionLimits

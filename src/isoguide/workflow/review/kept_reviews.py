@@ -10,6 +10,7 @@ from isoguide.errors import MissingEvidenceError, UnknownNameError
 from isoguide.records import AuditEntry, Records
 from isoguide.review.groups import Grouping
 from isoguide.review.patient import review_patient
+from isoguide.workflow.review.course_anatomy import course_anatomy
 from isoguide.workflow.review.patient_json import PatientReviewRecord, patient_review_record
 from isoguide.workflow.review.population import reviewed
 from isoguide.workflow.review.population_json import population_review_record
@@ -37,12 +38,14 @@ def course_review(records: Records, course_id: str) -> PatientReviewRecord:
         If there is no such course.
     InputError
         If fractions are numbered twice, or not from 1.
+    UnreadableError
+        If an assessment or the protocol is not what was stored.
     """
     found = records.histories(course_ids=[course_id])
     if not found:
         msg = f"there is no course '{course_id}' here: look at the list of courses"
         raise UnknownNameError(msg)
-    return patient_review_record(review_patient(found[0]))
+    return patient_review_record(review_patient(found[0], anatomy=course_anatomy(records, course_id)))
 
 
 class PopulationReviews:

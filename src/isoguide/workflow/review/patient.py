@@ -5,6 +5,7 @@ from typing import Final
 
 from isoguide.course import CourseHistory
 from isoguide.progress import Progress, silent
+from isoguide.review.anatomy_trends import AnatomyTrend
 from isoguide.review.patient import PatientReview, PatientSettings, review_patient
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.review.for_patient import for_patient_html
@@ -23,10 +24,26 @@ def review_patient_into(
     target: Path,
     *,
     settings: PatientSettings | None = None,
+    anatomy: AnatomyTrend | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> PatientReview:
     """Review a course and write page, sheet for the patient, document, figures and tables into a folder.
+
+    Parameters
+    ----------
+    history
+        The course.
+    target
+        The folder.
+    settings
+        What the errors are held against.
+    anatomy
+        How the patient's anatomy changed; None where nobody asked.
+    overwrite
+        Replace an earlier review.
+    progress
+        Told what is done.
 
     Raises
     ------
@@ -37,7 +54,7 @@ def review_patient_into(
     """
     with published_folder(target, PATIENT_NAMES, overwrite=overwrite) as folder:
         progress(0.0, "Reviewing the course")
-        review = review_patient(history, settings)
+        review = review_patient(history, settings, anatomy)
         progress(0.2, "Drawing")
         write_patient_review(review, folder)
         return review

@@ -14,6 +14,7 @@ from isoguide.geometry.frames import Array
 from isoguide.review.control_charts import CusumChart, EwmaChart, IndividualsChart
 from isoguide.review.error_table import SHIFTS, six
 from isoguide.review.patient import PatientAxis, PatientReview
+from isoguide.workflow.review.anatomy_figures import anatomy_picture
 from isoguide.workflow.review.axis_words import SIX, AxisWords
 from isoguide.workflow.review.drawing import (
     BLUE,
@@ -71,6 +72,12 @@ class _Days:
 
 def patient_pictures(review: PatientReview) -> tuple[Picture, ...]:
     """Return the figures that the measurements of a course allow; none without any."""
+    anatomy = None if review.anatomy is None else anatomy_picture(review.anatomy)
+    changed = () if anatomy is None else (anatomy,)
+    return (*_of_positions(review), *changed)
+
+
+def _of_positions(review: PatientReview) -> tuple[Picture, ...]:
     if not review.numbers:
         return ()
     found = [_at_a_glance(review)]

@@ -9,6 +9,7 @@ import isoguide
 from isoguide.course import CourseHistory, FractionSummary
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.review.patient import PatientAxis, PatientReview, PatientScheme
+from isoguide.workflow.review.anatomy_json import AnatomyRecord, anatomy_record
 from isoguide.workflow.review.patient_words import (
     correction_words,
     has_charts,
@@ -23,7 +24,9 @@ from isoguide.workflow.review.record_parts import (
     EstimateRecord,
     Record,
     SixRecord,
+    TestedRecord,
     Three,
+    TrendRecord,
     six_record,
     three,
 )
@@ -65,22 +68,6 @@ class PositionRecord(Record):
     number: int
     from_the_marks: SixRecord
     at_treatment: SixRecord = Field(description="By image and couch, after all corrections.")
-
-
-class TrendRecord(Record):
-    """Change per fraction, in the unit of the axis."""
-
-    slope: EstimateRecord
-    p_slope: float
-    theil_sen: EstimateRecord
-    p_kendall: float
-
-
-class TestedRecord(Record):
-    """A p value, and the one adjusted for the six axes (Benjamini and Hochberg)."""
-
-    p_value: float
-    adjusted: float
 
 
 class ChangeRecord(Record):
@@ -171,6 +158,9 @@ class PatientReviewRecord(Record):
     schemes: tuple[PatientSchemeRecord, ...] = Field(description="Empty with too few measurements.")
     conduct: ConductRecord
     doses: tuple[DoseRecord, ...]
+    anatomy: AnatomyRecord | None = Field(
+        description="How size, place and shape of target and organs changed; null where nobody asked."
+    )
 
 
 def patient_review_text(review: PatientReview) -> str:
@@ -211,6 +201,7 @@ def patient_review_record(review: PatientReview) -> PatientReviewRecord:
         schemes=tuple(_scheme(scheme) for scheme in review.schemes) if has_schemes(review) else (),
         conduct=ConductRecord.model_validate(review.conduct),
         doses=tuple(DoseRecord.model_validate(dose) for dose in review.doses),
+        anatomy=None if review.anatomy is None else anatomy_record(review.anatomy),
     )
 
 

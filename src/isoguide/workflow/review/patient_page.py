@@ -8,11 +8,14 @@ import numpy as np
 
 from isoguide.course import FractionSummary
 from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
+from isoguide.review.anatomy_trends import alert_words
 from isoguide.review.control_charts import CUSUM_LIMIT, CUSUM_SLACK, EWMA_WEIGHT, EWMA_WIDTH
 from isoguide.review.error_table import six
 from isoguide.review.multiple_tests import FALSE_DISCOVERIES
 from isoguide.review.patient import PatientAxis, PatientReview, PatientScheme
 from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.review.anatomy_figures import ANATOMY_PICTURE
+from isoguide.workflow.review.anatomy_page import HEADING, anatomy_html
 from isoguide.workflow.review.axis_words import SIX, STANDPOINT, AxisWords, number, signed
 from isoguide.workflow.review.drawing import Picture
 from isoguide.workflow.review.html_parts import (
@@ -63,6 +66,7 @@ def patient_html(review: PatientReview, pictures: Sequence[Picture]) -> str:
         section("The course at a glance", _shown(shown, "course", _GLANCE), kind="pictures"),
         section("Position by axis", _axes(review)),
         section("Control charts", _charts(review, shown)),
+        section(HEADING, _anatomy(review, shown)),
         section("Correcting the systematic part", bullets(correction_words(review))),
         section("What other schemes would have left", _schemes(review, shown)),
         section("Done otherwise than the protocol says", _overrides(review.course.fractions)),
@@ -94,11 +98,16 @@ def _header(review: PatientReview) -> str:
 
 
 def _lead(review: PatientReview) -> str:
-    signals = signal_words(review)
+    signals = (*_replanning(review), *signal_words(review))
     if not review.numbers:
-        return bullets([*missing_words(review), *gap_words(review.course)])
+        return bullets([*signals, *missing_words(review), *gap_words(review.course)])
     lines = [*(signals or quiet_words(review)), *missing_words(review), *gap_words(review.course)]
     return f'<div class="lead">{bullets(lines)}</div>'
+
+
+def _replanning(review: PatientReview) -> tuple[str, ...]:
+    """Return why re-planning should be considered."""
+    return () if review.anatomy is None else tuple(alert_words(alert) for alert in review.anatomy.standing)
 
 
 def _shown(shown: dict[str, Picture], name: str, caption: str) -> str:
@@ -152,6 +161,10 @@ def _charts(review: PatientReview, shown: dict[str, Picture]) -> str:
     if not has_charts(review):
         return f"<p>{not_available('too few measurements, see above')}.</p>"
     return _shown(shown, "control-charts", _CHARTS) + _shown(shown, "cumulative-sums", _CUSUMS)
+
+
+def _anatomy(review: PatientReview, shown: dict[str, Picture]) -> str:
+    return "" if review.anatomy is None else anatomy_html(review.anatomy, shown.get(ANATOMY_PICTURE))
 
 
 def _schemes(review: PatientReview, shown: dict[str, Picture]) -> str:

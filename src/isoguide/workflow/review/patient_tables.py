@@ -8,6 +8,7 @@ from isoguide.geometry.correction import CouchCorrection
 from isoguide.review.error_table import six
 from isoguide.review.estimate import Estimate
 from isoguide.review.patient import PatientAxis, PatientReview
+from isoguide.workflow.review.anatomy_tables import anatomy_tables
 from isoguide.workflow.review.csv_tables import Cell, csv_text
 from isoguide.workflow.review.patient_words import has_schemes, signal_words
 
@@ -24,6 +25,7 @@ def patient_tables(review: PatientReview) -> dict[str, str]:
         "schemes.csv": _schemes(review),
         "signals.csv": csv_text(["signal"], [[sentence] for sentence in signal_words(review)]),
         "doses.csv": _doses(review),
+        **({} if review.anatomy is None else anatomy_tables(review.anatomy)),
     }
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from isoguide.geometry.frames import Array
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 
 
@@ -25,6 +25,22 @@ class EstimateRecord(Record):
     value: float
     low: float
     high: float
+
+
+class TrendRecord(Record):
+    """Change per fraction, in the unit of what changes."""
+
+    slope: EstimateRecord
+    p_slope: float
+    theil_sen: EstimateRecord
+    p_kendall: float
+
+
+class TestedRecord(Record):
+    """A p value, and the one adjusted for all tests of its kind (Benjamini and Hochberg)."""
+
+    p_value: float
+    adjusted: float
 
 
 class SixRecord(Record):

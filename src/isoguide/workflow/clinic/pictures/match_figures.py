@@ -18,7 +18,7 @@ from isoguide.registration.planning import PreparedPlanning, region_box_mm
 from isoguide.registration.refine import displacement_mm
 from isoguide.workflow.clinic.course_planning import prepared_for
 from isoguide.workflow.clinic.pictures.day_scene import DayScene
-from isoguide.workflow.clinic.recorder import settings_hash
+from isoguide.workflow.settings_hash import settings_hash
 from isoguide.workflow.shown_markers import ShownMarker, markers_of_match
 
 SAME_MM: Final = 0.05

@@ -1,0 +1,245 @@
+"""``isoguide assess``: how target and organs moved and changed, and whether to believe it."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from isoguide.workflow.assess.assess import Assessment
+    from isoguide.workflow.assess.request import AssessRequest
+
+DEFORMATION: Final = "What is known besides"
+CHOICES: Final = "Which of several"
+_SIGNS: Final = {
+    "for decision": ("✔", "green"),
+    "not for decision": ("▲", "yellow"),
+    "not available": ("✖", "red"),
+}
+
+
+def assess_command(
+    planning: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PLANNING",
+            help="Planning export: a folder with CT, RT Structure Set and RT Plan, or a volume file.",
+        ),
+    ],
+    daily: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DAILY",
+            help="The day's CT or cone-beam CT: a folder or a volume file. A structure set in the folder "
+            "that was drawn on it is compared.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write report.html, assessment.json, rtstruct.dcm and deformation.dcm there."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
+    ] = False,
+    structure: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Assess this one beside the target, not all; repeatable."),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(metavar="PROTOCOL", help="Limits that raise an alert: a file, or one that ships."),
+    ] = None,
+    density: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="Also write the folder density, a CT of the day for the dose: virtual (planning CT in the "
+            "day's body), shading (the day's image in HU) or classes (a few tissues).",
+        ),
+    ] = None,
+    daily_structures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="RT Structure Set drawn on the day's image, to compare with.",
+            rich_help_panel=DEFORMATION,
+        ),
+    ] = None,
+    landmarks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Points found in both images: a table with planning_x, planning_y, planning_z, daily_x, "
+            "daily_y, daily_z, mm, DICOM LPS.",
+            rich_help_panel=DEFORMATION,
+        ),
+    ] = None,
+    roi: Annotated[
+        str,
+        typer.Option(
+            help="Where to match rigidly first: auto, box:SIZE_MM about the isocentre, or a structure's name."
+        ),
+    ] = "auto",
+    content: Annotated[str, typer.Option(help="What to match rigidly: auto, bone or soft.")] = "auto",
+    isocentre: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,Z", help="Plan isocentre, mm, DICOM LPS, instead of the plan's."),
+    ] = None,
+    machine_isocentre: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,Z|image-origin",
+            help="Machine isocentre in the day's image, where its files do not say.",
+        ),
+    ] = None,
+    patient_position: Annotated[
+        str | None, typer.Option(metavar="HFS|FFS|...", help="How the patient lies, where no file says so.")
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option(metavar="mm", help="Take volume files that state no unit as millimetres.")
+    ] = None,
+    beam: Annotated[
+        int | None, typer.Option(help="Use the isocentre of this beam.", rich_help_panel=CHOICES)
+    ] = None,
+    planning_series: Annotated[
+        str | None,
+        typer.Option(metavar="UID", help="Which planning CT series.", rich_help_panel=CHOICES),
+    ] = None,
+    daily_series: Annotated[
+        str | None,
+        typer.Option(metavar="UID", help="Which image series of the day.", rich_help_panel=CHOICES),
+    ] = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="UID", help="Which RT Plan.", rich_help_panel=CHOICES)
+    ] = None,
+    structures: Annotated[
+        str | None, typer.Option(metavar="UID", help="Which RT Structure Set.", rich_help_panel=CHOICES)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+) -> None:
+    """Assess the anatomy of the day: how target and organs moved, grew, shrank or changed shape.
+
+    Matches the images rigidly, then lets tissue move, carries the structures of the plan to the day, and says
+    by quality figures (AAPM TG-132) whether to believe it. Exits with 1 where the result is not for decision,
+    or a structure is beyond a limit of the protocol.
+
+    **Examples**
+
+    `isoguide assess plan/ cbct/ --out result/`
+
+    `isoguide assess plan/ cbct/ --protocol my-neck.toml --structure Parotid_L --out result/`
+
+    `isoguide assess plan/ ct/ --daily-structures redrawn.dcm --landmarks points.csv --out result/`
+
+    `isoguide assess plan/ cbct/ --density virtual --out result/`
+
+    `isoguide assess plan.nii.gz day.nii.gz --isocentre -7.5,-234,16 --machine-isocentre 0,0,0 --json`
+    """
+    with one_sentence_endings():
+        # Inside: importing takes seconds, and an interruption then has to end like any other.
+        from isoguide.cli import values
+        from isoguide.workflow.assess.request import AssessRequest
+        from isoguide.workflow.request import AlignRequest
+
+        match = AlignRequest(
+            planning=planning,
+            daily=daily,
+            region=values.region(roi),
+            content=values.content(content),
+            beam=beam,
+            isocentre_mm=values.point(isocentre, "--isocentre"),
+            machine_isocentre_mm=values.machine_isocentre(machine_isocentre),
+            planning_series_uid=planning_series,
+            daily_series_uid=daily_series,
+            plan_uid=plan,
+            structure_set_uid=structures,
+            patient_position=values.patient_position(patient_position),
+            assume_mm=values.units(units),
+        )
+        request = AssessRequest(
+            match,
+            structure_names=tuple(structure or ()),
+            daily_structures=daily_structures,
+            landmarks=landmarks,
+            density=values.density(density),
+            protocol=protocol,
+        )
+        is_clear = _assess_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
+    raise typer.Exit(ACCEPTED if is_clear else LOOK)
+
+
+def _assess_and_show(
+    request: "AssessRequest", out: Path | None, *, as_json: bool, overwrite: bool, quiet: bool
+) -> bool:
+    """Assess, write where wanted, print; returns whether nobody has to look."""
+    from isoguide.cli.terminal import shown_progress
+    from isoguide.workflow.assess.assess import assess
+    from isoguide.workflow.assess.document import assessment_document, document_text
+    from isoguide.workflow.assess.write_results import assess_into
+
+    with shown_progress(wanted=not quiet) as progress:
+        if out is None:
+            assessment = assess(request, progress)
+        else:
+            assessment = assess_into(request, out, overwrite=overwrite, progress=progress)
+    if as_json:
+        sys.stdout.write(document_text(assessment_document(assessment)))
+    elif not quiet:
+        _show(assessment, out)
+    return assessment.is_clear
+
+
+def _show(assessment: "Assessment", out: Path | None) -> None:
+    """Print the structures, the quality and the verdict."""
+    from rich.text import Text
+
+    from isoguide.cli.terminal import console, identification, show_lines
+
+    terminal = console()
+    terminal.print(Text(identification(assessment.alignment), style="bold"))
+    _show_structures(terminal, assessment)
+    sign, colour = _SIGNS[assessment.verdict.value]
+    terminal.print()
+    terminal.print(Text(f"{sign} {assessment.verdict.value.upper()}", style=f"bold {colour}"))
+    show_lines(terminal, "reason", colour, assessment.reasons)
+    show_lines(terminal, "alert", "red", assessment.alerts)
+    anatomy = assessment.anatomy
+    if anatomy is not None:
+        left_out = tuple(f"{one.name}: {one.reason}" for one in anatomy.not_assessed)
+        show_lines(terminal, "not assessed", "yellow", left_out)
+        show_lines(terminal, "assumed", "dim", anatomy.approximations)
+    show_lines(terminal, "warning", "yellow", assessment.warnings)
+    if out is not None:
+        terminal.print(Text(f"Results: {out}"), soft_wrap=True)
+
+
+def _show_structures(terminal: "Console", assessment: "Assessment") -> None:
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from isoguide.workflow.assess.report_tables import moved_words, signed
+
+    anatomy = assessment.anatomy
+    if anatomy is None or not anatomy.structures:
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("Structure", "planned", "today, ml", "change", "surface", "centre has moved, mm"):
+        right = title in ("planned", "today, ml", "change", "surface")
+        table.add_column(title, justify="right" if right else "left", header_style="dim")
+    for one in anatomy.structures:
+        table.add_row(
+            Text(one.name, style="bold" if one.is_target else ""),
+            f"{one.planned_volume_ml:.1f}",
+            f"{one.volume_ml:.1f} ± {one.volume_sigma_ml:.1f}",
+            f"{signed(one.volume_change_percent, 0)} %",
+            f"{one.surface_p95_mm:.1f} mm",
+            Text(moved_words(one.shift_mm)),
+        )
+    terminal.print(Padding(table, (1, 0, 0, 2)))
