@@ -199,6 +199,30 @@ def test_the_body_of_the_day_beyond_the_planning_ct_is_named() -> None:
     np.testing.assert_allclose(beyond, MUSCLE, atol=1.0)
 
 
+def test_a_lung_that_the_edge_of_the_image_cuts_open_is_lung_and_not_the_air_around_him() -> None:
+    hu = tissue_hu()
+    x, y, _ = np.moveaxis(small_grid().xyz(np.stack(np.indices(SHAPE)[::-1], axis=-1)), -1, 0)
+    hu[np.hypot((np.abs(x) - 40.0) / 24.0, y / 34.0) < 1.0] = -750.0
+    part = slice(15, SHAPE[2] - 15)
+    grid = small_grid(DAILY)
+    narrow = Grid(
+        DAILY, hu[:, :, part].shape, grid.spacing_mm, grid.xyz(np.array([15.0, 0.0, 0.0])), np.eye(3)
+    )
+    today = Volume(narrow, hu[:, :, part].copy())
+    for image in density_images(Volume(small_grid(), hu), today, found_as())[:2]:
+        values, truth = image.volume.values, hu[:, :, part]
+        assert (truth[:, :, 0] == -750.0).any()
+        np.testing.assert_allclose(values[truth == -750.0], -750.0, atol=0.1)
+
+
+def test_skin_shares_its_voxel_with_air_as_the_image_shows() -> None:
+    hu = tissue_hu()
+    rim = (tissue_hu(thinner_mm=4.0) == AIR) & (hu > AIR)
+    hu[rim] = -600.0
+    image = virtual_ct(planning_ct(), Volume(small_grid(DAILY), hu), found_as())
+    assert (image.volume.values[rim] == -600.0).mean() > 0.9
+
+
 def test_on_another_grid_the_patient_lies_where_he_was_planned() -> None:
     dose_grid = Grid.axial(PLANNING, (26, 50, 66), (3.0, 3.4, 3.0), (-97.0, -82.0, -39.0))
     today = cone_beam(tissue_hu(gas=True))

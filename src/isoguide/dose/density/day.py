@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from isoguide.dose.density.outline import body_of_day, planned_body
 from isoguide.dose.density.resolution import refined
 from isoguide.dose.density.result import Float32, Mask
 from isoguide.dose.density.shading import WIDTH_MM, measured_shading
@@ -18,13 +19,9 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.kernels.bspline import sample_cubic
 from isoguide.progress import Progress, silent
-from isoguide.registration.anatomy import BODY_ABOVE_HU, find_body
 from isoguide.registration.deformable.result import DeformableRegistration, FieldVerdict
-from isoguide.registration.pyramid import make_level
 
-BODY_LEVEL_MM: Final = 3.0
-SURE_INSIDE: Final = 0.85
-"""Of the smoothed outline: above it a voxel is body whatever it holds, below the rest of 1 it is not."""
+HALF: Final = 0.5
 SOFT_TISSUE_HU: Final = (-20.0, 100.0)
 """Muscle and organs, whose median fills what was gas at planning."""
 USUAL_SOFT_HU: Final = 40.0
@@ -111,6 +108,7 @@ def day_in_hu(
     grid = grid or daily.grid
     progress(0.0, "warping the planning CT")
     planned, known = warped(planning, found, grid)
+    coarse, inside = planned_body(planning, found, grid)
     progress(0.5, "bringing the day's image to HU")
     grey = _day_on(daily, found, grid)
     seen = np.isfinite(grey)
@@ -121,8 +119,7 @@ def day_in_hu(
         raise GeometryError(msg)
     told = ""
     if not daily.is_hounsfield:
-        body = _body(planned, grid)
-        shading = measured_shading(grey, planned, body, grid)
+        shading = measured_shading(grey, planned, refined(inside, coarse, grid) > HALF, grid)
         grey *= np.float32(shading.gain)
         grey += refined(shading.offset_hu, shading.grid, grid)
         told = (
@@ -132,7 +129,7 @@ def day_in_hu(
         )
     today = np.where(seen, grey, planned)
     progress(0.8, "finding the body of the day")
-    body = _body(today, grid)
+    body = body_of_day(today, planned, grid, inside)
     day = DayInHu(
         grid,
         planned,
@@ -169,19 +166,6 @@ def _day_on(daily: Volume, found: DeformableRegistration, grid: Grid) -> Float32
     )
     moved[outside > 0] = np.nan
     return moved
-
-
-def _body(values: Float32, grid: Grid) -> Mask:
-    """Find the patient; what he lies on is thin and left out, gas inside him belongs to him."""
-    level = make_level(grid, values, BODY_LEVEL_MM, interpolate=False)
-    found = find_body(level, grid.centre_mm)
-    if not found.any():
-        msg = "no body was found in the day's image or the planning CT; give images of the patient"
-        raise GeometryError(msg)
-    smooth = ndimage.gaussian_filter(found.astype(np.float32), 1.0, mode="nearest")
-    share = refined(smooth, level.grid, grid)
-    body: Mask = (share > SURE_INSIDE) | ((share > 1.0 - SURE_INSIDE) & (values > BODY_ABOVE_HU))
-    return body
 
 
 def _soft_hu(planned: Float32, body: Mask) -> float:

@@ -15,20 +15,22 @@ import numpy as np
 from scipy import ndimage
 
 from isoguide.dose.density.day import DayInHu, day_in_hu
+from isoguide.dose.density.outline import THIN_HU
 from isoguide.dose.density.result import DensityImage, DensityMethod, Float32, Mask
 from isoguide.dose.density.warp import AIR_HU
 from isoguide.errors import InputError
 from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
+from isoguide.registration.anatomy import BODY_ABOVE_HU
 from isoguide.registration.deformable.result import DeformableRegistration
 
-THIN_HU: Final = -400.0
-"""Half-way from air to tissue, and from lung to a tumour in it: below it a voxel is air, gas or lung."""
 CLEAR_HU: Final = 250.0
 """What differs by less is noise about the border."""
 TISSUE_FROM_HU: Final = -150.0
 """Fat and everything denser."""
+RIM_HU: Final = -850.0
+"""What is thinner is air with noise, or the foam of a couch."""
 LOWEST_HU: Final = -1024.0
 GRAIN_MM: Final = 1.2
 """Standard deviation of the smoothing before voxels are sorted into tissues, against the noise."""
@@ -207,8 +209,14 @@ def _check_classes(classes: Sequence[TissueClass]) -> None:
         raise InputError(msg)
 
 
+def _around(day: DayInHu) -> Float32:
+    """Air, and in the first voxel outside the body the part of the skin that it shares with air."""
+    rim = ndimage.binary_dilation(day.body) & ~day.body & (day.today > RIM_HU) & (day.today < BODY_ABOVE_HU)
+    return np.where(rim, day.today, np.float32(AIR_HU))
+
+
 def _finished(day: DayInHu, values: Float32, method: DensityMethod, told: tuple[str, ...]) -> DensityImage:
-    values = np.where(day.body, values, np.float32(AIR_HU)).astype(np.float32, copy=False)
+    values = np.where(day.body, values, _around(day)).astype(np.float32, copy=False)
     values.flags.writeable = False
     volume = Volume(day.grid, values, source=f"{method} of the day")
     return DensityImage(volume, method, told + day.approximations, day.body, day.seen)

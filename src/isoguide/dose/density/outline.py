@@ -1,0 +1,104 @@
+"""The outline of the patient, at planning and today, without what he lies on.
+
+A lung or a gas bubble belongs to the patient because tissue closes it off. A grid of the day often cuts it
+open, so that it looks like the air around him; the planning CT, which shows the whole patient, tells.
+"""
+
+from typing import Final
+
+import numpy as np
+from scipy import ndimage
+
+from isoguide.dose.density.resolution import refined
+from isoguide.dose.density.result import Float32, Mask
+from isoguide.dose.density.warp import planning_from, required_field
+from isoguide.errors import GeometryError
+from isoguide.geometry.frames import Array
+from isoguide.geometry.grid import Grid
+from isoguide.images.volume import Volume, VolumeValues
+from isoguide.kernels.bspline import sample_cubic
+from isoguide.registration.anatomy import BODY_ABOVE_HU, find_body
+from isoguide.registration.deformable.result import DeformableRegistration
+from isoguide.registration.pyramid import Level, make_level
+
+LEVEL_MM: Final = 3.0
+THIN_HU: Final = -400.0
+"""Half-way from air to tissue, and from lung to a tumour in it: below it a voxel is air, gas or lung."""
+SURE_INSIDE: Final = 0.85
+"""Of the smoothed outline: above it a voxel is body whatever it holds, below the rest of 1 it is not."""
+MIDDLE: Final = 0.5
+
+
+def planned_body(planning: Volume, found: DeformableRegistration, grid: Grid) -> tuple[Grid, Float32]:
+    """Return the body of the planning CT as it lies today.
+
+    Parameters
+    ----------
+    planning
+        Planning CT, HU.
+    found
+        Where its tissue is today.
+    grid
+        Of the density.
+
+    Returns
+    -------
+    tuple
+        A grid of about 3 mm along the axes of ``grid``, and on it how much of a place is body, 0 to 1.
+
+    Raises
+    ------
+    GeometryError
+        If no body is found.
+    """
+    level = make_level(planning.grid, planning.values, LEVEL_MM, interpolate=False)
+    body = _found(level, planning.grid.centre_mm, "the planning CT")
+    coarse = _level_grid(grid)
+    xyz_from_voxel = planning_from(found, grid) @ coarse.xyz_from_index
+    to_index = level.grid.index_from_xyz
+    shift = required_field(found).pull_back(xyz_from_voxel, to_index[:3, :3], coarse.shape)
+    # Taken for spline coefficients, a mask becomes its own smooth outline.
+    return coarse, sample_cubic(body.astype(np.float32), (to_index @ xyz_from_voxel)[:3], coarse.shape, shift)
+
+
+def body_of_day(today: Float32, planned: Float32, grid: Grid, inside: Float32) -> Mask:
+    """Find the patient of the day; gas inside him belongs to him.
+
+    Parameters
+    ----------
+    today
+        The day's image in HU ``[k, j, i]``, the warped planning CT where it does not reach.
+    planned
+        Warped planning CT, HU.
+    grid
+        Of both.
+    inside
+        From :func:`planned_body`.
+
+    Raises
+    ------
+    GeometryError
+        If no body is found.
+    """
+    level = make_level(grid, today, LEVEL_MM, interpolate=False)
+    body = _found(level, grid.centre_mm, "the day's image")
+    then = make_level(grid, planned, LEVEL_MM, interpolate=False).values
+    body |= (inside > MIDDLE) & (then < THIN_HU) & (level.values < THIN_HU)
+    body = np.stack([ndimage.binary_fill_holes(plane) for plane in body])
+    smooth = ndimage.gaussian_filter(body.astype(np.float32), 1.0, mode="nearest")
+    share = refined(smooth, level.grid, grid)
+    result: Mask = (share > SURE_INSIDE) | ((share > 1.0 - SURE_INSIDE) & (today > BODY_ABOVE_HU))
+    return result
+
+
+def _found(level: Level, near_mm: Array, where: str) -> Mask:
+    body = find_body(level, near_mm)
+    if not body.any():
+        msg = f"no body was found in {where}; give an image of the patient"
+        raise GeometryError(msg)
+    return body
+
+
+def _level_grid(grid: Grid) -> Grid:
+    nothing: VolumeValues = np.zeros(grid.shape, dtype=np.int16)
+    return make_level(grid, nothing, LEVEL_MM, interpolate=False).grid
