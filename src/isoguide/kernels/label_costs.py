@@ -233,8 +233,7 @@ def label_costs(
         _fill(out, mean, start, stop)
 
     run_chunked(fill, nodes)
-    known: NDArray[np.bool_] = mean.reshape(shape) >= np.float32(0.0)
-    return out.reshape(len(labels), *shape), known
+    return out.reshape(len(labels), *shape), np.asarray(mean.reshape(shape) >= 0.0)
 
 
 def _known_voxels(fixed: Words, block: Int64, step: int, shape: tuple[int, int, int]) -> Float32:
@@ -268,7 +267,7 @@ def label_costs_reference(
         costs[n] = np.where(enough, SCALE * bits / np.maximum(count, 1.0), np.nan)
     told = np.isfinite(costs)
     mean = np.nansum(costs, axis=0) / np.maximum(told.sum(axis=0), 1)
-    return np.floor(np.where(told, costs, mean) + 0.5).astype(np.uint16), told.any(axis=0)
+    return np.floor(np.where(told, costs, mean) + 0.5).astype(np.uint16), np.asarray(told.any(axis=0))
 
 
 def _window_sums(
