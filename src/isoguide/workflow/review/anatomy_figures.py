@@ -79,6 +79,9 @@ def _panel(axes: Axes, series: StructureSeries, trend: AnatomyTrend, truth: Mapp
                 [1.96 * spread[at] for at in chosen],
                 fmt="o", color=colour, mfc=filling, mec=colour, ms=4.4, elinewidth=1.0, zorder=3,
             )  # fmt: skip
+    found = {day.fraction for day in series.days}
+    nothing = [fraction for fraction, _ in trend.days if fraction not in found]
+    axes.plot(nothing, [0.0] * len(nothing), "x", color=MUTED, ms=5.0, zorder=3)
     _alerts(axes, series, trend)
 
 

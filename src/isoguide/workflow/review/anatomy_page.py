@@ -18,8 +18,8 @@ from isoguide.workflow.review.patient_words import p_words
 HEADING: Final = "The anatomy of the course"
 _CAPTION: Final = (
     "Change of the volume against the plan. Blue: days that count, with 95 % of what the deformation leaves "
-    "uncertain; hollow: days that may not be decided by. Dashed: the limit of the protocol. A ring marks the "
-    "day on which an alert was raised."
+    "uncertain; hollow: days that may not be decided by; cross: nothing was found. Dashed: the limit of the "
+    "protocol. A ring marks the day on which an alert was raised."
 )
 _TRUE: Final = " Dotted: the truth."
 
@@ -157,7 +157,7 @@ def _quality_row(fraction: int, record: AssessmentRecord) -> tuple[str, ...]:
         str(fraction),
         verdict,
         f"{100.0 * figures.folded_fraction:.2g} %",
-        f"{number(figures.jacobian_least, 2)} to {number(figures.jacobian_largest, 2)}",
+        f"{number(figures.jacobian_least, 2)}–{number(figures.jacobian_largest, 2)}",
         f"{_measured(figures.inconsistency_mean_mm, 2)} / {_measured(figures.inconsistency_p95_mm, 2)} mm",
         _measured(figures.bone_strain_p95, 3),
         f"{number(figures.similarity_before, 2)} / {number(figures.similarity_after, 2)}",
