@@ -126,7 +126,7 @@ def test_sigma_is_the_data_where_they_decide_and_grows_beyond_what_is_seen():
         (Evidence(1.0, 0.4, 0.5, 6.0, 0.0), FieldVerdict.NOT_AVAILABLE, "same anatomy"),
         (Evidence(1.0, 0.4, 0.5, 1.0, 0.0), FieldVerdict.NOT_FOR_DECISION, "agree poorly"),
         (Evidence(1.0, 0.9, 0.8, 1.0, 0.0), FieldVerdict.NOT_FOR_DECISION, "less alike"),
-        (Evidence(1.0, 0.7, 0.9, 4.0, 0.0), FieldVerdict.NOT_FOR_DECISION, "returns 4.0 mm off"),
+        (Evidence(1.0, 0.7, 0.9, 6.0, 0.0), FieldVerdict.NOT_FOR_DECISION, "returns 6.0 mm off"),
     ],
 )
 def test_every_verdict_below_the_best_has_its_reason(evidence, verdict, words):
