@@ -101,12 +101,17 @@ def test_sigma_is_the_data_where_they_decide_and_grows_beyond_what_is_seen():
     """By hand: a Hessian of 100 per mm² and hardly a spring give 0.1 mm, times the gain, beside the floor."""
     hessian = np.zeros((6, 8, 8, 8), np.float32)
     hessian[:3] = 100.0
-    springs = np.full((3, 8, 8, 8), 1e-6, np.float32), 0.0
+    springs = np.full((3, 8, 8, 8), 1e-6, np.float32), np.zeros((8, 8, 8), np.float32)
     seen = np.ones((8, 8, 8), bool)
     np.testing.assert_allclose(sigma_mm(hessian, springs, seen, 4.0), np.hypot(0.12, 0.1), rtol=1e-3)
     seen[4:] = False
     beyond = sigma_mm(hessian, springs, seen, 4.0)
-    stiffer = sigma_mm(0.0 * hessian, (np.full((3, 8, 8, 8), 0.1, np.float32), 0.4), ~seen | seen, 4.0)
+    stiffer = sigma_mm(
+        0.0 * hessian,
+        (np.full((3, 8, 8, 8), 0.1, np.float32), np.full((8, 8, 8), 0.4, np.float32)),
+        ~seen | seen,
+        4.0,
+    )
     by_hand = 1.44 / (0.1 / 0.2527 + 4.0 * np.pi * 0.2) + 0.01
     np.testing.assert_allclose(stiffer, np.sqrt(by_hand), rtol=1e-3)
     assert beyond[7, 0, 0] == pytest.approx(np.sqrt(0.0144 + 0.01 + 1.6**2), rel=1e-3)
@@ -121,7 +126,7 @@ def test_sigma_is_the_data_where_they_decide_and_grows_beyond_what_is_seen():
         (Evidence(1.0, 0.4, 0.5, 6.0, 0.0), FieldVerdict.NOT_AVAILABLE, "same anatomy"),
         (Evidence(1.0, 0.4, 0.5, 1.0, 0.0), FieldVerdict.NOT_FOR_DECISION, "agree poorly"),
         (Evidence(1.0, 0.9, 0.8, 1.0, 0.0), FieldVerdict.NOT_FOR_DECISION, "less alike"),
-        (Evidence(1.0, 0.7, 0.9, 4.0, 0.0), FieldVerdict.NOT_FOR_DECISION, "returns 4.0 mm off"),
+        (Evidence(1.0, 0.7, 0.9, 6.0, 0.0), FieldVerdict.NOT_FOR_DECISION, "returns 6.0 mm off"),
     ],
 )
 def test_every_verdict_below_the_best_has_its_reason(evidence, verdict, words):

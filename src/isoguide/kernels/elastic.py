@@ -98,17 +98,17 @@ def _bend(springs, x, out, start, stop):  # type: ignore[no-untyped-def]  # numb
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _add_bending(unit, curved, stiffness, x, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
+def _add_bending(unit, curved, x, out, start, stop):  # type: ignore[no-untyped-def]  # numba infers the types
     """Add the bending force to ``out`` for these slices; return the share of its product with x."""
-    dot, stiffness = 0.0, np.float32(stiffness)
+    dot, one = 0.0, np.float32(1.0)
     row = np.empty(x.shape[3], dtype=np.float32)
     for k in range(start, stop):
         for j in range(x.shape[2]):
             for n in range(3):
                 row[:] = np.float32(0.0)
                 _springs_on(unit, curved[n], k, j, row)
-                _add(stiffness, row, out[n, k, j])
-                dot += stiffness * _dot(row, x[n, k, j])
+                _add(one, row, out[n, k, j])
+                dot += _dot(row, x[n, k, j])
     return dot
 
 
@@ -122,7 +122,7 @@ def _invert(blocks, springs, bending, out, start, stop):  # type: ignore[no-unty
                 s = springs[0, k, j, i] * (i < ni - 1) + springs[1, k, j, i] * (j < nj - 1)
                 s += springs[2, k, j, i] * (k < nk - 1)
                 s += springs[0, k, j, max(i - 1, 0)] * (i > 0) + springs[1, k, max(j - 1, 0), i] * (j > 0)
-                s += springs[2, max(k - 1, 0), j, i] * (k > 0) + bending
+                s += springs[2, max(k - 1, 0), j, i] * (k > 0) + bending[k, j, i]
                 p, q, r = blocks[0, k, j, i] + s, blocks[1, k, j, i] + s, blocks[2, k, j, i] + s
                 a, b, c = blocks[3, k, j, i], blocks[4, k, j, i], blocks[5, k, j, i]
                 determinant = p * (q * r - c * c) - a * (a * r - b * c) + b * (a * c - b * q)
@@ -181,12 +181,12 @@ def bent(springs: Floats, x: Floats) -> tuple[Floats, float]:
     return out, _summed(lambda a, b: _bend(springs, x, out, a, b), x.shape[1])
 
 
-def curved(bending: float, x: Floats) -> tuple[Floats, float]:
+def curved(bending: Floats, x: Floats) -> tuple[Floats, float]:
     """Return ``B x`` and ``x B x`` with the bending stiffness ``B``; arguments as in :func:`solved`."""
     unit = np.ones(x.shape, dtype=np.float32)
-    once = bent(unit, x)[0]
+    once = bending * bent(unit, x)[0]
     out = np.zeros(x.shape, dtype=np.float32)
-    energy = _summed(lambda a, b: _add_bending(unit, once, bending, x, out, a, b), x.shape[1])
+    energy = _summed(lambda a, b: _add_bending(unit, once, x, out, a, b), x.shape[1])
     return out, energy
 
 
@@ -195,7 +195,7 @@ def solved(
     springs: Floats,
     right: Floats,
     *,
-    bending: float = 0.0,
+    bending: Floats,
     steps: int,
     tolerance: float,
 ) -> Floats:
@@ -210,13 +210,14 @@ def solved(
     right
         ``[3, k, j, i]``.
     bending
-        Stiffness against curvature: of the squared sum of differences to the six neighbours.
+        Stiffness against curvature at the nodes ``[k, j, i]``: of the squared sum of the differences to the
+        six neighbours.
     steps, tolerance
         At most so many steps, and until the preconditioned residual has shrunk to this share.
     """
     count = right.shape[1]
-    inverse = np.empty(blocks.shape, dtype=np.float32)
-    run_chunked(lambda a, b: _invert(blocks, springs, DIAGONAL * bending, inverse, a, b), count)
+    inverse, diagonal = np.empty(blocks.shape, dtype=np.float32), np.float32(DIAGONAL) * bending
+    run_chunked(lambda a, b: _invert(blocks, springs, diagonal, inverse, a, b), count)
     x, r = np.zeros(right.shape, dtype=np.float32), right.astype(np.float32)
     z, ap, p = np.empty_like(x), np.zeros_like(x), np.zeros_like(x)
     unit, once = np.ones_like(x), np.empty_like(x)
@@ -228,9 +229,9 @@ def solved(
         if rz <= enough:
             break
         stiff = _summed(lambda a, b: _apply(blocks, springs, p, ap, a, b), count)
-        if bending > 0.0:
-            run_chunked(lambda a, b: _bend(unit, p, once, a, b), count)
-            stiff += _summed(lambda a, b: _add_bending(unit, once, bending, p, ap, a, b), count)
+        run_chunked(lambda a, b: _bend(unit, p, once, a, b), count)
+        np.multiply(once, bending, out=once)
+        stiff += _summed(lambda a, b: _add_bending(unit, once, p, ap, a, b), count)
         length = rz / stiff
         previous = rz
         rz = _summed(lambda a, b, s=length: _step(vectors, inverse, s, a, b), count)  # type: ignore[misc]  # a default binds the loop's value

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import DAILY, PLANNING
@@ -102,12 +103,12 @@ def _assessed(
     progress(0.0, "matching back")
     way_back = _way_back_mm(levels, u, settings, part_of(progress, 0.0, 0.9))
     seen = after.counts
-    shown = seen & body
+    measured = way_back[seen & body & np.isfinite(way_back)]
     evidence = Evidence(
         seen_fraction=share_of(seen, body),
         similarity_before=similarity(before, body),
         similarity_after=similarity(after, body),
-        inconsistency_p95_mm=float(np.quantile(way_back[shown], 0.95)) if shown.any() else 0.0,
+        inconsistency_p95_mm=float(np.quantile(measured, 0.95)) if measured.size else 0.0,
         foreign_ml=foreign_ml(last.planned, moved),
     )
     verdict, reasons = judge(evidence)
@@ -141,7 +142,15 @@ def _way_back_mm(
     # The way back starts from nothing, so that it cannot repeat the mistakes of the way there.
     v = solved_levels(back, still, settings.iterations, progress)
     there_mm, back_mm = (float(level.planned.nodes.spacing_mm[0]) for level in (levels[-1], back[-1]))
-    return way_back_mm(u, v, there_mm, back_mm)
+    distance = way_back_mm(u, v, there_mm, back_mm)
+    # At the rim of what is seen the way back is a guess of its own and says nothing about the way there.
+    hidden = back[-1].planned.body & ~back[-1].fit(back[-1].warped(v)).counts
+    known = ~ndimage.binary_dilation(hidden)
+    at = (
+        np.minimum(np.rint(np.arange(n) * there_mm / back_mm).astype(int), size - 1)
+        for n, size in zip(distance.shape, known.shape, strict=True)
+    )
+    return np.where(known[np.ix_(*at)], distance, np.float32(np.nan))
 
 
 def _without_field(

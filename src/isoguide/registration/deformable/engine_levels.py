@@ -39,8 +39,9 @@ def fine_solve(
     """
     soft = np.float32(settings.smoothness / float(planned.nodes.spacing_mm[0]) ** 2)
     bone = soft * np.float32(settings.bone_stiffness - 1.0) * edge_shares(planned.bone)
-    bending = settings.bending_mm2 / float(planned.nodes.spacing_mm[0]) ** 4
-    return FineSolve(planned, day, matrix, soft + bone, bone, settings.steps_per_node, bending)
+    bending = np.float32(settings.bending_mm2 / float(planned.nodes.spacing_mm[0]) ** 4) * planned.firm
+    springs = soft * np.stack([planned.firm] * 3) + bone
+    return FineSolve(planned, day, matrix, springs, bone, bending, settings.steps_per_node)
 
 
 def forward_levels(
@@ -101,7 +102,9 @@ def backward_levels(levels: list[FineSolve], settings: DeformableSettings) -> li
         nowhere = np.zeros((*planned.nodes.shape, 3), dtype=np.float32)
         grey = warped(planned.values, level.day.values, level.matrix, nowhere, level.steps)
         seen = np.where(np.isnan(grey), np.float32(-1000.0), grey)
-        fixed = planning_level(Level(planned.grid, seen), ~np.isnan(grey), planned.body, settings)
+        fixed = planning_level(
+            Level(planned.grid, seen), ~np.isnan(grey), (planned.body, planned.firm), settings
+        )
         back.append(fine_solve(settings, fixed, DayLevel(planned.grid, planned.whole), np.eye(4)[:3]))
     return back
 

@@ -79,7 +79,7 @@ class FineSolve:
     """One level of the solve; ``u`` is the displacement in mm along the grid's axes, ``[3, k, j, i]``.
 
     ``springs`` ``[3, k, j, i]`` hold tissue together along the edges; ``bone_springs`` are the part of them
-    that a turn of the bone does not stretch.
+    that a turn of the bone does not stretch; ``bending`` ``[k, j, i]`` is the stiffness against curvature.
     """
 
     planned: PlanningLevel
@@ -87,8 +87,8 @@ class FineSolve:
     matrix: Array
     springs: Float32
     bone_springs: Float32
+    bending: Float32
     steps: int
-    bending: float = 0.0
     noise: float = 0.0
 
     @property

@@ -39,6 +39,8 @@ SKIN_MM = 6.0
 DENSEST_HU = 1500.0
 """Metal is no denser than this: its brightness says nothing."""
 KNOWN_SHARE = 0.98
+SOFT, TUMOUR_REACH_MM = 0.1, 8.0
+"""A tumour and what lies this close to it is so much less stiff; at twice the distance tissue is as usual."""
 REACH_MM = 40.0
 """So much of the day's image around the planned box is kept."""
 
@@ -63,6 +65,8 @@ class PlanningLevel:
         Bool at the nodes: inside the patient.
     bone
         Share of bone at the nodes, 0 to 1.
+    firm
+        How stiff tissue is at the nodes, against usual: less where a tumour may grow or shrink.
     """
 
     grid: Grid
@@ -72,6 +76,7 @@ class PlanningLevel:
     nodes: Grid
     body: Mask
     bone: Float32
+    firm: Float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +113,8 @@ def prepare_deformable(
     settings
         The default when not given.
     structures
-        Those of the plan: an EXTERNAL among them says what the body is, which is found otherwise.
+        Those of the plan: an EXTERNAL among them says what the body is, which is found otherwise; in and
+        around a GTV tissue is softer, because tumours grow and shrink.
     region_mm
         Two opposite corners (3,) of the box that matters, planning LPS; the body as far as the CT shows it
         when not given.
@@ -143,7 +149,9 @@ def prepare_deformable(
         progress((1 + number) / (1 + len(spacings)), f"resampling the planning CT to {spacing:g} mm")
         level = make_level(grid, values, spacing, interpolate=True)
         level = Level(_isotropic(level.grid, spacing), level.values * np.float32(scale) + np.float32(offset))
-        levels.append(_planning_level(level, Level(rough.grid, body.astype(np.float32)), settings))
+        levels.append(
+            _planning_level(level, Level(rough.grid, body.astype(np.float32)), structures, settings)
+        )
     return PreparedDeformable(planning, settings, tuple(levels))
 
 
@@ -168,15 +176,43 @@ def _box(grid: Grid, body: Mask) -> tuple[Array, Array]:
     return corners.min(axis=0) - MARGIN_MM, corners.max(axis=0) + MARGIN_MM
 
 
-def _planning_level(level: Level, body: Level, settings: DeformableSettings) -> PlanningLevel:
+def _planning_level(
+    level: Level, body: Level, structures: tuple[Structure, ...], settings: DeformableSettings
+) -> PlanningLevel:
     spacing = float(level.grid.spacing_mm[0])
     inside = _nearest(body, level.grid) > 0.5
     near = ndimage.binary_dilation(inside, iterations=max(1, round(SKIN_MM / spacing)))
     nodes = node_grid(level.grid, settings.steps_per_node)
-    return planning_level(level, near, _nearest(body, nodes) > 0.5, settings)
+    tissue = _nearest(body, nodes) > 0.5, firmness(structures, nodes)
+    return planning_level(level, near, tissue, settings)
 
 
-def planning_level(level: Level, near: Mask, body: Mask, settings: DeformableSettings) -> PlanningLevel:
+def firmness(structures: tuple[Structure, ...], nodes: Grid) -> Float32:
+    """Return how stiff tissue is at nodes: soft in a tumour and close around it, where its growth ends.
+
+    Parameters
+    ----------
+    structures
+        Those of type or name GTV are tumours.
+    nodes
+        Grid of the nodes.
+    """
+    firm = np.ones(nodes.shape, dtype=np.float32)
+    for structure in structures:
+        is_tumour = structure.interpreted_type == "GTV" or structure.name.upper().startswith("GTV")
+        if not is_tumour or not structure.is_volume:
+            continue
+        mask = structure_mask(structure, nodes)
+        if mask.any():
+            far_mm = ndimage.distance_transform_edt(~mask, sampling=nodes.spacing_mm[::-1])
+            share = np.clip(far_mm / TUMOUR_REACH_MM - 1.0, 0.0, 1.0)
+            firm = np.minimum(firm, SOFT + (1.0 - SOFT) * share).astype(np.float32)
+    return firm
+
+
+def planning_level(
+    level: Level, near: Mask, tissue: tuple[Mask, Float32], settings: DeformableSettings
+) -> PlanningLevel:
     """Make what the solve needs of the image that stays.
 
     Parameters
@@ -185,8 +221,8 @@ def planning_level(level: Level, near: Mask, body: Mask, settings: DeformableSet
         The image, HU everywhere.
     near
         Samples that are compared.
-    body
-        Nodes inside the patient.
+    tissue
+        Nodes inside the patient, and how firm tissue is at each.
     settings
         How far nodes are apart.
     """
@@ -197,7 +233,7 @@ def planning_level(level: Level, near: Mask, body: Mask, settings: DeformableSet
     values = np.where(near, whole, np.float32(np.nan))
     nodes = node_grid(level.grid, settings.steps_per_node)
     bone = share_at_nodes(bone_mask(values, spacing), nodes.shape, settings.steps_per_node)
-    return PlanningLevel(level.grid, values, whole, slope, nodes, body, bone)
+    return PlanningLevel(level.grid, values, whole, slope, nodes, tissue[0], bone, tissue[1])
 
 
 def node_grid(samples: Grid, steps: int) -> Grid:

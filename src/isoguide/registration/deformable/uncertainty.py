@@ -19,7 +19,7 @@ STRAIN = 0.1
 """Beyond what is seen, the displacement becomes unsure by so much per mm."""
 
 
-def sigma_mm(hessian: Float32, stiffness: tuple[Float32, float], seen: Mask, node_mm: float) -> Float32:
+def sigma_mm(hessian: Float32, stiffness: tuple[Float32, Float32], seen: Mask, node_mm: float) -> Float32:
     """Return the standard deviation of the displacement along an axis, mean of the three.
 
     A node is held by what the images say about it and its surroundings, by the springs to its neighbours and
@@ -31,7 +31,7 @@ def sigma_mm(hessian: Float32, stiffness: tuple[Float32, float], seen: Mask, nod
     hessian
         Data's blocks ``[6, k, j, i]`` as xx, yy, zz, xy, xz, yz, 1/mm².
     stiffness
-        Springs ``[3, k, j, i]`` and stiffness against bending, 1/mm².
+        Springs ``[3, k, j, i]`` and stiffness against bending ``[k, j, i]``, 1/mm².
     seen
         Where the day's image shows the tissue.
     node_mm
