@@ -151,8 +151,11 @@ def _elastix(asked: Problem) -> tuple[Grid, Floats]:
     laid.SetTransformParameterObject(engine.GetTransformParameterObject())
     laid.ComputeDeformationFieldOn()
     laid.SetLogToConsole(False)  # noqa: FBT003 - the only spelling its wrapper has
-    laid.UpdateLargestPossibleRegion()
-    return asked.grid, itk.array_from_image(laid.GetOutputDeformationField())
+    # It writes the field into a folder as well, which is part of its time.
+    with tempfile.TemporaryDirectory() as folder:
+        laid.SetOutputDirectory(folder)
+        laid.UpdateLargestPossibleRegion()
+        return asked.grid, itk.array_from_image(laid.GetOutputDeformationField())
 
 
 def _itk(grid: Grid, values: Any) -> Any:
