@@ -259,11 +259,14 @@ def time_section(asked: argparse.Namespace) -> str:
 
 @cache
 def trends(days: int) -> tuple[tuple[str, int, float, float, float], ...]:
-    """Image, day, and the tumour's volume: planned, true and found, ml; of a neck over its course."""
+    """Image, day, and the tumour's volume: planned, true and found, ml; of a neck over its course.
+
+    Images are as fine as a clinic's: voxels of 3 mm hide what a tumour of 2.5 cm loses at its surface.
+    """
     rows = []
     for image in deformable_cases.IMAGES:
         for day in range(1, days + 1):
-            one = case("neck", image, day, "small")
+            one = case("neck", image, day, "full")
             grid = one.planning.grid
             mask = structure_mask(one.structure(one.target_name), grid)
             found = engines()[OURS](task_of(one))

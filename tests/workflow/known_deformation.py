@@ -14,16 +14,16 @@ from isoguide.progress import Progress, silent
 from isoguide.registration.deformable.result import DeformableRegistration, FieldVerdict
 
 TO_THE_LEFT_MM = 5.0
-SHRUNK = 0.06
-"""Of a length: a volume of (1 - 0.06)³ = 0.83 is left at the isocentre."""
-REACH_MM = 60.0
+SHRUNK = 0.02
+"""Of a length: a volume of (1 - 0.02)³ = 0.94 is left at the isocentre."""
+REACH_MM = 110.0
 NODE_MM, NODES = 8.0, 21
 UNSEEN_BELOW = 3
 """The lowest planes of nodes, which the day's image does not show."""
 
 
 def known_field(isocentre_mm: np.ndarray) -> DisplacementField:
-    """u(x) = (5 mm to the left - 0.06 (x - isocentre)) exp(-(r / 60 mm)²)."""
+    """u(x) = (5 mm to the left - 0.02 (x - isocentre)) exp(-(r / 110 mm)²)."""
     half_mm = NODE_MM * (NODES - 1) / 2.0
     x, y, z = isocentre_mm - half_mm
     grid = Grid.axial(PLANNING, (NODES, NODES, NODES), (NODE_MM,) * 3, (x, y, z))

@@ -26,9 +26,9 @@ NODES_MM: Final = 8.0
 
 
 def to_the_left(points_mm: Array, centre_mm: Array) -> Array:
-    """Displacement (n, 3): 5 mm to the left within 30 mm of a centre, nothing from 80 mm on."""
+    """Displacement (n, 3): 5 mm to the left within 30 mm of a centre, nothing from 170 mm on."""
     far = np.linalg.norm(points_mm - centre_mm, axis=1)
-    share = np.clip((80.0 - far) / 50.0, 0.0, 1.0)
+    share = np.clip((170.0 - far) / 140.0, 0.0, 1.0)
     return LEFT_MM * share[:, None] * np.array([1.0, 0.0, 0.0])
 
 
