@@ -116,4 +116,5 @@ def _alerts(axes: Axes, series: StructureSeries, trend: AnatomyTrend) -> None:
         axes.plot([fraction], [shown[fraction]], "o", mfc="none", mec=ORANGE, mew=1.6, ms=10.0, zorder=4)
     standing = [alert for alert in trend.standing if alert.structure == series.name]
     if standing:
-        _beside(axes, 0.0, "consider\nre-planning", INK)
+        # In the lower half of the panel, where no limit's words are.
+        _beside(axes, 0.7 * axes.get_ylim()[0], "consider\nre-planning", INK)
