@@ -26,6 +26,7 @@ from isoguide.workflow.assess.anatomy import (
     assessment_record,
     prepare_anatomy,
 )
+from isoguide.workflow.assess.chosen import structures_to_assess
 from isoguide.workflow.assess.landmarks_file import load_landmarks
 from isoguide.workflow.assess.protocol_limits import alerts_today, quality_limits
 from isoguide.workflow.assess.request import AssessRequest
@@ -33,7 +34,6 @@ from isoguide.workflow.day_kind import Day, look_at_day
 from isoguide.workflow.inputs import DailyInput, PlanningInput, require_existing
 from isoguide.workflow.match_day import timed
 from isoguide.workflow.protocol_file import load_protocol
-from isoguide.workflow.target import NOT_ANATOMY, TARGET_TYPES
 
 _LOOKED, _MATCHED, _PREPARED = 0.02, 0.3, 0.45
 """How far the work is when it is known what the day's image is, after the rigid match, and when the planning
@@ -166,10 +166,7 @@ def _assess(
 def _chosen(
     request: AssessRequest, alignment: Alignment, instructions: AssessmentInstructions | None
 ) -> tuple[Structure, ...]:
-    """Pick what is assessed: the target, and what was named, or a protocol names, or all of the patient.
-
-    Limits of a protocol hold for all that belongs to the target: PTV, CTV and GTV.
-    """
+    """Pick what is assessed: the target, and what was named, or a protocol names, or all of the patient."""
     structure_set = alignment.planning.structure_set
     if structure_set is None:
         if request.structure_names:
@@ -179,27 +176,14 @@ def _chosen(
             )
             raise InputError(msg)
         return ()
-    if request.structure_names:
-        named = [structure_set.structure(name) for name in request.structure_names]
-    elif instructions is not None and instructions.structures:
-        wanted = {name.casefold() for name in instructions.structures}
-        named = [
-            one
-            for one in structure_set.structures
-            if one.name.casefold() in wanted or one.interpreted_type.upper() in TARGET_TYPES
-        ]
-    else:
-        named = [one for one in structure_set.structures if _is_anatomy(one)]
     target = alignment.target
+    if not request.structure_names:
+        name = target.name if target is not None else None
+        return structures_to_assess(structure_set.structures, name, instructions)
+    named = [structure_set.structure(name) for name in request.structure_names]
     if target is None or any(one is target for one in named):
         return tuple(named)
     return target, *named
-
-
-def _is_anatomy(structure: Structure) -> bool:
-    """Points and lines have no size; the couch is not the patient, and the body outline is never whole."""
-    is_point = bool(structure.contours) and not structure.is_volume
-    return not is_point and structure.interpreted_type.upper() not in NOT_ANATOMY
 
 
 def _nothing_to_carry(planning: PlanningInput, chosen: tuple[Structure, ...]) -> tuple[str, ...]:
