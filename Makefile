@@ -63,6 +63,10 @@ benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/reconstruction.py
 	@$(BIN)/python benchmarks/closed_loop.py
 	@$(BIN)/python benchmarks/markers.py
+	@$(BIN)/python benchmarks/motion.py
+	@$(BIN)/python benchmarks/ultrasound.py
+	@$(BIN)/python benchmarks/deformable.py
+	@$(BIN)/python benchmarks/deformable_density.py
 	@$(BIN)/python benchmarks/records.py
 	@$(BIN)/python benchmarks/review.py
 	@$(BIN)/python benchmarks/treatment_console.py

@@ -43,7 +43,8 @@ def plastimatch_commands(folder: Path, asked: Problem) -> str:
     """B-splines over three stages, L-BFGS; squared differences for two CTs, mutual information otherwise."""
     metric = "mse" if asked.is_mono else "mi"
     lines = ["[GLOBAL]"]
-    lines += [f"{name}={folder / name}.mha" for name in ("fixed", "moving", "fixed_roi", "moving_roi")]
+    # Without masks: with those of the body and of what is seen its line search ends where it began.
+    lines += [f"{name}={folder / name}.mha" for name in ("fixed", "moving")]
     lines += [f"vf_out={folder / 'found.mha'}", "default_value=-1000"]
     for res, spacing_mm, iterations in PLASTIMATCH_STAGES:
         lines += ["[STAGE]", "xform=bspline", "optim=lbfgsb", "impl=plastimatch", "threading=openmp"]
@@ -60,8 +61,6 @@ def _plastimatch(asked: Problem) -> tuple[Grid, Floats]:
         folder = Path(name)
         write_mha(folder / "fixed.mha", asked.grid, asked.fixed)
         write_mha(folder / "moving.mha", asked.grid, asked.moving)
-        write_mha(folder / "fixed_roi.mha", asked.grid, asked.body.astype(np.uint8))
-        write_mha(folder / "moving_roi.mha", asked.grid, asked.seen.astype(np.uint8))
         (folder / "commands.txt").write_text(plastimatch_commands(folder, asked), encoding="utf-8")
         subprocess.run(
             [program, "register", str(folder / "commands.txt")],
@@ -73,18 +72,15 @@ def _plastimatch(asked: Problem) -> tuple[Grid, Floats]:
         return asked.grid, read_mha_vectors(folder / "found.mha", asked.grid)
 
 
-MHA_TYPES: Final = {"float32": "MET_FLOAT", "uint8": "MET_UCHAR"}
-
-
 def write_mha(path: Path, grid: Grid, values: Any) -> None:
-    """Write an axial image as MetaImage, uncompressed."""
+    """Write an axial image of float32 as MetaImage, uncompressed."""
     header = (
         "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\n"
         f"CompressedData = False\nTransformMatrix = {' '.join(f'{x:g}' for x in grid.direction.T.ravel())}\n"
         f"Offset = {' '.join(f'{x:.6f}' for x in grid.origin_mm)}\nCenterOfRotation = 0 0 0\n"
         f"AnatomicalOrientation = RAI\nElementSpacing = {' '.join(f'{x:.6f}' for x in grid.spacing_mm)}\n"
         f"DimSize = {' '.join(str(n) for n in grid.shape[::-1])}\n"
-        f"ElementType = {MHA_TYPES[values.dtype.name]}\nElementDataFile = LOCAL\n"
+        "ElementType = MET_FLOAT\nElementDataFile = LOCAL\n"
     )
     path.write_bytes(header.encode() + np.ascontiguousarray(values).tobytes())
 
