@@ -38,9 +38,7 @@ from isoguide.workflow.assess.scene import AnatomyScene
 from isoguide.workflow.course import seconds_between
 from isoguide.workflow.course_anatomy import AssessedFraction, TrueChange
 from isoguide.workflow.scenario import AnatomySection
-
-TARGET_TYPES: Final = ("GTV", "CTV", "PTV")
-"""What the target is, the first that the patient has: tissue that changes before a margin drawn around it."""
+from isoguide.workflow.target import TARGET_TYPES
 
 OUTLINES: Final = "The day's image with the structures as planned (dashed) and as they are"
 CHANGES: Final = "Where tissue has grown (orange) or shrunk (blue), and a grid that it took along, motion × 3"
@@ -125,7 +123,8 @@ class CourseAssessor:
 
     def _target_name(self) -> str | None:
         typed = {one.interpreted_type: one.name for one in reversed(self.phantom.structures) if one.is_volume}
-        return next((typed[kind] for kind in TARGET_TYPES if kind in typed), None)
+        # The smallest first: tissue that changes before a margin that is drawn around it.
+        return next((typed[kind] for kind in reversed(TARGET_TYPES) if kind in typed), None)
 
     def _alerts(self, number: int, record: AssessmentRecord) -> tuple[str, ...]:
         """Say what stands on this day by the protocol; a day that does not count raises nothing new."""

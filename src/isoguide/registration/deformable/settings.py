@@ -1,11 +1,8 @@
 """How hard a deformable registration tries: plain values, so that a result can carry and repeat them."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
 
 from isoguide.errors import InputError
-
-Engine = Literal["isoguide"]
 
 MOST_SAMPLES = 3.0e6
 """A box of as many samples is registered in some seconds on two cores."""
@@ -35,8 +32,6 @@ class DeformableSettings:
         How many times stiffer bone is; it may turn freely.
     largest_mm
         How far the coarse search looks.
-    engine
-        What solves it.
 
     Raises
     ------
@@ -53,7 +48,6 @@ class DeformableSettings:
     bending_mm2: float = 60.0
     bone_stiffness: float = 50.0
     largest_mm: float = 24.0
-    engine: Engine = "isoguide"
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.spacing_mm <= 10.0:
