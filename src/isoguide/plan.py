@@ -27,6 +27,30 @@ class PatientPosition(StrEnum):
     FFDL = "FFDL"
 
 
+@dataclass(frozen=True, slots=True)
+class Wedge:
+    """A wedge that a beam may have in its way (PS3.3 C.8.8.14, Wedge Sequence).
+
+    Parameters
+    ----------
+    number
+        WedgeNumber, by which control points say where it is.
+    kind
+        WedgeType: STANDARD, DYNAMIC or MOTORIZED.
+    identifier
+        WedgeID, the name of the machine's data for it.
+    angle_deg, orientation_deg
+        Nominal angle; orientation about the beam, counter-clockwise seen from the source, at which the thin
+        end points away from the collimator's +Y (C.8.8.14.3); None where the plan does not say.
+    """
+
+    number: int
+    kind: str
+    identifier: str = ""
+    angle_deg: float | None = None
+    orientation_deg: float | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ControlPoint:
     """One control point with inherited values filled in; angles in degrees, positions in mm.
@@ -34,6 +58,7 @@ class ControlPoint:
     ``isocentre_mm`` (3,) is in planning LPS. ``table_top_mm`` is (lateral, longitudinal, vertical) and None
     where the plan leaves the table position open. ``leaf_positions_mm`` (2, pairs) holds both banks, the one
     on the negative side first, at the isocentre along the axis of the beam's :class:`MultileafCollimator`.
+    ``wedges_in`` are the numbers of the wedges in the beam; ``dose_rate_mu_per_min`` is DoseRateSet.
     """
 
     gantry_deg: float
@@ -48,6 +73,8 @@ class ControlPoint:
     jaw_x_mm: tuple[float, float] | None = None
     jaw_y_mm: tuple[float, float] | None = None
     leaf_positions_mm: Array | None = None
+    wedges_in: tuple[int, ...] = ()
+    dose_rate_mu_per_min: float | None = None
 
     def __post_init__(self) -> None:
         if self.isocentre_mm is not None:
@@ -97,6 +124,9 @@ class Beam:
     """A beam: ``delivery_type`` is TREATMENT, SETUP, OPEN_PORTFILM, TRMT_PORTFILM ... (300A,00CE).
 
     ``leaves`` describes the collimator whose positions the control points hold; None where there are none.
+    ``other_accessories`` names what else is in the way, such as "block", "compensator", "bolus" and
+    "applicator". ``fluence_mode`` is FluenceMode (3002,0051): STANDARD, or NON_STANDARD for a beam without
+    flattening filter, with FluenceModeID behind a colon where stated; empty where the plan does not say.
     """
 
     number: int
@@ -109,6 +139,10 @@ class Beam:
     meterset_mu: float | None = None
     leaves: MultileafCollimator | None = None
     source_axis_distance_mm: float | None = None
+    wedges: tuple[Wedge, ...] = ()
+    other_accessories: tuple[str, ...] = ()
+    fluence_mode: str = ""
+    dosimeter_unit: str = "MU"
 
     @property
     def is_treatment(self) -> bool:

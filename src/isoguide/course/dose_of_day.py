@@ -1,0 +1,107 @@
+"""What one day's treatment delivered, and what the course has delivered so far, as it is kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StructureDose:
+    """Doses of one structure, Gy.
+
+    Parameters
+    ----------
+    name, is_target
+        ROIName, and whether it is a target.
+    volume_ml
+        Today.
+    planned_mean_gy, planned_d95_gy, planned_d2_gy
+        Mean, D95% and D2% of one fraction as planned.
+    mean_gy, d95_gy, d2_gy
+        The same of the day.
+    accumulated_mean_gy, accumulated_d95_gy, accumulated_d2_gy
+        Of all fractions so far, in the planning anatomy; None where nothing could be added up.
+    accumulated_sigma_gy
+        Standard deviation of the accumulated mean that the deformation leaves.
+    """
+
+    name: str
+    is_target: bool
+    volume_ml: float
+    planned_mean_gy: float
+    planned_d95_gy: float
+    planned_d2_gy: float
+    mean_gy: float
+    d95_gy: float
+    d2_gy: float
+    accumulated_mean_gy: float | None = None
+    accumulated_d95_gy: float | None = None
+    accumulated_d2_gy: float | None = None
+    accumulated_sigma_gy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoalOfDay:
+    """A goal of the protocol on one day, for the whole course at this day's dose, and as accumulated.
+
+    Parameters
+    ----------
+    goal
+        As it is written in the protocol.
+    value, limit, unit
+        Of the course if all its fractions were like this one; None where there is no value.
+    is_met, was_met_in_plan
+        None where there is no value.
+    """
+
+    goal: str
+    value: float | None
+    limit: float
+    unit: str
+    is_met: bool | None
+    was_met_in_plan: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoseRecord:
+    """The dose of one fraction.
+
+    Parameters
+    ----------
+    image_uid
+        By which image of the fraction.
+    computed_at
+        Aware UTC.
+    verdict, reasons
+        "for decision", "not for decision" or "not available", and why.
+    approximations
+        What is assumed.
+    algorithm, beam_data, beam_data_sha256, version
+        What computed it.
+    fractions_so_far
+        How many fractions the accumulated doses hold, with this one; 0 where nothing is accumulated.
+    structures
+        Targets first; empty exactly when the verdict is "not available".
+    goals
+        Goals of the protocol.
+    alerts
+        Why somebody has to look, by the protocol.
+    """
+
+    image_uid: str
+    computed_at: datetime
+    verdict: str
+    reasons: tuple[str, ...]
+    approximations: tuple[str, ...]
+    algorithm: str
+    beam_data: str
+    beam_data_sha256: str
+    version: str
+    fractions_so_far: int
+    structures: tuple[StructureDose, ...]
+    goals: tuple[GoalOfDay, ...]
+    alerts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if bool(self.structures) == (self.verdict == "not available"):
+            msg = "a dose record has structures exactly when its verdict is not 'not available'"
+            raise ValueError(msg)
