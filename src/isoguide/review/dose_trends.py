@@ -10,10 +10,14 @@ from itertools import groupby
 from typing import Final, Literal
 
 from isoguide.course import DoseInstructions, DoseRecord, GoalOfDay, StructureDose
+from isoguide.dose.goal_text import goal_words
+from isoguide.dose.goals import AGREES
 
 DoseMeasure = Literal["D95", "mean", "goal"]
 """What can call for a look: D95% of a target that falls, the mean dose of an organ that rises, a goal."""
 VERDICT_WORDS: Final = "may not be decided by"
+_Value = tuple[int, float, bool]
+"""Fraction, what it showed, and whether that is beyond the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,8 @@ def _beyond_words(alert: DoseAlert) -> str:
             f"D95% of {alert.subject} has been more than {alert.limit:g} % of the prescription below the plan"
         )
     if alert.measure == "mean":
-        return f"the mean dose of {alert.subject} has been more than {alert.limit:g} Gy a fraction above the plan"
+        limit = f"more than {alert.limit:g} Gy a fraction"
+        return f"the mean dose of {alert.subject} has been {limit} above the plan"
     return f"the goal '{alert.subject}', which the plan meets, has been missed"
 
 
@@ -252,33 +257,42 @@ def _alerts(
     asked: DoseInstructions,
     computed: tuple[int, ...],
 ) -> Iterator[DoseAlert]:
-    d95_percent, mean_gy = asked.target_d95_percent, asked.organ_mean_gy
     for series in structures:
-        if series.is_target and d95_percent is not None:
-            loss = [(day.fraction, day.d95_loss_percent) for day in series.counting]
-            known = [(fraction, value, value > d95_percent) for fraction, value in loss if value is not None]
-            first = DoseAlert("D95", series.name, d95_percent, 0.0, "%", asked.days, 0, 0, 0)
-            yield from _walked(known, first, computed)
-        if not series.is_target and mean_gy is not None:
-            rise = [(day.fraction, day.mean_rise_gy, day.mean_rise_gy > mean_gy) for day in series.counting]
-            first = DoseAlert("mean", series.name, mean_gy, 0.0, "Gy", asked.days, 0, 0, 0)
-            yield from _walked(rise, first, computed)
+        values, pattern = _judged(series, asked)
+        if pattern is not None:
+            yield from _walked(values, pattern, computed)
+    wanted = {goal_words(goal) for goal in asked.goals}
     for goal in goals:
-        if goal.was_met_in_plan is False:
-            continue  # the plan was accepted with it
+        if goal.goal not in wanted or goal.was_met_in_plan is False:
+            continue  # nobody asks for it any more, or the plan was accepted with it
         newest = goal.days[-1][1]
         missed = [
             (fraction, one.value, one.is_met is False)
             for fraction, one, counts in goal.days
             if counts and one.value is not None
         ]
-        first = DoseAlert("goal", goal.goal, newest.limit, 0.0, newest.unit, asked.days, 0, 0, 0)
-        yield from _walked(missed, first, computed)
+        pattern = DoseAlert("goal", goal.goal, newest.limit, 0.0, newest.unit, asked.days, 0, 0, 0)
+        yield from _walked(missed, pattern, computed)
 
 
-def _walked(
-    values: Sequence[tuple[int, float, bool]], pattern: DoseAlert, computed: tuple[int, ...]
-) -> Iterator[DoseAlert]:
+def _judged(series: DoseSeries, asked: DoseInstructions) -> tuple[list[_Value], DoseAlert | None]:
+    """Return what a limit says of the days that count, and the alert that it would raise; None: no limit."""
+    limit = asked.target_d95_percent if series.is_target else asked.organ_mean_gy
+    if limit is None:
+        return [], None
+    shown = (
+        (day.fraction, day.d95_loss_percent if series.is_target else day.mean_rise_gy)
+        for day in series.counting
+    )
+    values = [
+        (fraction, value, value > limit * (1.0 + AGREES)) for fraction, value in shown if value is not None
+    ]
+    measure: DoseMeasure = "D95" if series.is_target else "mean"
+    unit = "%" if series.is_target else "Gy"
+    return values, DoseAlert(measure, series.name, limit, 0.0, unit, asked.days, 0, 0, 0)
+
+
+def _walked(values: Sequence[_Value], pattern: DoseAlert, computed: tuple[int, ...]) -> Iterator[DoseAlert]:
     """Walk the days that count: so many in a row beyond raise an alert; so many in a row within end it."""
     standing: DoseAlert | None = None
     for is_beyond, group in groupby(values, lambda one: one[2]):

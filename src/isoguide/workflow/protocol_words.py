@@ -225,7 +225,8 @@ def _dose(asked: DoseInstructions | None) -> Iterator[str]:
     if asked is None:
         return
     yield (
-        f"The dose of the day is computed by the {asked.algorithm} method on voxels of {asked.spacing_mm:g} mm."
+        f"The dose of the day is computed by the method '{asked.algorithm}' on voxels of "
+        f"{asked.spacing_mm:g} mm."
     )
     if asked.goals:
         yield f"Its goals, over the whole course: {'; '.join(goal_words(goal) for goal in asked.goals)}."
@@ -238,8 +239,8 @@ def _dose(asked: DoseInstructions | None) -> Iterator[str]:
             f"the mean dose of another structure rises by more than {asked.organ_mean_gy:g} Gy a fraction"
         )
     yield (
-        f"Somebody has to look at the dose when {_either(told)} {when}. A day counts for that when its dose is "
-        "for decision; another one neither raises nor ends an alert."
+        f"Somebody has to look at the dose when {_either(told)} {when}. A day counts for that when its dose "
+        "is for decision; another one neither raises nor ends an alert."
     )
 
 

@@ -14,9 +14,9 @@ from isoguide.workflow.review.html_parts import not_available
 DOSE_HEADING: Final = "The dose of the course"
 _CAPTION: Final = (
     "Dose of each day against the plan, percent of the prescription: D95% of a target, the mean of an organ. "
-    "Blue: days that count; hollow: days that may not be decided by; cross: no dose. Green: what was delivered "
-    "so far, in the mean of its fractions. Dashed: the limit of the protocol. A ring marks the day on which an "
-    "alert was raised."
+    "Blue: days that count; hollow: days that may not be decided by; cross: no dose. Green: what was "
+    "delivered so far, in the mean of its fractions. Dashed: the limit of the protocol. A ring marks the day "
+    "on which an alert was raised."
 )
 
 
@@ -33,8 +33,8 @@ def _so_far(trend: DoseTrend) -> str:
     summed = [(series, day) for series in trend.structures if (day := series.summed) is not None]
     if not summed:
         return ""
-    header = ("Structure", "Fractions", "Mean, planned", "Mean, delivered", "D95%, planned", "D95%, delivered",
-              "D2%, planned", "D2%, delivered")  # fmt: skip
+    both = (f"{what}, {which}" for what in ("Mean", "D95%", "D2%") for which in ("planned", "delivered"))
+    header = ("Structure", "Fractions", *both)
     note = (
         '<p class="small">What the course has delivered so far, in the planning anatomy: energy and mass of '
         "each day taken home by the deformation of that day. Gy, with one standard deviation that the "
