@@ -11,8 +11,10 @@ from isoguide.course import (
     CourseHistory,
     DecisionRecord,
     DeliveryRecord,
+    DoseRecord,
     FieldFigures,
     FractionSummary,
+    GoalOfDay,
     ImageRecord,
     ImagingDose,
     MatchInstructions,
@@ -27,6 +29,7 @@ from isoguide.course import (
     ReferenceImage,
     Schedule,
     SimulationRecord,
+    StructureDose,
     StructureMotion,
     StructureOfDay,
     Tolerance,
@@ -294,3 +297,31 @@ def history(course_id: str = "old-1", count: int = 3, **changes: object) -> Cour
         tuple(full_summary(number, lateral_mm=number / 7.0) for number in range(1, count + 1)),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # a test names the fields it changes
+
+
+def dose(uid: str = "1.2.9.1", **changes: object) -> DoseRecord:
+    """Return the dose of a day on which the target gets a little less than planned."""
+    target = StructureDose(
+        "PTV", True, 60.1, 3.01, 2.91, 3.09, 2.97, 2.8 + 1.0 / 3.0, 3.1, 2.97, 2.71, 3.1, 0.017
+    )
+    organ = StructureDose("Rectum", False, 71.3, 1.1, 0.1, 2.9, 1.2, 0.1, 2.95)
+    made = DoseRecord(
+        uid,
+        MORNING + timedelta(hours=3),
+        "for decision",
+        ("the match was accepted",),
+        ("the generic curve gives densities",),
+        "pencil beam",
+        "generic 6 MV",
+        "b" * 64,
+        "1.0",
+        1,
+        (target, organ),
+        (
+            GoalOfDay("PTV D95% >= 57 Gy", 54.2, 57.0, "Gy", False, True),
+            GoalOfDay("Bladder V60Gy <= 25 %", None, 25.0, "%", None, None),
+        ),
+        ("Since fraction 1 PTV has missed 'PTV D95% >= 57 Gy'.",),
+        3.0,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # as above

@@ -21,7 +21,7 @@ from isoguide.records.schema import MIGRATIONS, VERSION_TABLE, VERSIONS
 NEXT = """
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision = "0005", "0004"
+revision, down_revision = "0006", "0005"
 def upgrade():
     op.add_column("people", sa.Column("phone", sa.Text()))
 """
@@ -77,12 +77,12 @@ def test_records_of_an_older_isoguide_ask_for_an_upgrade_and_get_it(
 ) -> None:
     later = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, later, ignore=shutil.ignore_patterns("__pycache__"))
-    (later / "versions" / "v0005_phone.py").write_text(NEXT)
+    (later / "versions" / "v0006_phone.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", later)
-    monkeypatch.setattr(schema, "VERSIONS", (*VERSIONS, "0005"))
+    monkeypatch.setattr(schema, "VERSIONS", (*VERSIONS, "0006"))
     error = refused(place)
     assert isinstance(error, InputError)
-    assert "of an older isoguide (version 0004 of the tables, not 0005)" in str(error)
+    assert "of an older isoguide (version 0005 of the tables, not 0006)" in str(error)
     assert "isoguide db upgrade" in str(error)
     upgrade(place)
     open_records(place, clock=SteppingClock()).close()

@@ -11,7 +11,7 @@ from isoguide.course import Person, Role
 from isoguide.errors import InputError, MissingEvidenceError, UnknownNameError
 from isoguide.records import Place, Records, create_records, fractions, open_records, schema, upgrade
 from isoguide.records.backup import back_up, restore
-from isoguide.records.model import ASSESSMENTS, MOTIONS
+from isoguide.records.model import ASSESSMENTS, DAY_DOSES, MOTIONS
 from isoguide.records.schema import MIGRATIONS
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2FsdA$aGFzaA"
@@ -82,8 +82,8 @@ def test_a_backup_brings_the_passwords_back(staffed: Records, tmp_path: Path) ->
 
 
 def of_the_first_version(read):
-    """Read the parts of a fraction as the first version did, which had neither motion nor assessments."""
-    later = (MOTIONS, ASSESSMENTS)
+    """Read the parts of a fraction as the first version did: no motion, no assessments, no doses."""
+    later = (MOTIONS, ASSESSMENTS, DAY_DOSES)
     return lambda connection, table, key: () if table in later else read(connection, table, key)
 
 
@@ -92,7 +92,9 @@ def test_records_of_the_first_version_are_upgraded_and_their_audit_stays_whole(
 ) -> None:
     first = tmp_path / "first"
     shutil.copytree(
-        MIGRATIONS, first, ignore=shutil.ignore_patterns("__pycache__", "v0002*", "v0003*", "v0004*")
+        MIGRATIONS,
+        first,
+        ignore=shutil.ignore_patterns("__pycache__", "v0002*", "v0003*", "v0004*", "v0005*"),
     )
     clock = SteppingClock()
     with monkeypatch.context() as patch:
@@ -103,7 +105,7 @@ def test_records_of_the_first_version_are_upgraded_and_their_audit_stays_whole(
             records.add_person(Person("anna", Role.THERAPIST), by="admin")
             treat(records, with_course(records), events=WAY[:7])
             head, histories = records.audit_head(), records.histories()
-    with pytest.raises(InputError, match=r"of an older isoguide \(version 0001 of the tables, not 0004\)"):
+    with pytest.raises(InputError, match=r"of an older isoguide \(version 0001 of the tables, not 0005\)"):
         open_records(empty_place, clock=clock)
     upgrade(empty_place)
     with open_records(empty_place, clock=clock) as records:

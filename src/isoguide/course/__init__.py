@@ -2,6 +2,8 @@
 
 from isoguide.course.assessment import AssessmentRecord, FieldFigures, StructureOfDay
 from isoguide.course.assessment_limits import AssessmentInstructions
+from isoguide.course.dose_instructions import DoseInstructions
+from isoguide.course.dose_of_day import DoseRecord, GoalOfDay, StructureDose
 from isoguide.course.fraction_record import (
     AXES,
     DecisionRecord,
@@ -48,8 +50,11 @@ __all__ = [
     "CourseHistory",
     "DecisionRecord",
     "DeliveryRecord",
+    "DoseInstructions",
+    "DoseRecord",
     "FieldFigures",
     "FractionSummary",
+    "GoalOfDay",
     "ImageRecord",
     "ImagingDose",
     "Intrafraction",
@@ -71,6 +76,7 @@ __all__ = [
     "Schedule",
     "ScheduleKind",
     "SimulationRecord",
+    "StructureDose",
     "StructureMotion",
     "StructureOfDay",
     "Tolerance",

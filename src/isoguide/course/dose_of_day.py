@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from isoguide.registration.deformable.result import FieldVerdict
+
 
 @dataclass(frozen=True, slots=True)
 class StructureDose:
@@ -41,7 +43,7 @@ class StructureDose:
 
 @dataclass(frozen=True, slots=True)
 class GoalOfDay:
-    """A goal of the protocol on one day, for the whole course at this day's dose, and as accumulated.
+    """A goal of the protocol on one day.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ class DoseRecord:
     computed_at
         Aware UTC.
     verdict, reasons
-        "for decision", "not for decision" or "not available", and why.
+        A value of :class:`isoguide.registration.deformable.result.FieldVerdict`, and why.
     approximations
         What is assumed.
     algorithm, beam_data, beam_data_sha256, version
@@ -85,6 +87,8 @@ class DoseRecord:
         Goals of the protocol.
     alerts
         Why somebody has to look, by the protocol.
+    prescribed_gy
+        What the target shall get in one fraction; None where the plan does not say.
     """
 
     image_uid: str
@@ -100,8 +104,20 @@ class DoseRecord:
     structures: tuple[StructureDose, ...]
     goals: tuple[GoalOfDay, ...]
     alerts: tuple[str, ...]
+    prescribed_gy: float | None = None
 
     def __post_init__(self) -> None:
-        if bool(self.structures) == (self.verdict == "not available"):
-            msg = "a dose record has structures exactly when its verdict is not 'not available'"
+        if bool(self.structures) == (FieldVerdict(self.verdict) is FieldVerdict.NOT_AVAILABLE):
+            msg = (
+                f"a dose record has structures exactly when its verdict is not '{FieldVerdict.NOT_AVAILABLE}'"
+            )
             raise ValueError(msg)
+        summed = [one.accumulated_mean_gy is not None for one in self.structures]
+        if any(summed) and not self.fractions_so_far:
+            msg = "a dose record holds accumulated doses of no fraction: say of how many"
+            raise ValueError(msg)
+
+    @property
+    def is_for_decision(self) -> bool:
+        """Whether something may be decided by it."""
+        return self.verdict == FieldVerdict.FOR_DECISION

@@ -4,7 +4,7 @@ An attribute that is absent in a later control point means "unchanged". Position
 plan's isocentre is never in machine coordinates (C.8.8.25.6).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -12,6 +12,12 @@ from typing import Final, Literal
 import numpy as np
 from pydicom.uid import RTIonPlanStorage
 
+from isoguide.dicom.beam_accessories import (
+    read_fluence_mode,
+    read_other_accessories,
+    read_wedges,
+    read_wedges_in,
+)
 from isoguide.dicom.item import Item, tolerating_odd_values
 from isoguide.dicom.scan import PLAN_CLASSES, DicomFile, open_dicom
 from isoguide.errors import GeometryError, MismatchError, MissingEvidenceError, UnreadableError
@@ -25,8 +31,10 @@ from isoguide.plan import (
     Plan,
     Prescription,
     SetupDevice,
+    Wedge,
 )
 
+UNPLACED_LEAVES: Final = "multileaf collimator whose leaves the plan does not place"
 _TABLE_AXES: Final = ("Lateral", "Longitudinal", "Vertical")
 _TABLE_KEYWORDS: Final = tuple(f"TableTop{axis}Position" for axis in _TABLE_AXES)
 _JAW_X: Final = frozenset({"X", "ASYMX"})
@@ -159,6 +167,26 @@ def _leaves(beam: Item) -> MultileafCollimator | None:
     return MultileafCollimator(_LEAVES[_kind(devices[0])], boundaries_mm)
 
 
+def _unplaced_leaves(
+    beam: Item, leaves: MultileafCollimator | None, points: Sequence[ControlPoint]
+) -> tuple[str, ...]:
+    """Name leaves that nobody can place, so that no dose is computed as if the beam were open there.
+
+    These are two layers of leaves, leaves without boundaries, a device that is neither jaws nor leaves, and
+    leaves whose positions are not told.
+    """
+    kinds = [_kind(one) for one in beam.items("BeamLimitingDeviceSequence")]
+    if any(kind not in _JAW_X | _JAW_Y | _LEAVES.keys() for kind in kinds):
+        return (UNPLACED_LEAVES,)
+    placed = [point.leaf_positions_mm is not None for point in points]
+    if leaves is None:
+        is_unplaced = any(placed) or any(kind in _LEAVES for kind in kinds)
+    else:
+        pairs = {point.leaf_positions_mm.shape[1] for point in points if point.leaf_positions_mm is not None}
+        is_unplaced = not all(placed) or not pairs <= {leaves.pairs}
+    return (UNPLACED_LEAVES,) if is_unplaced else ()
+
+
 def _kind(device: Item) -> str:
     return device.text("RTBeamLimitingDeviceType")
 
@@ -166,11 +194,11 @@ def _kind(device: Item) -> str:
 def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
     number = entry.need_integer("BeamNumber")
     named = Item(entry.dataset, f"{entry.source} beam {number}")
-    radiation = named.text("RadiationType")
+    radiation, wedges, leaves = named.text("RadiationType"), read_wedges(named), _leaves(named)
     points: list[ControlPoint] = []
     state = _State(None, table_is_relative=False)
     for point in named.items("IonControlPointSequence" if is_ion else "ControlPointSequence"):
-        state = _advance(state, point, is_photon=radiation == "PHOTON")
+        state = _advance(state, point, wedges, is_photon=radiation == "PHOTON")
         if state.point is not None:
             points.append(state.point)
     return Beam(
@@ -182,8 +210,13 @@ def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
         control_points=tuple(points),
         patient_setup_number=named.integer("ReferencedPatientSetupNumber"),
         meterset_mu=metersets.get(number),
-        leaves=_leaves(named),
+        leaves=leaves,
         source_axis_distance_mm=named.number("SourceAxisDistance"),
+        wedges=wedges,
+        other_accessories=(*_unplaced_leaves(named, leaves, points), *read_other_accessories(named)),
+        fluence_mode=read_fluence_mode(named),
+        # Type 3: only those of another unit have to say so.
+        dosimeter_unit=named.text("PrimaryDosimeterUnit") or "MU",
     )
 
 
@@ -195,7 +228,7 @@ class _State:
     table_is_relative: bool
 
 
-def _advance(state: _State, item: Item, *, is_photon: bool) -> _State:
+def _advance(state: _State, item: Item, wedges: tuple[Wedge, ...], *, is_photon: bool) -> _State:
     """Fill in what a control point leaves out from the one before it."""
     before = state.point or ControlPoint(0.0, 0.0, 0.0, 0.0)
     # Zero-length table positions in the first control point make later ones relative to an unknown start.
@@ -210,6 +243,7 @@ def _advance(state: _State, item: Item, *, is_photon: bool) -> _State:
 
     isocentre = item.numbers("IsocenterPosition", 3)
     energy = item.number("NominalBeamEnergy") if is_photon else None
+    dose_rate = item.number("DoseRateSet")
     point = replace(
         before,
         gantry_deg=changed("GantryAngle", before.gantry_deg),
@@ -221,6 +255,8 @@ def _advance(state: _State, item: Item, *, is_photon: bool) -> _State:
         table_pitch_deg=changed("TableTopPitchAngle", before.table_pitch_deg),
         table_roll_deg=changed("TableTopRollAngle", before.table_roll_deg),
         energy_mv=before.energy_mv if energy is None else energy,
+        wedges_in=read_wedges_in(item, state.point, wedges),
+        dose_rate_mu_per_min=before.dose_rate_mu_per_min if dose_rate is None else dose_rate,
     )
     return _State(_with_devices(point, item), relative)
 

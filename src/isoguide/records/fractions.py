@@ -17,11 +17,12 @@ from isoguide.course import (
     MotionRecord,
 )
 from isoguide.errors import InputError, UnknownNameError
-from isoguide.records import assessments, audit, courses
+from isoguide.records import assessments, audit, courses, day_doses
 from isoguide.records.audit import Write
 from isoguide.records.errors import ConflictError
 from isoguide.records.model import (
     ASSESSMENTS,
+    DAY_DOSES,
     DECISIONS,
     DELIVERIES,
     FRACTIONS,
@@ -185,6 +186,7 @@ def fraction(connection: Connection, key: FractionKey) -> StoredFraction:
         _records(DeliveryRecord, _parts(connection, DELIVERIES, key), f"a delivery of {key}"),
         _records(MotionRecord, _parts(connection, MOTIONS, key), f"the motion in {key}"),
         tuple(assessments.record_of(found) for found in _parts(connection, ASSESSMENTS, key)),
+        tuple(day_doses.record_of(found) for found in _parts(connection, DAY_DOSES, key)),
     )
 
 

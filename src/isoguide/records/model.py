@@ -248,6 +248,33 @@ class AssessmentRow(Base):
     settings_sha256: Mapped[Words]
 
 
+class DayDoseRow(Base):
+    """What the treatment of a day delivered; ``number`` counts the doses of a fraction from 1.
+
+    Like an assessment it belongs to no step.
+    """
+
+    __tablename__ = "day_doses"
+    __table_args__ = (ForeignKeyConstraint(*_TO_FRACTION),)
+    course_id: Mapped[TextKey]
+    fraction: Mapped[NumberKey]
+    number: Mapped[NumberKey]
+    image_uid: Mapped[Words]
+    computed_at: Mapped[Words]
+    verdict: Mapped[Words]
+    reasons: Mapped[Words]
+    approximations: Mapped[Words]
+    algorithm: Mapped[Words]
+    beam_data: Mapped[Words]
+    beam_data_sha256: Mapped[Words]
+    version: Mapped[Words]
+    fractions_so_far: Mapped[int]
+    structures: Mapped[Words]
+    goals: Mapped[Words]
+    alerts: Mapped[Words]
+    prescribed_gy: Mapped[MaybeNumber]
+
+
 class AuditRow(Base):
     """One link of the chain (:mod:`isoguide.records.audit`)."""
 
@@ -278,9 +305,21 @@ DECISIONS: Final = _table(DecisionRow)
 DELIVERIES: Final = _table(DeliveryRow)
 MOTIONS: Final = _table(MotionRow)
 ASSESSMENTS: Final = _table(AssessmentRow)
+DAY_DOSES: Final = _table(DayDoseRow)
 AUDIT: Final = _table(AuditRow)
 
 CURRENT: Final = (PEOPLE, PASSWORDS, COURSES, FRACTIONS)
 """Tables whose rows change."""
-AUDITED: Final = (*CURRENT, PROTOCOLS, STEPS, IMAGES, MATCHES, DECISIONS, DELIVERIES, MOTIONS, ASSESSMENTS)
+AUDITED: Final = (
+    *CURRENT,
+    PROTOCOLS,
+    STEPS,
+    IMAGES,
+    MATCHES,
+    DECISIONS,
+    DELIVERIES,
+    MOTIONS,
+    ASSESSMENTS,
+    DAY_DOSES,
+)
 """Tables whose every row stands in the audit."""

@@ -10,7 +10,7 @@ from isoguide.records.connection import Database
 from isoguide.records.model import Base
 from isoguide.records.place import Place
 
-VERSIONS: Final = ("0001", "0002", "0003", "0004")
+VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 """Every version of the tables that there has been, the one of this isoguide last."""
 VERSION_TABLE: Final = "isoguide_version"
 """Where a database says which one it has."""

@@ -4,13 +4,21 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from isoguide.course import AssessmentRecord, CourseHistory, Person, Protocol, SimulationRecord
+from isoguide.course import (
+    AssessmentRecord,
+    CourseHistory,
+    DoseRecord,
+    Person,
+    Protocol,
+    SimulationRecord,
+)
 from isoguide.errors import InputError
 from isoguide.progress import Progress, silent
 from isoguide.records import (
     assessments,
     audit,
     courses,
+    day_doses,
     fractions,
     histories,
     kept_images,
@@ -324,6 +332,33 @@ class Records:
         """
         with self._database.reading() as connection:
             return assessments.assessments(connection, course_id)
+
+    def keep_dose(self, course_id: str, fraction: int, dose: DoseRecord, *, by: str) -> int:
+        """Keep what the treatment of a day delivered, and return which one of the fraction it is.
+
+        It may be added at any time, after the fraction too. None is replaced: of a fraction counts the one
+        that was kept last.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If there is no such fraction.
+        InputError
+            If the image is not one of this fraction, or is younger than the dose.
+        """
+        with self._database.writing(self._clock, by) as write:
+            return day_doses.keep_dose(write, FractionKey(course_id, fraction), dose)
+
+    def doses(self, course_id: str) -> tuple[tuple[int, DoseRecord], ...]:
+        """Return what the days of a course delivered, each with its fraction, in the order of fractions.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such course.
+        """
+        with self._database.reading() as connection:
+            return day_doses.doses(connection, course_id)
 
     def fraction(self, course_id: str, number: int) -> StoredFraction:
         """Return everything of a fraction.

@@ -9,6 +9,7 @@ from isoguide.course import (
     AssessmentRecord,
     DecisionRecord,
     DeliveryRecord,
+    DoseRecord,
     FractionSummary,
     ImageRecord,
     MatchRecord,
@@ -145,7 +146,7 @@ class StoredFraction:
     """Everything of a fraction, each part in the order in which it was recorded.
 
     ``memory`` is the JSON text that the last step left: what is needed to go on after a restart. Of several
-    ``assessments`` the last one counts.
+    ``assessments`` the last one counts, of several ``doses`` too.
     """
 
     line: FractionLine
@@ -158,6 +159,7 @@ class StoredFraction:
     deliveries: tuple[DeliveryRecord, ...]
     motions: tuple[MotionRecord, ...] = ()
     assessments: tuple[AssessmentRecord, ...] = ()
+    doses: tuple[DoseRecord, ...] = ()
 
     @property
     def version(self) -> int:

@@ -19,6 +19,7 @@ _THINGS: Final = {
     "deliveries": "delivery",
     "motions": "motion during the beam",
     "assessments": "assessment of the anatomy",
+    "day_doses": "dose of the day",
 }
 """What a row of each table is."""
 _UNTOLD: Final = frozenset(
