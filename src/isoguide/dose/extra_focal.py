@@ -63,7 +63,7 @@ def _seen(members: Sequence[tuple[Opening, float]], machine: BeamData, from_mm: 
     along_mm, across_mm = _jaws(machine)[::-1] if turned else _jaws(machine)
     jaw_across = first.jaw_x_mm if turned else first.jaw_y_mm
     closed_in = _cuts(jaw_across or UNBOUNDED_MM, across_mm, machine, from_mm)
-    leaf_mm = machine.collimation.distance_mm
+    leaf_mm = machine.collimation.leaf_distance_mm
     if first.leaves is not None:
         border = first.leaves.boundaries_mm[:, None]
         closed_in = _both(closed_in, _cuts((border[:-1], border[1:]), leaf_mm, machine, from_mm))
@@ -84,7 +84,7 @@ def _runs_along_y(opening: Opening) -> bool:
 
 
 def _jaws(machine: BeamData) -> tuple[float, float]:
-    return machine.collimation.distance_mm, machine.collimation.distance_mm
+    return machine.collimation.jaw_x_distance_mm, machine.collimation.jaw_y_distance_mm
 
 
 def _cuts(
