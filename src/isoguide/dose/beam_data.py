@@ -204,7 +204,7 @@ class Collimation:
         ends together.
     tongue_and_groove_mm
         Width of the strip along an exposed leaf side that the leaf beside it would have opened.
-    distance_mm
+    jaw_x_distance_mm, jaw_y_distance_mm, leaf_distance_mm
         From the source to the middle of jaws and leaves: past edges there a point sees the extra-focal
         source.
     """
@@ -213,7 +213,9 @@ class Collimation:
     leaf_transmission: float
     leaf_gap_mm: float
     tongue_and_groove_mm: float
-    distance_mm: float = 450.0
+    jaw_x_distance_mm: float = 406.0
+    jaw_y_distance_mm: float = 318.0
+    leaf_distance_mm: float = 510.0
 
 
 @dataclass(frozen=True, slots=True)

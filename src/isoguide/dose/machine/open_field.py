@@ -69,13 +69,14 @@ def extra_focal_seen(
     head: HeadModel, jaws: Collimation, sad_mm: float, field: Rectangle, at_mm: tuple[Array, Array]
 ) -> Array:
     """Share of the extra-focal disc that points (x, y) of the isocentre plane see through the jaws."""
-    stretch = (sad_mm - head.extra_focal_distance_mm) / (sad_mm - jaws.distance_mm)
     scale = np.sqrt(2.0) * max(head.extra_focal_sigma_mm, 1e-6)
     closed = jaws.jaw_transmission
     seen = np.ones_like(at_mm[0])
-    for position, opening in zip(at_mm, (field.x_mm, field.y_mm), strict=True):
+    sides = ((at_mm[0], field.x_mm, jaws.jaw_x_distance_mm), (at_mm[1], field.y_mm, jaws.jaw_y_distance_mm))
+    for position, opening, jaw_mm in sides:
         # Where the rays through both edges of the opening meet the plane of the source.
-        low, high = (position + (edge * jaws.distance_mm / sad_mm - position) * stretch for edge in opening)
+        stretch = (sad_mm - head.extra_focal_distance_mm) / (sad_mm - jaw_mm)
+        low, high = (position + (edge * jaw_mm / sad_mm - position) * stretch for edge in opening)
         part = 0.5 * (erf(high / scale) - erf(low / scale))
         seen = seen * (closed + (1.0 - closed) * part)
     return np.asarray(seen)
