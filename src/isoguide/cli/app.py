@@ -13,6 +13,7 @@ import isoguide
 from isoguide.cli import INTERRUPTED
 from isoguide.cli.assess import assess_command
 from isoguide.cli.course import course_app
+from isoguide.cli.dose import dose_command
 from isoguide.cli.dvh import dvh_command
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
@@ -72,6 +73,7 @@ def isoguide_command(
 
     See how the anatomy has changed: `isoguide assess plan/ cbct/ --out result/`
 
+    Compute the dose of the plan: `isoguide dose plan/ --machine generic-6mv --out dose/`
     See how much dose structures get: `isoguide dvh dose.dcm plan/ --goal 'PTV D95% >= 57 Gy'`
 
     Make that image of projections: `isoguide reconstruct scan/ --patient-position HFS --out cbct/`
@@ -89,7 +91,7 @@ def isoguide_command(
     **Exit codes of all commands**
 
     0: all is well. The match was accepted (align), the anatomy is for decision and within its limits
-    (assess), every goal is met (dvh), everything can be used (inspect), every fraction ended as
+    (assess), every goal is met (dose, dvh), everything can be used (inspect), every fraction ended as
     expected (simulate, demo), images were made
     (reconstruct, drr).
 
@@ -303,6 +305,7 @@ def align_command(
 
 
 app.command(name="assess")(assess_command)
+app.command(name="dose")(dose_command)
 app.command(name="dvh")(dvh_command)
 
 
