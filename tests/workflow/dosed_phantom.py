@@ -1,6 +1,6 @@
 """A block of tissue on a couch with a target in its middle, two beams through it, and a day of it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from isoguide.dicom import (
     PatientIdentity,
     SeriesUids,
-    WrittenObject,
+    WrittenSeries,
     write_ct_series,
     write_plan,
     write_structure_set,
@@ -172,14 +172,36 @@ def daily_block(planning_from_daily: RigidTransform) -> Volume:
     return block(DAILY, ORIGIN_MM - planning_from_daily.translation_mm)
 
 
-def write_export(folder: Path, treated: Plan | None = None) -> tuple[Path, WrittenObject]:
-    """A planning export: CT, structures and plan; returns the folder and the plan's file."""
+@dataclass(frozen=True)
+class Export:
+    """A planning export: CT, structures and plan."""
+
+    folder: Path
+    image: WrittenSeries
+    structure_set_uid: str
+
+    def with_plan(self, treated: Plan, folder: Path) -> Path:
+        """The same images and structures with another plan, in another folder."""
+        folder.mkdir()
+        for file in self.folder.iterdir():
+            if file.name != "RP.dcm":
+                (folder / file.name).symlink_to(file)
+        self.write_plan(treated, folder)
+        return folder
+
+    def write_plan(self, treated: Plan, folder: Path) -> None:
+        made = replace(
+            treated,
+            structure_set_uid=self.structure_set_uid,
+            frame_of_reference_uid=self.image.frame_of_reference_uid,
+        )
+        write_plan(folder / "RP.dcm", made, image=self.image)
+
+
+def write_export(folder: Path) -> Export:
     uids = SeriesUids.from_seed("the block")
     written = write_ct_series(folder, block(), patient=PATIENT, patient_position="HFS", uids=uids)
     drawn = write_structure_set(folder / "RS.dcm", structures(), image=written)
-    made = replace(
-        treated or plan(),
-        structure_set_uid=drawn.sop_instance_uid,
-        frame_of_reference_uid=uids.frame_of_reference,
-    )
-    return folder, write_plan(folder / "RP.dcm", made, image=written)
+    export = Export(folder, written, drawn.sop_instance_uid)
+    export.write_plan(plan(), folder)
+    return export
