@@ -39,7 +39,7 @@ def ball(
 
 
 def some_dose() -> RungDose:
-    grid = Grid(DAILY, (2, 2, 2), (5.0, 5.0, 5.0), NOWHERE)
+    grid = Grid.axial(DAILY, (2, 2, 2), (5.0, 5.0, 5.0), (0.0, 0.0, 0.0))
     histogram = DoseVolumeHistogram("PTV", is_target=True, dose_gy=np.array([1.9, 2.0]), part_ml=np.ones(2))
     return RungDose(DoseDistribution(grid, np.ones((2, 2, 2), np.float32)), {"PTV": histogram}, ())
 
@@ -70,7 +70,7 @@ def problem(
     fixed = fixed_from_planning("HFS", ISOCENTRE_MM)
     planning_from_daily = RigidTransform.identity(PLANNING, DAILY)
     moved = (motion or RigidTransform.identity(FIXED, FIXED)) @ fixed @ planning_from_daily
-    grid = Grid(DAILY, (28, 28, 28), (5.0, 5.0, 5.0), ISOCENTRE_MM - 67.5)
+    grid = Grid.axial(DAILY, (28, 28, 28), (5.0, 5.0, 5.0), tuple(ISOCENTRE_MM - 67.5))
     return AdaptationProblem(
         plan,
         some_dose(),

@@ -7,7 +7,7 @@ between voxel centres. Nothing is rounded to voxels, so a lens of 0.1 ml is as e
 Checked with the analytic structures of Nelms et al., Med. Phys. 42 (2015) 4435.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -87,15 +87,50 @@ def dose_volume_histograms(
     MismatchError, GeometryError
         As :func:`dose_volume_histogram`.
     """
+    found = _side_by_side(dose, structures, progress)
+    histograms = []
+    for one in found:
+        if isinstance(one, GeometryError):
+            raise one
+        histograms.append(one)
+    return tuple(histograms)
+
+
+def histograms_where_drawn(
+    dose: DoseVolume, structures: Sequence[Structure], progress: Progress = silent
+) -> tuple[tuple[DoseVolumeHistogram, ...], Mapping[str, str]]:
+    """Return the histograms of those structures that have a volume, and by name why the others have none.
+
+    Raises
+    ------
+    MismatchError
+        As :func:`dose_volume_histogram`.
+    """
+    found = _side_by_side(dose, structures, progress)
+    histograms = tuple(one for one in found if isinstance(one, DoseVolumeHistogram))
+    reasons = {
+        structure.name: str(one)
+        for structure, one in zip(structures, found, strict=True)
+        if isinstance(one, GeometryError)
+    }
+    return histograms, reasons
+
+
+def _side_by_side(
+    dose: DoseVolume, structures: Sequence[Structure], progress: Progress
+) -> list[DoseVolumeHistogram | GeometryError]:
     progress(0.0, "Dose-volume histograms")
-    found: list[DoseVolumeHistogram | None] = [None] * len(structures)
+    found: dict[int, DoseVolumeHistogram | GeometryError] = {}
 
     def piece(start: int, stop: int) -> None:
         for n in range(start, stop):
-            found[n] = dose_volume_histogram(dose, structures[n])
+            try:
+                found[n] = dose_volume_histogram(dose, structures[n])
+            except GeometryError as error:
+                found[n] = error
 
     run_chunked(piece, len(structures))
-    return tuple(one for one in found if one is not None)
+    return [found[n] for n in range(len(structures))]
 
 
 def is_target(structure: Structure) -> bool:
