@@ -19,6 +19,7 @@ from isoguide.cli.dvh import dvh_command
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
 from isoguide.cli.imager import imager_app
+from isoguide.cli.machine import machine_app
 from isoguide.cli.monitor import monitor_command
 from isoguide.cli.protocol import protocol_app
 from isoguide.cli.records import audit_app, db_app
@@ -579,6 +580,7 @@ for _group in (
     db_app,
     audit_app,
     imager_app,
+    machine_app,
     ultrasound_app,
 ):
     app.add_typer(_group)
