@@ -12,6 +12,12 @@ from typing import Final, Literal
 import numpy as np
 from pydicom.uid import RTIonPlanStorage
 
+from isoguide.dicom.beam_accessories import (
+    read_fluence_mode,
+    read_other_accessories,
+    read_wedges,
+    read_wedges_in,
+)
 from isoguide.dicom.item import Item, tolerating_odd_values
 from isoguide.dicom.scan import PLAN_CLASSES, DicomFile, open_dicom
 from isoguide.errors import GeometryError, MismatchError, MissingEvidenceError, UnreadableError
@@ -25,6 +31,7 @@ from isoguide.plan import (
     Plan,
     Prescription,
     SetupDevice,
+    Wedge,
 )
 
 _TABLE_AXES: Final = ("Lateral", "Longitudinal", "Vertical")
@@ -166,11 +173,11 @@ def _kind(device: Item) -> str:
 def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
     number = entry.need_integer("BeamNumber")
     named = Item(entry.dataset, f"{entry.source} beam {number}")
-    radiation = named.text("RadiationType")
+    radiation, wedges = named.text("RadiationType"), read_wedges(named)
     points: list[ControlPoint] = []
     state = _State(None, table_is_relative=False)
     for point in named.items("IonControlPointSequence" if is_ion else "ControlPointSequence"):
-        state = _advance(state, point, is_photon=radiation == "PHOTON")
+        state = _advance(state, point, wedges, is_photon=radiation == "PHOTON")
         if state.point is not None:
             points.append(state.point)
     return Beam(
@@ -184,6 +191,11 @@ def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
         meterset_mu=metersets.get(number),
         leaves=_leaves(named),
         source_axis_distance_mm=named.number("SourceAxisDistance"),
+        wedges=wedges,
+        other_accessories=read_other_accessories(named),
+        fluence_mode=read_fluence_mode(named),
+        # Type 3: only those of another unit have to say so.
+        dosimeter_unit=named.text("PrimaryDosimeterUnit") or "MU",
     )
 
 
@@ -195,7 +207,7 @@ class _State:
     table_is_relative: bool
 
 
-def _advance(state: _State, item: Item, *, is_photon: bool) -> _State:
+def _advance(state: _State, item: Item, wedges: tuple[Wedge, ...], *, is_photon: bool) -> _State:
     """Fill in what a control point leaves out from the one before it."""
     before = state.point or ControlPoint(0.0, 0.0, 0.0, 0.0)
     # Zero-length table positions in the first control point make later ones relative to an unknown start.
@@ -210,6 +222,7 @@ def _advance(state: _State, item: Item, *, is_photon: bool) -> _State:
 
     isocentre = item.numbers("IsocenterPosition", 3)
     energy = item.number("NominalBeamEnergy") if is_photon else None
+    dose_rate = item.number("DoseRateSet")
     point = replace(
         before,
         gantry_deg=changed("GantryAngle", before.gantry_deg),
@@ -221,6 +234,8 @@ def _advance(state: _State, item: Item, *, is_photon: bool) -> _State:
         table_pitch_deg=changed("TableTopPitchAngle", before.table_pitch_deg),
         table_roll_deg=changed("TableTopRollAngle", before.table_roll_deg),
         energy_mv=before.energy_mv if energy is None else energy,
+        wedges_in=read_wedges_in(item, state.point, wedges),
+        dose_rate_mu_per_min=before.dose_rate_mu_per_min if dose_rate is None else dose_rate,
     )
     return _State(_with_devices(point, item), relative)
 

@@ -9,6 +9,7 @@ from typing import Final
 from pydicom.dataset import Dataset
 from pydicom.uid import RTPlanStorage, RTStructureSetStorage
 
+from isoguide.dicom.beam_accessories import accessory_state, add_accessories
 from isoguide.dicom.modules import (
     ReferencedSeries,
     SeriesDetails,
@@ -82,8 +83,8 @@ def write_plan(
     Raises
     ------
     OutputError
-        If the plan lacks a beam, a beam a control point or leaves their boundaries, or the file cannot be
-        written.
+        If the plan lacks a beam, a beam a control point or leaves their boundaries or has more than wedges in
+        its way, or the file cannot be written.
     """
     _check_writable(plan)
     dataset = new_dataset(str(RTPlanStorage), plan.sop_instance_uid, created_at=details.created_at)
@@ -221,15 +222,14 @@ def _add_approval(dataset: Dataset, plan: Plan, details: PlanDetails) -> None:
 def _beam(beam: Beam, details: PlanDetails) -> Dataset:
     item = Dataset()
     item.TreatmentMachineName = shortened(beam.machine, 16)
-    item.PrimaryDosimeterUnit = "MU"
+    item.PrimaryDosimeterUnit = beam.dosimeter_unit
     item.SourceAxisDistance = decimal_string(beam.source_axis_distance_mm or details.source_axis_distance_mm)
     item.BeamLimitingDeviceSequence = _limiting_devices(beam)
     item.BeamNumber = beam.number
     item.BeamName = shortened(beam.name, 64)
     item.RadiationType = beam.radiation_type
     item.TreatmentDeliveryType = beam.delivery_type
-    for accessory in ("Wedges", "Compensators", "Boli", "Blocks"):
-        setattr(item, f"NumberOf{accessory}", 0)
+    add_accessories(item, beam)
     item.FinalCumulativeMetersetWeight = decimal_string(beam.control_points[-1].cumulative_meterset)
     item.NumberOfControlPoints = len(beam.control_points)
     item.ControlPointSequence = _control_points(beam, details)
@@ -267,7 +267,7 @@ def _control_points(beam: Beam, details: PlanDetails) -> list[Dataset]:
         openings = _openings(point, beam, details)
         if openings != known_openings:
             item.BeamLimitingDevicePositionSequence = [_device_position(*opening) for opening in openings]
-        state = _state(point, following)
+        state = _state(point, following) | accessory_state(point, beam)
         for keyword, value in state.items():
             if known.get(keyword, _UNSET) != value:
                 setattr(item, keyword, value)

@@ -1,0 +1,1 @@
+"""The dose of a plan, and of the day: computed, written, drawn and told in one way for everybody."""

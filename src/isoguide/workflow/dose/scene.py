@@ -1,0 +1,133 @@
+"""What all pictures of a dose share: planes of the planning CT, an image in them, a dose, outlines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from isoguide.dose.result import DoseVolume
+from isoguide.errors import GeometryError
+from isoguide.geometry.frames import PLANNING, Array
+from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.drawn_shape import drawn_shape
+from isoguide.images.structure import Structure
+from isoguide.images.volume import Volume
+from isoguide.workflow.assess.scene import OUTLINED, PIXELS, ShownStructure, pixel_positions_mm
+from isoguide.workflow.pictures import Window, planning_window
+from isoguide.workflow.planes import (
+    Pixels,
+    Plane,
+    field_of_view_mm,
+    plane_indices,
+    planes_through,
+    sample,
+    sample_daily,
+)
+
+CLOSER: Final = 1.25
+"""Pictures show so much less than the whole patient: what counts lies about the target."""
+
+
+@dataclass(frozen=True, eq=False)
+class DoseScene:
+    """A dose of one fraction over an image, cut in planes of the planning CT.
+
+    Parameters
+    ----------
+    image, dose
+        In one frame.
+    planes
+        Axial, coronal, sagittal; the same for the plan and for a day, so that both can be compared.
+    shown
+        Structures in the frame of the image, the target first.
+    planning_from_image
+        Puts an image of the day where the patient was treated; None for the planning CT.
+    window
+        Grey values of the image that are black and white; chosen by what the planes show when None.
+
+    Raises
+    ------
+    GeometryError
+        If image and dose are in different frames, or nothing says where the image lies in the planning frame.
+    """
+
+    image: Volume
+    dose: DoseVolume
+    planes: tuple[Plane, Plane, Plane]
+    shown: tuple[ShownStructure, ...]
+    planning_from_image: RigidTransform | None = None
+    window: Window | None = None
+
+    def __post_init__(self) -> None:
+        frame, placed = self.image.grid.frame, self.planning_from_image
+        if self.dose.grid.frame != frame:
+            msg = f"the dose is in '{self.dose.grid.frame}', the image in '{frame}': draw it on its own image"
+            raise GeometryError(msg)
+        wanted = (PLANNING, frame)
+        known = wanted if placed is None and frame == PLANNING else None
+        if placed is not None:
+            known = (placed.to_frame, placed.from_frame)
+        if known != wanted:
+            msg = f"a dose in '{frame}' is drawn in planes of '{PLANNING}': say how the one lies in the other"
+            raise GeometryError(msg)
+
+    @cached_property
+    def pixels(self) -> list[Pixels]:
+        """The image in the planes."""
+        if self.planning_from_image is None:
+            return [sample(self.image, plane) for plane in self.planes]
+        return [sample_daily(self.image, self.planning_from_image, plane) for plane in self.planes]
+
+    @cached_property
+    def dose_gy(self) -> list[Pixels]:
+        """The dose in the planes, NaN beyond its grid."""
+        return [dose_in_plane(self.dose, plane, self.planning_from_image) for plane in self.planes]
+
+    @cached_property
+    def grey(self) -> list[Pixels]:
+        """The image in the planes, 0 to 1."""
+        window = self.window or planning_window(self.pixels, is_hounsfield=self.image.is_hounsfield)
+        return [window.grey(pixels) for pixels in self.pixels]
+
+    def lines(self, number: int, structure: ShownStructure) -> list[Array]:
+        """Where a structure meets a plane: closed lines (n, 2), picture coordinates."""
+        plane = self.planes[number]
+        points_mm = pixel_positions_mm(plane)
+        if self.planning_from_image is not None:
+            points_mm = self.planning_from_image.inverse().apply(points_mm)
+        return structure.lines(points_mm, (plane.pixels, plane.pixels))
+
+
+def dose_planes(planning: Volume, centre_mm: Array, *, pixels: int = PIXELS) -> tuple[Plane, Plane, Plane]:
+    """Lay the three planes of all pictures of a dose through a point (3,) of the planning CT."""
+    field_mm = field_of_view_mm(planning, centre_mm, planning.grid.extent_mm) / CLOSER
+    return planes_through(centre_mm, field_mm=field_mm, pixels=pixels)
+
+
+def shown_structures(structures: Sequence[Structure], target_name: str | None) -> tuple[ShownStructure, ...]:
+    """Give the target and the first organs a colour; what has no shape is passed over."""
+    kinds = iter([f"s{number}" for number in range(1, OUTLINED)])
+    shown = []
+    for structure in sorted(structures, key=lambda one: one.name != target_name):
+        kind = "target" if structure.name == target_name else next(kinds, "")
+        if not kind:
+            break
+        try:
+            shown.append(ShownStructure(drawn_shape(structure), kind))
+        except GeometryError:
+            continue  # drawn on a single slice, or open: it has a place in the tables, and none in a picture
+    return tuple(shown)
+
+
+def dose_in_plane(dose: DoseVolume, plane: Plane, planning_from_dose: RigidTransform | None = None) -> Pixels:
+    """Cut a plane of the planning frame out of a dose: Gy, trilinear, float32, NaN beyond its grid."""
+    grid = dose.grid
+    back = None if planning_from_dose is None else planning_from_dose.inverse()
+    index = plane_indices(grid, plane, back)
+    last = np.array(grid.shape, dtype=np.float64)[:, np.newaxis, np.newaxis] - 1.0
+    values: Pixels = map_coordinates(dose.dose_gy, index, np.float32, order=1, mode="nearest")
+    values[((index < -0.5) | (index > last + 0.5)).any(axis=0)] = np.nan
+    return values
