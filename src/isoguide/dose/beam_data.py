@@ -101,6 +101,10 @@ class PointKernel:
     ``h(r, θ) r² = A_θ exp(-a_θ r) + B_θ exp(-b_θ r)``: primary (electrons) and scattered photons. Over all
     angles and distances it adds up to 1. Distances scale with the density relative to water.
 
+    With depth the beam hardens, and electrons take a larger share: the A term spreads the energy that
+    ``ψ μ_en`` releases and the B term that of ``ψ (μ - μ_en)``, each scaled so that at the surface both are
+    the whole, ``ψ μ`` (see :func:`isoguide.dose.machine.released_shares`).
+
     Parameters
     ----------
     angle_deg
@@ -183,12 +187,18 @@ class Collimation:
         ends together.
     tongue_and_groove_mm
         Width of the strip along an exposed leaf side that the leaf beside it would have opened.
+    jaw_x_distance_mm, jaw_y_distance_mm, leaf_distance_mm
+        Of the middle of jaws and leaves from the source: through which opening a point sees the extra-focal
+        source.
     """
 
     jaw_transmission: float
     leaf_transmission: float
     leaf_gap_mm: float
     tongue_and_groove_mm: float
+    jaw_x_distance_mm: float = 406.0
+    jaw_y_distance_mm: float = 318.0
+    leaf_distance_mm: float = 510.0
 
 
 @dataclass(frozen=True, slots=True)
