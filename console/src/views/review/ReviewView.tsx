@@ -10,11 +10,12 @@ import { Panel } from "../../components/Panel";
 import { capital, stateTone, stateWords } from "../../components/words";
 import { assessmentsEnded } from "../../state/jobs";
 import { useResource } from "../../state/resource";
-import { AnatomyPanel } from "./anatomy/AnatomyPanel";
 import { CourseAnatomyPanel } from "./anatomy/CourseAnatomyPanel";
+import { DayPanels } from "./anatomy/DayPanels";
 import "../../components/viewer/tools.css";
 import "../../components/viewer/viewer.css";
 import "./anatomy/anatomy.css";
+import "./dose/dose.css";
 import { CourseCharts } from "./CourseCharts";
 import { AxesTable, DosesTable, FractionTable } from "./CourseTables";
 import { FractionPictures } from "./FractionPictures";
@@ -135,7 +136,7 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
         <div class="stack">
           {resource.problem === null ? null : <ProblemNotice problem={resource.problem} />}
           {isShown ? <FractionRecord fraction={fraction} /> : null}
-          {isShown ? <AnatomyPanel key={fraction.number} course={course} fraction={fraction} /> : null}
+          {isShown ? <DayPanels key={fraction.number} course={course} fraction={fraction} /> : null}
           {isShown ? <FractionPictures fraction={fraction} /> : null}
           {review === null ? null : (
             <>
