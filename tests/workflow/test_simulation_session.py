@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from small_patient import MACHINE_ISOCENTRE_MM, PATIENT
 
+from isoguide.adaptation.field_shape import beams_eye_view_mm
 from isoguide.dicom import (
     load_daily_set,
     load_planning_set,
@@ -21,7 +22,6 @@ from isoguide.geometry.grid import Grid
 from isoguide.geometry.iec61217 import TableTopPose, fixed_from_planning
 from isoguide.images.volume import Volume
 from isoguide.plan import SkinMark
-from isoguide.virtual.field_shape import beams_eye_view_mm
 from isoguide.virtual.treatment_plan import (
     PlanSettings,
     laser_point_mm,

@@ -1,10 +1,15 @@
 """Dose-volume histograms: how much of a structure gets how much dose."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from isoguide.errors import GeometryError
 from isoguide.geometry.frames import Array, frozen_array
+
+TRACE_PERCENT: Final = 0.5
+"""A structure that reaches further than this beyond the dose grid is named wherever its figures are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,10 +21,15 @@ class DoseVolumeHistogram:
     name, is_target
         ROIName, and whether it is a target.
     dose_gy, part_ml
-        Dose of each part, increasing, and its volume, both (n,).
+        Dose of each part, increasing, and its volume, both (n,). What lies outside the dose grid counts with
+        0 Gy: nothing is known of it, so a target there is never covered.
     outside_ml
-        Volume that lies outside the dose grid; it is in no figure, and the structure is named where it is
-        more than a trace.
+        Volume that lies outside the dose grid; where it is more than a trace, the structure is named.
+
+    Raises
+    ------
+    GeometryError
+        If there is no volume, a volume is not positive, or the doses do not increase.
     """
 
     name: str
@@ -30,13 +40,32 @@ class DoseVolumeHistogram:
 
     def __post_init__(self) -> None:
         dose = frozen_array(self.dose_gy, (-1,), f"the doses of '{self.name}'")
+        part = frozen_array(self.part_ml, (len(dose),), f"the volumes of '{self.name}'")
+        if len(dose) == 0 or part.min() < 0.0 or part.sum() <= 0.0:
+            msg = (
+                f"structure '{self.name}' has no volume, and so no dose: check its contours, or leave it out"
+            )
+            raise GeometryError(msg)
+        if (np.diff(dose) < 0.0).any():
+            msg = f"the doses of '{self.name}' are not in increasing order"
+            raise GeometryError(msg)
         object.__setattr__(self, "dose_gy", dose)
-        object.__setattr__(self, "part_ml", frozen_array(self.part_ml, (len(dose),), "the volumes"))
+        object.__setattr__(self, "part_ml", part)
 
     @property
     def volume_ml(self) -> float:
-        """Volume within the dose grid."""
+        """Volume of the whole structure, with what lies outside the dose grid."""
         return float(self.part_ml.sum())
+
+    @property
+    def outside_percent(self) -> float:
+        """Share of the structure that lies outside the dose grid."""
+        return 100.0 * self.outside_ml / self.volume_ml
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether the dose grid holds the structure, but for a trace."""
+        return self.outside_percent <= TRACE_PERCENT
 
     @property
     def mean_gy(self) -> float:
@@ -75,3 +104,11 @@ class DoseVolumeHistogram:
         """Return the cumulative histogram in percent at these doses, to draw it."""
         hotter_ml = np.concatenate([np.cumsum(self.part_ml[::-1])[::-1], [0.0]])
         return np.asarray(100.0 * hotter_ml[np.searchsorted(self.dose_gy, dose_gy)] / self.volume_ml)
+
+
+def beyond_grid(histogram: DoseVolumeHistogram) -> str:
+    """Say how much of a structure the dose grid does not hold; nothing for a trace."""
+    if histogram.is_covered:
+        return ""
+    share = f"{histogram.outside_percent:.1f} % of '{histogram.name}'"
+    return f"{share} lies outside the dose grid and counts with 0 Gy"

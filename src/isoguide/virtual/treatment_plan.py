@@ -10,6 +10,12 @@ from typing import Final, Literal
 
 import numpy as np
 
+from isoguide.adaptation.field_shape import (
+    beams_eye_view_mm,
+    shaped_field,
+    target_outline_mm,
+    with_common_jaws,
+)
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.frames import PLANNING, Array, Points
 from isoguide.geometry.iec61217 import TableTopPose, fixed_from_planning, iec_from_lps
@@ -24,12 +30,6 @@ from isoguide.plan import (
     Prescription,
     SetupDevice,
     SkinMark,
-)
-from isoguide.virtual.field_shape import (
-    beams_eye_view_mm,
-    shaped_field,
-    target_outline_mm,
-    with_common_jaws,
 )
 from isoguide.virtual.phantom import Phantom
 

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from isoguide.dose.result import DoseVolume
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import PLANNING, Array
+from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.images.drawn_shape import drawn_shape
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
-from isoguide.workflow.assess.scene import OUTLINED, PIXELS, ShownStructure, pixel_positions_mm
+from isoguide.workflow.assess.scene import OUTLINED, PIXELS
+from isoguide.workflow.outlines import CroppedMask, half_level_lines, outlines
 from isoguide.workflow.pictures import Window, planning_window
 from isoguide.workflow.planes import (
     Pixels,
@@ -29,6 +31,19 @@ from isoguide.workflow.planes import (
 
 CLOSER: Final = 1.25
 """Pictures show so much less than the whole patient: what counts lies about the target."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutlinedStructure:
+    """A structure as pictures draw it; ``kind`` is its class of colour: "target", or "s1" to "s8"."""
+
+    cropped: CroppedMask
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """ROIName."""
+        return self.cropped.structure.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +72,7 @@ class DoseScene:
     image: Volume
     dose: DoseVolume
     planes: tuple[Plane, Plane, Plane]
-    shown: tuple[ShownStructure, ...]
+    shown: tuple[OutlinedStructure, ...]
     planning_from_image: RigidTransform | None = None
     window: Window | None = None
 
@@ -92,13 +107,14 @@ class DoseScene:
         window = self.window or planning_window(self.pixels, is_hounsfield=self.image.is_hounsfield)
         return [window.grey(pixels) for pixels in self.pixels]
 
-    def lines(self, number: int, structure: ShownStructure) -> list[Array]:
+    def lines(self, number: int, structure: OutlinedStructure) -> list[Array]:
         """Where a structure meets a plane: closed lines (n, 2), picture coordinates."""
-        plane = self.planes[number]
-        points_mm = pixel_positions_mm(plane)
-        if self.planning_from_image is not None:
-            points_mm = self.planning_from_image.inverse().apply(points_mm)
-        return structure.lines(points_mm, (plane.pixels, plane.pixels))
+        plane, placed, mask = self.planes[number], self.planning_from_image, structure.cropped.mask
+        if placed is None:
+            return outlines(structure.cropped, plane)
+        if mask is None:
+            return []
+        return half_level_lines(np.nan_to_num(_in_plane(mask.grid, mask.values, plane, placed)))
 
 
 def dose_planes(planning: Volume, centre_mm: Array, *, pixels: int = PIXELS) -> tuple[Plane, Plane, Plane]:
@@ -107,27 +123,30 @@ def dose_planes(planning: Volume, centre_mm: Array, *, pixels: int = PIXELS) -> 
     return planes_through(centre_mm, field_mm=field_mm, pixels=pixels)
 
 
-def shown_structures(structures: Sequence[Structure], target_name: str | None) -> tuple[ShownStructure, ...]:
-    """Give the target and the first organs a colour; what has no shape is passed over."""
+def outlined_structures(
+    structures: Sequence[Structure], target_name: str | None, image: Volume
+) -> tuple[OutlinedStructure, ...]:
+    """Give the target and the first organs a colour; what the image does not hold has no outline."""
     kinds = iter([f"s{number}" for number in range(1, OUTLINED)])
     shown = []
     for structure in sorted(structures, key=lambda one: one.name != target_name):
         kind = "target" if structure.name == target_name else next(kinds, "")
-        if not kind:
-            break
-        try:
-            shown.append(ShownStructure(drawn_shape(structure), kind))
-        except GeometryError:
-            continue  # drawn on a single slice, or open: it has a place in the tables, and none in a picture
+        if kind:
+            shown.append(OutlinedStructure(CroppedMask.of(structure, image.grid), kind))
     return tuple(shown)
 
 
 def dose_in_plane(dose: DoseVolume, plane: Plane, planning_from_dose: RigidTransform | None = None) -> Pixels:
     """Cut a plane of the planning frame out of a dose: Gy, trilinear, float32, NaN beyond its grid."""
-    grid = dose.grid
-    back = None if planning_from_dose is None else planning_from_dose.inverse()
+    return _in_plane(dose.grid, dose.dose_gy, plane, planning_from_dose)
+
+
+def _in_plane(
+    grid: Grid, values: NDArray[Any], plane: Plane, planning_from_grid: RigidTransform | None
+) -> Pixels:
+    back = None if planning_from_grid is None else planning_from_grid.inverse()
     index = plane_indices(grid, plane, back)
     last = np.array(grid.shape, dtype=np.float64)[:, np.newaxis, np.newaxis] - 1.0
-    values: Pixels = map_coordinates(dose.dose_gy, index, np.float32, order=1, mode="nearest")
-    values[((index < -0.5) | (index > last + 0.5)).any(axis=0)] = np.nan
-    return values
+    cut: Pixels = map_coordinates(values, index, np.float32, order=1, mode="nearest")
+    cut[((index < -0.5) | (index > last + 0.5)).any(axis=0)] = np.nan
+    return cut

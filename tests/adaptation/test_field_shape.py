@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from isoguide.errors import GeometryError, MissingEvidenceError
-from isoguide.geometry.frames import FIXED, PLANNING, Points
-from isoguide.geometry.iec61217 import fixed_from_planning
-from isoguide.images.structure import Contour, Structure
-from isoguide.plan import ControlPoint, MultileafCollimator
-from isoguide.virtual.field_shape import (
+from isoguide.adaptation.field_shape import (
     beams_eye_view_mm,
     shaped_field,
     target_outline_mm,
     with_common_jaws,
 )
+from isoguide.errors import GeometryError, MissingEvidenceError
+from isoguide.geometry.frames import FIXED, PLANNING, Points
+from isoguide.geometry.iec61217 import fixed_from_planning
+from isoguide.images.structure import Contour, Structure
+from isoguide.plan import ControlPoint, MultileafCollimator
 
 SAD_MM = 1000.0
 LEAVES = MultileafCollimator("X", np.arange(-100.0, 101.0, 5.0))
