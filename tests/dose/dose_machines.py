@@ -1,7 +1,7 @@
 """A machine of round numbers, and plans for it."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
@@ -55,10 +55,10 @@ def plain_machine() -> BeamData:
 
 
 def _disc(shape: np.ndarray) -> np.ndarray:
-    return shape / np.trapezoid(2.0 * np.pi * RADIUS_MM * shape, RADIUS_MM)
+    return np.asarray(shape / np.trapezoid(2.0 * np.pi * RADIUS_MM * shape, RADIUS_MM))
 
 
-def with_head(machine: BeamData, **changes: object) -> BeamData:
+def with_head(machine: BeamData, **changes: Any) -> BeamData:
     """Return the machine with another head."""
     return replace(machine, head=replace(machine.head, **changes))
 
@@ -75,9 +75,9 @@ def leaves_at(low_mm: float, high_mm: float, y_mm: tuple[float, float] = (-100.0
     return np.stack([np.where(is_open, low_mm, 0.0), np.where(is_open, high_mm, 0.0)])
 
 
-def point_at(gantry_deg: float, meterset: float, **changes: object) -> ControlPoint:
+def point_at(gantry_deg: float, meterset: float, **changes: Any) -> ControlPoint:
     """Return a control point, open 100 mm × 100 mm by jaws unless told otherwise, its isocentre at 0."""
-    known: dict[str, object] = {
+    known: dict[str, Any] = {
         "collimator_deg": 0.0,
         "couch_deg": 0.0,
         "isocentre_mm": np.zeros(3),
@@ -85,21 +85,21 @@ def point_at(gantry_deg: float, meterset: float, **changes: object) -> ControlPo
         "jaw_x_mm": (-50.0, 50.0),
         "jaw_y_mm": (-50.0, 50.0),
     }
-    return ControlPoint(gantry_deg=gantry_deg, cumulative_meterset=meterset, **(known | changes))  # type: ignore[arg-type]
+    return ControlPoint(gantry_deg=gantry_deg, cumulative_meterset=meterset, **(known | changes))
 
 
-def beam_of(points: tuple[ControlPoint, ...], meterset_mu: float | None = 100.0, **changes: object) -> Beam:
+def beam_of(points: tuple[ControlPoint, ...], meterset_mu: float | None = 100.0, **changes: Any) -> Beam:
     """Return a treatment beam."""
     beam = Beam(1, "field", "TREATMENT", "PHOTON", "PLAIN", points, 1, meterset_mu, LEAVES, 1000.0)
     return replace(beam, **changes)
 
 
-def static_beam(gantry_deg: float = 0.0, meterset_mu: float = 100.0, **changes: object) -> Beam:
+def static_beam(gantry_deg: float = 0.0, meterset_mu: float = 100.0, **changes: Any) -> Beam:
     """Return a beam from one direction with one opening."""
     return beam_of((point_at(gantry_deg, 0.0, **changes), point_at(gantry_deg, 1.0, **changes)), meterset_mu)
 
 
-def plan_of(*beams: Beam, position: Literal["HFS", "HFP", "FFS", "FFP"] | str = "HFS") -> Plan:
+def plan_of(*beams: Beam, position: str = "HFS") -> Plan:
     """Return a plan of beams, numbered in order."""
     numbered = tuple(replace(beam, number=n + 1) for n, beam in enumerate(beams))
     return Plan("1.2.3", "plan", PatientPosition(position), numbered)

@@ -25,6 +25,8 @@ from isoguide.dose.fluence import (
     opening_of,
     total_fluence,
 )
+from isoguide.dose.machine import generic_6mv
+from isoguide.dose.machine.open_field import Rectangle, open_fluence
 from isoguide.errors import GeometryError, MissingEvidenceError
 from isoguide.plan import MultileafCollimator, Wedge
 
@@ -115,10 +117,32 @@ def test_a_smaller_field_sees_less_of_the_extra_focal_source_and_the_widest_sees
         for side in (20.0, 50.0, 200.0)
     }
     assert on_axis[200.0] == pytest.approx(1.0, abs=1e-4)
-    # A disc of 30 mm at 125 mm, past edges at 450 mm, has 30 · 1000/450 · 550/875 = 41.9 mm at the isocentre.
-    seen = (2.0 * ndtr(50.0 / (30.0 * 1000.0 / 450.0 * 550.0 / 875.0)) - 1.0) ** 2
-    assert on_axis[50.0] == pytest.approx(0.9 + 0.1 * seen, abs=1e-4)
+    # Jaws at 406 and 318 mm leave ±50 mm · 0.406 · 875/594 and ±50 mm · 0.318 · 875/682 of a disc of 30 mm.
+    seen = [2.0 * ndtr(50.0 / 30.0 * d * 0.875 / (1000.0 - d)) - 1.0 for d in (406.0, 318.0)]
+    assert on_axis[50.0] == pytest.approx(0.9 + 0.1 * seen[0] * seen[1], abs=5e-4)
     assert on_axis[20.0] < on_axis[50.0]
+
+
+def test_leaves_and_jaws_at_one_place_cut_the_extra_focal_source_as_the_nearer_to_it_does() -> None:
+    machine = with_head(MACHINE, extra_focal_share=0.1)
+    shape = leaves_at(-40.0, 40.0, (-100.0, 100.0))
+    leaves_only = fluence_map(Opening(None, (-50.0, 50.0), shape, LEAVES), machine, PLANE)
+    jaws_only = fluence_map(Opening((-40.0, 40.0), (-50.0, 50.0)), machine, PLANE)
+    both = fluence_map(Opening((-40.0, 40.0), (-50.0, 50.0), shape, LEAVES), machine, PLANE)
+    assert leaves_only[60, 60] > jaws_only[60, 60] + 1e-3
+    assert both[60, 60] == pytest.approx(jaws_only[60, 60], abs=1e-5)
+
+
+def test_the_fluence_of_a_rectangle_is_that_of_the_closed_form() -> None:
+    machine = generic_6mv()
+    seen = fluence_map(Opening((-30.0, 60.0), (-50.0, 40.0)), machine, PLANE)
+    rectangle, exact = Rectangle((-30.0, 60.0), (-50.0, 40.0)), np.zeros(seen.shape)
+    for x_mm, y_mm in np.ndindex(5, 5):
+        x, y = np.meshgrid(X + 0.4 * (x_mm - 2), X + 0.4 * (y_mm - 2))
+        exact += open_fluence(machine, rectangle, x, y) / 25.0
+    assert np.abs(seen - exact).max() < 0.01
+    inside = np.outer((X > -46.0) & (X < 36.0), (X > -26.0) & (X < 56.0))
+    assert np.abs(seen - exact)[inside].max() < 0.001
 
 
 def test_fluence_follows_the_off_axis_ratio() -> None:

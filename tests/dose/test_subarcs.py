@@ -55,7 +55,7 @@ def test_jaws_and_couch_move_as_well() -> None:
     )
     pieces = subarcs(beam, step_deg=5.0)
     assert [piece.couch_deg for piece in pieces] == pytest.approx([2.5, 7.5])
-    middles = [np.mean([opening.jaw_x_mm for opening, _ in piece.openings], axis=0) for piece in pieces]
+    middles = [np.mean([opening.jaw_x_mm or () for opening, _ in piece.openings], axis=0) for piece in pieces]
     np.testing.assert_allclose(middles, [[0.0, 15.0], [0.0, 25.0]])
 
 

@@ -18,9 +18,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, ive, ndtr
+from scipy.special import ive
 
 from isoguide.dose.beam_data import BeamData, WedgeData
+from isoguide.dose.extra_focal import extra_focal_map
 from isoguide.dose.opening import Opening, opening_of
 from isoguide.dose.subarcs import SubArc, subarcs
 from isoguide.errors import GeometryError, MissingEvidenceError
@@ -41,11 +42,6 @@ __all__ = [
 
 Float32 = NDArray[np.float32]
 
-COLLIMATOR_DISTANCE_MM: Final = 450.0
-"""From the source to the middle of jaws and leaves of usual machines (jaws 280 to 400 mm, leaves 480 to
-540 mm): it sets how the extra-focal source looks past their edges."""
-WIDEST_FIELD_MM: Final = 200.0
-"""Half of the field whose fluence on the axis is 1."""
 UNBOUNDED_MM: Final = 1e6
 """Where the edge of a jaw or leaf that a machine does not have would be."""
 ANGLE_TOLERANCE_DEG: Final = 2.0
@@ -114,7 +110,8 @@ def total_fluence(
     MissingEvidenceError
         If a wedge is in the beam that the machine has no data for.
     """
-    focal, extra_focal, scale = _blurs(machine, plane)
+    focal = [_focal_blur(sigma_mm, plane) for sigma_mm in machine.head.source_sigma_mm]
+    primary = (1.0 - machine.head.extra_focal_share) * _off_axis_ratio(machine, plane)
     total = np.zeros((plane.pixels, plane.pixels))
     for _, grouped in groupby(openings, key=lambda pair: _group(pair[0])):
         members = list(grouped)
@@ -124,8 +121,8 @@ def total_fluence(
         sideways = opening.leaves is not None and opening.leaves.axis == "Y"
         of_y, of_x = (along.T, across.T) if sideways else (across, along)
         seen = (focal[1] @ of_y) @ (of_x @ focal[0].T)
-        seen *= (1.0 - machine.head.extra_focal_share) * _off_axis_ratio(machine, plane)
-        seen += scale * ((extra_focal @ of_y) @ (of_x @ extra_focal.T))
+        seen *= primary
+        seen += extra_focal_map(members, machine, plane.middle_mm)
         for wedge in opening.wedges:
             seen *= _behind_wedge(wedge, machine, plane)
         total += seen
@@ -210,18 +207,6 @@ def _covered(edges: Array, plane: FluencePlane) -> Array:
     return np.asarray(np.maximum(within, 0.0) / plane.spacing_mm)
 
 
-def _blurs(machine: BeamData, plane: FluencePlane) -> tuple[tuple[Array, Array], Array, float]:
-    head = machine.head
-    focal = tuple(_focal_blur(sigma, plane) for sigma in head.source_sigma_mm)
-    sad_mm, at_mm = machine.source_axis_distance_mm, head.extra_focal_distance_mm
-    above, below = COLLIMATOR_DISTANCE_MM - at_mm, sad_mm - COLLIMATOR_DISTANCE_MM
-    enlarged = sad_mm / COLLIMATOR_DISTANCE_MM / (sad_mm - at_mm)
-    sigma_mm = head.extra_focal_sigma_mm * enlarged * below
-    blur = _extra_focal_blur(sigma_mm, enlarged * above, plane)
-    widest = erf(WIDEST_FIELD_MM / np.sqrt(2.0) / sigma_mm) if sigma_mm > 0.0 else 1.0
-    return (focal[0], focal[1]), blur, float(head.extra_focal_share / widest**2)
-
-
 @lru_cache(maxsize=32)
 def _focal_blur(sigma_mm: float, plane: FluencePlane) -> Array:
     """Matrix (pixels, pixels) that blurs along one axis; beyond the border the last pixel is repeated."""
@@ -232,21 +217,6 @@ def _focal_blur(sigma_mm: float, plane: FluencePlane) -> Array:
     at = np.arange(plane.pixels)
     for offset, tap in zip(range(-reach, reach + 1), taps / taps.sum(), strict=True):
         np.add.at(matrix, (at, np.clip(at + offset, 0, plane.pixels - 1)), tap)
-    matrix.flags.writeable = False
-    return matrix
-
-
-@lru_cache(maxsize=32)
-def _extra_focal_blur(sigma_mm: float, shrink: float, plane: FluencePlane) -> Array:
-    """Matrix (pixels, pixels): how much of the disc each point sees through each pixel of the collimator.
-
-    A ray from the place q on the disc to the point P passes the collimator where the focal spot would see
-    ``q · sigma_mm / σ + P · shrink``; what lies beyond the border is as the last pixel is.
-    """
-    edges = np.append(plane.middle_mm - plane.spacing_mm / 2.0, plane.middle_mm[-1] + plane.spacing_mm / 2.0)
-    edges[0], edges[-1] = -UNBOUNDED_MM, UNBOUNDED_MM
-    offset = (edges[None, :] - shrink * plane.middle_mm[:, None]) / max(sigma_mm, 1e-3)
-    matrix = np.diff(ndtr(offset), axis=1)
     matrix.flags.writeable = False
     return matrix
 

@@ -8,6 +8,7 @@ from isoguide.dose.density.methods import (
     stitched_override,
     virtual_ct,
 )
+from isoguide.dose.density.outline import body_of_ct
 from isoguide.dose.density.result import DensityImage, DensityMethod, Disagreement, disagreement
 from isoguide.dose.density.warp import warped_planning
 
@@ -17,6 +18,7 @@ __all__ = [
     "DensityMethod",
     "Disagreement",
     "TissueClass",
+    "body_of_ct",
     "density_images",
     "disagreement",
     "shading_corrected",

@@ -84,10 +84,41 @@ def body_of_day(today: Float32, planned: Float32, grid: Grid, inside: Float32) -
     body = _found(level, grid.centre_mm, "the day's image")
     then = make_level(grid, planned, LEVEL_MM, interpolate=False).values
     body |= (inside > MIDDLE) & (then < THIN_HU) & (level.values < THIN_HU)
-    body = np.stack([ndimage.binary_fill_holes(plane) for plane in body])
-    smooth = ndimage.gaussian_filter(body.astype(np.float32), 1.0, mode="nearest")
+    return _with_edge(body, level, grid, today)
+
+
+def body_of_ct(ct: Volume) -> Mask:
+    """Find the patient in a calibrated CT, without what he lies on; for a plan without an outline of him.
+
+    Parameters
+    ----------
+    ct
+        HU.
+
+    Returns
+    -------
+    Mask
+        Bool ``[k, j, i]``, with lungs and gas.
+
+    Raises
+    ------
+    GeometryError
+        If no body is found, or the image is not in HU.
+    """
+    if not ct.is_hounsfield:
+        msg = f"{ct.source or 'the image'} is not in Hounsfield units: give a calibrated CT"
+        raise GeometryError(msg)
+    level = make_level(ct.grid, ct.values, LEVEL_MM, interpolate=False)
+    body = _found(level, ct.grid.centre_mm, ct.source or "the CT")
+    return _with_edge(body, level, ct.grid, ct.values)
+
+
+def _with_edge(body: Mask, level: Level, grid: Grid, values: VolumeValues) -> Mask:
+    """Bring a body from its level to a grid, with the edge where the grid's own values have it."""
+    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in body])
+    smooth = ndimage.gaussian_filter(filled.astype(np.float32), 1.0, mode="nearest")
     share = refined(smooth, level.grid, grid)
-    result: Mask = (share > SURE_INSIDE) | ((share > 1.0 - SURE_INSIDE) & (today > BODY_ABOVE_HU))
+    result: Mask = (share > SURE_INSIDE) | ((share > 1.0 - SURE_INSIDE) & (values > BODY_ABOVE_HU))
     return result
 
 
