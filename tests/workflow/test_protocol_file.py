@@ -106,6 +106,9 @@ class TestMistakes:
              "monitoring.longest_latency_s is 0.6: TG-76 allows 0.5"),
             ("[monitoring]\ndevice = 'bone, stereo pair'\n",
              "monitoring has no gate: give its radius as intrafraction.shift_mm"),
+            ("[dose]\n", "dose.goals is empty and no limit is given"),
+            ("[dose]\ngoals = ['PTV gets enough']\n", "is not a goal; write it like PTV D95%"),
+            ("[dose]\norgan_mean_gy = 0.0\n", "dose.organ_mean_gy = 0.0 is"),
             ("[assessment]\nstructures = ['GTV']\n",
              "assessment.structures would be assessed against no limit: give one of target"),
             ("[assessment]\ntarget_volume_percent = -20\n", "assessment.target_volume_percent = -20 is imp"),
@@ -389,6 +392,25 @@ class TestWords:
         )
         assert "A day that does not count neither raises nor ends an alert." in counts
 
+    def test_how_the_dose_is_judged_is_told_and_written_as_it_was_read(self) -> None:
+        asked = (
+            "[dose]\ngoals = ['PTV D95% >= 57 Gy', 'Rectum V60Gy <= 35 %']\ntarget_d95_percent = 5.0\n"
+            "algorithm = 'collapsed cone'\n[sources]\n'dose.goals[2]' = 'our trial'\n"
+        )
+        protocol = parse_protocol(HEAD + asked, "x")
+        computed, goals, judged = protocol_words(protocol)[7:10]
+        assert computed.endswith("by the method 'collapsed cone' on voxels of 2.5 mm.")
+        assert goals.endswith("course: PTV D95% >= 57 Gy; Rectum V60Gy <= 35 %.")
+        assert (
+            "a goal that the plan meets is missed or D95% of a target falls by more than 5 % of the" in judged
+        )
+        assert "dose.goals[1]" in numbers_without_source(protocol)
+        assert "dose.goals[2]" not in numbers_without_source(protocol)
+        written = written_protocol(protocol)
+        assert written.protocol() == protocol
+        assert written.dose is not None
+        assert written.dose.goals == ("PTV D95% >= 57 Gy", "Rectum V60Gy <= 35 %")
+
     def test_numbers_without_a_source_are_named(self) -> None:
         protocol = parse_protocol(f"{HEAD}[sources]\n'tolerance.shift_mm' = 'our statistics'\n", "x")
         words = protocol_words(protocol)
@@ -409,7 +431,7 @@ class TestDocuments:
     def test_the_document_says_everything_with_its_defaults(self) -> None:
         loaded = load_protocol("spine-sbrt")
         document = json.loads(json.dumps(protocol_document(loaded), allow_nan=False))
-        assert (document["schema_version"], document["source"]) == ("1.0", "spine-sbrt")
+        assert (document["schema_version"], document["source"]) == ("1.1", "spine-sbrt")
         assert document["words"] == list(protocol_words(loaded.protocol))
         assert document["without_source"] == []
         assert document["protocol"]["action_levels"][0] == {
@@ -454,6 +476,7 @@ def _keys_and_defaults(model, place=""):
         "intrafraction": "IntrafractionSection",
         "monitoring": "MonitoringSection",
         "assessment": "AssessmentSection",
+        "dose": "DoseSection",
         "approval": "ApprovalSection",
     }
     for name, item in model.model_fields.items():

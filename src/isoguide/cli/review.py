@@ -58,21 +58,23 @@ def patient_command(
         from isoguide.errors import MissingEvidenceError
         from isoguide.review.patient import review_patient
         from isoguide.workflow.review.course_anatomy import course_anatomy
+        from isoguide.workflow.review.course_dose import course_dose
         from isoguide.workflow.review.patient import review_patient_into
         from isoguide.workflow.review.patient_json import patient_review_text
 
         with _opened(records) as opened:
             found = opened.histories(course_ids=[course])
             anatomy = course_anatomy(opened, course) if found else None
+            dose = course_dose(opened, course) if found else None
         if not found:
             msg = f"there is no course '{course}' in {records}: check its name, or name the place (--records)"
             raise MissingEvidenceError(msg)
         with shown_progress(wanted=not (quiet or json)) as progress:
             if out is None:
-                review = review_patient(found[0], anatomy=anatomy)
+                review = review_patient(found[0], anatomy=anatomy, dose=dose)
             else:
                 review = review_patient_into(
-                    found[0], out, anatomy=anatomy, overwrite=force, progress=progress
+                    found[0], out, anatomy=anatomy, dose=dose, overwrite=force, progress=progress
                 )
         if json:
             sys.stdout.write(patient_review_text(review))

@@ -24,6 +24,7 @@ def show_patient(review: "PatientReview", *, results: Path | None) -> None:
     """Print mean, spread and trend of each axis, what signals, and how the course went."""
     from isoguide.workflow.review.anatomy_words import anatomy_words
     from isoguide.workflow.review.axis_words import SIX
+    from isoguide.workflow.review.dose_words import dose_words
     from isoguide.workflow.review.patient_words import (
         correction_words,
         counted,
@@ -51,7 +52,8 @@ def show_patient(review: "PatientReview", *, results: Path | None) -> None:
         out.print(Padding(table, (1, 0, 0, 2)))
     out.print()
     anatomy = () if review.anatomy is None else anatomy_words(review.anatomy)
-    lines = [*anatomy, *(signal_words(review) or quiet_words(review)), *missing_words(review)]
+    dose = () if review.dose is None else dose_words(review.dose)
+    lines = [*anatomy, *dose, *(signal_words(review) or quiet_words(review)), *missing_words(review)]
     _print_lines([*lines, *correction_words(review), *gap_words(course)])
     _print_doses([(dose.metric, dose.exposures, dose.total) for dose in review.doses])
     _print_results(results)

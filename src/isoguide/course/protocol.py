@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from isoguide.course.assessment_limits import AssessmentInstructions
+from isoguide.course.dose_instructions import DoseInstructions
 from isoguide.course.monitoring import ULTRASOUND, Monitoring
 from isoguide.course.staff import Role
 from isoguide.errors import InputError
@@ -280,6 +281,8 @@ class Protocol:
         How the target is watched during the beam; None where nothing gates it.
     assessment
         What is looked at in the anatomy of the day; None where nobody asks.
+    dose
+        How the dose of the day is computed and judged; None where nobody asks.
     sources
         Key of :attr:`values`, such as "tolerance.shift_mm", to where its value comes from.
 
@@ -307,6 +310,7 @@ class Protocol:
     markers: MarkerInstructions | None = None
     monitoring: Monitoring | None = None
     assessment: AssessmentInstructions | None = None
+    dose: DoseInstructions | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -336,6 +340,10 @@ class Protocol:
             self.assessment is None or self.modality in (Modality.CONE_BEAM_CT, Modality.CT),
             f"assessment needs a CT of the day, and modality = '{self.modality}' gives none: leave it out",
         )
+        _need(
+            self.dose is None or self.modality in (Modality.CONE_BEAM_CT, Modality.CT),
+            f"dose needs a CT of the day, and modality = '{self.modality}' gives none: leave it out",
+        )
         _need_levels_above_tolerance(self.action_levels, self.tolerance)
         _need_graver_above(self.action_levels)
         _need_sources_of(self.values, self.sources)
@@ -360,7 +368,8 @@ class Protocol:
     def values(self) -> dict[str, object]:
         """Every value that decides something, by its key in a written protocol, in reading order.
 
-        Action levels are counted from 1: "action_levels[1].shift_mm".
+        Action levels and goals are counted from 1: "action_levels[1].shift_mm", "dose.goals[1]", which is the
+        limit of that goal.
         """
         found: dict[str, object] = {
             name: getattr(self, name) for name in ("modality", "image_age_s", "approval_s", "images")
@@ -377,6 +386,7 @@ class Protocol:
             "intrafraction": self.intrafraction,
             **({"monitoring": self.monitoring} if self.monitoring is not None else {}),
             **({"assessment": self.assessment} if self.assessment is not None else {}),
+            **({"dose": self.dose} if self.dose is not None else {}),
             "approval": self.approval,
         }
         for section, values in sections.items():
@@ -401,7 +411,9 @@ class Protocol:
 def _stated(section: object) -> Iterator[tuple[str, object]]:
     for item in fields(section):  # type: ignore[arg-type]  # every section is a dataclass
         value = getattr(section, item.name)
-        if value is not None:
+        if isinstance(section, DoseInstructions) and item.name == "goals":
+            yield from ((f"goals[{place}]", goal.limit) for place, goal in enumerate(section.goals, 1))
+        elif value is not None:
             yield item.name, value
 
 

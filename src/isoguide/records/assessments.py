@@ -10,7 +10,7 @@ from isoguide.records import courses
 from isoguide.records.audit import Write
 from isoguide.records.model import ASSESSMENTS
 from isoguide.records.of_image import next_number, require_image
-from isoguide.records.plain import from_row, to_row
+from isoguide.records.plain import Row, from_row, to_row
 from isoguide.records.stored import FractionKey
 
 
@@ -19,7 +19,7 @@ def keep_assessment(write: Write, key: FractionKey, assessment: AssessmentRecord
     uid, at = assessment.image_uid, assessment.assessed_at
     require_image(write.connection, key, uid, at, "assessment")
     number = next_number(write.connection, ASSESSMENTS, key)
-    place = {"course_id": key.course_id, "fraction": key.number, "number": number}
+    place: Row = {"course_id": key.course_id, "fraction": key.number, "number": number}
     write.insert(ASSESSMENTS, {**place, **to_row(assessment)})
     write.log("assess anatomy", str(key))
     return number

@@ -10,7 +10,7 @@ from isoguide.records import courses
 from isoguide.records.audit import Write
 from isoguide.records.model import DAY_DOSES
 from isoguide.records.of_image import next_number, require_image
-from isoguide.records.plain import from_row, to_row
+from isoguide.records.plain import Row, from_row, to_row
 from isoguide.records.stored import FractionKey
 
 
@@ -18,7 +18,7 @@ def keep_dose(write: Write, key: FractionKey, dose: DoseRecord) -> int:
     """Keep one more dose of a fraction, and return which one of the fraction it is."""
     require_image(write.connection, key, dose.image_uid, dose.computed_at, "dose")
     number = next_number(write.connection, DAY_DOSES, key)
-    place = {"course_id": key.course_id, "fraction": key.number, "number": number}
+    place: Row = {"course_id": key.course_id, "fraction": key.number, "number": number}
     write.insert(DAY_DOSES, {**place, **to_row(dose)})
     write.log("compute dose", str(key))
     return number

@@ -23,6 +23,7 @@ from isoguide.review.control_charts import (
     ewma_chart,
     individuals_chart,
 )
+from isoguide.review.dose_trends import DoseTrend
 from isoguide.review.error_table import SHIFTS, error_table, six
 from isoguide.review.estimate import TAIL, Estimate, deviation_estimate, mean_estimate
 from isoguide.review.multiple_tests import Tested, adjusted
@@ -137,6 +138,8 @@ class PatientReview:
         Of all fractions.
     anatomy
         How his anatomy changed; None where nobody asked.
+    dose
+        What his days delivered; None where nobody asked.
     """
 
     course: CourseHistory
@@ -151,10 +154,14 @@ class PatientReview:
     doses: tuple[DoseSum, ...]
     settings: PatientSettings = field(default_factory=PatientSettings)
     anatomy: AnatomyTrend | None = None
+    dose: DoseTrend | None = None
 
 
 def review_patient(
-    history: CourseHistory, settings: PatientSettings | None = None, anatomy: AnatomyTrend | None = None
+    history: CourseHistory,
+    settings: PatientSettings | None = None,
+    anatomy: AnatomyTrend | None = None,
+    dose: DoseTrend | None = None,
 ) -> PatientReview:
     """Return what a course says about its patient; without measurements, that there are none.
 
@@ -183,6 +190,7 @@ def review_patient(
         doses=dose_sums([history]),
         settings=settings,
         anatomy=anatomy,
+        dose=dose,
     )
 
 

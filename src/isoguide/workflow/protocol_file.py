@@ -11,12 +11,12 @@ import isoguide
 from isoguide.course import Protocol
 from isoguide.errors import InputError
 from isoguide.treatment.protocol_limits import gate_settings
-from isoguide.workflow.protocol_sections import ProtocolFile
+from isoguide.workflow.protocol_sections import DoseSection, ProtocolFile
 from isoguide.workflow.protocol_words import numbers_without_source, protocol_words
 from isoguide.workflow.strict_toml import FileKind
 
 SCHEMA_FILE: Final = "protocol-1.json"
-DOCUMENT_VERSION: Final = "1.0"
+DOCUMENT_VERSION: Final = "1.1"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 _KIND: Final = FileKind(
     noun="protocol",
@@ -95,6 +95,7 @@ def written_protocol(protocol: Protocol) -> ProtocolFile:
     counts = ("kind", *protocol.schedule.counts)
     said["schedule"] = {name: getattr(protocol.schedule, name) for name in counts}
     said["sources"] = dict(protocol.sources)
+    said["dose"] = None if protocol.dose is None else DoseSection.of(protocol.dose).model_dump()
     return ProtocolFile.model_validate(said)
 
 

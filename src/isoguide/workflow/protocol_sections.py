@@ -13,6 +13,7 @@ from isoguide.course import (
     Approval,
     AssessmentInstructions,
     CouchLimit,
+    DoseInstructions,
     Intrafraction,
     MarkerInstructions,
     MatchInstructions,
@@ -27,12 +28,16 @@ from isoguide.course import (
 )
 from isoguide.course.monitoring import MonitoringDevice
 from isoguide.course.protocol import Content, DegreesOfFreedom, MarkerShape
+from isoguide.dose.goal_text import goal_words, parse_goal
+from isoguide.dose.result import DoseAlgorithm
+from isoguide.errors import UnreadableError
 from isoguide.workflow.strict_toml import Section
 
 # TOML has texts where Python has these: only they, and the outermost list, are taken leniently.
 _Kind = Annotated[ScheduleKind, Field(strict=False)]
 _Modality = Annotated[Modality, Field(strict=False)]
 _Action = Annotated[ProtocolAction, Field(strict=False)]
+_Algorithm = Annotated[DoseAlgorithm, Field(strict=False)]
 _Roles = Annotated[tuple[Annotated[Role, Field(strict=False)], ...], Field(strict=False)]
 _Name = Annotated[str, Field(min_length=1)]
 _Shift_mm = Annotated[float, Field(gt=0.0, le=200.0)]
@@ -224,6 +229,66 @@ class AssessmentSection(Section):
 _ASSESSMENT_FIELDS: Final = tuple(AssessmentSection.model_fields)
 
 
+class DoseSection(Section):
+    """How the dose of the day is computed, and when somebody has to look at it."""
+
+    goals: Annotated[tuple[_Name, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Of the whole course, such as 'PTV D95% >= 57 Gy' or 'Rectum V60Gy <= 35 %'.",
+    )
+    algorithm: _Algorithm = Field(
+        default=DoseAlgorithm.PENCIL_BEAM,
+        description="'pencil beam' (quick), or 'collapsed cone' (slower; for lung).",
+    )
+    spacing_mm: float = Field(default=2.5, ge=1.0, le=5.0, description="Of the dose grid.")
+    target_d95_percent: _Percent | None = Field(
+        default=None,
+        description="D95% of a target on a day may fall by so much of the prescription.",
+    )
+    organ_mean_gy: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=100.0,
+        description="The mean dose of any other structure in one fraction may rise by so much.",
+    )
+    days: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="So many days in a row that miss a goal or pass a limit raise an alert, and end it.",
+    )
+
+    @field_validator("goals")
+    @classmethod
+    def _readable(cls, goals: tuple[str, ...]) -> tuple[str, ...]:
+        for goal in goals:
+            try:
+                parse_goal(goal)
+            except UnreadableError as error:
+                raise ValueError(str(error)) from error
+        return goals
+
+    def instructions(self) -> DoseInstructions:
+        """Return what the section says.
+
+        Raises
+        ------
+        InputError
+            If values contradict each other, or nothing is looked at.
+        """
+        own = {name: getattr(self, name) for name in _DOSE_FIELDS}
+        return DoseInstructions(**(own | {"goals": tuple(parse_goal(goal) for goal in self.goals)}))
+
+    @classmethod
+    def of(cls, instructions: DoseInstructions) -> Self:
+        """Return what a protocol says about doses, as a file would say it."""
+        own = {name: getattr(instructions, name) for name in _DOSE_FIELDS}
+        return cls.model_validate(own | {"goals": tuple(goal_words(goal) for goal in instructions.goals)})
+
+
+_DOSE_FIELDS: Final = tuple(DoseSection.model_fields)
+
+
 class ApprovalSection(Section):
     """Who may sign."""
 
@@ -258,6 +323,7 @@ class ProtocolFile(Section):
     intrafraction: IntrafractionSection = IntrafractionSection()
     monitoring: MonitoringSection | None = None
     assessment: AssessmentSection | None = None
+    dose: DoseSection | None = None
     approval: ApprovalSection = ApprovalSection()
     sources: dict[str, _Name] = Field(
         default={}, description="Key in quotes, such as 'tolerance.shift_mm', to where its value comes from."
@@ -292,6 +358,7 @@ class ProtocolFile(Section):
             "intrafraction": Intrafraction(**self.intrafraction.model_dump()),
             "monitoring": None if self.monitoring is None else Monitoring(**self.monitoring.model_dump()),
             "assessment": None if self.assessment is None else self.assessment.instructions(),
+            "dose": None if self.dose is None else self.dose.instructions(),
             "approval": Approval(**self.approval.model_dump()),
         }
         return Protocol(**(own | sections))

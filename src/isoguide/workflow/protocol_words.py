@@ -6,6 +6,7 @@ from typing import Final
 from isoguide.course import (
     ActionLevel,
     AssessmentInstructions,
+    DoseInstructions,
     MarkerInstructions,
     MatchInstructions,
     Monitoring,
@@ -17,6 +18,7 @@ from isoguide.course import (
 from isoguide.course.assessment_limits import MEASURES, Measure
 from isoguide.course.monitoring import DEVICE_WORDS
 from isoguide.course.protocol import LEVEL_LIMITS
+from isoguide.dose.goal_text import goal_words
 from isoguide.treatment import FractionLimits
 from isoguide.treatment.signatures import LEAST_REASON_WORDS
 
@@ -52,6 +54,7 @@ def protocol_words(protocol: Protocol) -> tuple[str, ...]:
         *_sizes(protocol),
         *_during_the_fraction(protocol),
         *_assessment(protocol.assessment),
+        *_dose(protocol.dose),
         *_approval(protocol),
         *source_words(protocol),
     )
@@ -215,6 +218,29 @@ def _assessment(asked: AssessmentInstructions | None) -> Iterator[str]:
         f"was drawn on the day's image agrees with a Dice of at least {asked.least_dice:g} and a mean "
         f"distance of at most {asked.mean_distance_mm:g} mm. Of a structure a share of at least "
         f"{asked.least_seen:g} has to be seen. A day that does not count neither raises nor ends an alert."
+    )
+
+
+def _dose(asked: DoseInstructions | None) -> Iterator[str]:
+    if asked is None:
+        return
+    yield (
+        f"The dose of the day is computed by the method '{asked.algorithm}' on voxels of "
+        f"{asked.spacing_mm:g} mm."
+    )
+    if asked.goals:
+        yield f"Its goals, over the whole course: {'; '.join(goal_words(goal) for goal in asked.goals)}."
+    when = "on one day" if asked.days == 1 else f"on {asked.days} days in a row"
+    told = ["a goal that the plan meets is missed"] if asked.goals else []
+    if asked.target_d95_percent is not None:
+        told.append(f"D95% of a target falls by more than {asked.target_d95_percent:g} % of the prescription")
+    if asked.organ_mean_gy is not None:
+        told.append(
+            f"the mean dose of another structure rises by more than {asked.organ_mean_gy:g} Gy a fraction"
+        )
+    yield (
+        f"Somebody has to look at the dose when {_either(told)} {when}. A day counts for that when its dose "
+        "is for decision; another one neither raises nor ends an alert."
     )
 
 

@@ -11,6 +11,7 @@ from isoguide.records import AuditEntry, Records
 from isoguide.review.groups import Grouping
 from isoguide.review.patient import review_patient
 from isoguide.workflow.review.course_anatomy import course_anatomy
+from isoguide.workflow.review.course_dose import course_dose
 from isoguide.workflow.review.patient_json import PatientReviewRecord, patient_review_record
 from isoguide.workflow.review.population import reviewed
 from isoguide.workflow.review.population_json import population_review_record
@@ -45,7 +46,8 @@ def course_review(records: Records, course_id: str) -> PatientReviewRecord:
     if not found:
         msg = f"there is no course '{course_id}' here: look at the list of courses"
         raise UnknownNameError(msg)
-    return patient_review_record(review_patient(found[0], anatomy=course_anatomy(records, course_id)))
+    anatomy, dose = course_anatomy(records, course_id), course_dose(records, course_id)
+    return patient_review_record(review_patient(found[0], anatomy=anatomy, dose=dose))
 
 
 class PopulationReviews:

@@ -1,10 +1,10 @@
-"""Whether an assessment still holds: it rests on the match that counted when it was made."""
+"""Whether an assessment or a dose still holds: both rest on the match that counted when they were made."""
 
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from isoguide.course import AssessmentRecord
+from isoguide.course import AssessmentRecord, DoseRecord
 from isoguide.records import StoredFraction
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.treatment.states import Event
@@ -25,6 +25,15 @@ def as_it_stands(stored: StoredFraction, record: AssessmentRecord) -> Assessment
     outdated = outdated_words(stored, record)
     if not (outdated and record.is_for_decision):
         return record
+    return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION.value, reasons=(outdated,))
+
+
+def dose_as_it_stands(stored: StoredFraction, record: DoseRecord) -> DoseRecord:
+    """Return a dose, not for decision any more where it does not hold any more."""
+    matched_at = _matched_at(stored, record.image_uid)
+    if not record.is_for_decision or matched_at is None or matched_at <= record.computed_at:
+        return record
+    outdated = "the image was matched anew since its dose was computed: compute it again"
     return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION.value, reasons=(outdated,))
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from isoguide.course import CourseHistory
 from isoguide.progress import Progress, silent
 from isoguide.review.anatomy_trends import AnatomyTrend
+from isoguide.review.dose_trends import DoseTrend
 from isoguide.review.patient import PatientReview, PatientSettings, review_patient
 from isoguide.workflow.output_folder import published_folder
 from isoguide.workflow.review.for_patient import for_patient_html
@@ -25,6 +26,7 @@ def review_patient_into(
     *,
     settings: PatientSettings | None = None,
     anatomy: AnatomyTrend | None = None,
+    dose: DoseTrend | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> PatientReview:
@@ -40,6 +42,8 @@ def review_patient_into(
         What the errors are held against.
     anatomy
         How the patient's anatomy changed; None where nobody asked.
+    dose
+        What his days delivered; None where nobody asked.
     overwrite
         Replace an earlier review.
     progress
@@ -54,7 +58,7 @@ def review_patient_into(
     """
     with published_folder(target, PATIENT_NAMES, overwrite=overwrite) as folder:
         progress(0.0, "Reviewing the course")
-        review = review_patient(history, settings, anatomy)
+        review = review_patient(history, settings, anatomy, dose)
         progress(0.2, "Drawing")
         write_patient_review(review, folder)
         return review

@@ -16,6 +16,7 @@ from isoguide.review.error_table import SHIFTS, six
 from isoguide.review.patient import PatientAxis, PatientReview
 from isoguide.workflow.review.anatomy_figures import anatomy_picture
 from isoguide.workflow.review.axis_words import SIX, AxisWords
+from isoguide.workflow.review.dose_figures import dose_picture
 from isoguide.workflow.review.drawing import (
     BLUE,
     GREEN,
@@ -73,8 +74,8 @@ class _Days:
 def patient_pictures(review: PatientReview) -> tuple[Picture, ...]:
     """Return the figures that the measurements of a course allow; none without any."""
     anatomy = None if review.anatomy is None else anatomy_picture(review.anatomy)
-    changed = () if anatomy is None else (anatomy,)
-    return (*_of_positions(review), *changed)
+    dose = None if review.dose is None else dose_picture(review.dose)
+    return (*_of_positions(review), *(one for one in (anatomy, dose) if one is not None))
 
 
 def _of_positions(review: PatientReview) -> tuple[Picture, ...]:

@@ -10,6 +10,7 @@ from isoguide.course import CourseHistory, FractionSummary
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.review.patient import PatientAxis, PatientReview, PatientScheme
 from isoguide.workflow.review.anatomy_json import AnatomyRecord, anatomy_record
+from isoguide.workflow.review.dose_json import CourseDoseRecord, dose_record
 from isoguide.workflow.review.patient_words import (
     correction_words,
     has_charts,
@@ -161,6 +162,9 @@ class PatientReviewRecord(Record):
     anatomy: AnatomyRecord | None = Field(
         description="How size, place and shape of target and organs changed; null where nobody asked."
     )
+    dose: CourseDoseRecord | None = Field(
+        description="What the treatment of the days delivered; null where nobody asked."
+    )
 
 
 def patient_review_text(review: PatientReview) -> str:
@@ -202,6 +206,7 @@ def patient_review_record(review: PatientReview) -> PatientReviewRecord:
         conduct=ConductRecord.model_validate(review.conduct),
         doses=tuple(DoseRecord.model_validate(dose) for dose in review.doses),
         anatomy=None if review.anatomy is None else anatomy_record(review.anatomy),
+        dose=None if review.dose is None else dose_record(review.dose),
     )
 
 

@@ -10,6 +10,7 @@ from isoguide.course import FractionSummary
 from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
 from isoguide.review.anatomy_trends import alert_words
 from isoguide.review.control_charts import CUSUM_LIMIT, CUSUM_SLACK, EWMA_WEIGHT, EWMA_WIDTH
+from isoguide.review.dose_trends import dose_alert_words
 from isoguide.review.error_table import six
 from isoguide.review.multiple_tests import FALSE_DISCOVERIES
 from isoguide.review.patient import PatientAxis, PatientReview, PatientScheme
@@ -17,6 +18,8 @@ from isoguide.workflow.page import bullets, closing, facts, page, section, table
 from isoguide.workflow.review.anatomy_figures import ANATOMY_PICTURE
 from isoguide.workflow.review.anatomy_page import HEADING, anatomy_html
 from isoguide.workflow.review.axis_words import SIX, STANDPOINT, AxisWords, number, signed
+from isoguide.workflow.review.dose_figures import DOSE_PICTURE
+from isoguide.workflow.review.dose_page import DOSE_HEADING, course_dose_html
 from isoguide.workflow.review.drawing import Picture
 from isoguide.workflow.review.html_parts import (
     CONDUCT_HEADER,
@@ -67,6 +70,7 @@ def patient_html(review: PatientReview, pictures: Sequence[Picture]) -> str:
         section("Position by axis", _axes(review)),
         section("Control charts", _charts(review, shown)),
         section(HEADING, _anatomy(review, shown)),
+        section(DOSE_HEADING, _delivered(review, shown)),
         section("Correcting the systematic part", bullets(correction_words(review))),
         section("What other schemes would have left", _schemes(review, shown)),
         section("Done otherwise than the protocol says", _overrides(review.course.fractions)),
@@ -106,8 +110,10 @@ def _lead(review: PatientReview) -> str:
 
 
 def _replanning(review: PatientReview) -> tuple[str, ...]:
-    """Return why re-planning should be considered."""
-    return () if review.anatomy is None else tuple(alert_words(alert) for alert in review.anatomy.standing)
+    """Return why re-planning should be considered, and why the dose needs a look."""
+    anatomy = () if review.anatomy is None else review.anatomy.standing
+    dose = () if review.dose is None else review.dose.standing
+    return (*(alert_words(alert) for alert in anatomy), *(dose_alert_words(alert) for alert in dose))
 
 
 def _shown(shown: dict[str, Picture], name: str, caption: str) -> str:
@@ -161,6 +167,10 @@ def _charts(review: PatientReview, shown: dict[str, Picture]) -> str:
     if not has_charts(review):
         return f"<p>{not_available('too few measurements, see above')}.</p>"
     return _shown(shown, "control-charts", _CHARTS) + _shown(shown, "cumulative-sums", _CUSUMS)
+
+
+def _delivered(review: PatientReview, shown: dict[str, Picture]) -> str:
+    return "" if review.dose is None else course_dose_html(review.dose, shown.get(DOSE_PICTURE))
 
 
 def _anatomy(review: PatientReview, shown: dict[str, Picture]) -> str:

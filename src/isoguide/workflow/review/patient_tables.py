@@ -10,6 +10,7 @@ from isoguide.review.estimate import Estimate
 from isoguide.review.patient import PatientAxis, PatientReview
 from isoguide.workflow.review.anatomy_tables import anatomy_tables
 from isoguide.workflow.review.csv_tables import Cell, csv_text
+from isoguide.workflow.review.dose_tables import dose_tables
 from isoguide.workflow.review.patient_words import has_schemes, signal_words
 
 _SETS: Final = ("measured", "deviation", "applied", "residual", "offline")
@@ -26,6 +27,7 @@ def patient_tables(review: PatientReview) -> dict[str, str]:
         "signals.csv": csv_text(["signal"], [[sentence] for sentence in signal_words(review)]),
         "doses.csv": _doses(review),
         **({} if review.anatomy is None else anatomy_tables(review.anatomy)),
+        **({} if review.dose is None else dose_tables(review.dose)),
     }
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from isoguide.geometry.frames import Array
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 
 
