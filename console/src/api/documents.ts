@@ -34,7 +34,8 @@ export type LadderChoice = Schemas["ChoiceDocument"];
 export type ChoiceRequest = Schemas["ChoiceRequest"];
 export type DoseGoal = Schemas["GoalDocument"];
 export type StructureDose = Schemas["StructureDoseDocument"];
-export type FractionDose = Schemas["FractionDoseDocument"];
+/** What the days of a course delivered. */
+export type CourseDose = Schemas["CourseDoseRecord"];
 export type Decision = Schemas["DecisionDocument"];
 export type Estimate = Schemas["EstimateRecord"];
 export type Fraction = Schemas["FractionDocument"];

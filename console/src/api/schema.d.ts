@@ -1926,6 +1926,27 @@ export interface components {
             warnings: string[];
         };
         /**
+         * CourseDoseRecord
+         * @description What the days of a course delivered.
+         */
+        CourseDoseRecord: {
+            /** Alerts */
+            alerts: components["schemas"]["DoseAlertRecord"][];
+            /** Days */
+            days: components["schemas"]["DoseDayRecord"][];
+            /** Goals */
+            goals: components["schemas"]["GoalSeriesRecord"][];
+            /**
+             * Has Limits
+             * @description Whether the protocol says when somebody has to look.
+             */
+            has_limits: boolean;
+            /** In Words */
+            in_words: string[];
+            /** Structures */
+            structures: components["schemas"]["DoseSeriesRecord"][];
+        };
+        /**
          * CoverageRecord
          * @description Share of patients whose whole target reaches 95 % within a margin, treated at their marks.
          *
@@ -2128,6 +2149,48 @@ export interface components {
             seen_version: number;
         };
         /**
+         * DoseAlertRecord
+         * @description Why somebody has to look at the dose.
+         */
+        DoseAlertRecord: {
+            /** Days */
+            days: number;
+            /** Ended In */
+            ended_in: number | null;
+            /** In Words */
+            in_words: string;
+            /**
+             * Limit
+             * @description Percent of the prescription, Gy a fraction, or the unit of the goal.
+             */
+            limit: number;
+            /**
+             * Measure
+             * @description "D95", "mean" or "goal".
+             */
+            measure: string;
+            /** Newest */
+            newest: number;
+            /** Raised In */
+            raised_in: number;
+            /** Since */
+            since: number;
+            /**
+             * Subject
+             * @description Name of the structure, or the goal.
+             */
+            subject: string;
+            /**
+             * Undecided
+             * @description Later fractions that neither confirm nor end it.
+             */
+            undecided: number[];
+            /** Unit */
+            unit: string;
+            /** Value */
+            value: number;
+        };
+        /**
          * DoseCurve
          * @description Cumulative histograms of one structure in percent of its volume, at every step of dose from 0 on.
          */
@@ -2149,6 +2212,41 @@ export interface components {
              * @description Null where the plan's is not known.
              */
             planned_percent: number[] | null;
+        };
+        /**
+         * DoseDayRecord
+         * @description The dose of one fraction.
+         */
+        DoseDayRecord: {
+            /** Algorithm */
+            algorithm: string;
+            /** Approximations */
+            approximations: string[];
+            /** Beam Data */
+            beam_data: string;
+            /** Computed At */
+            computed_at: string;
+            /** Fraction */
+            fraction: number;
+            /**
+             * Fractions So Far
+             * @description That the accumulated doses hold; 0 for none.
+             */
+            fractions_so_far: number;
+            /** Image Uid */
+            image_uid: string;
+            /**
+             * Prescribed Gy
+             * @description Of one fraction.
+             */
+            prescribed_gy: number | null;
+            /** Reasons */
+            reasons: string[];
+            /**
+             * Verdict
+             * @description "for decision", "not for decision" or "not available".
+             */
+            verdict: string;
         };
         /**
          * DoseDocument
@@ -2177,11 +2275,6 @@ export interface components {
              */
             beam_data_problem: string;
             choice: components["schemas"]["ChoiceDocument"] | null;
-            /**
-             * Course
-             * @description Fractions whose dose is kept, in order.
-             */
-            course: components["schemas"]["FractionDoseDocument"][];
             dose: components["schemas"]["DayDoseDocument"] | null;
             /** @description Of the dose that is drawn; null without pictures. */
             histograms: components["schemas"]["Histograms"] | null;
@@ -2281,6 +2374,18 @@ export interface components {
              * @description Name of the beam data; null for those of the machine that the plan names.
              */
             beam_data?: string | null;
+        };
+        /**
+         * DoseSeriesRecord
+         * @description One structure over the course.
+         */
+        DoseSeriesRecord: {
+            /** Days */
+            days: components["schemas"]["StructureDoseRecord"][];
+            /** Is Target */
+            is_target: boolean;
+            /** Name */
+            name: string;
         };
         /**
          * DriftRecord
@@ -2521,47 +2626,6 @@ export interface components {
             yaw_axis: "support" | "eccentric";
         };
         /**
-         * FractionDoseDocument
-         * @description The dose of one fraction of the course so far.
-         */
-        FractionDoseDocument: {
-            /** Alerts */
-            alerts: string[];
-            /**
-             * Computed At
-             * Format: date-time
-             */
-            computed_at: string;
-            /**
-             * Counts
-             * @description Whether it may be decided on.
-             */
-            counts: boolean;
-            /** Fractions So Far */
-            fractions_so_far: number;
-            /** Goals Missed */
-            goals_missed: string[];
-            /** Number */
-            number: number;
-            /**
-             * Prescribed Gy
-             * @description Of one fraction.
-             */
-            prescribed_gy: number | null;
-            /** Structures */
-            structures: components["schemas"]["StructureDoseDocument"][];
-            /**
-             * Verdict
-             * @enum {string}
-             */
-            verdict: "for decision" | "not for decision" | "not available";
-            /**
-             * Why Not
-             * @description Empty where it counts.
-             */
-            why_not: string;
-        };
-        /**
          * FractionLineDocument
          * @description A fraction in one line.
          */
@@ -2689,6 +2753,20 @@ export interface components {
             state: "armed" | "beam on" | "hold" | "re-align" | "stopped";
         };
         /**
+         * GoalDayRecord
+         * @description A goal on one day, for the course if all its fractions were like this one.
+         */
+        GoalDayRecord: {
+            /** Counts */
+            counts: boolean;
+            /** Fraction */
+            fraction: number;
+            /** Is Met */
+            is_met: boolean | null;
+            /** Value */
+            value: number | null;
+        };
+        /**
          * GoalDocument
          * @description A goal for the whole course, if all its fractions were like this one.
          * @example {
@@ -2720,6 +2798,27 @@ export interface components {
              * @description Null where it could not be found.
              */
             value: number | null;
+            /** Was Met In Plan */
+            was_met_in_plan: boolean | null;
+        };
+        /**
+         * GoalSeriesRecord
+         * @description One goal over the course.
+         */
+        GoalSeriesRecord: {
+            /** Days */
+            days: components["schemas"]["GoalDayRecord"][];
+            /** Goal */
+            goal: string;
+            /** Limit */
+            limit: number;
+            /**
+             * Missed In
+             * @description Fractions that count and miss it.
+             */
+            missed_in: number[];
+            /** Unit */
+            unit: string;
             /** Was Met In Plan */
             was_met_in_plan: boolean | null;
         };
@@ -3418,6 +3517,8 @@ export interface components {
             course_id: string;
             /** Device */
             device: string;
+            /** @description What the treatment of the days delivered; null where nobody asked. */
+            dose: components["schemas"]["CourseDoseRecord"] | null;
             /** Doses */
             doses: components["schemas"]["DoseRecord"][];
             /** Fractions */
@@ -4506,6 +4607,49 @@ export interface components {
              * @description Today.
              */
             volume_ml: number;
+        };
+        /**
+         * StructureDoseRecord
+         * @description One structure on one day, Gy; accumulated doses in the planning anatomy.
+         */
+        StructureDoseRecord: {
+            /** Accumulated D2 Gy */
+            accumulated_d2_gy: number | null;
+            /** Accumulated D95 Gy */
+            accumulated_d95_gy: number | null;
+            /** Accumulated Mean Gy */
+            accumulated_mean_gy: number | null;
+            /**
+             * Accumulated Sigma Gy
+             * @description Standard deviation of the accumulated mean.
+             */
+            accumulated_sigma_gy: number | null;
+            /**
+             * Counts
+             * @description Whether the day raises and ends alerts.
+             */
+            counts: boolean;
+            /** D2 Gy */
+            d2_gy: number;
+            /** D95 Gy */
+            d95_gy: number;
+            /** Fraction */
+            fraction: number;
+            /** Mean Gy */
+            mean_gy: number;
+            /** Planned D2 Gy */
+            planned_d2_gy: number;
+            /** Planned D95 Gy */
+            planned_d95_gy: number;
+            /**
+             * Planned Mean Gy
+             * @description Of one fraction, like all planned ones.
+             */
+            planned_mean_gy: number;
+            /** Volume Ml */
+            volume_ml: number;
+            /** Why Not */
+            why_not: string;
         };
         /**
          * StructureOfDayDocument

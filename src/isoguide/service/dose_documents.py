@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from isoguide.adaptation.result import RungDose
-from isoguide.course.dose_of_day import DoseRecord
 from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.service.documents.base import Six
 from isoguide.service.documents.dose import (
@@ -13,13 +12,11 @@ from isoguide.service.documents.dose import (
     DoseCurve,
     DoseOfDayDocument,
     DosePictures,
-    FractionDoseDocument,
     GoalDocument,
     Histograms,
     LadderDocument,
     RungDocument,
     RungStructure,
-    StructureDoseDocument,
 )
 from isoguide.service.documents.images import DoseDocument
 from isoguide.service.picture_documents import header_of, structure_document
@@ -27,7 +24,6 @@ from isoguide.workflow.clinic.day_corrections import MAY_CHOOSE, Choice, Ladder,
 from isoguide.workflow.clinic.day_dose import ComputedDose, DayDoseShown
 from isoguide.workflow.clinic.dose_curves import CurveSheet, curve_sheet, percents
 from isoguide.workflow.clinic.dose_record import goals_of_day
-from isoguide.workflow.clinic.dose_so_far import FractionDose
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
 
 Colours = Mapping[str, tuple[int, int, int]]
@@ -36,7 +32,7 @@ OTHER_COLOUR = (170, 182, 194)
 
 
 def dose_of_day_document(
-    uid: str, shown: DayDoseShown, corrections: LadderShown, so_far: Sequence[FractionDose], address: str
+    uid: str, shown: DayDoseShown, corrections: LadderShown, address: str
 ) -> DoseOfDayDocument:
     """Say what is known of the dose of an image; ``address`` is that of this document."""
     record, computed = shown.record, shown.computed
@@ -61,7 +57,6 @@ def dose_of_day_document(
         not_climbed_because=corrections.not_possible_because,
         choice=_choice(corrections.choice, ladder),
         may_choose=MAY_CHOOSE,
-        course=tuple(map(_fraction, so_far)),
     )
 
 
@@ -154,7 +149,9 @@ def _rung_structures(
     )
 
 
-def _rung_curves(effect: RungDose | None, names: Sequence[str], step_gy: float) -> dict[str, tuple[float, ...]]:
+def _rung_curves(
+    effect: RungDose | None, names: Sequence[str], step_gy: float
+) -> dict[str, tuple[float, ...]]:
     if effect is None:
         return {}
     return {name: percents(effect.histograms[name], step_gy) for name in names if name in effect.histograms}
@@ -173,20 +170,4 @@ def _choice(choice: Choice | None, ladder: Ladder | None) -> ChoiceDocument | No
         reason=choice.reason,
         plan_uid=choice.plan_uid,
         is_shown=is_shown,
-    )
-
-
-def _fraction(one: FractionDose) -> FractionDoseDocument:
-    record: DoseRecord = one.record
-    return FractionDoseDocument(
-        number=one.number,
-        computed_at=record.computed_at,
-        verdict=record.verdict,
-        counts=not one.why_not,
-        why_not=one.why_not,
-        prescribed_gy=record.prescribed_gy,
-        structures=tuple(map(StructureDoseDocument.of, record.structures)),
-        fractions_so_far=record.fractions_so_far,
-        goals_missed=tuple(goal.goal for goal in record.goals if goal.is_met is False),
-        alerts=record.alerts,
     )

@@ -18,6 +18,7 @@ import "./anatomy/anatomy.css";
 import "./dose/dose.css";
 import { CourseCharts } from "./CourseCharts";
 import { AxesTable, DosesTable, FractionTable } from "./CourseTables";
+import { CourseDosePanel } from "./dose/CourseDosePanel";
 import { FractionPictures } from "./FractionPictures";
 
 /** What the review says, in its own words. */
@@ -142,6 +143,7 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
             <>
               <InWords review={review} />
               {review.anatomy === null ? null : <CourseAnatomyPanel anatomy={review.anatomy} />}
+              {review.dose === null ? null : <CourseDosePanel dose={review.dose} />}
               <CourseCharts review={review} />
               <FractionTable review={review} />
               <AxesTable review={review} />

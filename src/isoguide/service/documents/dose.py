@@ -219,21 +219,6 @@ class LadderDocument(Document):
     rungs: tuple[RungDocument, ...]
 
 
-class FractionDoseDocument(Document):
-    """The dose of one fraction of the course so far."""
-
-    number: int
-    computed_at: datetime
-    verdict: DoseVerdictName
-    counts: bool = Field(description="Whether it may be decided on.")
-    why_not: str = Field(description="Empty where it counts.")
-    prescribed_gy: float | None = Field(description="Of one fraction.")
-    structures: tuple[StructureDoseDocument, ...]
-    fractions_so_far: int
-    goals_missed: tuple[str, ...]
-    alerts: tuple[str, ...]
-
-
 class DoseOfDayDocument(Document):
     """The dose of the day as one image shows the patient."""
 
@@ -256,7 +241,6 @@ class DoseOfDayDocument(Document):
     )
     choice: ChoiceDocument | None
     may_choose: tuple[Role, ...] = Field(description="Who may mark a rung for planning.")
-    course: tuple[FractionDoseDocument, ...] = Field(description="Fractions whose dose is kept, in order.")
 
 
 class DoseRequest(Document):

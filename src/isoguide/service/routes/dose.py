@@ -15,8 +15,8 @@ from isoguide.service.long_work import compute_dose, work_out_corrections
 from isoguide.service.problems import problem_responses
 from isoguide.service.routes.images import BYTES, IMAGE, Version
 from isoguide.service.voxel_response import bytes_response
+from isoguide.workflow.clinic.day_corrections import PlanFile
 from isoguide.workflow.clinic.dose_order import DoseAsked
-from isoguide.workflow.clinic.dose_so_far import doses_so_far
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
 
 router = APIRouter(tags=["dose"], responses=problem_responses(404))
@@ -36,6 +36,16 @@ def _drawn(course_id: str, number: int, uid: str, clinic: ClinicDep, user: UserD
 
 DrawnDep = Annotated[DrawnDose, Depends(_drawn)]
 """The pictures of the dose of the image that the address names."""
+
+
+def _plan(
+    course_id: str, number: int, uid: str, rung: RungName, clinic: ClinicDep, user: UserDep
+) -> PlanFile:
+    return clinic.corrections.fetch_plan(FractionKey(course_id, number), uid, Rung(rung), by=user.name)
+
+
+PlanDep = Annotated[PlanFile, Depends(_plan)]
+"""The file of the corrected plan that the address names; who fetched it stands in the audit."""
 
 
 @router.post(DOSE, summary="Compute the dose of the day", status_code=status.HTTP_202_ACCEPTED)
@@ -79,9 +89,7 @@ def read_dose_structure(drawn: DrawnDep, structure: int, request: Request, v: Ve
     return bytes_response(request, found.distance.content, found.distance.sha256, wanted=v)
 
 
-@router.post(
-    f"{DOSE}/corrections", summary="Work out the corrections", status_code=status.HTTP_202_ACCEPTED
-)
+@router.post(f"{DOSE}/corrections", summary="Work out the corrections", status_code=status.HTTP_202_ACCEPTED)
 def work_out_corrections_of_day(
     course_id: str, number: int, uid: str, clinic: ClinicDep, user: UserDep
 ) -> JobDocument:
@@ -95,23 +103,10 @@ def work_out_corrections_of_day(
     response_class=Response,
     responses={200: {"content": {RTPLAN: {}}}},
 )
-def read_corrected_plan(
-    course_id: str,
-    number: int,
-    uid: str,
-    rung: RungName,
-    *,
-    clinic: ClinicDep,
-    user: UserDep,
-    request: Request,
-    v: Version = None,
-) -> Response:
+def read_corrected_plan(plan: PlanDep, request: Request, v: Version = None) -> Response:
     """Return the RTPLAN of a correction, marked UNAPPROVED, for the planning system."""
-    key = FractionKey(course_id, number)
-    content, sha256 = clinic.corrections.fetch_plan(key, uid, Rung(rung), by=user.name)
-    answer = bytes_response(request, content, sha256, wanted=v, media_type=RTPLAN)
-    name = f"{course_id}-fraction-{number}-{rung.replace(' ', '-')}.dcm"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer = bytes_response(request, plan.content, plan.sha256, wanted=v, media_type=RTPLAN)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{plan.name}"'
     return answer
 
 
@@ -138,7 +133,6 @@ def choose_correction(
 
 def _document(clinic: ClinicDep, key: FractionKey, uid: str) -> DoseOfDayDocument:
     address = f"/api/courses/{key.course_id}/fractions/{key.number}/images/{uid}/dose"
-    so_far = doses_so_far(clinic.desk.records, key.course_id)
     return dose_of_day_document(
-        uid, clinic.doses.shown(key, uid), clinic.corrections.shown(key, uid), so_far, address
+        uid, clinic.doses.shown(key, uid), clinic.corrections.shown(key, uid), address
     )

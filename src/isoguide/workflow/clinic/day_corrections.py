@@ -64,6 +64,13 @@ class Ladder:
     computed_at: datetime
     rungs: tuple[ShownRung, ...]
 
+    @property
+    def approximations(self) -> tuple[str, ...]:
+        """What is assumed rather than known: of the dose of the day, and of what corrections make of it."""
+        effects = [one.result.effect for one in self.rungs if one.result.effect is not None]
+        told = [words for one in effects for words in one.dose.approximations]
+        return tuple(dict.fromkeys((*self.dose.record.approximations, *told)))
+
     def rung(self, rung: Rung) -> ShownRung:
         """Return one rung.
 
@@ -77,6 +84,15 @@ class Ladder:
             msg = f"there is no '{rung}' among the corrections: load the page again"
             raise MissingEvidenceError(msg)
         return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanFile:
+    """A corrected plan as a file: its name, what is in it, and the SHA-256 of that."""
+
+    name: str
+    content: bytes
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +164,13 @@ class CorrectionsDesk:
         image = self.doses.gallery.image(key.course_id, key.number, uid)
         rungs = tuple(map(_with_file(dose), climb_ladder(image, dose, progress)))
         if self.doses.shown(key, uid).computed is not dose:
-            msg = f"the dose of image {uid} of {key} does not hold any more: compute it again, then correct it"
+            msg = (
+                f"the dose of image {uid} of {key} does not hold any more: compute it again, then correct it"
+            )
             raise ConflictError(msg)
         made = Ladder(dose, desk.clock.now(), rungs)
         self.doses.gallery.cache.keep(_memory_key(key, uid), made)
-        available = [one.result.rung.value for one in rungs if one.result.is_available]
+        available = ", ".join(one.result.rung for one in rungs if one.result.is_available)
         desk.records.note("work out corrections", str(key), by=by, image=uid, available=available)
         progress(1.0, "Done")
         return made
@@ -182,8 +200,8 @@ class CorrectionsDesk:
             raise MissingEvidenceError(shown.not_shown_because)
         return shown.ladder
 
-    def fetch_plan(self, key: FractionKey, uid: str, rung: Rung, *, by: str) -> tuple[bytes, str]:
-        """Return the file of a corrected plan with its SHA-256; who fetched it stands in the audit.
+    def fetch_plan(self, key: FractionKey, uid: str, rung: Rung, *, by: str) -> PlanFile:
+        """Return the file of a corrected plan; who fetched it stands in the audit.
 
         Raises
         ------
@@ -201,7 +219,8 @@ class CorrectionsDesk:
         self.doses.desk.records.note(
             "fetch a corrected plan", str(key), by=by, image=uid, rung=rung.value, plan_uid=shown.plan_uid
         )
-        return shown.content, shown.sha256
+        name = f"{key.course_id}-fraction-{key.number}-{rung.replace(' ', '-')}.dcm"
+        return PlanFile(name, shown.content, shown.sha256)
 
     def choose(
         self, key: FractionKey, uid: str, rung: Rung, *, signer: Person, reason: str, plan_sha256: str
@@ -230,7 +249,9 @@ class CorrectionsDesk:
         """
         if signer.role not in MAY_CHOOSE:
             may = " or ".join(MAY_CHOOSE)
-            msg = f"a correction is chosen for planning by a person who is {may}, and it is signed by {signer}"
+            msg = (
+                f"a correction is chosen for planning by a person who is {may}, and it is signed by {signer}"
+            )
             raise PersonNeededError(msg)
         if len(reason.split()) < LEAST_REASON_WORDS:
             msg = f"a correction is chosen with a reason: say why in at least {LEAST_REASON_WORDS} words"

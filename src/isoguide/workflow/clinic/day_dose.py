@@ -9,23 +9,30 @@ from typing import Final
 
 from isoguide.course import AssessmentRecord
 from isoguide.course.dose_of_day import DoseRecord
-from isoguide.dose.result import DoseAlgorithm
 from isoguide.errors import InputError, MismatchError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError, FractionKey, StoredFraction
+from isoguide.review.dose_trends import dose_alert_words, dose_trend
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, assessment_record
 from isoguide.workflow.clinic.day_anatomy import newest_assessment, was_found_alike
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.dose_order import DoseAsked, beam_data_names, beam_data_problem, dose_order
 from isoguide.workflow.clinic.dose_record import dose_record
-from isoguide.workflow.clinic.outdated_dose import DECIDED_OTHERWISE, correction_of, couch_words, outdated_dose
+from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.clinic.pictures.day_scene import image_of
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
 from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.dose.day import DayDose, DayPlacement, PlannedDose, dose_of_day, planned_dose
 from isoguide.workflow.review.outdated_assessment import outdated_words
+from isoguide.workflow.review.outdated_dose import (
+    DECIDED_OTHERWISE,
+    correction_of,
+    couch_words,
+    dose_as_it_stands,
+    outdated_dose,
+)
 from isoguide.workflow.treatment_setup import TreatmentSetup
 
 NO_ANATOMY: Final = "no dose yet: the anatomy of the day has to be assessed first"
@@ -218,9 +225,7 @@ class DoseDesk:
         plan = ready.image.day.plan
         names, problem = beam_data_names(), beam_data_problem(plan)
         why = _not_shown(record, outdated, computed)
-        return DayDoseShown(
-            ready.image, record, outdated, "", None if why else computed, why, names, problem
-        )
+        return DayDoseShown(ready.image, record, outdated, "", None if why else computed, why, names, problem)
 
     def computed(self, key: FractionKey, uid: str) -> ComputedDose | None:
         """Return the newest dose of an image, None where it is not in memory."""
@@ -273,7 +278,9 @@ class DoseDesk:
         )
         is_same_anatomy = now.assessed.assessed_at == ready.assessed.assessed_at
         if not (is_same_pose and is_same_anatomy and correction_of(now.image.stored, uid)[0] == correction):
-            msg = f"image {uid} of {key} was assessed or decided about anew while its dose was computed: again"
+            msg = (
+                f"image {uid} of {key} was assessed or decided about anew while its dose was computed: again"
+            )
             raise ConflictError(msg)
         return now
 
@@ -285,8 +292,22 @@ class DoseDesk:
                 "compute dose again", str(key), by=by, image=record.image_uid, says="what was kept"
             )
             return newest
+        record = replace(record, alerts=self._alerts(key, record))
         self.desk.records.keep_dose(key.course_id, key.number, record, by=by)
         return record
+
+    def _alerts(self, key: FractionKey, record: DoseRecord) -> tuple[str, ...]:
+        """Return what stands after this fraction when its dose is the newest."""
+        records, course_id = self.desk.records, key.course_id
+        earlier = {
+            number: dose_as_it_stands(records.fraction(course_id, number), one)
+            for number, one in records.doses(course_id)
+            if number < key.number
+        }
+        instructions = protocol_of(records.course(course_id)).dose
+        return tuple(
+            map(dose_alert_words, dose_trend([*earlier.items(), (key.number, record)], instructions).standing)
+        )
 
 
 def newest_dose(stored: StoredFraction, uid: str) -> DoseRecord | None:
@@ -295,7 +316,7 @@ def newest_dose(stored: StoredFraction, uid: str) -> DoseRecord | None:
 
 
 def _says_the_same(kept: DoseRecord, again: DoseRecord) -> bool:
-    return replace(again, computed_at=kept.computed_at) == kept
+    return replace(again, computed_at=kept.computed_at, alerts=kept.alerts) == kept
 
 
 def _memory_key(key: FractionKey, uid: str) -> tuple[str, str, int, str]:

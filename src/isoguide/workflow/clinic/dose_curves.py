@@ -70,5 +70,5 @@ def percents(histogram: DoseVolumeHistogram, step_gy: float) -> tuple[float, ...
     The last value is the first that is zero, so that a curve ends where the dose does.
     """
     last = int(np.floor(histogram.largest_gy / step_gy)) + 1
-    curve = histogram.curve(np.arange(last + 1) * step_gy)
+    curve = histogram.curve(step_gy * np.arange(last + 1, dtype=np.float64))
     return tuple(round(float(one), 2) for one in curve)

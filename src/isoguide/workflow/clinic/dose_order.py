@@ -1,15 +1,21 @@
-"""What the dose of a day is asked of: the plan of a course, a machine, structures and goals."""
+"""What the dose of a day is asked of: the plan of a course, a machine, the patient, structures and goals."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from isoguide.course.dose_instructions import DoseInstructions
+from isoguide.dose.beam_data import BeamData
 from isoguide.dose.result import DoseAlgorithm
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.plan import Plan
 from isoguide.workflow.assess.chosen import structures_to_assess
 from isoguide.workflow.beam_data import choose_beam_data, read_beam_data, shipped_machines
 from isoguide.workflow.clinic.pictures.plan_scene import PlanScene
-from isoguide.workflow.dose.day import DoseOrder, DosePrescription
+from isoguide.workflow.dose.day import DoseOrder
+from isoguide.workflow.dose.order import body_of, prescription_of, treated_structure
+
+SPACING_MM: Final = 2.5
+"""Of the dose grid where the protocol says nothing of the dose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,33 @@ def beam_data_names() -> tuple[str, ...]:
 def beam_data_problem(plan: PlanScene) -> str:
     """Say why the beam data have to be named by who asks; empty where the plan's machine has some."""
     try:
-        dose_order(plan, DoseAsked())
+        chosen_machine(plan, None)
     except InputError as error:
         return str(error)
     return ""
+
+
+def chosen_machine(plan: PlanScene, name: str | None) -> tuple[BeamData, tuple[str, ...]]:
+    """Return the beam data for a plan, and what is assumed about them.
+
+    Parameters
+    ----------
+    plan
+        Of a course.
+    name
+        Of beam data; None for those of the machine that the plan names.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If the course has no plan, there are no beam data of the name, or none for the plan's machine.
+    """
+    known = beam_data_names()
+    if name is not None and name not in known:
+        msg = f"there are no beam data '{name}': choose one of {', '.join(known) or 'none'}"
+        raise MissingEvidenceError(msg)
+    candidates = [read_beam_data(one) for one in known]
+    return choose_beam_data(plan_of(plan), candidates, chosen=name)
 
 
 def dose_order(plan: PlanScene, asked: DoseAsked) -> DoseOrder:
@@ -48,53 +77,45 @@ def dose_order(plan: PlanScene, asked: DoseAsked) -> DoseOrder:
     Raises
     ------
     MissingEvidenceError
-        If the course has no plan or no number of fractions, or the plan's machine has no beam data and none
-        are named.
-    UnknownNameError
-        If there are no beam data of the name.
+        If the course has no plan, no target or no number of fractions, or no beam data are known or named.
     InputError
-        If the beam data cannot be used for the plan.
+        If no body is found in the planning CT.
     """
-    planned = _plan_of(plan)
-    candidates = [read_beam_data(name) for name in beam_data_names()]
-    machine, assumed = choose_beam_data(planned, candidates, chosen=asked.beam_data)
-    said = plan.protocol.dose or DoseInstructions()
-    target = plan.course.simulation.target
+    planned, structures, volume = plan_of(plan), plan.structures, plan.planning.volume
+    machine, about_machine = chosen_machine(plan, asked.beam_data)
+    said, target_name = plan.protocol.dose, plan.course.simulation.target
+    target = treated_structure(planned, structures, target_name or None, f"plan '{planned.label}'")
+    prescription, about_dose = prescription_of(planned, target)
+    body, about_body = body_of(volume, structures)
     return DoseOrder(
         plan=planned,
         machine=machine,
-        volume=plan.planning.volume,
-        structures=structures_to_assess(plan.structures, target, plan.protocol.assessment),
-        target_name=target or None,
-        prescription=prescription_of(plan),
-        goals=said.goals,
-        algorithm=asked.algorithm or said.algorithm,
-        spacing_mm=said.spacing_mm,
-        assumed=assumed,
+        volume=volume,
+        structures=structures_to_assess(structures, target.name, plan.protocol.assessment),
+        target_name=target.name,
+        prescription=prescription,
+        body=body,
+        goals=said.goals if said is not None else (),
+        algorithm=asked.algorithm or _algorithm(said),
+        spacing_mm=said.spacing_mm if said is not None else SPACING_MM,
+        assumed=(*about_machine, *about_dose, *about_body),
     )
 
 
-def _plan_of(plan: PlanScene) -> Plan:
-    if plan.planning.plan is None:
-        msg = f"course {plan.course.line.course_id} has no plan, so nobody knows its beams: export the plan"
-        raise MissingEvidenceError(msg)
-    return plan.planning.plan
+def _algorithm(said: DoseInstructions | None) -> DoseAlgorithm:
+    return said.algorithm if said is not None else DoseAlgorithm.PENCIL_BEAM
 
 
-def prescription_of(plan: PlanScene) -> DosePrescription:
-    """Return what the target shall get.
+def plan_of(plan: PlanScene) -> Plan:
+    """Return the beams of a course.
 
     Raises
     ------
     MissingEvidenceError
-        If nobody knows in how many fractions.
+        If it has no plan.
     """
-    simulation = plan.course.simulation
-    fractions, each_gy = simulation.fractions_planned, simulation.dose_per_fraction_gy
-    if fractions is None:
-        msg = (
-            f"nobody knows how many fractions course {plan.course.line.course_id} has, so no goal of the "
-            "course can be judged by one of them: export a plan with its fraction scheme"
-        )
+    if plan.planning.plan is None:
+        course_id = plan.course.line.course_id
+        msg = f"course {course_id} has no plan, so nobody knows its beams: register it with its plan"
         raise MissingEvidenceError(msg)
-    return DosePrescription(None if each_gy is None else each_gy * fractions, fractions)
+    return plan.planning.plan

@@ -11,7 +11,6 @@ import { Panel } from "../../../components/Panel";
 import { isUnderWay, once } from "../../../state/actions";
 import { type DayPart, dayJobOf, isOver, takeJob } from "../../../state/jobs";
 import { useResource } from "../../../state/resource";
-import { CourseDose } from "./CourseDose";
 import { DoseDesk } from "./DoseDesk";
 import { GoalTable, StructureDoseTable } from "./DoseTables";
 import { DoseVerdict } from "./DoseVerdict";
@@ -30,7 +29,7 @@ interface ShownProps extends ImageProps {
 
 const PARTS: readonly DayPart[] = ["anatomy", "dose", "corrections"];
 
-/** The dose of the day, the corrections of its beams, and the doses of the course so far. */
+/** The dose of the day, and the corrections of its beams. */
 export function DosePanels({ fraction, image }: ImageProps) {
   const { course_id, number, version } = fraction;
   // Anew when the fraction got another version: what was decided since may take the dose its worth.
@@ -72,9 +71,6 @@ export function DosePanels({ fraction, image }: ImageProps) {
             chosen.value = next;
           }}
         />
-      </Panel>
-      <Panel title="Dose of the course so far">
-        <CourseDose course={dose.course} />
       </Panel>
     </>
   );

@@ -1,6 +1,6 @@
 /** What may be done with the dose of a day, in the words of the page. */
 
-import type { DayDose, DayDoseRecord, DoseGoal, FractionDose, StructureDose } from "../../../api/documents";
+import type { CourseDose, DayDose, DayDoseRecord, DoseGoal } from "../../../api/documents";
 import { plain, signed } from "../../../components/format";
 import type { Tone } from "../../../components/Mark";
 import type { SeriesPoint } from "../../../components/seriesScale";
@@ -39,34 +39,46 @@ export const goalValue = ({ value, unit }: Pick<DoseGoal, "value" | "unit">): st
 export const besidePlan = (todayGy: number, plannedGy: number): string =>
   `${plain(todayGy, 2)} Gy (${signed(todayGy - plannedGy, 2)})`;
 
-/** The figure that a structure is followed by over a course: D95% of a target, the mean dose of an organ. */
-export const followed = (one: StructureDose) =>
-  one.is_target
-    ? { words: "D95%", todayGy: one.d95_gy, plannedGy: one.planned_d95_gy }
-    : { words: "mean", todayGy: one.mean_gy, plannedGy: one.planned_mean_gy };
+type StructureOfCourse = CourseDose["structures"][number];
+type DayOfStructure = StructureOfCourse["days"][number];
 
-/** The figure of a structure over a course, against the plan, in percent of the prescribed dose. */
-export interface DoseSeries {
-  readonly name: string;
-  readonly words: string;
-  readonly counting: readonly SeriesPoint[];
-  readonly doubtful: readonly SeriesPoint[];
+/** What a structure is followed by over a course: D95% of a target, the mean dose of an organ. */
+export const followedWords = ({ is_target }: StructureOfCourse): string => (is_target ? "D95%" : "mean");
+
+/** The dose of a structure over a course against the plan, in percent of what is prescribed for a fraction. */
+export function doseSeries(
+  { days, is_target }: StructureOfCourse,
+  prescribedGy: ReadonlyMap<number, number | null>,
+): { readonly counting: readonly SeriesPoint[]; readonly doubtful: readonly SeriesPoint[] } {
+  const figures = (day: DayOfStructure) =>
+    is_target
+      ? { todayGy: day.d95_gy, plannedGy: day.planned_d95_gy }
+      : { todayGy: day.mean_gy, plannedGy: day.planned_mean_gy };
+  // A day by which nothing may be decided is never among those that count.
+  const points = (areCounting: boolean) =>
+    days
+      .filter(({ counts }) => counts === areCounting)
+      .map((day) => {
+        const { todayGy, plannedGy } = figures(day);
+        const wholeGy = prescribedGy.get(day.fraction) ?? 0;
+        const value = wholeGy > 0 ? (100 * (todayGy - plannedGy)) / wholeGy : null;
+        return { number: day.fraction, value, deviation: null };
+      });
+  return { counting: points(true), doubtful: points(false) };
 }
 
-/** Follow each structure over the course; a day by which nothing may be decided is never among those that count. */
-export function doseSeries(course: readonly FractionDose[]): readonly DoseSeries[] {
-  const found = new Map<string, { words: string; counting: SeriesPoint[]; doubtful: SeriesPoint[] }>();
-  for (const day of course) {
-    for (const one of day.structures) {
-      const { words, todayGy, plannedGy } = followed(one);
-      const wholeGy = day.prescribed_gy ?? plannedGy;
-      const series = found.get(one.name) ?? { words, counting: [], doubtful: [] };
-      found.set(one.name, series);
-      const value = wholeGy > 0 ? (100 * (todayGy - plannedGy)) / wholeGy : null;
-      (day.counts ? series.counting : series.doubtful).push({ number: day.number, value, deviation: null });
-    }
+/** What was added up over the newest days of a structure, in words; empty where nothing was. */
+export function soFarWords({ name, is_target, days }: StructureOfCourse, fractions: number): string {
+  const newest = days.findLast(({ accumulated_mean_gy }) => accumulated_mean_gy !== null);
+  if (newest === undefined) {
+    return "";
   }
-  return [...found].map(([name, series]) => ({ name, ...series }));
+  const [gotGy, plannedGy, words] = is_target
+    ? [newest.accumulated_d95_gy, newest.planned_d95_gy, "D95%"]
+    : [newest.accumulated_mean_gy, newest.planned_mean_gy, "mean"];
+  const sigma =
+    is_target || newest.accumulated_sigma_gy === null ? "" : ` ± ${plain(newest.accumulated_sigma_gy, 2)}`;
+  return `${name}: ${words} ${plain(gotGy, 2)}${sigma} Gy of ${plain(plannedGy * fractions, 2)} Gy planned`;
 }
 
 /** Why the computation cannot be begun now; empty where it can. */

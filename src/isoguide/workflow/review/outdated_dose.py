@@ -1,15 +1,14 @@
-"""Whether the dose of a day still holds: it rests on the anatomy that was found and on where the couch went."""
+"""Whether the dose of a day still holds: it rests on the anatomy, and on where the couch goes."""
 
+from dataclasses import replace
 from typing import Final
 
-from isoguide.course import ProtocolAction
-from isoguide.course.dose_of_day import DoseRecord
+from isoguide.course import DoseRecord, ProtocolAction
 from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.records import StoredFraction
-from isoguide.workflow.clinic.day_anatomy import newest_assessment
-from isoguide.workflow.clinic.pictures.day_scene import last_match
-from isoguide.workflow.review.outdated_assessment import outdated_words
+from isoguide.registration.deformable.result import FieldVerdict
+from isoguide.workflow.review.outdated_assessment import last_matched_at
 
 UNDECIDED: Final = (
     "nobody has decided about the match yet: the couch is taken to make the correction that the match calls "
@@ -30,18 +29,24 @@ def outdated_dose(stored: StoredFraction, record: DoseRecord) -> str:
     record
         What they say of the dose.
     """
-    assessed = newest_assessment(stored, record.image_uid)
-    if assessed is None:
-        return "the assessment that it rests on is gone: assess the anatomy again"
-    outdated = outdated_words(stored, assessed)
-    if outdated:
-        return outdated
-    if assessed.assessed_at > record.computed_at:
+    uid = record.image_uid
+    matched_at = last_matched_at(stored, uid)
+    if matched_at is not None and matched_at > record.computed_at:
+        return "the image was matched anew since its dose was computed: assess it and compute it again"
+    if any(one.image_uid == uid and one.assessed_at > record.computed_at for one in stored.assessments):
         return "the anatomy was assessed anew since the dose was computed: compute it again"
     said = [one for one in record.approximations if one.startswith(COUCH_MOVED)]
-    if not said or couch_words(correction_of(stored, record.image_uid)[0]) in said:
+    if not said or couch_words(correction_of(stored, uid)[0]) in said:
         return ""
     return DECIDED_OTHERWISE
+
+
+def dose_as_it_stands(stored: StoredFraction, record: DoseRecord) -> DoseRecord:
+    """Return a dose, not for decision any more where it does not hold any more."""
+    outdated = outdated_dose(stored, record) if record.is_for_decision else ""
+    if not outdated:
+        return record
+    return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION.value, reasons=(outdated,))
 
 
 def couch_words(correction: CouchCorrection) -> str:
@@ -65,7 +70,7 @@ def correction_of(stored: StoredFraction, uid: str) -> tuple[CouchCorrection, tu
     MissingEvidenceError
         If the match has no answer.
     """
-    match = last_match(stored, uid)
+    match = next((one for one in reversed(stored.matches) if one.image_uid == uid), None)
     if match is None or match.correction is None:
         msg = f"image {uid} has no match with an answer, so nobody knows where the patient lay: match it"
         raise MissingEvidenceError(msg)
@@ -77,6 +82,6 @@ def correction_of(stored: StoredFraction, uid: str) -> tuple[CouchCorrection, tu
     if decision.action == ProtocolAction.CORRECT:
         return match.correction, ()
     return match.correction, (
-        f"'{decision.action}' was decided about the match, so nothing was treated on this image: the couch is "
-        "taken to make the correction that the match calls for",
+        f"'{decision.action}' was decided about the match, so nothing was treated on this image: the couch "
+        "is taken to make the correction that the match calls for",
     )
