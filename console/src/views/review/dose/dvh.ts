@@ -46,5 +46,8 @@ export function ticksOf({ endGy, tickGy }: { endGy: number; tickGy: number }): r
   return Array.from({ length: Math.round(endGy / tickGy) + 1 }, (_one, at) => at * tickGy);
 }
 
-/** Decimals in which ticks are told apart. */
-export const decimalsOf = (tickGy: number): number => Math.max(0, Math.ceil(-Math.log10(tickGy) - 1e-9));
+/** Decimals in which ticks are told apart and none is rounded. */
+export const decimalsOf = (tickGy: number): number =>
+  [0, 1, 2].find(
+    (decimals) => Math.abs(tickGy * 10 ** decimals - Math.round(tickGy * 10 ** decimals)) < 1e-9,
+  ) ?? 3;
