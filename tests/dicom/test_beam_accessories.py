@@ -16,8 +16,18 @@ from isoguide.plan import Beam, ControlPoint, Plan, Wedge
 FLUENCE_MAP = {"CompensatorType": "OPTIMAL", "MaterialID": "", "SourceToCompensatorTrayDistance": None}
 
 
+LEAVES = item(RTBeamLimitingDeviceType="MLCX", LeafPositionBoundaries=[-15, -5, 5, 15])
+DEVICES = [item(RTBeamLimitingDeviceType="ASYMX"), item(RTBeamLimitingDeviceType="Y"), LEAVES]
+UNPLACED = ("multileaf collimator whose leaves the plan does not place",)
+JAWS_ALONE = [
+    item(RTBeamLimitingDeviceType="ASYMX", LeafJawPositions=[-50, 50]),
+    item(RTBeamLimitingDeviceType="Y", LeafJawPositions=[-40, 40]),
+]
+
+
 def read_beam(folder: Path, points: list[Dataset] | None = None, **attributes: object) -> Beam:
     one = beam(1, points or [first_control_point(), control_point(1, 1)])
+    one.BeamLimitingDeviceSequence = DEVICES
     for keyword, value in attributes.items():
         setattr(one, keyword, value)
     return read_plan(save(plan([one]), folder / "rp")).beams[0]
@@ -73,6 +83,32 @@ def test_the_fluence_of_a_sliding_window_is_no_compensator(tmp_path: Path) -> No
     maps = [item(**FLUENCE_MAP), item(**(FLUENCE_MAP | {"CompensatorType": "TOTAL_ACTUAL"}))]
     found = read_beam(tmp_path, NumberOfCompensators=2, CompensatorSequence=maps)
     assert found.other_accessories == ()
+
+
+@pytest.mark.parametrize(
+    "devices",
+    [
+        [*DEVICES, LEAVES],
+        [*DEVICES[:2], item(RTBeamLimitingDeviceType="MLCX")],
+        DEVICES[:2],
+        [*DEVICES[:2], item(RTBeamLimitingDeviceType="MLCX", LeafPositionBoundaries=[-5, 5])],
+        [*DEVICES, item(RTBeamLimitingDeviceType="OTHER")],
+    ],
+    ids=["two layers", "no boundaries", "not described", "other number of pairs", "unknown device"],
+)
+def test_leaves_that_nobody_can_place_are_in_the_way(tmp_path: Path, devices: list[Dataset]) -> None:
+    assert read_beam(tmp_path, BeamLimitingDeviceSequence=devices).other_accessories == UNPLACED
+
+
+def test_leaves_without_positions_are_in_the_way(tmp_path: Path) -> None:
+    start = first_control_point(BeamLimitingDevicePositionSequence=JAWS_ALONE)
+    assert read_beam(tmp_path, [start, control_point(1, 1)]).other_accessories == UNPLACED
+
+
+def test_a_beam_of_jaws_alone_has_nothing_in_its_way(tmp_path: Path) -> None:
+    start = first_control_point(BeamLimitingDevicePositionSequence=JAWS_ALONE)
+    points = [start, control_point(1, 1)]
+    assert read_beam(tmp_path, points, BeamLimitingDeviceSequence=DEVICES[:2]).other_accessories == ()
 
 
 def test_filter_dose_rate_and_unit_are_read(tmp_path: Path) -> None:

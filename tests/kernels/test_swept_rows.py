@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoguide.kernels.fluence import swept_rows, swept_rows_reference
+from isoguide.kernels.fluence import swept_rows, swept_rows_reference, woven
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float], int]
 
@@ -29,3 +29,5 @@ def test_transmission_is_the_length_of_intervals_within_pixels(seed: int) -> Non
 def test_the_kernel_as_plain_python_agrees_too() -> None:
     case = random_case(5)
     np.testing.assert_allclose(swept_rows(*case), swept_rows_reference(*case), atol=1e-12)
+    across = np.where(case[0][:, 0] > 4.0, case[0][:, 0], 0.0)
+    np.testing.assert_allclose(woven(across, case[0][0].T), across @ case[0][0].T)

@@ -3,12 +3,12 @@
 With the couch at θ the target moves by ``R(θ) M R(θ)⁻¹``. The ideal beam moves with it, but the source stays
 on its circle about the isocentre. The gantry takes the turn about its own axis; what a turn leaves out of
 the gantry's plane tilts the beam against the patient and remains. The rest is seen in the plane through the
-isocentre: each point of the target was at ``u`` for the planned beam and is at ``v`` for the new one, and the
-affine map ``v = A u + b`` is fitted to them. ``A`` is taken apart as ``A = Rz(δ) U``: δ turns the collimator,
-and ``U``, which moves nothing across the leaves by its place along them, is what leaves and jaws can do: it
-holds the magnification at the target's distance, the shift along and across the leaves, and a shear along
-them. For a shift in the plane of the beam's eye and a turn about the beam, points at one distance from the
-source are met exactly.
+isocentre: what the planned beam saw at ``u`` the new one sees at ``v``, and about the middle of the target,
+for points as far from the source as that, it is the affine map ``v = A u + b``. ``A`` is taken apart as
+``A = Rz(δ) U``: δ turns the collimator, and ``U``, which moves nothing across the leaves by its place along
+them, is what leaves and jaws can do: it holds the magnification at the target's distance, the shift along and
+across the leaves, and a shear along them. For a shift in the plane of the beam's eye and a turn about the
+beam, points at one distance from the source are met exactly; nearer ones move more, and that remains.
 
 Sources: Bol et al., Phys. Med. Biol. 58 (2013) 2989 (virtual couch shift); IEC 61217 by PS3.3 C.8.8.14.
 """
@@ -24,7 +24,7 @@ from isoguide.adaptation.field_shape import beams_eye_view_mm
 from isoguide.adaptation.opening import leaf_axis
 from isoguide.geometry.frames import FIXED, Array, Points
 from isoguide.geometry.iec61217 import fixed_from_patient_support
-from isoguide.geometry.transforms import RigidTransform, rotation_y
+from isoguide.geometry.transforms import RigidTransform, rotation_y, rotation_z
 from isoguide.plan import Beam, ControlPoint
 from isoguide.units import wrap_deg
 
@@ -217,7 +217,7 @@ class _View:
         today = motion @ planned
         before_mm = beams_eye_view_mm(planned, point.gantry_deg, point.collimator_deg, sad_mm)
         after_mm = beams_eye_view_mm(today, gantry_deg, point.collimator_deg, sad_mm)
-        matrix, shift_mm = _affine(before_mm, after_mm)
+        matrix, shift_mm = _affine(point, motion, planned, gantry_deg, sad_mm)
         planned_way = motion.rotation @ rotation_y(point.gantry_deg)[:, 2]
         way = rotation_y(gantry_deg)[:, 2]
         # The arc sine of the chord keeps the digits that the arc cosine of a product near 1 loses.
@@ -256,8 +256,20 @@ class _View:
         )
 
 
-def _affine(before_mm: Array, after_mm: Array) -> tuple[Array, Array]:
-    """Fit ``after = A before + b`` by least squares: (2, 2), (2,)."""
-    centre_mm = before_mm.mean(axis=0)
-    spread = np.linalg.lstsq(before_mm - centre_mm, after_mm - after_mm.mean(axis=0), rcond=None)[0].T
-    return spread, after_mm.mean(axis=0) - spread @ centre_mm
+def _affine(
+    point: ControlPoint, motion: RigidTransform, planned: Points, gantry_deg: float, sad_mm: float
+) -> tuple[Array, Array]:
+    """Return ``A`` (2, 2) and ``b`` (2,) about the middle of the target, in the axes of the planned device.
+
+    A point p of the plane square to the beam through the middle goes to q = Q p + t, both in the axes of the
+    gantry, and is seen at SAD q / (SAD - q_z); the map is its tangent.
+    """
+    gantry = rotation_y(point.gantry_deg)
+    turn = rotation_y(gantry_deg).T @ motion.rotation @ gantry
+    middle_mm = planned.xyz_mm.mean(axis=0) @ gantry
+    moved_mm = turn @ middle_mm + rotation_y(gantry_deg).T @ motion.translation_mm
+    near_mm, far_mm = sad_mm - middle_mm[2], sad_mm - moved_mm[2]
+    tangent = near_mm / far_mm * (turn[:2, :2] + np.outer(moved_mm[:2], turn[2, :2]) / far_mm)
+    shift_mm = sad_mm / far_mm * moved_mm[:2] - tangent @ (middle_mm[:2] * sad_mm / near_mm)
+    device = rotation_z(point.collimator_deg)[:2, :2]
+    return device.T @ tangent @ device, device.T @ shift_mm

@@ -19,8 +19,9 @@ from isoguide.units import wrap_deg
 
 ROUNDING_MM: Final = 0.011
 """Positions are rounded to 0.01 mm; a limit is passed by more than that."""
-SAME_SPEED: Final = 1.02
-"""A corrected beam may ask for this much more of a speed than the planned one, which was delivered."""
+ROUNDING_MU: Final = 1e-6
+SAME_EXCESS: Final = 1.02
+"""A corrected beam may ask for this much more of a machine than the planned one, which was delivered."""
 STILL_MM, STILL_DEG = 0.02, 0.02
 """What moves less from one control point to the next stands still."""
 
@@ -46,8 +47,8 @@ def violations(plan: Plan, machine: BeamData, planned: Plan | None = None) -> tu
     machine
         Whose limits.
     planned
-        The plan that it was made from: speeds that this one asks for as well, in the same beam, are not held
-        against the other, because the machine gets by with them.
+        The plan that it was made from: what that asks for as well, in the same beam and as far, is not held
+        against the other, because the machine was found to get by with it.
 
     Returns
     -------
@@ -57,90 +58,102 @@ def violations(plan: Plan, machine: BeamData, planned: Plan | None = None) -> tu
     before = {beam.number: beam for beam in planned.beams} if planned is not None else {}
     found: list[str] = []
     for beam in plan.beams:
-        if beam.is_treatment and beam.control_points:
-            found += [
-                f"beam {beam.number} ({beam.name}): {words}"
-                for words in _of_beam(beam, machine.limits, before.get(beam.number))
-            ]
+        if not beam.is_treatment or not beam.control_points:
+            continue
+        excused = {one.limit: one.excess for one in _of_beam(before.get(beam.number), machine.limits)}
+        found += [
+            f"beam {beam.number} ({beam.name}): {one.words}"
+            for one in _of_beam(beam, machine.limits)
+            if one.excess > excused.get(one.limit, 0.0) * SAME_EXCESS
+        ]
     return tuple(found)
 
 
-def _of_beam(beam: Beam, limits: MachineLimits, planned: Beam | None) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Excess:
+    """A limit that a beam passes, by how much, in words."""
+
+    limit: str
+    excess: float
+    words: str
+
+
+def _of_beam(beam: Beam | None, limits: MachineLimits) -> Iterator[_Excess]:
+    if beam is None or not beam.control_points:
+        return
     yield from _leaf_places(beam, limits)
     yield from _jaw_places(beam, limits)
     yield from _collimator(beam, limits)
     yield from _monitor_units(beam, limits)
-    yield from _speeds(beam, limits, planned)
+    yield from _speeds(beam, limits)
 
 
-def _leaf_places(beam: Beam, limits: MachineLimits) -> Iterator[str]:
+def _leaf_places(beam: Beam, limits: MachineLimits) -> Iterator[_Excess]:
     stated = [one.leaf_positions_mm for one in beam.control_points if one.leaf_positions_mm is not None]
     if not stated:
         return
     leaves_mm = np.stack(stated)
     low_mm, high_mm = limits.leaf_travel_mm
-    if leaves_mm.min() < low_mm - ROUNDING_MM or leaves_mm.max() > high_mm + ROUNDING_MM:
-        yield (
-            f"leaves would go to {_furthest(leaves_mm, low_mm, high_mm):.1f} mm, "
-            f"but travel from {low_mm:g} to {high_mm:g} mm"
-        )
+    far_mm, beyond_mm = _furthest(leaves_mm, low_mm, high_mm)
+    if beyond_mm > ROUNDING_MM:
+        words = f"leaves would go to {far_mm:.1f} mm, but travel from {low_mm:g} to {high_mm:g} mm"
+        yield _Excess("leaf travel", beyond_mm, words)
     over_mm = max(float(leaves_mm[:, 0].max()), float(-leaves_mm[:, 1].min()))
     if over_mm > limits.leaf_over_travel_mm + ROUNDING_MM:
-        yield f"a leaf would pass the axis by {over_mm:.1f} mm, but can by {limits.leaf_over_travel_mm:g} mm"
+        words = (
+            f"a leaf would pass the axis by {over_mm:.1f} mm, but can by {limits.leaf_over_travel_mm:g} mm"
+        )
+        yield _Excess("leaf over-travel", over_mm, words)
     span_mm = float((leaves_mm.max(axis=2) - leaves_mm.min(axis=2)).max())
     if span_mm > limits.leaf_span_mm + ROUNDING_MM:
-        yield (f"leaves of one bank would lie {span_mm:.1f} mm apart, but can by {limits.leaf_span_mm:g} mm")
+        words = f"leaves of one bank would lie {span_mm:.1f} mm apart, but can by {limits.leaf_span_mm:g} mm"
+        yield _Excess("leaf span", span_mm, words)
     gap_mm = float((leaves_mm[:, 1] - leaves_mm[:, 0]).min())
     if gap_mm < limits.least_gap_mm - ROUNDING_MM:
-        yield (
-            f"opposing leaves would come as near as {gap_mm:.2f} mm, "
-            f"but must keep {limits.least_gap_mm:g} mm apart"
-        )
+        words = f"opposing leaves would come as near as {gap_mm:.2f} mm, but need {limits.least_gap_mm:g} mm"
+        yield _Excess("leaf gap", limits.least_gap_mm - gap_mm, words)
 
 
-def _furthest(values: Array, low: float, high: float) -> float:
-    """Return the value that lies furthest outside."""
+def _furthest(values: Array, low: float, high: float) -> tuple[float, float]:
+    """Return the value that lies furthest outside, and by how much; that is negative where none does."""
     least, largest = float(values.min()), float(values.max())
-    return least if low - least > largest - high else largest
+    return (least, low - least) if low - least > largest - high else (largest, largest - high)
 
 
-def _jaw_places(beam: Beam, limits: MachineLimits) -> Iterator[str]:
+def _jaw_places(beam: Beam, limits: MachineLimits) -> Iterator[_Excess]:
     for name, reach_mm in (("x", limits.jaw_x_mm), ("y", limits.jaw_y_mm)):
         stated = [getattr(one, f"jaw_{name}_mm") for one in beam.control_points]
         jaws_mm = np.array([one for one in stated if one is not None]).reshape(-1, 2)
         if not len(jaws_mm):
             continue
-        if jaws_mm.min() < reach_mm[0] - ROUNDING_MM or jaws_mm.max() > reach_mm[1] + ROUNDING_MM:
-            far_mm = _furthest(jaws_mm, *reach_mm)
-            yield (
-                f"jaw {name.upper()} would go to {far_mm:.1f} mm, "
-                f"but travels from {reach_mm[0]:g} to {reach_mm[1]:g} mm"
-            )
+        far_mm, beyond_mm = _furthest(jaws_mm, *reach_mm)
+        if beyond_mm > ROUNDING_MM:
+            words = f"jaw {name.upper()} would go to {far_mm:.1f} mm, but travels from {reach_mm[0]:g} "
+            yield _Excess(f"jaw {name}", beyond_mm, words + f"to {reach_mm[1]:g} mm")
         if (jaws_mm[:, 0] > jaws_mm[:, 1]).any():
-            yield f"the jaws {name.upper()} would collide"
+            yield _Excess(f"jaws {name}", np.inf, f"the jaws {name.upper()} would collide")
 
 
-def _collimator(beam: Beam, limits: MachineLimits) -> Iterator[str]:
+def _collimator(beam: Beam, limits: MachineLimits) -> Iterator[_Excess]:
     angles_deg = np.array([wrap_deg(point.collimator_deg) for point in beam.control_points])
     low_deg, high_deg = limits.collimator_deg
-    if angles_deg.min() < low_deg - STILL_DEG or angles_deg.max() > high_deg + STILL_DEG:
-        far_deg = _furthest(angles_deg, low_deg, high_deg)
-        yield f"the collimator would turn to {far_deg:.1f}°, but turns from {low_deg:g} to {high_deg:g}°"
+    far_deg, beyond_deg = _furthest(angles_deg, low_deg, high_deg)
+    if beyond_deg > STILL_DEG:
+        words = f"the collimator would turn to {far_deg:.1f}°, but turns from {low_deg:g} to {high_deg:g}°"
+        yield _Excess("collimator", beyond_deg, words)
 
 
-def _monitor_units(beam: Beam, limits: MachineLimits) -> Iterator[str]:
+def _monitor_units(beam: Beam, limits: MachineLimits) -> Iterator[_Excess]:
     if beam.meterset_mu is None:
         return
-    if not limits.least_mu - 1e-6 <= beam.meterset_mu <= limits.most_mu + 1e-6:
-        yield (
-            f"it would deliver {beam.meterset_mu:.1f} MU, but can from {limits.least_mu:g} "
-            f"to {limits.most_mu:g} MU"
-        )
+    _, beyond_mu = _furthest(np.array([beam.meterset_mu]), limits.least_mu, limits.most_mu)
+    if beyond_mu > ROUNDING_MU:
+        words = f"it would deliver {beam.meterset_mu:.1f} MU, but can from {limits.least_mu:g} "
+        yield _Excess("monitor units", beyond_mu, words + f"to {limits.most_mu:g} MU")
     small_mu = min(_segments_of_static_beam_mu(beam), default=np.inf)
-    if small_mu < limits.least_segment_mu - 1e-6:
-        yield (
-            f"a segment would deliver {small_mu:.2f} MU, but the machine needs {limits.least_segment_mu:g} MU"
-        )
+    if small_mu < limits.least_segment_mu - ROUNDING_MU:
+        words = f"a segment would deliver {small_mu:.2f} MU, but needs {limits.least_segment_mu:g} MU"
+        yield _Excess("segment", limits.least_segment_mu - small_mu, words)
 
 
 def _segments_of_static_beam_mu(beam: Beam) -> list[float]:
@@ -200,19 +213,18 @@ def _collimator_way_deg(first: ControlPoint, last: ControlPoint) -> float:
     return abs(wrap_deg(last.collimator_deg - first.collimator_deg))
 
 
-def _speeds(beam: Beam, limits: MachineLimits, planned: Beam | None) -> Iterator[str]:
+def _speeds(beam: Beam, limits: MachineLimits) -> Iterator[_Excess]:
     for axis in _axes(limits):
         speed = _largest_speed(beam, axis, limits)
-        before = _largest_speed(planned, axis, limits) if planned is not None else 0.0
-        if speed <= max(axis.limit, before * SAME_SPEED) * (1.0 + 1e-9):
+        if speed <= axis.limit * (1.0 + 1e-9):
             continue
-        if axis.limit <= 0.0:
-            yield f"{axis.name} would move while the beam is on, which this machine cannot do"
-        else:
-            yield (
+        words = f"{axis.name} would move while the beam is on, which this machine cannot do"
+        if axis.limit > 0.0:
+            words = (
                 f"{axis.name} would have to move at {speed:.1f} {axis.unit} at the plan's dose rate, "
                 f"but moves at {axis.limit:g} {axis.unit}"
             )
+        yield _Excess(axis.name, speed, words)
 
 
 def _largest_speed(beam: Beam, axis: _Axis, limits: MachineLimits) -> float:

@@ -4,7 +4,7 @@ An attribute that is absent in a later control point means "unchanged". Position
 plan's isocentre is never in machine coordinates (C.8.8.25.6).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -34,6 +34,7 @@ from isoguide.plan import (
     Wedge,
 )
 
+UNPLACED_LEAVES: Final = "multileaf collimator whose leaves the plan does not place"
 _TABLE_AXES: Final = ("Lateral", "Longitudinal", "Vertical")
 _TABLE_KEYWORDS: Final = tuple(f"TableTop{axis}Position" for axis in _TABLE_AXES)
 _JAW_X: Final = frozenset({"X", "ASYMX"})
@@ -166,6 +167,26 @@ def _leaves(beam: Item) -> MultileafCollimator | None:
     return MultileafCollimator(_LEAVES[_kind(devices[0])], boundaries_mm)
 
 
+def _unplaced_leaves(
+    beam: Item, leaves: MultileafCollimator | None, points: Sequence[ControlPoint]
+) -> tuple[str, ...]:
+    """Name leaves that nobody can place, so that no dose is computed as if the beam were open there.
+
+    These are two layers of leaves, leaves without boundaries, a device that is neither jaws nor leaves, and
+    leaves whose positions are not told.
+    """
+    kinds = [_kind(one) for one in beam.items("BeamLimitingDeviceSequence")]
+    if any(kind not in _JAW_X | _JAW_Y | _LEAVES.keys() for kind in kinds):
+        return (UNPLACED_LEAVES,)
+    placed = [point.leaf_positions_mm is not None for point in points]
+    if leaves is None:
+        is_unplaced = any(placed) or any(kind in _LEAVES for kind in kinds)
+    else:
+        pairs = {point.leaf_positions_mm.shape[1] for point in points if point.leaf_positions_mm is not None}
+        is_unplaced = not all(placed) or not pairs <= {leaves.pairs}
+    return (UNPLACED_LEAVES,) if is_unplaced else ()
+
+
 def _kind(device: Item) -> str:
     return device.text("RTBeamLimitingDeviceType")
 
@@ -173,7 +194,7 @@ def _kind(device: Item) -> str:
 def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
     number = entry.need_integer("BeamNumber")
     named = Item(entry.dataset, f"{entry.source} beam {number}")
-    radiation, wedges = named.text("RadiationType"), read_wedges(named)
+    radiation, wedges, leaves = named.text("RadiationType"), read_wedges(named), _leaves(named)
     points: list[ControlPoint] = []
     state = _State(None, table_is_relative=False)
     for point in named.items("IonControlPointSequence" if is_ion else "ControlPointSequence"):
@@ -189,10 +210,10 @@ def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
         control_points=tuple(points),
         patient_setup_number=named.integer("ReferencedPatientSetupNumber"),
         meterset_mu=metersets.get(number),
-        leaves=_leaves(named),
+        leaves=leaves,
         source_axis_distance_mm=named.number("SourceAxisDistance"),
         wedges=wedges,
-        other_accessories=read_other_accessories(named),
+        other_accessories=(*_unplaced_leaves(named, leaves, points), *read_other_accessories(named)),
         fluence_mode=read_fluence_mode(named),
         # Type 3: only those of another unit have to say so.
         dosimeter_unit=named.text("PrimaryDosimeterUnit") or "MU",

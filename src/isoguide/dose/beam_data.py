@@ -8,9 +8,13 @@ decomposition); Ahnesjö, Med. Phys. 16 (1989) 577 (point kernels on collapsed c
 Med. Biol. 42 (1997) 589 (extra-focal source).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 from isoguide.geometry.frames import Array, frozen_array
+
+TYPICAL_DEPTH_MM: Final = 100.0
+"""How deep the isocentre lies below the skin of the patient that the pencil kernels are made for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +42,9 @@ class PencilKernels:
     """Dose of a narrow beam in water as a short sum: depth part times lateral part.
 
     ``D(r, d) = Σ_i D_i(d) · w_i(r)`` with ``D_i(d) = β_i / (β_i - m) · (exp(-m d) - exp(-β_i d))``; the dose
-    at a distance z from the source carries the factor ``(SAD / z)²`` besides.
+    at a distance z from the source carries the factor ``(SAD / z)²`` besides. The kernels hold for patients
+    whose surface is :data:`TYPICAL_DEPTH_MM` nearer to the source than the isocentre, with what the beam
+    widens on its way; :meth:`for_surface` gives those of another distance.
 
     Parameters
     ----------
@@ -64,6 +70,16 @@ class PencilKernels:
         object.__setattr__(self, "build_up_per_mm", build_up)
         object.__setattr__(self, "radius_mm", radius)
         object.__setattr__(self, "gy_per_mu_mm2", frozen_array(self.gy_per_mu_mm2, shape, "pencil kernels"))
+
+    def for_surface(self, source_surface_mm: float, source_axis_mm: float) -> Self:
+        """Return the kernels for a patient whose surface is at another distance from the source.
+
+        Scatter spreads in mm of the patient, while kernels count mm at the isocentre: where the patient is
+        farther from the source, they are narrower there. Without this a surface at the isocentre gets 1 to 2
+        % too little at depth.
+        """
+        wider = (source_surface_mm + TYPICAL_DEPTH_MM) / source_axis_mm
+        return replace(self, radius_mm=self.radius_mm / wider, gy_per_mu_mm2=self.gy_per_mu_mm2 * wider**2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,8 +169,9 @@ class HeadModel:
         Share of the fluence of the widest field that comes from the flattening filter, as a Gaussian disc at
         this distance from the source.
     electron_share, electron_decay_per_mm, electron_sigma_mm
-        Contaminating electrons: dose at the surface over the dose maximum of the widest field, how it falls
-        with depth, and its blur at the isocentre.
+        Contaminating electrons: dose per monitor unit at the surface of an opening without limits, at the
+        distance of the isocentre, against that of the reference conditions; how it falls with depth in
+        water; and the standard deviation by which it blurs the opening, at the isocentre.
     """
 
     off_axis_radius_mm: Array
@@ -188,7 +205,7 @@ class Collimation:
     tongue_and_groove_mm
         Width of the strip along an exposed leaf side that the leaf beside it would have opened.
     jaw_x_distance_mm, jaw_y_distance_mm, leaf_distance_mm
-        Of the middle of jaws and leaves from the source: through which opening a point sees the extra-focal
+        From the source to the middle of jaws and leaves: past edges there a point sees the extra-focal
         source.
     """
 

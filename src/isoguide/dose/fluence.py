@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
 from scipy.special import ive
 
 from isoguide.dose.beam_data import BeamData, WedgeData
@@ -26,7 +27,7 @@ from isoguide.dose.opening import Opening, opening_of
 from isoguide.dose.subarcs import SubArc, subarcs
 from isoguide.errors import GeometryError, MissingEvidenceError
 from isoguide.geometry.frames import Array
-from isoguide.kernels.fluence import swept_rows
+from isoguide.kernels.fluence import swept_rows, woven
 from isoguide.plan import MultileafCollimator, Wedge
 
 __all__ = [
@@ -101,16 +102,33 @@ def fluence_map(opening: Opening, machine: BeamData, plane: FluencePlane) -> Flo
 
 
 def total_fluence(
-    openings: Sequence[tuple[Opening, float]], machine: BeamData, plane: FluencePlane
+    openings: Sequence[tuple[Opening, float]],
+    machine: BeamData,
+    plane: FluencePlane,
+    *,
+    blurred_later_mm2: float = 0.0,
 ) -> Float32:
     """Return the fluence of openings, each times its weight such as its monitor units, ``[y, x]``.
+
+    Parameters
+    ----------
+    openings
+        With their weights.
+    machine, plane
+        As of :func:`fluence_map`.
+    blurred_later_mm2
+        Variance of a blur along x and along y that the pixels will bring about when the map is used; the
+        focal spot blurs so much less.
 
     Raises
     ------
     MissingEvidenceError
         If a wedge is in the beam that the machine has no data for.
     """
-    focal = [_focal_blur(sigma_mm, plane) for sigma_mm in machine.head.source_sigma_mm]
+    taps = [
+        _focal_taps(max(sigma_mm**2 - blurred_later_mm2, 0.0), plane)
+        for sigma_mm in machine.head.source_sigma_mm
+    ]
     primary = (1.0 - machine.head.extra_focal_share) * _off_axis_ratio(machine, plane)
     total = np.zeros((plane.pixels, plane.pixels))
     for _, grouped in groupby(openings, key=lambda pair: _group(pair[0])):
@@ -119,10 +137,12 @@ def total_fluence(
         across, along = _bands(members, machine, plane)
         # Leaves along x: bands are rows of the map; leaves along y: bands are its columns.
         sideways = opening.leaves is not None and opening.leaves.axis == "Y"
-        of_y, of_x = (along.T, across.T) if sideways else (across, along)
-        seen = (focal[1] @ of_y) @ (of_x @ focal[0].T)
-        seen *= primary
-        seen += extra_focal_map(members, machine, plane.middle_mm)
+        of_bands = taps if sideways else taps[::-1]
+        across = correlate1d(across, of_bands[0], axis=0, mode="nearest")
+        along = correlate1d(along, of_bands[1], axis=1, mode="nearest")
+        seen = woven(across, along)
+        seen = seen.T if sideways else seen
+        seen = seen * primary + extra_focal_map(members, machine, plane.middle_mm)
         for wedge in opening.wedges:
             seen *= _behind_wedge(wedge, machine, plane)
         total += seen
@@ -208,19 +228,15 @@ def _covered(edges: Array, plane: FluencePlane) -> Array:
 
 
 @lru_cache(maxsize=32)
-def _focal_blur(sigma_mm: float, plane: FluencePlane) -> Array:
-    """Matrix (pixels, pixels) that blurs along one axis; beyond the border the last pixel is repeated."""
-    variance = (sigma_mm / plane.spacing_mm) ** 2
-    reach = min(int(np.ceil(5.0 * np.sqrt(variance))) + 2, plane.pixels - 1)
+def _focal_taps(variance_mm2: float, plane: FluencePlane) -> Array:
+    """Weights of a pixel and its neighbours that blur along one axis."""
+    variance = variance_mm2 / plane.spacing_mm**2
+    reach = int(np.ceil(5.0 * np.sqrt(variance))) + 2
     taps = ive(np.abs(np.arange(-reach, reach + 1)), variance)
-    matrix = np.zeros((plane.pixels, plane.pixels))
-    at = np.arange(plane.pixels)
-    for offset, tap in zip(range(-reach, reach + 1), taps / taps.sum(), strict=True):
-        np.add.at(matrix, (at, np.clip(at + offset, 0, plane.pixels - 1)), tap)
-    matrix.flags.writeable = False
-    return matrix
+    return np.asarray(taps / taps.sum(), dtype=np.float64)
 
 
+@lru_cache(maxsize=8)
 def _off_axis_ratio(machine: BeamData, plane: FluencePlane) -> Array:
     x = plane.middle_mm
     radius = np.hypot(x[None, :], x[:, None])

@@ -77,6 +77,24 @@ def swept_rows(
     return out
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weave(across: Floats, along: Floats, out: Floats) -> None:
+    for row in range(across.shape[0]):
+        total = out[row]
+        for band in range(across.shape[1]):
+            share = across[row, band]
+            if share != 0.0:
+                for pixel in range(along.shape[1]):
+                    total[pixel] += share * along[band, pixel]
+
+
+def woven(across: Floats, along: Floats) -> Floats:
+    """Return the matrix product of (rows, bands), of which few are not 0, and (bands, pixels)."""
+    out = np.zeros((across.shape[0], along.shape[1]))
+    _weave(np.ascontiguousarray(across), np.ascontiguousarray(along), out)
+    return out
+
+
 def swept_rows_reference(
     leaves: Floats, jaws: Floats, weights: Floats, transmission: tuple[float, float], pixels: int
 ) -> Floats:

@@ -1,6 +1,20 @@
 """The beam of a machine from physics, and fitted to what was measured."""
 
-from isoguide.dose.machine.generic import BeamParameters, beam_data_of, generic_6mv
-from isoguide.dose.machine.pencil_kernels import released_shares
+from isoguide.dose.machine.calibration import pencil_reference_gy, with_pencil_kernels
+from isoguide.dose.machine.generic import generic_6mv
+from isoguide.dose.machine.open_field import Rectangle
+from isoguide.dose.machine.reference_dose import TankField, reference_dose
+from isoguide.dose.machine.release import released_shares
+from isoguide.dose.machine.water_dose import WaterTank, electron_dose_gy
 
-__all__ = ["BeamParameters", "beam_data_of", "generic_6mv", "released_shares"]
+__all__ = [
+    "Rectangle",
+    "TankField",
+    "WaterTank",
+    "electron_dose_gy",
+    "generic_6mv",
+    "pencil_reference_gy",
+    "reference_dose",
+    "released_shares",
+    "with_pencil_kernels",
+]

@@ -1,7 +1,7 @@
 """Fluence in air of a rectangle between jaws, in closed form, at the isocentre plane.
 
-Two sources: the focal spot, whose size blurs the edges, and the flattening filter, a Gaussian disc nearer to the
-jaws of which a point sees what the opening leaves (M. B. Sharpe et al., Phys. Med. Biol. 42 (1997) 589).
+Two sources: the focal spot, whose size blurs the edges, and the flattening filter, a Gaussian disc nearer to
+the jaws of which a point sees what the opening leaves (M. B. Sharpe et al., Phys. Med. Biol. 42 (1997) 589).
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Rectangle:
 
 
 def open_fluence(machine: BeamData, field: Rectangle, x_mm: Array, y_mm: Array) -> Array:
-    """Return the fluence at positions of the isocentre plane, of one shape; 1 on the axis of the widest field."""
+    """Return the fluence at positions of the isocentre plane; 1 on the axis of the widest field."""
     head, jaws, sad_mm = machine.head, machine.collimation, machine.source_axis_distance_mm
     return rectangle_fluence(head, jaws, sad_mm, field)(x_mm, y_mm)
 
@@ -46,9 +46,12 @@ class _FieldFluence:
 
     def __call__(self, x_mm: Array, y_mm: Array) -> Array:
         head = self.head
-        through = _between(x_mm, self.field.x_mm, head.source_sigma_mm[0])
-        through = through * _between(y_mm, self.field.y_mm, head.source_sigma_mm[1])
-        through = self.jaws.jaw_transmission + (1.0 - self.jaws.jaw_transmission) * through
+        closed = self.jaws.jaw_transmission
+        through = np.ones_like(x_mm)
+        for position, opening, sigma_mm in zip(
+            (x_mm, y_mm), (self.field.x_mm, self.field.y_mm), head.source_sigma_mm, strict=True
+        ):
+            through = through * (closed + (1.0 - closed) * _between(position, opening, sigma_mm))
         off_axis = np.interp(np.hypot(x_mm, y_mm), head.off_axis_radius_mm, head.off_axis_ratio)
         seen = extra_focal_seen(head, self.jaws, self.sad_mm, self.field, (x_mm, y_mm))
         share = head.extra_focal_share
@@ -66,13 +69,16 @@ def extra_focal_seen(
     head: HeadModel, jaws: Collimation, sad_mm: float, field: Rectangle, at_mm: tuple[Array, Array]
 ) -> Array:
     """Share of the extra-focal disc that points (x, y) of the isocentre plane see through the jaws."""
+    scale = np.sqrt(2.0) * max(head.extra_focal_sigma_mm, 1e-6)
+    closed = jaws.jaw_transmission
     seen = np.ones_like(at_mm[0])
     sides = ((at_mm[0], field.x_mm, jaws.jaw_x_distance_mm), (at_mm[1], field.y_mm, jaws.jaw_y_distance_mm))
     for position, opening, jaw_mm in sides:
+        # Where the rays through both edges of the opening meet the plane of the source.
         stretch = (sad_mm - head.extra_focal_distance_mm) / (sad_mm - jaw_mm)
-        edges = [position + (edge * jaw_mm / sad_mm - position) * stretch for edge in opening]
-        low, high = (erf(edge / (np.sqrt(2.0) * head.extra_focal_sigma_mm)) for edge in edges)
-        seen = seen * 0.5 * (high - low)
+        low, high = (position + (edge * jaw_mm / sad_mm - position) * stretch for edge in opening)
+        part = 0.5 * (erf(high / scale) - erf(low / scale))
+        seen = seen * (closed + (1.0 - closed) * part)
     return np.asarray(seen)
 
 

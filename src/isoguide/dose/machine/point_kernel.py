@@ -1,17 +1,17 @@
 """Where the energy of photons that interact at one point in water ends up, from Compton scattering.
 
-Nearly every photon of a 6 MV beam interacts with water by Compton scattering (O. Klein and Y. Nishina, Z. Phys.
-52 (1929) 853). Its kinematics say how much energy goes to the electron and to the scattered photon, and in which
-direction. Two processes have no closed form and are described by parameters: electrons are deflected on
-their way, and scattered photons scatter again.
+Nearly every photon of a 6 MV beam interacts with water by Compton scattering (O. Klein and Y. Nishina, Z.
+Phys. 52 (1929) 853). Its kinematics say how much energy goes to the electron and to the scattered photon,
+and in which direction. Two processes have no closed form and are described by parameters: electrons are
+deflected on their way, and scattered photons scatter again.
 
 - Electrons: their direction is smeared, and their energy falls off exponentially with a mean depth that is a
   share of their range (L. Katz and A. S. Penfold, Rev. Mod. Phys. 24 (1952) 28).
 - Scattered photons: energy falls off exponentially with the absorption coefficient of their energy times a
   factor; a share of it is spread evenly over all directions, as what scatters again has forgotten its own.
 
-The form of the sum is that of A. Ahnesjö, Collapsed cone convolution of radiant energy for photon dose calculation
-in heterogeneous media, Med. Phys. 16 (1989) 577.
+The form of the sum is that of A. Ahnesjö, Collapsed cone convolution of radiant energy for photon dose
+calculation in heterogeneous media, Med. Phys. 16 (1989) 577.
 """
 
 from dataclasses import dataclass
@@ -101,12 +101,12 @@ def _compton(energy_mev: float, edges: Array) -> _Compton:
     ratio = 1.0 / (1.0 + relative * (1.0 - np.cos(angle)))
     differential = ratio**2 * (ratio + 1.0 / ratio - np.sin(angle) ** 2) * np.sin(angle)
     share = differential / differential.sum()
-    recoil = np.arctan2(1.0, (1.0 + relative) * np.tan(angle / 2.0))
+    recoil = np.asarray(np.arctan2(1.0, (1.0 + relative) * np.tan(angle / 2.0)), dtype=np.float64)
     kinetic_mev = energy_mev * (1.0 - ratio)
     scattered_mev = energy_mev * ratio
 
-    def by_ring(direction: Array, value: Array) -> Array:
-        return np.asarray(np.histogram(direction, edges, weights=value)[0], dtype=np.float64)
+    def by_ring(direction: Array, value: object) -> Array:
+        return np.asarray(np.histogram(direction, edges, weights=np.asarray(value))[0], dtype=np.float64)
 
     to_electrons, to_photons = share * (1.0 - ratio), share * ratio
     return _Compton(

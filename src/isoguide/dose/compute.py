@@ -1,0 +1,157 @@
+"""The dose of a plan in a patient: one fraction, on a grid."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoguide.dose.beam_data import BeamData
+from isoguide.dose.delivery import Delivery, delivery_of
+from isoguide.dose.depth import AIR
+from isoguide.dose.pencil_beam import pencil_dose
+from isoguide.dose.placement import AS_PLANNED, USUAL_SETTINGS, DoseSettings, Placement
+from isoguide.dose.result import WEAKNESS, DoseAlgorithm, DoseDistribution
+from isoguide.errors import GeometryError
+from isoguide.geometry.frames import Array
+from isoguide.geometry.grid import Grid
+from isoguide.images.volume import Volume
+from isoguide.plan import Plan
+from isoguide.progress import Progress, silent
+
+__all__ = ["DoseSettings", "Placement", "compute_dose"]
+
+Mask = NDArray[np.bool_]
+Float32 = NDArray[np.float32]
+
+COARSE_MM = 10.0
+"""Lattice on which the extent of the fields is looked for."""
+
+
+def compute_dose(
+    plan: Plan,
+    density: Volume,
+    machine: BeamData,
+    *,
+    placement: Placement = AS_PLANNED,
+    settings: DoseSettings = USUAL_SETTINGS,
+    progress: Progress = silent,
+) -> DoseDistribution:
+    """Compute the dose of one fraction of a plan.
+
+    Parameters
+    ----------
+    plan
+        With monitor units.
+    density
+        The patient in HU: planning CT or the density of the day.
+    machine
+        Data of the beam that the plan is for.
+    placement
+        Where the patient lies, his outline, and the grid of the dose.
+    settings
+        Algorithm, spacing and density curve.
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    DoseDistribution
+        On the grid of the placement, or on one that holds the fields with what is around them. Where there
+        is an outline, voxels outside it have no dose.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If the plan lacks monitor units, openings, energy or isocentres.
+    InputError
+        If something in the plan is not supported, or the data are for another beam.
+    GeometryError
+        If frames do not fit, the image is not in HU, or no beam meets the patient.
+    """
+    progress(0.0, "preparing the patient")
+    delivery = delivery_of(plan, density, machine, placement, settings)
+    grid = placement.grid or _grid_about_fields(delivery, density.grid, settings.spacing_mm)
+    if grid.frame != density.grid.frame:
+        msg = f"the dose grid is in '{grid.frame}' but the density in '{density.grid.frame}'; give one there"
+        raise GeometryError(msg)
+    wanted = _patient_voxels(grid, density.grid, placement.body)
+    if settings.algorithm is DoseAlgorithm.PENCIL_BEAM:
+        dose = np.zeros(grid.shape, dtype=np.float32)
+        dose[wanted] = pencil_dose(delivery, grid.xyz(_indices(wanted)), progress)
+    else:
+        raise NotImplementedError
+    if not dose.any():
+        msg = f"no beam of plan '{plan.label}' meets the patient on the dose grid; check isocentre and grid"
+        raise GeometryError(msg)
+    dose.flags.writeable = False
+    return DoseDistribution(
+        grid,
+        dose,
+        algorithm=settings.algorithm,
+        beam_data=machine.name,
+        beam_data_sha256=machine.sha256,
+        plan_uid=plan.sop_instance_uid,
+        approximations=(*delivery.approximations, WEAKNESS[settings.algorithm]),
+    )
+
+
+def _patient_voxels(grid: Grid, of: Grid, body: Mask | None) -> Mask:
+    """Tell which voxels of the dose grid lie in the patient; all of them where he has no outline."""
+    if body is None:
+        return np.ones(grid.shape, dtype=np.bool_)
+    matrix = of.index_from_xyz @ grid.xyz_from_index
+    turn = matrix[:3, :3]
+    if np.abs(turn - np.diag(np.diag(turn))).max() < 1e-6:
+        # The axes are shared, so each index of the one is an index of the other.
+        ijk = [turn[a, a] * np.arange(grid.shape[2 - a]) + matrix[a, 3] for a in range(3)]
+        found = [np.rint(axis).astype(np.int64) for axis in ijk]
+        inside = [(axis >= 0) & (axis < of.shape[2 - a]) for a, axis in enumerate(found)]
+        clipped = [np.clip(axis, 0, of.shape[2 - a] - 1) for a, axis in enumerate(found)]
+        kept = inside[2][:, None, None] & inside[1][:, None] & inside[0]
+        return np.asarray(body[np.ix_(clipped[2], clipped[1], clipped[0])] & kept)
+    everywhere = grid.xyz(_indices(np.ones(grid.shape, np.bool_)))
+    voxels = np.rint(of.index(everywhere)).astype(np.int64)
+    last = np.array(of.shape[::-1]) - 1
+    held = ((voxels >= 0) & (voxels <= last)).all(axis=1)
+    i, j, k = np.clip(voxels, 0, last).T
+    return np.asarray((body[k, j, i] & held).reshape(grid.shape))
+
+
+def _indices(voxels: Mask) -> Array:
+    """Return (i, j, k) of the chosen voxels, (n, 3)."""
+    return np.stack(np.nonzero(voxels)[::-1], axis=1).astype(np.float64)
+
+
+def _grid_about_fields(delivery: Delivery, of: Grid, spacing_mm: float) -> Grid:
+    """Return a grid along the axes of the density that holds the patient where beams reach him."""
+    field = delivery.field
+    steps = np.maximum(np.rint(COARSE_MM / field.grid.spacing_mm).astype(int), 1)
+    patient = _indices(field.relative > AIR)
+    box_low, box_high = patient.min(axis=0), patient.max(axis=0)
+    lattice = patient[(patient % steps == 0).all(axis=1)]
+    reached = lattice[_reached(delivery, field.grid.xyz(lattice))]
+    if not len(reached):
+        msg = "no beam meets the patient; check isocentre and placement"
+        raise GeometryError(msg)
+    low = np.maximum(reached.min(axis=0) - steps, box_low)
+    high = np.minimum(reached.max(axis=0) + steps, box_high)
+    edge_mm = (field.grid.xyz(np.stack([low, high])) - of.origin_mm) @ of.direction
+    # Whole steps from the density's first voxel: neighbouring plans of one patient share their voxels.
+    first = np.floor(edge_mm[0] / spacing_mm) * spacing_mm
+    count = np.ceil((edge_mm[1] - first) / spacing_mm).astype(int) + 1
+    shape = (int(count[2]), int(count[1]), int(count[0]))
+    origin = of.origin_mm + of.direction @ first
+    return Grid(of.frame, shape, np.full(3, spacing_mm), origin, of.direction)
+
+
+def _reached(delivery: Delivery, points_mm: Array) -> Mask:
+    """Tell which points lie in the region of any piece of any beam."""
+    far_mm = delivery.machine.source_axis_distance_mm
+    found = np.zeros(len(points_mm), dtype=np.bool_)
+    for beam in delivery.beams:
+        (x_low, x_high), (y_low, y_high) = beam.region.x_mm, beam.region.y_mm
+        for piece in delivery.pieces(beam):
+            matrix = beam.device_from_patient(piece)
+            left = points_mm[~found]
+            seen = left @ matrix[:3, :3].T + matrix[:3, 3]
+            x, y = (seen[:, :2] * (far_mm / -seen[:, 2:])).T
+            found[~found] = (seen[:, 2] < 0.0) & (x > x_low) & (x < x_high) & (y > y_low) & (y < y_high)
+    return found
