@@ -23,8 +23,8 @@ from isoguide.service.picture_documents import header_of, structure_document
 from isoguide.workflow.clinic.day_corrections import MAY_CHOOSE, Choice, Ladder, LadderShown, ShownRung
 from isoguide.workflow.clinic.day_dose import ComputedDose, DayDoseShown
 from isoguide.workflow.clinic.dose_curves import CurveSheet, curve_sheet, percents
-from isoguide.workflow.clinic.dose_record import goals_of_day
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
+from isoguide.workflow.dose.record import goals_of_day
 
 Colours = Mapping[str, tuple[int, int, int]]
 OTHER_COLOUR = (170, 182, 194)

@@ -15,16 +15,16 @@ from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError, FractionKey, StoredFraction
 from isoguide.review.dose_trends import dose_alert_words, dose_trend
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, assessment_record
-from isoguide.workflow.clinic.day_anatomy import newest_assessment, was_found_alike
+from isoguide.workflow.clinic.day_anatomy import LOOK_FIRST, newest_assessment, was_found_alike
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.dose_order import DoseAsked, beam_data_names, beam_data_problem, dose_order
-from isoguide.workflow.clinic.dose_record import dose_record
 from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.clinic.pictures.day_scene import image_of
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
 from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.dose.day import DayDose, DayPlacement, PlannedDose, dose_of_day, planned_dose
+from isoguide.workflow.dose.record import dose_record
 from isoguide.workflow.review.outdated_assessment import outdated_words
 from isoguide.workflow.review.outdated_dose import (
     DECIDED_OTHERWISE,
@@ -351,4 +351,5 @@ def setup_of(image: OpenImage) -> TreatmentSetup:
 
 def _added_doubts(said: AssessmentRecord, anatomy: AnatomyOfDay) -> tuple[str, ...]:
     """Return what the records doubt about an anatomy beyond its own doubts: those about the rigid match."""
-    return tuple(one for one in said.reasons if one not in anatomy.reasons)
+    added = (one for one in said.reasons if one not in anatomy.reasons)
+    return tuple(one.removeprefix(LOOK_FIRST) for one in added)
