@@ -23,7 +23,7 @@ from isoguide.dose.machine.calibration import with_pencil_kernels
 from isoguide.dose.machine.point_kernel import Transport, point_kernel
 from isoguide.dose.machine.spectrum import CLINAC_6MV, spectrum_of
 
-GENERIC_NAME: Final = "generic 6 MV"
+GENERIC_NAME: Final = "generic-6mv"
 
 
 def _generic_head() -> HeadModel:

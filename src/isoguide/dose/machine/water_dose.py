@@ -121,10 +121,22 @@ def _rings(machine: BeamData, surface: WaterSurface, depth_mm: Array) -> Array:
 
 def _ring_means(machine: BeamData, field: Rectangle, at_mm: tuple[Array, Array]) -> Array:
     """Mean fluence of the rings about points x and y (n,) of the isocentre plane, (n, rings)."""
-    turn = (np.arange(_TURNS) + 0.5) * 2.0 * np.pi / _TURNS
+    turn = _turns(field, at_mm)
     middle = 0.5 * (RADIUS_MM[1:] + RADIUS_MM[:-1])[:, None]
     x_mm, y_mm = (
         position[:, None, None] + middle * part
         for position, part in zip(at_mm, (np.cos(turn), np.sin(turn)), strict=True)
     )
     return np.asarray(open_fluence(machine, field, x_mm, y_mm).mean(axis=2))
+
+
+def _turns(field: Rectangle, at_mm: tuple[Array, Array]) -> Array:
+    """Angles about a point that stand for all: half or a quarter of them where the field is alike beyond."""
+    alike_x, alike_y = (
+        low == -high and not position.any()
+        for position, (low, high) in zip(at_mm, (field.x_mm, field.y_mm), strict=True)
+    )
+    count = _TURNS // (4 if alike_x and alike_y else 2 if alike_x or alike_y else 1)
+    # With only left and right alike, the right half counts; with only top and bottom, the upper one.
+    first = -0.5 * np.pi if alike_x and not alike_y else 0.0
+    return np.asarray(first + (np.arange(count) + 0.5) * 2.0 * np.pi / _TURNS)
