@@ -15,9 +15,10 @@ from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError, FractionKey, StoredFraction
 from isoguide.review.dose_trends import dose_alert_words, dose_trend
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, assessment_record
+from isoguide.workflow.clinic.beam_data_shelf import OWN_BEAM_DATA, BeamDataShelf
 from isoguide.workflow.clinic.day_anatomy import LOOK_FIRST, newest_assessment, was_found_alike
 from isoguide.workflow.clinic.desk import Desk
-from isoguide.workflow.clinic.dose_order import DoseAsked, beam_data_names, beam_data_problem, dose_order
+from isoguide.workflow.clinic.dose_order import DoseAsked, dose_order
 from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.clinic.pictures.day_scene import image_of
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
@@ -119,6 +120,11 @@ class DoseDesk:
     desk: Desk
     gallery: Gallery
 
+    @property
+    def shelf(self) -> BeamDataShelf:
+        """The beam data of the department."""
+        return BeamDataShelf(self.desk.store.folder.parent / OWN_BEAM_DATA)
+
     def require_possible(self, key: FractionKey, uid: str, asked: DoseAsked, *, by: str) -> None:
         """Refuse at once what a dose could only be refused for later.
 
@@ -136,7 +142,7 @@ class DoseDesk:
         """
         self.desk.records.person(by)
         ready = self._ready(key, uid)
-        dose_order(ready.image.day.plan, asked)
+        dose_order(ready.image.day.plan, asked, self.shelf)
 
     def compute(
         self, key: FractionKey, uid: str, asked: DoseAsked, *, by: str, progress: Progress = silent
@@ -166,7 +172,7 @@ class DoseDesk:
         self.desk.records.person(by)
         ready = self._ready(key, uid)
         image = ready.image
-        order = dose_order(image.day.plan, asked)
+        order = dose_order(image.day.plan, asked, self.shelf)
         anatomy = self._anatomy(ready, part_of(progress, 0.0, 0.4))
         planned = self.gallery.cache.get(
             ("planned dose", image.day.plan.key, order.machine.name, order.machine.sha256, order.algorithm),
@@ -223,7 +229,7 @@ class DoseDesk:
         except InputError as error:
             return DayDoseShown(None, record, outdated, str(error), None, str(error), (), "")
         plan = ready.image.day.plan
-        names, problem = beam_data_names(), beam_data_problem(plan)
+        names, problem = self.shelf.names(), self.shelf.problem(plan)
         why = _not_shown(record, outdated, computed)
         return DayDoseShown(ready.image, record, outdated, "", None if why else computed, why, names, problem)
 
