@@ -13,6 +13,7 @@ import isoguide
 from isoguide.cli import INTERRUPTED
 from isoguide.cli.assess import assess_command
 from isoguide.cli.course import course_app
+from isoguide.cli.dose import dose_command
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
 from isoguide.cli.imager import imager_app
@@ -71,6 +72,8 @@ def isoguide_command(
 
     See how the anatomy has changed: `isoguide assess plan/ cbct/ --out result/`
 
+    Compute the dose of the plan: `isoguide dose plan/ --machine generic-6mv --out dose/`
+
     Make that image of projections: `isoguide reconstruct scan/ --patient-position HFS --out cbct/`
 
     Make the images of a plan's set-up fields: `isoguide drr plan/ --out images/`
@@ -86,7 +89,7 @@ def isoguide_command(
     **Exit codes of all commands**
 
     0: all is well. The match was accepted (align), the anatomy is for decision and within its limits
-    (assess), everything can be used (inspect), every fraction ended as
+    (assess), every goal is met (dose), everything can be used (inspect), every fraction ended as
     expected (simulate, demo), images were made
     (reconstruct, drr).
 
@@ -300,6 +303,7 @@ def align_command(
 
 
 app.command(name="assess")(assess_command)
+app.command(name="dose")(dose_command)
 
 
 @app.command(name="reconstruct")

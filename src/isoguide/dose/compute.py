@@ -124,9 +124,11 @@ def _grid_about_fields(delivery: Delivery, of: Grid, spacing_mm: float) -> Grid:
     """Return a grid along the axes of the density that holds the patient where beams reach him."""
     field = delivery.field
     steps = np.maximum(np.rint(COARSE_MM / field.grid.spacing_mm).astype(int), 1)
-    patient = _indices(field.relative > AIR)
-    box_low, box_high = patient.min(axis=0), patient.max(axis=0)
-    lattice = patient[(patient % steps == 0).all(axis=1)]
+    patient = field.relative > AIR
+    box = [np.flatnonzero(patient.any(axis=axes))[[0, -1]] for axes in ((0, 1), (0, 2), (1, 2))]
+    box_low, box_high = np.array(box, dtype=np.float64).T
+    i, j, k = steps
+    lattice = _indices(patient[::k, ::j, ::i]) * steps
     reached = lattice[_reached(delivery, field.grid.xyz(lattice))]
     if not len(reached):
         msg = "no beam meets the patient; check isocentre and placement"

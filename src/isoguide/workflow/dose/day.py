@@ -360,16 +360,20 @@ def density_for_dose(
 
 
 def _patient_grid(order: DoseOrder, anatomy: AnatomyOfDay) -> Grid:
+    """Box in DAILY about the body of the planning CT, with a margin as far as the planning CT reaches."""
     planning = order.volume.grid
-    low, high = np.zeros(3), np.array(planning.shape[::-1], dtype=np.float64) - 1.0
+    size = np.array(planning.shape[::-1])
+    low, high = np.zeros(3), size - 1.0
     if order.body is not None and order.body.any():
         for axis in range(3):
             others = tuple(2 - other for other in range(3) if other != axis)
             inside = np.flatnonzero(order.body.any(axis=others))
             low[axis], high[axis] = inside[0], inside[-1]
+    margin = MARGIN_MM / planning.spacing_mm
+    low, high = np.maximum(low - margin, 0.0), np.minimum(high + margin, size - 1.0)
     corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T
     corners_mm = anatomy.found.planning_from_daily.inverse().apply(planning.xyz(corners))
-    first_mm, last_mm = corners_mm.min(axis=0) - MARGIN_MM, corners_mm.max(axis=0) + MARGIN_MM
+    first_mm, last_mm = corners_mm.min(axis=0), corners_mm.max(axis=0)
     spacing_mm = np.maximum(np.abs(planning.direction) @ planning.spacing_mm, DENSITY_MM)
     i, j, k = (int(n) for n in np.ceil((last_mm - first_mm) / spacing_mm) + 1)
     return Grid(DAILY, (k, j, i), spacing_mm, first_mm, np.eye(3))
