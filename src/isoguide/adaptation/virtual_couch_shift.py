@@ -99,7 +99,7 @@ def shift_beams(
         lost = _lost_behind_leaves(beam, steps)
         if lost:
             return CorrectedBeams(None, (lost,), ())
-        new = _moved_beam(beam, steps)
+        new = _moved_beam(beam, steps, jaws_follow=machine.limits.jaw_speed_mm_per_s > 0.0)
         beams.append(new)
         told.append((beam, new, steps))
     placed = tuple(_placed(beam, isocentre_mm, turn_couch_deg) for beam in beams)
@@ -153,14 +153,15 @@ def _lost_behind_leaves(beam: Beam, steps: Sequence[Following]) -> str:
     return ""
 
 
-def _moved_beam(beam: Beam, steps: Sequence[Following]) -> Beam:
+def _moved_beam(beam: Beam, steps: Sequence[Following], *, jaws_follow: bool) -> Beam:
     used, axis = used_pairs(beam), leaf_axis(beam)
     planned = [opening_of(point, axis) for point in beam.control_points]
     openings = [
         moved_opening(opening, beam.leaves, used, step.view)
         for opening, step in zip(planned, steps, strict=True)
     ]
-    openings = with_jaws_still(planned, openings)
+    if not jaws_follow:
+        openings = with_jaws_still(planned, openings)
     weights, meterset_mu = _metersets(beam, steps)
     points = tuple(
         replace(
