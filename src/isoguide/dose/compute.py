@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.dose.beam_data import BeamData
+from isoguide.dose.collapsed_cone import cone_dose
 from isoguide.dose.delivery import Delivery, delivery_of
 from isoguide.dose.depth import AIR
 from isoguide.dose.pencil_beam import pencil_dose
@@ -77,7 +78,10 @@ def compute_dose(
         dose = np.zeros(grid.shape, dtype=np.float32)
         dose[wanted] = pencil_dose(delivery, grid.xyz(_indices(wanted)), progress)
     else:
-        raise NotImplementedError
+        lattice = grid
+        if placement.grid is not None:
+            lattice = _grid_about_fields(delivery, density.grid, settings.spacing_mm)
+        dose = np.where(wanted, cone_dose(delivery, lattice, grid, progress), np.float32(0.0))
     if not dose.any():
         msg = f"no beam of plan '{plan.label}' meets the patient on the dose grid; check isocentre and grid"
         raise GeometryError(msg)

@@ -1,8 +1,8 @@
 """Dose at points from what a beam looks like: depth along its rays, and blurred fluence across them.
 
 Each point is projected from the source into the plane through the isocentre. There it reads its radiological
-depth from the fan and the fluence behind each kernel component, at the two of three distances between which
-it lies; depth parts come from a table.
+depth from the fan and the fluence behind each kernel component, made for three distances of a surface from
+the source, between the two that its own surface lies between; depth parts come from a table.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def _on_ray(fan, fu, fv, fs):  # type: ignore[no-untyped-def]  # numba infers th
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
 def _at_pixel(maps, m, share, parts, i, j):  # type: ignore[no-untyped-def]  # numba infers the types
-    # Dose from the blurred fluence of one pixel, between two distances.
+    # Dose from the blurred fluence of one pixel, between two distances of the surface.
     total = np.float32(0.0)
     for c in range(COMPONENTS):
         near = maps[m, j, i, c]
@@ -94,13 +94,15 @@ def _gather(points, affine, depth, lateral, table, out):  # type: ignore[no-unty
         if not (zero <= fx < last_x and zero <= fy < last_y and zero <= fu < last_u and zero <= fv < last_v):
             continue
         fs = min(max((s - planes[0]) * planes[1], zero), last_s)
-        m = 0 if s < distances[1] else 1
-        share = (s - distances[m]) / (distances[m + 1] - distances[m])
-        if near_field[0] <= u <= near_field[1] and near_field[2] <= v <= near_field[3]:
-            parts = _parts(parts_at, _between_rays(fan, fu, fv, fs) * steps_per_mm)
+        is_near = near_field[0] <= u <= near_field[1] and near_field[2] <= v <= near_field[3]
+        water = _between_rays(fan, fu, fv, fs) if is_near else _on_ray(fan, fu, fv, fs)
+        surface = s - water
+        m = 0 if surface < distances[1] else 1
+        share = (surface - distances[m]) / (distances[m + 1] - distances[m])
+        parts = _parts(parts_at, water * steps_per_mm)
+        if is_near:
             found = _between_pixels(maps, m, share, parts, fx, fy)
         else:
-            parts = _parts(parts_at, _on_ray(fan, fu, fv, fs) * steps_per_mm)
             found = _at_pixel(maps, m, share, parts, np.uint32(fx + half), np.uint32(fy + half))
         out[n] += max(found, zero) * scale * scale
 
@@ -129,8 +131,8 @@ def gather_dose(
         Fan ``[v, u, plane]``, its lattice and planes as of :func:`isoguide.kernels.beam_depth.march_fan`.
     lateral
         Blurred fluence ``[distance, y, x, component]`` (3, rows, columns, 4); first x, first y and spacing of
-        its pixels; the three distances from the source; lowest and highest u, then v, between which all is
-        interpolated. Beyond, a point takes the nearest ray and the nearest pixel.
+        its pixels; the three distances of a surface from the source; lowest and highest u, then v, between
+        which all is interpolated. Beyond, a point takes the nearest ray and the nearest pixel.
     table
         Depth parts (depths, 4), and entries per mm.
     out
@@ -185,8 +187,9 @@ def gather_dose_reference(
     for n in np.flatnonzero(reached):
         water = _linear(fan, index[n])
         parts = _linear(table[0], np.array([min(water * table[1], len(table[0]) - 1.0)]))
-        m = 0 if s[n] < distances[1] else 1
-        share = (s[n] - distances[m]) / (distances[m + 1] - distances[m])
+        surface = s[n] - float(water)
+        m = 0 if surface < distances[1] else 1
+        share = (surface - distances[m]) / (distances[m + 1] - distances[m])
         blurred = (1.0 - share) * _linear(maps[m], place[n]) + share * _linear(maps[m + 1], place[n])
         out[n] = max(float(parts @ blurred), 0.0) * (far / s[n]) ** 2
     return out
