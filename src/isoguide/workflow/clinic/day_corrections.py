@@ -5,7 +5,7 @@ which one was chosen for planning.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,6 +20,7 @@ from isoguide.treatment.refusals import PersonNeededError
 from isoguide.treatment.signatures import LEAST_REASON_WORDS
 from isoguide.workflow.clinic.climb import climb_ladder, plan_file
 from isoguide.workflow.clinic.day_dose import ComputedDose, DoseDesk
+from isoguide.workflow.clinic.pictures.open_image import OpenImage
 
 MAY_CHOOSE: Final = (Role.PHYSICIST, Role.ONCOLOGIST)
 """Who may mark a corrected plan for planning."""
@@ -162,13 +163,14 @@ class CorrectionsDesk:
         desk.records.person(by)
         dose = self.doses.require_computed(key, uid)
         image = self.doses.gallery.image(key.course_id, key.number, uid)
-        rungs = tuple(map(_with_file(dose), climb_ladder(image, dose, progress)))
+        now = desk.clock.now()
+        rungs = tuple(_shown(image, one, now) for one in climb_ladder(image, dose, progress))
         if self.doses.shown(key, uid).computed is not dose:
             msg = (
                 f"the dose of image {uid} of {key} does not hold any more: compute it again, then correct it"
             )
             raise ConflictError(msg)
-        made = Ladder(dose, desk.clock.now(), rungs)
+        made = Ladder(dose, now, rungs)
         self.doses.gallery.cache.keep(_memory_key(key, uid), made)
         available = ", ".join(one.result.rung for one in rungs if one.result.is_available)
         desk.records.note("work out corrections", str(key), by=by, image=uid, available=available)
@@ -304,11 +306,8 @@ def _memory_key(key: FractionKey, uid: str) -> tuple[str, str, int, str]:
     return "corrections of the day", key.course_id, key.number, uid
 
 
-def _with_file(dose: ComputedDose) -> Callable[[RungResult], ShownRung]:
-    def shown(result: RungResult) -> ShownRung:
-        if result.plan is None:
-            return ShownRung(result, None, "")
-        content = plan_file(dose, result)
-        return ShownRung(result, content, hashlib.sha256(content).hexdigest())
-
-    return shown
+def _shown(image: OpenImage, result: RungResult, now: datetime) -> ShownRung:
+    if result.plan is None:
+        return ShownRung(result, None, "")
+    content = plan_file(image, result, now)
+    return ShownRung(result, content, hashlib.sha256(content).hexdigest())

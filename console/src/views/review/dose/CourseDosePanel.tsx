@@ -1,10 +1,10 @@
 import type { CourseDose } from "../../../api/documents";
 import { asSentence } from "../../../api/problem";
-import { day, plain } from "../../../components/format";
+import { day } from "../../../components/format";
 import { Notice } from "../../../components/Notice";
 import { Panel } from "../../../components/Panel";
 import { SeriesChart } from "../../../components/SeriesChart";
-import { Met } from "./DoseTables";
+import { GoalOfDay, Met } from "./DoseTables";
 import { doseSeries, followedWords, soFarWords } from "./doseWords";
 
 /** What the days of the course delivered so far: each against the plan, goals and alerts, and what they add up to. */
@@ -115,8 +115,8 @@ function GoalsOfCourse({ dose }: { dose: CourseDose }) {
                       <span class="dim">no value</span>
                     ) : (
                       <>
-                        <Met isMet={one.is_met} /> {plain(one.value, 1)}{" "}
-                        {one.counts ? null : <span class="dim small">does not count</span>}
+                        <GoalOfDay goal={{ ...goal, ...one }} />
+                        {one.counts ? null : <p class="dim small">does not count</p>}
                       </>
                     )}
                   </td>

@@ -13,7 +13,7 @@ import { type DayPart, dayJobOf, isOver, takeJob } from "../../../state/jobs";
 import { useResource } from "../../../state/resource";
 import { DoseDesk } from "./DoseDesk";
 import { GoalTable, StructureDoseTable } from "./DoseTables";
-import { DoseVerdict } from "./DoseVerdict";
+import { Assumed, DoseVerdict } from "./DoseVerdict";
 import { DvhChart } from "./DvhChart";
 import { whyNotBegun } from "./doseWords";
 import { Chosen, LadderSection } from "./LadderSection";
@@ -106,6 +106,7 @@ function Found({ fraction, image, dose }: ShownProps) {
           pictures={dose.pictures}
         />
       )}
+      <Assumed approximations={record.approximations} />
     </>
   );
 }

@@ -65,7 +65,7 @@ export function Met({ isMet }: { isMet: boolean | null }) {
 }
 
 /** Whether a goal is met, and by which value. */
-export function GoalOfDay({ goal }: { goal: DoseGoal }) {
+export function GoalOfDay({ goal }: { goal: Pick<DoseGoal, "is_met" | "value" | "unit"> }) {
   const { tone, words } = goalSign(goal.is_met);
   return (
     <span class="anatomy-limit">

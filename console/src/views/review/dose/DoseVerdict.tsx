@@ -5,7 +5,7 @@ import { Mark } from "../../../components/Mark";
 import { Notice } from "../../../components/Notice";
 import { standingOf, VERDICT_WORDS } from "./doseWords";
 
-/** What may be done with the dose of a day, what it rests on, and what is assumed. */
+/** What may be done with the dose of a day, and what it rests on. */
 export function DoseVerdict({ dose }: { dose: DayDoseRecord }) {
   const standing = standingOf(dose);
   const { title, tone } = VERDICT_WORDS[standing];
@@ -29,16 +29,20 @@ export function DoseVerdict({ dose }: { dose: DayDoseRecord }) {
           {asSentence(alert)}
         </Notice>
       ))}
-      {dose.approximations.length === 0 ? null : (
-        <details class="dose-assumed" open>
-          <summary>Assumed, not known ({dose.approximations.length})</summary>
-          <ul class="list small">
-            {dose.approximations.map((one) => (
-              <li key={one}>{asSentence(one)}</li>
-            ))}
-          </ul>
-        </details>
-      )}
     </>
+  );
+}
+
+/** What was assumed and not known, one sentence each; nothing where there is none. */
+export function Assumed({ approximations }: { approximations: readonly string[] }) {
+  return approximations.length === 0 ? null : (
+    <details class="dose-assumed" open>
+      <summary>Assumed, not known ({approximations.length})</summary>
+      <ul class="list small">
+        {approximations.map((one) => (
+          <li key={one}>{asSentence(one)}</li>
+        ))}
+      </ul>
+    </details>
   );
 }

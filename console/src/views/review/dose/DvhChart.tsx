@@ -8,6 +8,9 @@ import { type Axes, type Curve, curvePath, decimalsOf, doseAxis, percentAt, tick
 const SIZE = { width: 640, height: 340, left: 44, right: 12, top: 10, bottom: 40 } as const;
 const PERCENTS = [0, 20, 40, 60, 80, 100] as const;
 
+/** Of the prescription: what a target has to get at least, mostly. */
+const READ_AT = 0.95;
+
 type CurveDocument = Histograms["curves"][number];
 
 /** Further curves by name of the structure, drawn dotted. */
@@ -35,7 +38,7 @@ export function DvhChart({ histograms, hidden, dayWords, further = null }: DvhCh
     () => doseAxis([...curves.flatMap(allOf), ...Object.values(further?.curves ?? {})], stepGy),
     [curves, stepGy, further],
   );
-  const cursorGy = useSignal(prescribedGy ?? axis.endGy / 2);
+  const cursorGy = useSignal(prescribedGy === null ? axis.endGy / 2 : READ_AT * prescribedGy);
   const axes = axesTo(axis.endGy);
   const shown = curves.filter(({ name }) => !hidden.value.has(name));
   return (

@@ -10,6 +10,7 @@ import { Notice } from "../../../components/Notice";
 import { capital } from "../../../components/words";
 import { ChooseDialog } from "./ChooseDialog";
 import { GoalOfDay, Met } from "./DoseTables";
+import { Assumed } from "./DoseVerdict";
 import { DvhChart } from "./DvhChart";
 import { canBeChosen, curvesOf, figureRows, goalRows, rungWords, withEffect } from "./ladder";
 
@@ -62,16 +63,7 @@ export function LadderSection(props: LadderProps) {
           further={{ words: rung.rung, curves }}
         />
       )}
-      {ladder.approximations.length === 0 ? null : (
-        <details class="dose-assumed">
-          <summary>Assumed, not known ({ladder.approximations.length})</summary>
-          <ul class="list small">
-            {ladder.approximations.map((one) => (
-              <li key={one}>{asSentence(one)}</li>
-            ))}
-          </ul>
-        </details>
-      )}
+      <Assumed approximations={ladder.approximations} />
       {choosing.value === null ? null : (
         <ChooseDialog
           {...props}
@@ -115,7 +107,7 @@ function EffectTable({ ladder }: { ladder: Ladder }) {
       tabIndex={0}
       aria-label="What each correction would do"
     >
-      <table class="table effect">
+      <table class="table effect small">
         <thead>
           <tr>
             <th scope="col">One fraction, Gy (against plan)</th>

@@ -31,9 +31,9 @@ export function goalSign(isMet: boolean | null): { readonly tone: Tone; readonly
   return isMet ? { tone: "good", words: "met" } : { tone: "bad", words: "missed" };
 }
 
-/** A value of a goal with its unit. */
+/** A value of a goal with its unit; of what a percentage is, the goal beside it says. */
 export const goalValue = ({ value, unit }: Pick<DoseGoal, "value" | "unit">): string =>
-  value === null ? "no value" : `${plain(value, 1)} ${unit}`;
+  value === null ? "no value" : `${plain(value, 1)} ${unit.startsWith("%") ? "%" : unit}`;
 
 /** A dose beside the planned one: `1.86 Gy (−0.08)`. */
 export const besidePlan = (todayGy: number, plannedGy: number): string =>
