@@ -19,7 +19,7 @@ from isoguide.dose.machine.fit_axis import fitted_on_axis, moved_by
 from isoguide.dose.machine.measured import MeasuredBeam
 from isoguide.progress import Progress, silent
 
-_EVALUATIONS: Final = (10, 4)
+_EVALUATIONS: Final = (7, 3)
 """How often each round may ask: the second one only takes in what profiles changed."""
 _WIDE_MM: Final = 150.0
 
@@ -80,11 +80,15 @@ def fit_beam_data(measured: MeasuredBeam, start: BeamData, progress: Progress = 
 def _provenance(measured: MeasuredBeam, start: BeamData) -> str:
     factors = measured.output_factors
     counted = (
-        f"{len(measured.depth_doses)} depth doses",
-        f"{len(measured.profiles)} profiles",
-        f"{0 if factors is None else len(factors.side_mm)} output factors",
+        _counted(len(measured.depth_doses), "depth dose"),
+        _counted(len(measured.profiles), "profile"),
+        _counted(0 if factors is None else len(factors.side_mm), "output factor"),
     )
     return f"fitted by isoguide to {', '.join(counted)}, starting from '{start.name}'"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number or 'no'} {noun}s"
 
 
 def _not_measured(measured: MeasuredBeam) -> tuple[str, ...]:
@@ -98,12 +102,11 @@ def _not_measured(measured: MeasuredBeam) -> tuple[str, ...]:
         if not any(curve.along == along for curve in measured.profiles):
             left.append(f"no profile along {along}: the focal spot along it is that of the starting beam")
     reach_mm = flat_reach_mm(measured.profiles)
-    if reach_mm < _WIDE_MM:
+    if reach_mm <= 0.0:
+        left.append("no profile of a wide field: the off-axis ratio is that of the starting beam")
+    elif reach_mm < _WIDE_MM:
         left.append(
-            f"the off-axis ratio is measured up to {max(reach_mm, 0.0):.0f} mm from the axis "
-            "and assumed beyond"
+            f"the off-axis ratio is measured up to {reach_mm:.0f} mm from the axis and assumed beyond"
         )
-    left.append(
-        "transmission, leaf gap, wedges, limits and dose per monitor unit are those of the starting beam"
-    )
+    left.append("transmission, leaf gap, wedges, limits and the dose per monitor unit are not fitted")
     return tuple(left)

@@ -7,6 +7,7 @@ import numpy as np
 
 from isoguide.dose.beam_data import BeamData
 from isoguide.dose.machine import CurveComparison, Rectangle, WaterTank
+from isoguide.dose.machine.comparison import LARGEST_MM
 from isoguide.geometry.frames import Array
 
 SQUARES_MM: Final = (40.0, 100.0, 200.0, 400.0)
@@ -60,12 +61,13 @@ def water_figures(machine: BeamData) -> WaterFigures:
     deep = WaterTank.of(machine, sad_mm - 200.0, np.array([200.0])).axis_gy(square)[0]
     known = at_isocentre.axis_gy(square)[0]
     factors = [at_isocentre.axis_gy(Rectangle.square(side))[0] / known for side in _FACTOR_SIDES_MM]
-    position = np.arange(-230.0, 231.0, 2.0)
-    across = [
-        at_isocentre.profile_gy(Rectangle.square(side), 0, position, np.zeros_like(position))
-        for side in SQUARES_MM
+    right = np.arange(0.0, 231.0, 2.0)
+    half = [
+        at_isocentre.profile_gy(Rectangle.square(side), 0, right, np.zeros_like(right)) for side in SQUARES_MM
     ]
-    profiles = np.stack([100.0 * one / one[len(one) // 2] for one in across])
+    # Squares about the axis are alike on both sides of it.
+    position = np.concatenate([-right[:0:-1], right])
+    profiles = np.stack([100.0 * np.concatenate([one[:0:-1], one]) / one[0] for one in half])
     return WaterFigures(
         depth_mm=DEPTH_MM,
         depth_doses=doses,
@@ -123,6 +125,13 @@ def comparison_lines(curves: tuple[CurveComparison, ...]) -> tuple[str, ...]:
     """Say how far each curve is from what was measured, one line each."""
     return tuple(
         f"{'✓' if one.is_met else '✗'} {one.kind}, {one.label}: {one.worst_percent:.2f} %"
-        + (f", {one.worst_mm:.2f} mm where dose is steep" if one.worst_mm > 0.0 else "")
+        + _shift_words(one.worst_mm)
         for one in curves
     )
+
+
+def _shift_words(shift_mm: float) -> str:
+    if shift_mm == 0.0:
+        return ""
+    told = f"{shift_mm:.2f}" if shift_mm < LARGEST_MM else f"more than {LARGEST_MM:g}"
+    return f", {told} mm where dose is steep"
