@@ -26,8 +26,8 @@ Path = tuple[int, float, float, float]
 LANES: Final = 4
 """Columns that one pass of the mixing adds at once; the number of columns is a multiple."""
 BUNDLES: Final = 8
-"""Directions across one axis are mixed in so many bundles, whatever the number of cores: each reads all columns
-once, which takes longer than adding them up."""
+"""Directions across one axis are mixed in so many bundles, whatever the number of cores: each reads all
+columns once, which takes longer than adding them up."""
 _ZERO, _ONE, _TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 _SIX, _TWELVE = np.float32(6.0), np.float32(12.0)
 _SIXTEENTH, _TINY = np.float32(1.0 / 16.0), np.float32(1e-12)
