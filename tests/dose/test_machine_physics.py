@@ -246,7 +246,7 @@ def test_the_closed_form_of_an_open_field_is_the_fluence_of_the_engines() -> Non
     x_mm, y_mm = np.meshgrid(plane.middle_mm, plane.middle_mm)
     exact = open_fluence(machine, Rectangle((-40.0, 30.0), (-20.0, 50.0)), x_mm, y_mm)
     assert np.abs(mapped - exact).max() < 0.01
-    assert np.abs((mapped - exact).mean()) < 1e-4
+    assert np.abs((mapped - exact).mean()) < 5e-4
 
 
 def test_the_widest_field_has_a_fluence_of_one() -> None:

@@ -321,7 +321,9 @@ class _Places:
         daily_mm = part.planning_from_daily.inverse().apply(today_mm)
         steps_mm = _steps(daily_mm, onto)
         volume = float(onto.spacing_mm.prod())
-        growth = np.abs(np.linalg.det(np.moveaxis(steps_mm, -1, 0))) / volume
+        growth = (
+            np.abs(np.einsum("an,an->n", np.cross(steps_mm[0], steps_mm[1], axis=0), steps_mm[2])) / volume
+        )
         sigma_mm = np.zeros(len(planned_mm))
         if part.sigma_mm is not None and part.field is not None:
             sigma_mm = _looked_up(part.sigma_mm, part.field.grid.index(planned_mm).T[::-1])

@@ -9,6 +9,7 @@ from isoguide.geometry.correction import CouchCorrection
 from isoguide.treatment import Entry, FractionOutcome, State
 from isoguide.virtual.truth import Residual
 from isoguide.workflow.course_anatomy import AssessedFraction, CourseAnatomy, verdict_surprise
+from isoguide.workflow.course_dose import CourseDose
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
 from isoguide.workflow.motion.monitored_room import MonitoredDelivery
 from isoguide.workflow.scenario import ExpectSection, Scenario
@@ -180,6 +181,8 @@ class Course:
         In order.
     wall_s
         How long the computation took.
+    dose
+        What the true patient got, with and without image guidance; None where nobody asked.
     """
 
     scenario: Scenario
@@ -187,12 +190,14 @@ class Course:
     scene: CourseScene | None
     fractions: tuple[TreatedFraction, ...]
     wall_s: float
+    dose: CourseDose | None = None
 
     @property
     def surprises(self) -> tuple[str, ...]:
         """What came otherwise than expected, over all fractions."""
         of_days = (words for fraction in self.fractions for words in fraction.surprises)
-        return (*of_days, *(() if self.anatomy is None else self.anatomy.surprises()))
+        anatomy = () if self.anatomy is None else self.anatomy.surprises()
+        return (*of_days, *anatomy, *(() if self.dose is None else self.dose.surprises()))
 
     @property
     def anatomy(self) -> CourseAnatomy | None:

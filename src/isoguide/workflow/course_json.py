@@ -10,10 +10,11 @@ from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
 from isoguide.virtual.truth import Residual
 from isoguide.workflow.course import Course, TreatedFraction
 from isoguide.workflow.course_anatomy import AssessedFraction
+from isoguide.workflow.course_dose_json import DeliveredRecord, delivered_record
 from isoguide.workflow.review.anatomy_json import AnatomyRecord, anatomy_record
 from isoguide.workflow.review.record_parts import three
 
-SCHEMA_VERSION: Final = "1.2"
+SCHEMA_VERSION: Final = "1.3"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 SCHEMA_FILE: Final = "course-1.json"
 
@@ -120,6 +121,9 @@ class CourseRecord(_Record):
     surprises: tuple[str, ...]
     fractions: tuple[FractionRecord, ...]
     anatomy: AnatomyRecord | None = Field(description="Over the course; null where nobody asked.")
+    dose: DeliveredRecord | None = Field(
+        description="Truth: what the patient got, with and without image guidance; null where nobody asked."
+    )
 
 
 def course_text(course: Course) -> str:
@@ -151,6 +155,7 @@ def course_record(course: Course) -> CourseRecord:
         surprises=course.surprises,
         fractions=tuple(_fraction(fraction) for fraction in course.fractions),
         anatomy=None if course.anatomy is None else anatomy_record(course.anatomy.trend),
+        dose=None if course.dose is None else delivered_record(course.dose),
     )
 
 

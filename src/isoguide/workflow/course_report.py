@@ -9,6 +9,7 @@ from isoguide.treatment import Entry, Event, State
 from isoguide.workflow.anatomy_section import anatomy_section
 from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Trace
 from isoguide.workflow.course import Course, TreatedFraction
+from isoguide.workflow.dose_section import dose_section
 from isoguide.workflow.motion.course_section import monitoring_section
 from isoguide.workflow.page import bullets, closing, facts, page, picture_row, section, table
 from isoguide.workflow.scenario import Scenario
@@ -64,6 +65,7 @@ def course_html(course: Course, links: Links = ()) -> str:
         _corrections(course),
         monitoring_section(course),
         anatomy_section(course),
+        dose_section(course),
         _patient(course),
         *(_fraction_pictures(fraction) for fraction in course.fractions),
         _timelines(course),

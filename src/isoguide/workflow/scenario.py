@@ -13,6 +13,7 @@ from isoguide.course import AssessmentInstructions, Monitoring
 from isoguide.errors import InputError
 from isoguide.virtual.faults import Device, Fault, FaultName, Moment
 from isoguide.workflow.protocol_sections import AssessmentSection, MonitoringSection
+from isoguide.workflow.scenario_dose import CourseDoseSection
 from isoguide.workflow.strict_toml import Section
 
 Site = Literal["prostate", "lung", "head-neck", "liver"]
@@ -443,6 +444,7 @@ class Scenario(Section):
     limits: LimitsSection = LimitsSection()
     monitoring: GateSection | None = None
     assessment: AnatomySection | None = None
+    dose: CourseDoseSection | None = None
     faults: Annotated[tuple[FaultSection, ...], Field(strict=False)] = ()
     expect: Annotated[tuple[ExpectSection, ...], Field(strict=False)] = ()
 

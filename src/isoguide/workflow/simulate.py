@@ -31,6 +31,7 @@ from isoguide.virtual.truth import RoomTruth
 from isoguide.virtual.ultrasound_reference import simulation_ultrasound
 from isoguide.workflow.course import Course, TreatedFraction, TruthAtBeam, TruthAtSetUp, seconds_between
 from isoguide.workflow.course_assessor import CourseAssessor, KeepAssessment, keep_no_assessment
+from isoguide.workflow.course_dosimetry import CourseDosimetry
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
 from isoguide.workflow.motion.monitored_room import Monitored, MonitoredDelivery, RoomGate
 from isoguide.workflow.scenario import GateSection, Scenario
@@ -155,14 +156,24 @@ def simulate(
     scene = CourseScene.of(patient.phantom, _reference(scenario, patient)) if for_report else None
     conduct = conduct or partial(conduct_by_limits, watched=scenario.monitoring)
     assessor = _assessor(scenario, patient, keep_assessment, pictured=for_report)
-    machine = _Machine(scenario, patient, scene, keep, conduct, assessor)
+    dosimetry = _dosimetry(scenario, patient, part_of(progress, 0.22, 0.25))
+    machine = _Machine(scenario, patient, scene, keep, conduct, assessor, dosimetry)
     fractions = []
     for day in days:
         done = (day.number - 1) / len(days)
         progress(0.25 + 0.75 * done, f"Treating fraction {day.number} of {len(days)}")
         fractions.append(machine.treat(day))
     progress(1.0, "Done")
-    return Course(scenario, patient.name, scene, tuple(fractions), time.perf_counter() - begin)
+    dose = None if dosimetry is None else dosimetry.course()
+    return Course(scenario, patient.name, scene, tuple(fractions), time.perf_counter() - begin, dose)
+
+
+def _dosimetry(scenario: Scenario, patient: VirtualPatient, progress: Progress) -> CourseDosimetry | None:
+    """Return what computes the dose of the days, the plan's computed already; None where nobody asks."""
+    if scenario.dose is None:
+        return None
+    progress(0.0, "Computing the dose of the plan")
+    return CourseDosimetry(patient.phantom, patient.plan, scenario.dose)
 
 
 def _assessor(
@@ -207,6 +218,7 @@ class _Machine:
     keep: Keep
     conduct: Conduct
     assessor: CourseAssessor | None
+    dosimetry: CourseDosimetry | None
 
     def treat(self, day: PatientDay) -> TreatedFraction:
         """Treat one day to its end and look up what was true."""
@@ -228,6 +240,8 @@ class _Machine:
         conducted = self.conduct(number, planned, room, fraction_limits(self.scenario))
         outcome = conducted.outcome
         self.keep(number, outcome.images, room)
+        if self.dosimetry is not None:
+            self.dosimetry.add(number, outcome.delivered_mu, room)
         anatomy = None if self.assessor is None else self.assessor.assess(number, outcome, room)
         return TreatedFraction(
             number=number,

@@ -19,7 +19,7 @@ from isoguide.dose.machine.fit_axis import fitted_on_axis, moved_by
 from isoguide.dose.machine.measured import MeasuredBeam
 from isoguide.progress import Progress, silent
 
-_EVALUATIONS: Final = (10, 4)
+_EVALUATIONS: Final = (7, 3)
 """How often each round may ask: the second one only takes in what profiles changed."""
 _WIDE_MM: Final = 150.0
 
@@ -98,12 +98,11 @@ def _not_measured(measured: MeasuredBeam) -> tuple[str, ...]:
         if not any(curve.along == along for curve in measured.profiles):
             left.append(f"no profile along {along}: the focal spot along it is that of the starting beam")
     reach_mm = flat_reach_mm(measured.profiles)
-    if reach_mm < _WIDE_MM:
+    if reach_mm <= 0.0:
+        left.append("no profile of a wide field: the off-axis ratio is that of the starting beam")
+    elif reach_mm < _WIDE_MM:
         left.append(
-            f"the off-axis ratio is measured up to {max(reach_mm, 0.0):.0f} mm from the axis "
-            "and assumed beyond"
+            f"the off-axis ratio is measured up to {reach_mm:.0f} mm from the axis and assumed beyond"
         )
-    left.append(
-        "transmission, leaf gap, wedges, limits and dose per monitor unit are those of the starting beam"
-    )
+    left.append("transmission, leaf gap, wedges, limits and the dose per monitor unit are not fitted")
     return tuple(left)

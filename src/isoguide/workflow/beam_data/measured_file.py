@@ -13,18 +13,20 @@ from isoguide.dose.machine import DepthDose, MeasuredBeam, OutputFactors, Profil
 from isoguide.errors import GeometryError, InputError, MissingEvidenceError
 from isoguide.workflow.strict_toml import FileKind, Section
 
+ENERGY_TOLERANCE_MV: Final = 0.5
 MEASURED_SCHEMA_FILE: Final = "measured-beam-1.json"
 Side = Annotated[float, Field(ge=10.0, le=400.0)]
 Distance = Annotated[float, Field(ge=500.0, le=1500.0)]
-Many = Annotated[tuple[float, ...], Field(min_length=1, max_length=2000)]
+Number = Annotated[float, Field(strict=True)]
+Many = Annotated[tuple[Number, ...], Field(min_length=1, max_length=2000, strict=False)]
+Opening = Annotated[tuple[Side, Side], Field(strict=False)]
+Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]
 
 
 class DepthDoseSection(Section):
     """Dose along the axis."""
 
-    field_mm: tuple[Side, Side] = Field(
-        description="x and y of the opening at the isocentre, about the axis."
-    )
+    field_mm: Opening = Field(description="x and y of the opening at the isocentre, about the axis.")
     source_surface_mm: Distance
     depth_mm: Many = Field(description="Increasing, from the surface of the water.")
     dose: Many = Field(description="In any unit, one per depth.")
@@ -33,9 +35,7 @@ class DepthDoseSection(Section):
 class ProfileSection(Section):
     """Dose across the beam at one depth."""
 
-    field_mm: tuple[Side, Side] = Field(
-        description="x and y of the opening at the isocentre, about the axis."
-    )
+    field_mm: Opening = Field(description="x and y of the opening at the isocentre, about the axis.")
     source_surface_mm: Distance
     depth_mm: Annotated[float, Field(gt=0.0, le=400.0)]
     along: Literal["x", "y"] = Field(description="Axis of the collimator.")
@@ -56,16 +56,14 @@ class MeasuredFile(Section):
     """What was measured of one photon beam in water."""
 
     name: str = Field(min_length=1, description="What the fitted beam data will be called.")
-    machines: tuple[str, ...] = Field(
-        default=(), description="Values of TreatmentMachineName that they hold for."
-    )
+    machines: Names = Field(default=(), description="Values of TreatmentMachineName that they hold for.")
     energy_mv: Annotated[float, Field(ge=1.0, le=30.0)]
     source: str = Field(min_length=1, description="Who measured it when, or which publication it is from.")
     gy_per_mu: Annotated[float, Field(ge=0.001, le=0.1)] | None = Field(
         default=None, description="In the reference conditions of the beam that the fit starts with."
     )
-    depth_dose: Annotated[tuple[DepthDoseSection, ...], Field(min_length=1)]
-    profile: tuple[ProfileSection, ...] = ()
+    depth_dose: Annotated[tuple[DepthDoseSection, ...], Field(min_length=1, strict=False)]
+    profile: Annotated[tuple[ProfileSection, ...], Field(strict=False)] = ()
     output_factors: OutputSection | None = None
 
 
@@ -86,7 +84,7 @@ class LoadedMeasurement:
     source: str
 
     def start(self, machine: BeamData) -> BeamData:
-        """Return the beam that a fit starts with, under the name and for the machines of the file.
+        """Return the beam that a fit starts with, with the calibration of the file where it states one.
 
         Raises
         ------
@@ -94,20 +92,22 @@ class LoadedMeasurement:
             If the measurements are of another energy.
         """
         written = self.written
-        if abs(written.energy_mv - machine.energy_mv) > 0.5:
+        if abs(written.energy_mv - machine.energy_mv) > ENERGY_TOLERANCE_MV:
             msg = (
                 f"{self.source} is of a {written.energy_mv:g} MV beam, and '{machine.name}' of "
                 f"{machine.energy_mv:g} MV: start from beam data of the same energy (--start)"
             )
             raise InputError(msg)
         gy_per_mu = written.gy_per_mu or machine.reference.gy_per_mu
-        reference = replace(machine.reference, gy_per_mu=gy_per_mu)
+        return replace(machine, reference=replace(machine.reference, gy_per_mu=gy_per_mu))
+
+    def named(self, machine: BeamData) -> BeamData:
+        """Return a beam under the name and for the machines of the file."""
         return replace(
             machine,
-            name=written.name,
-            machines=written.machines,
-            energy_mv=written.energy_mv,
-            reference=reference,
+            name=self.written.name,
+            machines=self.written.machines,
+            energy_mv=self.written.energy_mv,
         )
 
 

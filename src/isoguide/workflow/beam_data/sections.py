@@ -32,6 +32,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Attenuation = Annotated[float, Field(gt=0.0, lt=0.05)]
 Many = Annotated[tuple[float, ...], Field(min_length=2, max_length=1000)]
 Span = tuple[float, float]
+Standing = Annotated[float, Field(ge=150.0, le=800.0)]
 
 
 def plain(values: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, ...]:
@@ -295,9 +296,9 @@ class CollimationSection(Section):
         description="How much wider than planned a field between rounded leaf ends is, both ends together."
     )
     tongue_and_groove_mm: Annotated[float, Field(ge=0.0, le=5.0)]
-    distance_mm: Annotated[float, Field(ge=150.0, le=800.0)] = Field(
-        description="From the source to the middle of jaws and leaves."
-    )
+    jaw_x_distance_mm: Standing = Field(description="From the source to the middle of the jaws.")
+    jaw_y_distance_mm: Standing
+    leaf_distance_mm: Standing
 
     @classmethod
     def of(cls, part: Collimation) -> Self:

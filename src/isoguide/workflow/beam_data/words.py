@@ -60,12 +60,13 @@ def water_figures(machine: BeamData) -> WaterFigures:
     deep = WaterTank.of(machine, sad_mm - 200.0, np.array([200.0])).axis_gy(square)[0]
     known = at_isocentre.axis_gy(square)[0]
     factors = [at_isocentre.axis_gy(Rectangle.square(side))[0] / known for side in _FACTOR_SIDES_MM]
-    position = np.arange(-230.0, 231.0, 2.0)
-    across = [
-        at_isocentre.profile_gy(Rectangle.square(side), 0, position, np.zeros_like(position))
-        for side in SQUARES_MM
+    right = np.arange(0.0, 231.0, 2.0)
+    half = [
+        at_isocentre.profile_gy(Rectangle.square(side), 0, right, np.zeros_like(right)) for side in SQUARES_MM
     ]
-    profiles = np.stack([100.0 * one / one[len(one) // 2] for one in across])
+    # Squares about the axis are alike on both sides of it.
+    position = np.concatenate([-right[:0:-1], right])
+    profiles = np.stack([100.0 * np.concatenate([one[:0:-1], one]) / one[0] for one in half])
     return WaterFigures(
         depth_mm=DEPTH_MM,
         depth_doses=doses,
