@@ -151,12 +151,12 @@ class Adding:
             }
             for way, one in ways.items():
                 begin = time.perf_counter()
-                self._add(guided, way, one)
+                self._add((guided, way), one)
                 self.seconds[way] = time.perf_counter() - begin
 
-    def _add(self, guided: bool, way: str, part: DeliveredPart) -> None:  # noqa: FBT001 - a key
-        before = self.sums.get((guided, way)) or nothing_yet(self.planned.grid)
-        self.sums[guided, way] = before.plus(carried_dose(part, self.planned.grid))
+    def _add(self, key: tuple[bool, str], part: DeliveredPart) -> None:
+        before = self.sums.get(key) or nothing_yet(self.planned.grid)
+        self.sums[key] = before.plus(carried_dose(part, self.planned.grid))
 
 
 def _called(grid: Grid) -> Grid:
@@ -182,7 +182,7 @@ def added_up(site: str, days: int) -> Adding:
     registration = prepare_deformable(
         patient.phantom.volume,
         settings=DeformableSettings(),
-        structures=[one for one in patient.phantom.structures if one.is_volume],
+        structures=tuple(one for one in patient.phantom.structures if one.is_volume),
     )
     adding = Adding(patient, registration)
     simulate(wanted, patient=patient, for_report=False, keep=adding.keep, conduct=adding.conduct)
