@@ -88,6 +88,14 @@ def test_a_dose_that_cannot_be_placed_or_scaled_is_refused(
         read_dose(save(ds, tmp_path / "rd"))
 
 
+def test_a_difference_of_doses_is_no_dose(tmp_path: Path) -> None:
+    ds = dose()
+    ds.PixelRepresentation = 1
+    ds.PixelData = np.full((3, 4, 5), -3, np.int32).tobytes()
+    with pytest.raises(UnreadableError, match="a difference is no dose"):
+        read_dose(save(ds, tmp_path / "rd"))
+
+
 def test_another_object_is_no_dose(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="not an RT Dose"):
         read_dose(save(plan(), tmp_path / "rp"))

@@ -11,7 +11,7 @@ from isoguide.dose.beam_data import BeamData
 from isoguide.dose.blurred_fluence import depth_parts
 from isoguide.dose.compute import DoseSettings, Placement, compute_dose
 from isoguide.dose.density_curve import GENERIC_CURVE_TEXT, DensityCurve
-from isoguide.dose.machine import generic_6mv
+from isoguide.dose.machine import TankField, generic_6mv, reference_dose
 from isoguide.dose.machine.open_field import Rectangle, open_fluence
 from isoguide.dose.pencil_beam import segment_doses
 from isoguide.dose.result import WEAKNESS, DoseAlgorithm
@@ -168,7 +168,7 @@ def test_a_wedge_gives_more_on_its_thin_side() -> None:
 
 def exact_dose(machine: BeamData, half_mm: float, points: Array, surface_mm: float) -> Array:
     """Pencil beams added up ring by ring about each point; the beam comes along +y from 1000 mm."""
-    pencil = machine.pencil
+    pencil = machine.pencil.for_surface(1000.0 + surface_mm, 1000.0)
     rings = np.concatenate(
         [[0.0], 0.5 * (pencil.radius_mm[1:] + pencil.radius_mm[:-1]), pencil.radius_mm[-1:]]
     )
@@ -176,7 +176,7 @@ def exact_dose(machine: BeamData, half_mm: float, points: Array, surface_mm: flo
     field, doses = Rectangle((-half_mm, half_mm), (-half_mm, half_mm)), []
     for x, y, z in points:
         far = 1000.0 + y
-        radius = pencil.radius_mm[:, None] * 1000.0 / far
+        radius = pencil.radius_mm[:, None]
         u, v = x * 1000.0 / far, z * 1000.0 / far
         seen = open_fluence(machine, field, u + radius * np.cos(turn), v + radius * np.sin(turn)).mean(axis=1)
         lateral = pencil.gy_per_mu_mm2 @ (seen * np.pi * np.diff(rings**2))
@@ -196,6 +196,19 @@ def test_dose_in_water_is_that_of_pencils_added_up_one_by_one() -> None:
     # Points at 25 and 35 mm lie 3 to 6 mm from an edge, where 1 mm is up to 5 %.
     np.testing.assert_allclose(found, exact, atol=0.01 * exact.max())
     np.testing.assert_allclose(found[[0, 1, 7, 8, 14, 15]], exact[[0, 1, 7, 8, 14, 15]], rtol=0.003)
+
+
+@pytest.mark.parametrize("half_mm", [20.0, 50.0])
+def test_dose_in_water_is_that_of_the_exact_calculator_for_the_machine(half_mm: float) -> None:
+    machine = generic_6mv()
+    beam = replace(
+        static_beam(0.0, 1.0, jaw_x_mm=(-half_mm, half_mm), jaw_y_mm=(-half_mm, half_mm)), leaves=None
+    )
+    points = np.array([(0.0, -40.0, 0.0), (0.0, 0.0, 0.0), (0.0, 40.0, 0.0), (half_mm - 10.0, 0.0, 0.0)])
+    found = dose_at(plan_of(beam), *map(tuple, points), machine=machine)
+    tank = TankField(Rectangle.square(2.0 * half_mm), 927.5)
+    exact = reference_dose(machine, tank, points[:, [0, 2, 1]] + np.array([0.0, 0.0, 72.5]))
+    np.testing.assert_allclose(found, exact, rtol=0.012)
 
 
 def test_contaminating_electrons_add_dose_at_the_surface_only() -> None:

@@ -141,7 +141,7 @@ def test_the_fluence_of_a_rectangle_is_that_of_the_closed_form() -> None:
         x, y = np.meshgrid(X + 0.4 * (x_mm - 2), X + 0.4 * (y_mm - 2))
         exact += open_fluence(machine, rectangle, x, y) / 25.0
     assert np.abs(seen - exact).max() < 0.02
-    inside = np.outer((X > -46.0) & (X < 36.0), (X > -26.0) & (X < 56.0))
+    inside = np.outer((X > -43.0) & (X < 33.0), (X > -23.0) & (X < 53.0))
     assert np.abs(seen - exact)[inside].max() < 0.002
 
 

@@ -2,9 +2,9 @@
 
 Each control point sees the target's outline twice: as planned, moved as a rigid body to where the beams
 already follow it, and as it is today. Across the leaves, the extent of the one is stretched over that of the
-other. Along each leaf pair, positions between the two edges of the planned outline are stretched between those of
-today's, and positions outside keep their distance from the edge: margins stay as planned, and so does the
-shape of a segment within the target.
+other. Along each leaf pair, positions between the two edges of the planned outline are stretched between
+those of today's, and positions outside keep their distance from the edge: margins stay as planned, and so
+does the shape of a segment within the target.
 
 Source: Ahunbay et al., Med. Phys. 35 (2008) 3607 (segment aperture morphing).
 """

@@ -9,6 +9,7 @@ from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.dose.goals import GoalResult
 from isoguide.dose.result import DoseDistribution
 from isoguide.geometry.correction import CouchCorrection
+from isoguide.geometry.frames import DAILY, Frame
 from isoguide.plan import Plan
 
 
@@ -63,6 +64,9 @@ class RungResult:
         The correction of the couch; only for COUCH.
     effect
         None where not available, and for REPLAN.
+    plan_frame
+        In whose coordinates the isocentre of the plan is: DAILY where the patient lies along the axes of the
+        day's image, PLANNING where the couch has brought him to where he was planned.
     """
 
     rung: Rung
@@ -71,6 +75,7 @@ class RungResult:
     plan: Plan | None = None
     couch: CouchCorrection | None = None
     effect: RungDose | None = None
+    plan_frame: Frame = DAILY
 
     @property
     def is_available(self) -> bool:

@@ -8,8 +8,8 @@ weights, so places and weights are found by turns. Weights are never negative an
 where the dose does not care.
 
 Each turn solves a bounded least-squares problem of as many unknowns as there are segments (its normal
-equations are formed once per turn). Source: Bortfeld, Med. Phys. 26 (1999) 1456 (penalties and their gradients);
-Wu and Mohan, Med. Phys. 27 (2000) 701 (dose-volume penalties by sorted dose).
+equations are formed once per turn). Source: Bortfeld, Med. Phys. 26 (1999) 1456 (penalties and their
+gradients); Wu and Mohan, Med. Phys. 27 (2000) 701 (dose-volume penalties by sorted dose).
 """
 
 from dataclasses import dataclass

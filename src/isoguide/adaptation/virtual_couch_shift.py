@@ -99,7 +99,7 @@ def shift_beams(
         lost = _lost_behind_leaves(beam, steps)
         if lost:
             return CorrectedBeams(None, (lost,), ())
-        new = _moved_beam(beam, steps)
+        new = _moved_beam(beam, steps, jaws_follow=machine.limits.jaw_speed_mm_per_s > 0.0)
         beams.append(new)
         told.append((beam, new, steps))
     placed = tuple(_placed(beam, isocentre_mm, turn_couch_deg) for beam in beams)
@@ -153,14 +153,15 @@ def _lost_behind_leaves(beam: Beam, steps: Sequence[Following]) -> str:
     return ""
 
 
-def _moved_beam(beam: Beam, steps: Sequence[Following]) -> Beam:
+def _moved_beam(beam: Beam, steps: Sequence[Following], *, jaws_follow: bool) -> Beam:
     used, axis = used_pairs(beam), leaf_axis(beam)
     planned = [opening_of(point, axis) for point in beam.control_points]
     openings = [
         moved_opening(opening, beam.leaves, used, step.view)
         for opening, step in zip(planned, steps, strict=True)
     ]
-    openings = with_jaws_still(planned, openings)
+    if not jaws_follow:
+        openings = with_jaws_still(planned, openings)
     weights, meterset_mu = _metersets(beam, steps)
     points = tuple(
         replace(
@@ -246,7 +247,8 @@ def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]]) -> tuple[st
     if max(swings_deg) > 0.0:
         changes.append(f"the gantry turns by up to {max(swings_deg):.2f}°")
     if factors:
-        least, most = 100.0 * (min(factors) - 1.0), 100.0 * (max(factors) - 1.0)
+        # Adding zero after rounding turns the -0.0 that a display would show into 0.0.
+        least, most = (round(100.0 * (one - 1.0), 1) + 0.0 for one in (min(factors), max(factors)))
         changes.append(f"monitor units of a beam change by {least:+.1f} to {most:+.1f} % for the distance")
     miss_mm, tilt_deg = max(step.miss_mm for step in steps), max(step.tilt_deg for step in steps)
     remains = f"what remains: the outline of the target is met to {miss_mm:.1f} mm (root mean square)"

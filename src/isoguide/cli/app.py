@@ -11,11 +11,15 @@ from typer.main import get_command
 
 import isoguide
 from isoguide.cli import INTERRUPTED
+from isoguide.cli.adapt import adapt_command
 from isoguide.cli.assess import assess_command
 from isoguide.cli.course import course_app
+from isoguide.cli.dose import dose_command
+from isoguide.cli.dvh import dvh_command
 from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
 from isoguide.cli.imager import imager_app
+from isoguide.cli.machine import machine_app
 from isoguide.cli.monitor import monitor_command
 from isoguide.cli.protocol import protocol_app
 from isoguide.cli.records import audit_app, db_app
@@ -71,6 +75,11 @@ def isoguide_command(
 
     See how the anatomy has changed: `isoguide assess plan/ cbct/ --out result/`
 
+    Compute the dose of the plan: `isoguide dose plan/ --machine generic-6mv --out dose/`
+    See how much dose structures get: `isoguide dvh dose.dcm plan/ --goal 'PTV D95% >= 57 Gy'`
+
+    Correct the beams for the day: `isoguide adapt plan/ cbct/ --machine generic-6mv --out adapted/`
+
     Make that image of projections: `isoguide reconstruct scan/ --patient-position HFS --out cbct/`
 
     Make the images of a plan's set-up fields: `isoguide drr plan/ --out images/`
@@ -86,12 +95,12 @@ def isoguide_command(
     **Exit codes of all commands**
 
     0: all is well. The match was accepted (align), the anatomy is for decision and within its limits
-    (assess), everything can be used (inspect), every fraction ended as
-    expected (simulate, demo), images were made
+    (assess, adapt), every goal is met (dose, dvh), everything can be used (inspect), every fraction ended
+    as expected (simulate, demo), images were made
     (reconstruct, drr).
 
-    1: somebody has to look. The match needs review or is not available, something cannot be used, a fraction
-    ended otherwise, a gate asked to align anew or stopped.
+    1: somebody has to look. The match needs review or is not available, a goal is missed, something cannot be
+    used, a fraction ended otherwise, a gate asked to align anew or stopped.
 
     2: no answer. Bad input or usage, or an interruption: one sentence says what is wrong, and nothing was
     written.
@@ -300,6 +309,9 @@ def align_command(
 
 
 app.command(name="assess")(assess_command)
+app.command(name="dose")(dose_command)
+app.command(name="dvh")(dvh_command)
+app.command(name="adapt")(adapt_command)
 
 
 @app.command(name="reconstruct")
@@ -569,6 +581,7 @@ for _group in (
     db_app,
     audit_app,
     imager_app,
+    machine_app,
     ultrasound_app,
 ):
     app.add_typer(_group)

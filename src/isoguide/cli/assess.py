@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from isoguide.workflow.assess.request import AssessRequest
 
 DEFORMATION: Final = "What is known besides"
+DOSE: Final = "The dose of the day"
 CHOICES: Final = "Which of several"
 _SIGNS: Final = {
     "for decision": ("✔", "green"),
@@ -60,6 +61,32 @@ def assess_command(
             metavar="METHOD",
             help="Also write the folder density, a CT of the day for the dose: virtual (planning CT in the "
             "day's body), shading (the day's image in HU) or classes (a few tissues).",
+        ),
+    ] = None,
+    dose: Annotated[
+        bool,
+        typer.Option(
+            "--dose",
+            help="Also compute the dose of the day, as planned and as treated, and write rtdose.dcm.",
+            rich_help_panel=DOSE,
+        ),
+    ] = False,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Beam data of the machine: one that ships, such as generic-6mv, or a file.",
+            rich_help_panel=DOSE,
+        ),
+    ] = None,
+    algorithm: Annotated[
+        str | None,
+        typer.Option(metavar="pencil|cone", help="Instead of what the protocol says.", rich_help_panel=DOSE),
+    ] = None,
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GOAL", help="A goal, such as 'PTV D95% >= 95 %'; repeatable.", rich_help_panel=DOSE
         ),
     ] = None,
     daily_structures: Annotated[
@@ -127,7 +154,7 @@ def assess_command(
 
     Matches the images rigidly, then lets tissue move, carries the structures of the plan to the day, and says
     by quality figures (AAPM TG-132) whether to believe it. Exits with 1 where the result is not for decision,
-    or a structure is beyond a limit of the protocol.
+    a structure is beyond a limit of the protocol, or the dose is, or is not for decision.
 
     **Examples**
 
@@ -138,6 +165,8 @@ def assess_command(
     `isoguide assess plan/ ct/ --daily-structures redrawn.dcm --landmarks points.csv --out result/`
 
     `isoguide assess plan/ cbct/ --density virtual --out result/`
+
+    `isoguide assess plan/ cbct/ --dose --machine generic-6mv --goal "PTV D95% >= 95 %" --out result/`
 
     `isoguide assess plan.nii.gz day.nii.gz --isocentre -7.5,-234,16 --machine-isocentre 0,0,0 --json`
     """
@@ -169,6 +198,7 @@ def assess_command(
             landmarks=landmarks,
             density=values.density(density),
             protocol=protocol,
+            dose=values.dose_choice(wanted=dose, machine=machine, algorithm=algorithm, goals=goal),
         )
         is_clear = _assess_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
     raise typer.Exit(ACCEPTED if is_clear else LOOK)
@@ -215,8 +245,30 @@ def _show(assessment: "Assessment", out: Path | None) -> None:
         show_lines(terminal, "not assessed", "yellow", left_out)
         show_lines(terminal, "assumed", "dim", anatomy.approximations)
     show_lines(terminal, "warning", "yellow", assessment.warnings)
+    _show_dose(terminal, assessment)
     if out is not None:
         terminal.print(Text(f"Results: {out}"), soft_wrap=True)
+
+
+def _show_dose(terminal: "Console", assessment: "Assessment") -> None:
+    from rich.text import Text
+
+    from isoguide.cli.dose import show_doses, show_goals
+    from isoguide.cli.terminal import show_lines
+
+    found = assessment.dose
+    if found is None:
+        return
+    sign, colour = _SIGNS[found.day.verdict.value]
+    terminal.print()
+    terminal.print(Text(f"{sign} DOSE OF THE DAY {found.day.verdict.value.upper()}", style=f"bold {colour}"))
+    show_lines(terminal, "reason", colour, found.day.reasons)
+    show_lines(terminal, "alert", "red", found.alerts)
+    if found.day.treated is not None:
+        groups = (("planned", found.planned.placed.histograms), ("today", found.day.treated.histograms))
+        show_doses(terminal, found.planned.order, groups)
+        show_goals(terminal, found.day.goals)
+    show_lines(terminal, "assumed in the dose", "dim", found.day.approximations)
 
 
 def _show_structures(terminal: "Console", assessment: "Assessment") -> None:

@@ -9,9 +9,11 @@ import typer
 
 from isoguide.dicom.radiograph_pixels import PixelMeaning
 from isoguide.dose.density import DensityMethod
+from isoguide.dose.result import DoseAlgorithm
 from isoguide.plan import PatientPosition
 from isoguide.registration.markers import DeclaredMarkers, MarkerKind
 from isoguide.units import MM_PER_CM
+from isoguide.workflow.assess.request import DoseChoice
 from isoguide.workflow.request import (
     IMAGE_ORIGIN,
     Against,
@@ -39,6 +41,7 @@ _DENSITIES: Final = {
     "shading": DensityMethod.SHADING_CORRECTED,
     "classes": DensityMethod.TISSUE_CLASSES,
 }
+_ALGORITHMS: Final = {"pencil": DoseAlgorithm.PENCIL_BEAM, "cone": DoseAlgorithm.COLLAPSED_CONE}
 _Choice = TypeVar("_Choice")
 
 
@@ -195,3 +198,35 @@ def density(text: str | None) -> DensityMethod | None:
         msg = f"--density needs virtual, shading or classes, not '{text}'"
         raise typer.BadParameter(msg)
     return _DENSITIES[text]
+
+
+def dose_choice(
+    *, wanted: bool, machine: str | None, algorithm: str | None, goals: Sequence[str] | None
+) -> DoseChoice | None:
+    """Read how the dose of the day is wanted; None where it is not."""
+    if not wanted:
+        given = [name for name, value in (("--machine", machine), ("--algorithm", algorithm)) if value]
+        given += ["--goal"] if goals else []
+        if given:
+            msg = f"{given[0]} is about the dose of the day: add --dose, or leave it out"
+            raise typer.BadParameter(msg)
+        return None
+    return DoseChoice(machine, dose_algorithm(algorithm) if algorithm else None, tuple(goals or ()))
+
+
+def couch_freedom(text: str) -> Literal[3, 4, 6] | None:
+    """Read ``3``, ``4``, ``6`` or ``none``."""
+    if text == "none":
+        return None
+    if text not in ("3", "4", "6"):
+        msg = f"--couch needs 3, 4, 6 or none, not '{text}'"
+        raise typer.BadParameter(msg)
+    return degrees_of_freedom(int(text))
+
+
+def dose_algorithm(text: str) -> DoseAlgorithm:
+    """Read ``pencil`` or ``cone``."""
+    if text not in _ALGORITHMS:
+        msg = f"--algorithm needs {' or '.join(_ALGORITHMS)}, not '{text}'"
+        raise typer.BadParameter(msg)
+    return _ALGORITHMS[text]

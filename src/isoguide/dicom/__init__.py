@@ -36,6 +36,7 @@ from isoguide.dicom.ultrasound import UltrasoundFile, UltrasoundRegion, read_ult
 from isoguide.dicom.ultrasound_volume import UltrasoundVolumeFile, read_ultrasound_volume
 from isoguide.dicom.write_ct import CtAcquisition, RespiratoryPhase, write_ct_series
 from isoguide.dicom.write_deformable import write_deformable_registration
+from isoguide.dicom.write_dose import DoseDetails, write_dose
 from isoguide.dicom.write_plan import PlanDetails, write_plan
 from isoguide.dicom.write_registration import RegistrationDetails, write_spatial_registration
 from isoguide.dicom.write_report import ReportDetails, write_position_report
@@ -50,6 +51,7 @@ __all__ = [
     "DailySet",
     "DayMatch",
     "DeformableRegistrationFile",
+    "DoseDetails",
     "DoseGrid",
     "Finding",
     "FolderContents",
@@ -106,6 +108,7 @@ __all__ = [
     "scan_folder",
     "write_ct_series",
     "write_deformable_registration",
+    "write_dose",
     "write_plan",
     "write_position_report",
     "write_spatial_registration",

@@ -13,6 +13,7 @@ from isoguide.dicom.item import Item, tolerating_odd_values
 from isoguide.dicom.pixels import read_stored
 from isoguide.dicom.scan import DicomFile, open_dicom
 from isoguide.dicom.slices import DUPLICATE_MM, POSITION_TOLERANCE_MM, orthonormal_direction
+from isoguide.dose.result import DoseVolume
 from isoguide.errors import GeometryError, UnreadableError
 from isoguide.geometry.frames import PLANNING, Array, Frame
 from isoguide.geometry.grid import Grid
@@ -22,31 +23,39 @@ _DOSE_TYPES: Final = ("PHYSICAL", "EFFECTIVE")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DoseGrid:
-    """A dose distribution.
+    """A dose distribution as it was read.
 
     Parameters
     ----------
-    grid
-        Where the voxels are; k runs along row × column direction, whatever the order in the file.
-    dose_gy
-        Array ``[k, j, i]``, float32, read-only.
+    dose
+        The dose; k runs along row × column direction, whatever the order in the file.
     dose_type, summation_type
-        PHYSICAL or EFFECTIVE; PLAN, BEAM, FRACTION ... (3004,000A).
-    plan_uid
-        SOPInstanceUID of the plan it belongs to, empty where not stated.
+        PHYSICAL or EFFECTIVE; PLAN, BEAM, FRACTION_SESSION ... (3004,000A).
+    plan_uid, structure_set_uid
+        SOPInstanceUID of the plan and of the structure set it belongs to, empty where not stated.
     sop_instance_uid, frame_of_reference_uid, patient, path
         Which one it is and whose.
     """
 
-    grid: Grid
-    dose_gy: NDArray[np.float32]
+    dose: DoseVolume
     dose_type: str
     summation_type: str
     plan_uid: str
+    structure_set_uid: str
     sop_instance_uid: str
     frame_of_reference_uid: str
     patient: PatientIdentity
     path: Path
+
+    @property
+    def grid(self) -> Grid:
+        """Where the voxels are."""
+        return self.dose.grid
+
+    @property
+    def dose_gy(self) -> NDArray[np.float32]:
+        """Gy, ``[k, j, i]``, read-only."""
+        return self.dose.dose_gy
 
 
 @tolerating_odd_values
@@ -56,7 +65,7 @@ def read_dose(source: DicomFile | Path | str, frame: Frame = PLANNING) -> DoseGr
     Raises
     ------
     UnreadableError
-        If it is not an RT Dose in Gy, or is damaged.
+        If it is not an RT Dose in Gy, holds negative values, or is damaged.
     GeometryError
         If its planes do not form one regular grid.
     """
@@ -75,14 +84,17 @@ def read_dose(source: DicomFile | Path | str, frame: Frame = PLANNING) -> DoseGr
         msg = f"{file.path} has the DoseGridScaling {scaling:g}; export it again"
         raise UnreadableError(msg)
     dose_gy = (read_stored(file).values[order] * scaling).astype(np.float32)
+    if dose_gy.min() < 0.0:
+        msg = f"{file.path} holds a dose of {dose_gy.min():g} Gy: a difference is no dose, export another one"
+        raise UnreadableError(msg)
     dose_gy.flags.writeable = False
-    plan = item.first("ReferencedRTPlanSequence")
+    plan, structures = item.first("ReferencedRTPlanSequence"), item.first("ReferencedStructureSetSequence")
     return DoseGrid(
-        grid=grid,
-        dose_gy=dose_gy,
+        dose=DoseVolume(grid, dose_gy),
         dose_type=dose_type,
         summation_type=item.text("DoseSummationType"),
         plan_uid=plan.text("ReferencedSOPInstanceUID") if plan else "",
+        structure_set_uid=structures.text("ReferencedSOPInstanceUID") if structures else "",
         sop_instance_uid=file.sop_instance_uid,
         frame_of_reference_uid=item.text("FrameOfReferenceUID"),
         patient=file.patient,

@@ -1,8 +1,8 @@
 """Fluence behind each component of the pencil kernels: the convolution that a dose is read from.
 
-A kernel has its width in millimetres of water, but a field grows with the distance from the source. In the
-plane through the isocentre a kernel is therefore narrower the deeper it lies: the convolution is made for
-three distances, and between them the dose is interpolated. Fourier transforms of the kernels are kept.
+Kernels are made in the plane through the isocentre for a patient whose surface is at one distance from the
+source; nearer to it they are wider there, farther away narrower. The convolution is made for three distances
+of the surface, and between them the dose is interpolated. Fourier transforms of the kernels are kept.
 
 Source: Bortfeld, Schlegel and Rhein, Med. Phys. 20 (1993) 311.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.interpolate import PchipInterpolator
 
-from isoguide.dose.beam_data import BeamData
+from isoguide.dose.beam_data import TYPICAL_DEPTH_MM, BeamData
 from isoguide.dose.depth import Region
 from isoguide.dose.fluence import FluencePlane
 from isoguide.errors import InputError
@@ -27,7 +27,8 @@ Float32 = NDArray[np.float32]
 Transform = NDArray[Any]
 
 DISTANCE_SHARES: Final = (0.85, 1.0, 1.15)
-"""Of the distance to the axis: where fluence is convolved. Points beyond are extrapolated."""
+"""Of the distance to the axis: where an isocentre as deep as the kernels are made for would lie; beyond them
+dose is extrapolated."""
 NEAR_PIXELS, FAR_PIXELS = 4, 8
 """Up to the one, rings of a kernel are spread over pixels; beyond the other, pixels take the value in their
 middle."""
@@ -41,8 +42,8 @@ STEPS_PER_MM: Final = 2.0
 class BlurredFluence:
     """Fluence ``[distance, y, x, component]`` behind each kernel, float32.
 
-    ``pixel`` is the first x, the first y and the spacing at the isocentre; ``distances_mm`` (3,) count from
-    the source.
+    ``pixel`` is the first x, the first y and the spacing at the isocentre; ``distances_mm`` (3,) are those of
+    the surface from the source.
     """
 
     maps: Float32
@@ -72,7 +73,7 @@ def blurred_fluence(
             half = fft.ifft(spectrum * kernel, axis=0)[rows]
             maps[distance, ..., component] = fft.irfft(half, n=size, axis=1)[:, columns]
     first = plane.first_mm + plane.spacing_mm * np.array([columns.start, rows.start])
-    distances = machine.source_axis_distance_mm * np.array(DISTANCE_SHARES)
+    distances = machine.source_axis_distance_mm * np.array(DISTANCE_SHARES) - TYPICAL_DEPTH_MM
     return BlurredFluence(maps, (float(first[0]), float(first[1]), plane.spacing_mm), distances)
 
 
@@ -162,17 +163,11 @@ def integrals(machine: BeamData) -> Array:
 
 
 def _electrons(machine: BeamData, offset_mm: Array, pixel_mm: float) -> Array:
-    """Blur of the contaminating electrons times their dose at the surface of the widest field, per pixel."""
+    """Blur of the contaminating electrons times their dose at the surface of an open beam, per pixel."""
     head = machine.head
     taps = np.exp(-0.5 * (offset_mm / max(head.electron_sigma_mm, 0.5 * pixel_mm)) ** 2)
     taps = taps / taps.sum()
-    return np.asarray(head.electron_share * widest_maximum_gy(machine) * np.outer(taps, taps))
-
-
-def widest_maximum_gy(machine: BeamData) -> float:
-    """Highest dose that a very wide field delivers per monitor unit, but for distance."""
-    parts = depth_parts(machine, np.arange(0.0, 60.0, 0.5))
-    return float((parts @ integrals(machine)).max())
+    return np.asarray(head.electron_share * machine.reference.gy_per_mu * np.outer(taps, taps))
 
 
 def depth_parts(machine: BeamData, depth_mm: Array) -> Array:

@@ -22,12 +22,17 @@ from isoguide.plan import Beam, Plan
 
 Mask = NDArray[np.bool_]
 
-OUT_OF_FIELD_MM: Final = 50.0
+OUT_OF_FIELD_MM: Final = 100.0
 """Beyond the edge of the opening, at the isocentre: farther out there is no dose."""
+PENUMBRA_MM: Final = 20.0
+"""Beyond the edge of the opening: farther out dose changes slowly, and the nearest ray tells it."""
 OUT_OF_FIELD_TEXT: Final = (
     f"farther than {OUT_OF_FIELD_MM:g} mm from a beam's largest opening its dose is taken as 0"
 )
-NO_BODY_TEXT: Final = "no outline of the patient was given, so that all in the image holds beams back"
+NO_BODY_TEXT: Final = (
+    "no outline of the patient was given: all in the image holds beams back, the couch as well, and dose is"
+    " computed where the image shows the patient"
+)
 TRUNCATED_TEXT: Final = "the patient reaches the edge of the image; what lies beyond it counts as air"
 TISSUE_HU: Final = -300.0
 """More than this at the edge of an image is the patient."""
@@ -43,15 +48,20 @@ class BeamDelivery:
     ----------
     beam
         Of the plan.
-    region
-        Of the plane through the isocentre, the opening with what lies around it.
+    opening
+        Part of the plane through the isocentre that the beam opens at any moment.
     fixed_from_patient
         4×4, couch at 0°, for this beam's isocentre.
     """
 
     beam: Beam
-    region: Region
+    opening: Region
     fixed_from_patient: Array
+
+    @property
+    def region(self) -> Region:
+        """What the beam is computed in: the opening with what lies around it."""
+        return self.opening.grown(OUT_OF_FIELD_MM)
 
     def device_from_patient(self, piece: SubArc) -> Array:
         """4×4 from the patient to the beam limiting device system of a piece of the beam."""
@@ -109,7 +119,7 @@ def delivery_of(
     beams = treated_beams(plan)
     placed = _placed(plan, beams, density, placement)
     field = density_field(density, placement.body, settings.curve, settings.spacing_mm)
-    deliveries = tuple(BeamDelivery(beam, _region(beam), placed[beam.number]) for beam in beams)
+    deliveries = tuple(BeamDelivery(beam, _opened(beam), placed[beam.number]) for beam in beams)
     told = [*left_out, OUT_OF_FIELD_TEXT]
     if settings.curve == GENERIC_CURVE:
         told.append(GENERIC_CURVE_TEXT)
@@ -147,13 +157,13 @@ def _isocentre(beam: Beam) -> Array:
     return beam.isocentre_mm
 
 
-def _region(beam: Beam) -> Region:
-    """Return what a beam opens at any moment, with what lies around it."""
+def _opened(beam: Beam) -> Region:
+    """Return what a beam opens at any moment."""
     boxes = [box for point in beam.control_points if (box := _open_box(opening_of(beam, point))) is not None]
     if not boxes:
-        return Region(SHUT_MM, SHUT_MM).grown(OUT_OF_FIELD_MM)
+        return Region(SHUT_MM, SHUT_MM)
     low, high = np.min(boxes, axis=0)[[0, 2]], np.max(boxes, axis=0)[[1, 3]]
-    return Region((float(low[0]), float(high[0])), (float(low[1]), float(high[1]))).grown(OUT_OF_FIELD_MM)
+    return Region((float(low[0]), float(high[0])), (float(low[1]), float(high[1])))
 
 
 def _open_box(opening: Opening) -> tuple[float, float, float, float] | None:

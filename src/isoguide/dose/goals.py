@@ -12,6 +12,7 @@ GoalMeasure = Literal[
 ]
 GoalUnit = Literal["Gy", "% of prescription", "%", "ml"]
 
+MOST_NAMED: Final = 12
 AGREES: Final = 1e-9
 """Relative: a value is not beyond its limit by rounding."""
 
@@ -136,7 +137,8 @@ def _obstacle(
 ) -> str:
     """Say why a goal has no value; nothing where it has one."""
     if not named:
-        there = ", ".join(f"'{one.name}'" for one in histograms) or "none"
+        there = ", ".join(f"'{one.name}'" for one in histograms[:MOST_NAMED]) or "none"
+        there += f" and {len(histograms) - MOST_NAMED} more" if len(histograms) > MOST_NAMED else ""
         return f"there is no structure '{goal.structure}'; there are {there}"
     if len(named) > 1:
         return f"{len(named)} structures are named '{goal.structure}'"

@@ -22,7 +22,7 @@ from isoguide.dose.blurred_fluence import (
     blurred_fluence,
     depth_table,
 )
-from isoguide.dose.delivery import BeamDelivery, Delivery, delivery_of
+from isoguide.dose.delivery import PENUMBRA_MM, BeamDelivery, Delivery, delivery_of
 from isoguide.dose.depth import Fan, fan_depth
 from isoguide.dose.fluence import FluencePlane, SubArc, subarcs, total_fluence
 from isoguide.dose.placement import AS_PLANNED, USUAL_SETTINGS, DoseSettings, Placement
@@ -89,6 +89,7 @@ class _Ready:
     device_from_patient: Array
     fan: Fan
     lateral: BlurredFluence
+    near_field: tuple[float, float, float, float]
     row: int
 
 
@@ -193,7 +194,7 @@ def _gathered(
                 points,
                 np.ascontiguousarray(ready.device_from_patient[:3]),
                 (ready.fan.depth_mm, ready.fan.lattice, ready.fan.planes),
-                (ready.lateral.maps, ready.lateral.pixel, ready.lateral.distances_mm),
+                (ready.lateral.maps, ready.lateral.pixel, ready.lateral.distances_mm, ready.near_field),
                 table,
                 out[ready.row],
             )
@@ -223,7 +224,8 @@ def _prepared(delivery: Delivery, tasks: Sequence[_Task]) -> Iterator[_Ready]:
                 delivery.machine.source_axis_distance_mm,
             )
             seen = direction
-        yield _Ready(matrix, fan, lateral.pop(n), task.row)
+        near = task.delivery.opening.grown(PENUMBRA_MM)
+        yield _Ready(matrix, fan, lateral.pop(n), (*near.x_mm, *near.y_mm), task.row)
 
 
 def _lateral(machine: BeamData, task: _Task) -> BlurredFluence:

@@ -23,7 +23,7 @@ from isoguide.dose.machine.calibration import with_pencil_kernels
 from isoguide.dose.machine.point_kernel import Transport, point_kernel
 from isoguide.dose.machine.spectrum import CLINAC_6MV, spectrum_of
 
-GENERIC_NAME: Final = "generic 6 MV"
+GENERIC_NAME: Final = "generic-6mv"
 
 
 def _generic_head() -> HeadModel:
@@ -31,8 +31,8 @@ def _generic_head() -> HeadModel:
         off_axis_radius_mm=np.array([0.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0, 250.0, 285.0]),
         off_axis_ratio=np.array([1.0, 1.006, 1.015, 1.023, 1.031, 1.043, 1.051, 1.054, 1.045]),
         source_sigma_mm=(1.8, 1.9),
-        extra_focal_share=0.076,
-        extra_focal_sigma_mm=29.0,
+        extra_focal_share=0.079,
+        extra_focal_sigma_mm=19.6,
         extra_focal_distance_mm=125.0,
         electron_share=0.30,
         electron_decay_per_mm=0.20,
@@ -61,7 +61,7 @@ GENERIC_LIMITS: Final = MachineLimits(
 
 
 _TRANSPORT: Final = Transport(
-    electron_depth=0.5, electron_smear_deg=24.0, scatter_absorption=1.4, scattered_again=0.4, primary=0.965
+    electron_depth=0.49, electron_smear_deg=24.0, scatter_absorption=1.4, scattered_again=0.41, primary=0.968
 )
 _ALUMINIUM: Final = 7.0
 """Square root of g/cm²: harder than the photons that leave a head (5.1), because the kernel of the surface is
@@ -80,7 +80,7 @@ def generic_6mv() -> BeamData:
         is_flattened=True,
         source_axis_distance_mm=1000.0,
         reference=ReferenceConditions(
-            field_mm=100.0, source_surface_distance_mm=900.0, depth_mm=100.0, gy_per_mu=0.0081
+            field_mm=100.0, source_surface_distance_mm=900.0, depth_mm=100.0, gy_per_mu=0.00807
         ),
         spectrum=spectrum,
         pencil=_NO_PENCIL,

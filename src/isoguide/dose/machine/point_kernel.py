@@ -101,12 +101,13 @@ def _compton(energy_mev: float, edges: Array) -> _Compton:
     ratio = 1.0 / (1.0 + relative * (1.0 - np.cos(angle)))
     differential = ratio**2 * (ratio + 1.0 / ratio - np.sin(angle) ** 2) * np.sin(angle)
     share = differential / differential.sum()
-    recoil = np.asarray(np.arctan2(1.0, (1.0 + relative) * np.tan(angle / 2.0)), dtype=np.float64)
+    recoil = np.arctan2(1.0, (1.0 + relative) * np.tan(angle / 2.0))
     kinetic_mev = energy_mev * (1.0 - ratio)
     scattered_mev = energy_mev * ratio
 
-    def by_ring(direction: Array, value: object) -> Array:
-        return np.asarray(np.histogram(direction, edges, weights=np.asarray(value))[0], dtype=np.float64)
+    def by_ring(direction: object, value: object) -> Array:
+        held = np.histogram(np.asarray(direction), edges, weights=np.asarray(value))[0]
+        return np.asarray(held, dtype=np.float64)
 
     to_electrons, to_photons = share * (1.0 - ratio), share * ratio
     return _Compton(

@@ -26,7 +26,7 @@ RADIUS_MM: Final = np.concatenate(
 """Radii at the isocentre: close together where electrons carry energy sideways, wide where photons do."""
 _NEAREST_MM: Final = 0.02
 _FARTHEST_MM: Final = 700.0
-_STEPS: Final = 180
+_STEPS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from isoguide.registration.deformable.result import DeformableRegistration
 
 Float32 = NDArray[np.float32]
 
+CUT: Final = "cut at the border of the image"
+"""In the description of a structure that reaches beyond the day's image."""
 RIM_NODES: Final = 2
 """Nodes of the day's grid that are looked at around the surface."""
 
@@ -67,7 +69,7 @@ def carried(structure: Structure | DrawnShape, found: DeformableRegistration, gr
     notes = [shape.structure.description] if shape.structure.description else []
     notes.append(f"carried from the plan by deformable registration, {found.verdict}")
     if cut:
-        notes.append("cut at the border of the image")
+        notes.append(CUT)
     return replace(drawn, description="; ".join(notes))
 
 

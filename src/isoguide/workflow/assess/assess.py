@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from isoguide.course import AssessmentInstructions
+from isoguide.course import AssessmentInstructions, DoseInstructions
 from isoguide.dicom import read_structure_set
 from isoguide.dicom.identity import compare_patients
 from isoguide.errors import InputError, MismatchError
@@ -27,10 +27,12 @@ from isoguide.workflow.assess.anatomy import (
     prepare_anatomy,
 )
 from isoguide.workflow.assess.chosen import structures_to_assess
+from isoguide.workflow.assess.dose import AssessedDose, assess_dose, order_of_day
 from isoguide.workflow.assess.landmarks_file import load_landmarks
 from isoguide.workflow.assess.protocol_limits import alerts_today, quality_limits
 from isoguide.workflow.assess.request import AssessRequest
 from isoguide.workflow.day_kind import Day, look_at_day
+from isoguide.workflow.dose.day import DoseOrder
 from isoguide.workflow.inputs import DailyInput, PlanningInput, require_existing
 from isoguide.workflow.match_day import timed
 from isoguide.workflow.protocol_file import load_protocol
@@ -58,6 +60,8 @@ class Assessment:
         Why re-planning should be considered, by the protocol.
     limits
         What the protocol says; None without one.
+    dose
+        Of the plan and of the day; None where nobody asked, or there is no match.
     """
 
     request: AssessRequest
@@ -70,13 +74,15 @@ class Assessment:
     anatomy: AnatomyOfDay | None = None
     alerts: tuple[str, ...] = ()
     limits: AssessmentInstructions | None = None
+    dose: AssessedDose | None = None
     timing_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def is_clear(self) -> bool:
-        """True when the anatomy may be decided by and nothing of it is beyond a limit."""
-        return self.verdict is FieldVerdict.FOR_DECISION and not self.alerts
+        """True when anatomy and dose may be decided by and nothing of them is beyond a limit."""
+        dose_is_clear = self.dose is None or self.dose.is_clear
+        return self.verdict is FieldVerdict.FOR_DECISION and not self.alerts and dose_is_clear
 
 
 def assess(request: AssessRequest, progress: Progress = silent) -> Assessment:
@@ -92,18 +98,29 @@ def assess(request: AssessRequest, progress: Progress = silent) -> Assessment:
     """
     seconds: dict[str, float] = {}
     with timed(seconds, "total"):
-        instructions = _instructions(request)
+        instructions, of_dose = _instructions(request)
         day = look_at_day(request.match, part_of(progress, 0.0, _LOOKED))
         _require_ct(request, day)
         alignment = align(request.match, part_of(progress, _LOOKED, _MATCHED), day=day)
-        answer = _assess(request, alignment, instructions, part_of(progress, _MATCHED, 1.0), seconds)
+        asked = _Asked(request, alignment, instructions, of_dose)
+        answer = _assess(asked, part_of(progress, _MATCHED, 1.0), seconds)
     seconds |= {step: value for step, value in alignment.timing_s.items() if step != "total"}
     return replace(answer, timing_s=MappingProxyType(seconds))
 
 
-def _instructions(request: AssessRequest) -> AssessmentInstructions | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A request, the match below it, and what the protocol says."""
+
+    request: AssessRequest
+    alignment: Alignment
+    instructions: AssessmentInstructions | None
+    of_dose: DoseInstructions | None
+
+
+def _instructions(request: AssessRequest) -> tuple[AssessmentInstructions | None, DoseInstructions | None]:
     if request.protocol is None:
-        return None
+        return None, None
     protocol = load_protocol(request.protocol).protocol
     if protocol.assessment is None:
         msg = (
@@ -111,7 +128,7 @@ def _instructions(request: AssessRequest) -> AssessmentInstructions | None:
             "[assessment] to it, or leave --protocol out"
         )
         raise InputError(msg)
-    return protocol.assessment
+    return protocol.assessment, protocol.dose if request.dose is not None else None
 
 
 def _require_ct(request: AssessRequest, day: Day) -> None:
@@ -125,15 +142,13 @@ def _require_ct(request: AssessRequest, day: Day) -> None:
     raise InputError(msg)
 
 
-def _assess(
-    request: AssessRequest,
-    alignment: Alignment,
-    instructions: AssessmentInstructions | None,
-    progress: Progress,
-    seconds: dict[str, float],
-) -> Assessment:
+def _assess(asked: _Asked, progress: Progress, seconds: dict[str, float]) -> Assessment:
+    request, alignment, instructions = asked.request, asked.alignment, asked.instructions
     planning, daily, matched = alignment.planning, alignment.daily, alignment.registration
     chosen = _chosen(request, alignment, instructions)
+    order = None
+    if request.dose is not None:
+        order = order_of_day(alignment, chosen, request.dose, asked.of_dose)
     drawn, warnings = _drawn_today(request, daily)
     warnings = (*alignment.warnings, *warnings, *_nothing_to_carry(planning, chosen))
     placed = matched.planning_from_daily
@@ -154,13 +169,17 @@ def _assess(
             day,
             limits=quality_limits(instructions),
             density=request.density_methods,
-            progress=part_of(progress, 0.2, 1.0),
+            progress=part_of(progress, 0.2, 1.0 if order is None else 0.6),
         )
     answer = Assessment(
         request, alignment, anatomy.verdict, anatomy.reasons, warnings, planned, day, anatomy,
         limits=instructions,
     )  # fmt: skip
-    return _with_alerts(_doubted(answer))
+    answer = _with_alerts(_doubted(answer))
+    if order is None:
+        return answer
+    with timed(seconds, "dose"):
+        return _with_dose(answer, order, asked.of_dose, part_of(progress, 0.6, 1.0))
 
 
 def _chosen(
@@ -245,6 +264,15 @@ def _doubted(answer: Assessment) -> Assessment:
     if not doubts:
         return answer
     return replace(answer, verdict=FieldVerdict.NOT_FOR_DECISION, reasons=(*answer.reasons, *doubts))
+
+
+def _with_dose(
+    answer: Assessment, order: DoseOrder, instructions: DoseInstructions | None, progress: Progress
+) -> Assessment:
+    if answer.anatomy is None:
+        return answer
+    anatomy = replace(answer.anatomy, verdict=answer.verdict, reasons=answer.reasons)
+    return replace(answer, dose=assess_dose(order, answer.alignment, anatomy, instructions, progress))
 
 
 def _with_alerts(answer: Assessment) -> Assessment:

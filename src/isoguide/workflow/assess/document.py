@@ -14,11 +14,12 @@ from isoguide.geometry.frames import Array
 from isoguide.registration.deformable.quality import LIMIT_SOURCES
 from isoguide.workflow.assess.assess import Assessment
 from isoguide.workflow.assess.protocol_limits import quality_limits
+from isoguide.workflow.dose.document import DayDoseDocument, day_dose_document
 from isoguide.workflow.radiographs.strict_json import schema_text
 from isoguide.workflow.result_json import daily_json, plain_json, planning_json
 
 SCHEMA_FILE: Final = "assessment-1.json"
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 _Vector = tuple[float, float, float]
 _Row = tuple[float, float, float, float]
@@ -173,6 +174,7 @@ class AssessmentDocument(_Record):
     structures: tuple[StructureDocument, ...] = Field(description="The target first.")
     not_assessed: tuple[NotAssessedDocument, ...]
     density: DensityDocument | None
+    dose: DayDoseDocument | None = Field(default=None, description="Null where nobody asked for it.")
     protocol: str | None
     inputs: InputsDocument
     timing_s: dict[str, float]
@@ -197,6 +199,7 @@ def assessment_document(assessment: Assessment) -> AssessmentDocument:
         structures=tuple(_structure(one) for one in (anatomy.structures if anatomy is not None else ())),
         not_assessed=tuple(NotAssessedDocument(name=one.name, reason=one.reason) for one in left_out),
         density=_density(assessment),
+        dose=_dose(assessment),
         protocol=assessment.request.protocol,
         inputs=InputsDocument(
             planning=InputDocument(**planning_json(alignment.planning)),
@@ -299,6 +302,11 @@ def _density(assessment: Assessment) -> DensityDocument | None:
         p95_hu=differ.p95_hu,
         far_apart_fraction=differ.far_apart_fraction,
     )
+
+
+def _dose(assessment: Assessment) -> DayDoseDocument | None:
+    found = assessment.dose
+    return None if found is None else day_dose_document(found.planned, found.day, found.alerts)
 
 
 def _finite(value: float) -> float | None:

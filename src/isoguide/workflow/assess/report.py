@@ -6,6 +6,7 @@ from isoguide.geometry.frames import Array
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.assess.assess import Assessment
 from isoguide.workflow.assess.colours import CHANGE, LENGTH
+from isoguide.workflow.assess.dose_report import dose_sections
 from isoguide.workflow.assess.pictures import (
     MAGNIFIED,
     change_pictures,
@@ -23,6 +24,7 @@ from isoguide.workflow.assess.report_tables import (
     structures_table,
 )
 from isoguide.workflow.assess.scene import PIXELS, AnatomyScene
+from isoguide.workflow.dose.sections import STYLE as DOSE_STYLE
 from isoguide.workflow.page import bullets, closing, page, picture_row, section
 from isoguide.workflow.report_tables import date_text, identification_table, name_text
 
@@ -61,12 +63,15 @@ def assessment_html(assessment: Assessment) -> str:
         _alerts(assessment),
         _warnings(assessment),
         *_anatomy(assessment),
+        *dose_sections(assessment.dose, assessment.alignment),
         section("The rigid match below it", match_facts(assessment)),
         section("Identification", identification_table(assessment.alignment)),
         section("Provenance", provenance_facts(assessment)),
         closing(),
     ]
-    return page(f"isoguide: anatomy {assessment.verdict.value}, {_who(assessment)}", sections, STYLE)
+    return page(
+        f"isoguide: anatomy {assessment.verdict.value}, {_who(assessment)}", sections, STYLE, DOSE_STYLE
+    )
 
 
 def _who(assessment: Assessment) -> str:

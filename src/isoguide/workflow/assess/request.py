@@ -4,8 +4,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isoguide.dose.density import DensityMethod
+from isoguide.dose.result import DoseAlgorithm
 from isoguide.errors import InputError
 from isoguide.workflow.request import AlignRequest
+
+
+@dataclass(frozen=True, slots=True)
+class DoseChoice:
+    """How the dose of the day is computed.
+
+    Parameters
+    ----------
+    machine
+        Name of beam data that ship, or their file; None: those made for the machine that the plan names.
+    algorithm
+        None: as the protocol says, else the pencil beam.
+    goals
+        As text, of the whole course, beside those of the protocol.
+    """
+
+    machine: str | None = None
+    algorithm: DoseAlgorithm | None = None
+    goals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +47,8 @@ class AssessRequest:
         How the density of the day is made for the dose; None: not at all.
     protocol
         Name or file of the protocol whose limits raise alerts; None: no limits, no alerts.
+    dose
+        How the dose of the day is computed; None: not at all.
 
     Raises
     ------
@@ -40,6 +62,7 @@ class AssessRequest:
     landmarks: Path | None = None
     density: DensityMethod | None = None
     protocol: str | None = None
+    dose: DoseChoice | None = None
 
     def __post_init__(self) -> None:
         if self.match.degrees_of_freedom != 6:

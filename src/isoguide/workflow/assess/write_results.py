@@ -9,12 +9,14 @@ from typing import Final
 
 from isoguide.dicom import (
     CtAcquisition,
+    DoseDetails,
     ImageSeries,
     RegistrationDetails,
     SeriesUids,
     StructureSetDetails,
     write_ct_series,
     write_deformable_registration,
+    write_dose,
     write_structure_set,
 )
 from isoguide.dicom.part10 import new_uid
@@ -24,19 +26,22 @@ from isoguide.progress import Progress, part_of, silent
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.assess.assess import Assessment, assess
 from isoguide.workflow.assess.document import assessment_document, document_text
+from isoguide.workflow.assess.dose import AssessedDose
 from isoguide.workflow.assess.report import assessment_html
 from isoguide.workflow.assess.request import AssessRequest
+from isoguide.workflow.dose.write_results import dose_comment
 from isoguide.workflow.inputs import DailyInput
 from isoguide.workflow.output_folder import published_folder
 
-DOCUMENT, PAGE, CONTOURS, DEFORMATION, DENSITY = (
+DOCUMENT, PAGE, CONTOURS, DEFORMATION, DENSITY, DOSE = (
     "assessment.json",
     "report.html",
     "rtstruct.dcm",
     "deformation.dcm",
     "density",
+    "rtdose.dcm",
 )
-RESULT_NAMES: Final = (DOCUMENT, PAGE, CONTOURS, DEFORMATION, DENSITY)
+RESULT_NAMES: Final = (DOCUMENT, PAGE, CONTOURS, DEFORMATION, DENSITY, DOSE)
 SERIES_NUMBER: Final = 90
 """Of the density: far from those that scanners give."""
 LABELS: Final = {
@@ -91,7 +96,8 @@ def write_results(assessment: Assessment, folder: Path, *, progress: Progress = 
 
 def _left_out(assessment: Assessment) -> tuple[str, ...]:
     """Name the files that are not written, and why."""
-    names = [CONTOURS, DEFORMATION, *([DENSITY] if assessment.request.density is not None else [])]
+    asked = ((DENSITY, assessment.request.density), (DOSE, assessment.request.dose))
+    names = [CONTOURS, DEFORMATION, *(name for name, wanted in asked if wanted is not None)]
     anatomy = assessment.anatomy
     if anatomy is None or anatomy.found.field is None:
         return (f"{_listed(names)} were not written: there is no deformation",)
@@ -103,6 +109,8 @@ def _left_out(assessment: Assessment) -> tuple[str, ...]:
     if DENSITY in names and assessment.verdict is not FieldVerdict.FOR_DECISION:
         why = "no dose shall rest on a deformation that is not for decision"
         notes.append(f"{DENSITY} was not written: {why}")
+    if DOSE in names and (assessment.dose is None or assessment.dose.day.dose is None):
+        notes.append(f"{DOSE} was not written: there is no dose of the day")
     return tuple(notes)
 
 
@@ -120,9 +128,9 @@ def _write_dicom(assessment: Assessment, folder: Path) -> None:
     daily = _series_of(assessment)
     if anatomy is None or anatomy.found.field is None or planning is None or daily is None:
         return
-    label, now = LABELS[assessment.verdict], datetime.now()
+    label, now, contours_uid = LABELS[assessment.verdict], datetime.now(), new_uid()
     if anatomy.carried:
-        details = StructureSetDetails(label, new_uid(), now, generation="AUTOMATIC")
+        details = StructureSetDetails(label, contours_uid, now, generation="AUTOMATIC")
         write_structure_set(folder / CONTOURS, anatomy.carried, image=daily, details=details)
     told = RegistrationDetails(
         label=label.replace("-", "_"), description=f"Anatomy of the day, {assessment.verdict}"
@@ -132,6 +140,26 @@ def _write_dicom(assessment: Assessment, folder: Path) -> None:
     )
     if anatomy.density and assessment.verdict is FieldVerdict.FOR_DECISION:
         _write_density(assessment, anatomy.density[0], daily, folder / DENSITY)
+    if assessment.dose is not None:
+        _write_dose(assessment.dose, daily, folder / DOSE, contours_uid)
+
+
+def _write_dose(found: AssessedDose, daily: ImageSeries, path: Path, contours_uid: str) -> None:
+    """Write the dose as treated, of one fraction, in the frame of reference of the day's image."""
+    day = found.day
+    if day.dose is None:
+        return
+    doubt = "" if day.verdict is FieldVerdict.FOR_DECISION else "NOT FOR DECISION, "
+    details = DoseDetails(
+        plan_uid=found.planned.order.plan.sop_instance_uid,
+        summation="FRACTION_SESSION",
+        structure_set_uid=contours_uid,
+        comment=f"{doubt}{dose_comment(day.dose)}",
+        created_at=datetime.now(),
+        series_number=SERIES_NUMBER + 1,
+        sop_instance_uid=new_uid(),
+    )
+    write_dose(path, day.dose, image=daily, details=details)
 
 
 def _write_density(assessment: Assessment, density: DensityImage, daily: ImageSeries, folder: Path) -> None:

@@ -1,31 +1,43 @@
 """The one computation of the dose of a day that the command, the course and the console share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.dose.beam_data import BeamData
-from isoguide.dose.density import DensityImage
-from isoguide.dose.dvh import DoseVolumeHistogram
-from isoguide.dose.goals import DoseGoal, GoalResult
-from isoguide.dose.result import DoseAlgorithm, DoseDistribution
+from isoguide.dose.compute import DoseSettings, Placement, compute_dose
+from isoguide.dose.density import DensityImage, virtual_ct
+from isoguide.dose.dvh import DoseVolumeHistogram, beyond_grid
+from isoguide.dose.goals import DoseGoal, GoalResult, evaluate_goals
+from isoguide.dose.histograms import dose_volume_histogram, dose_volume_histograms
+from isoguide.dose.result import WEAKNESS, DoseAlgorithm, DoseDistribution
 from isoguide.errors import GeometryError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.geometry.frames import DAILY, FIXED
+from isoguide.geometry.grid import Grid
 from isoguide.geometry.iec61217 import fixed_from_daily
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.plan import Plan
-from isoguide.progress import Progress, silent
+from isoguide.progress import Progress, part_of, silent
+from isoguide.registration.deformable.carry import CUT, carried
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.assess.anatomy import AnatomyOfDay
 from isoguide.workflow.treatment_setup import TreatmentSetup
 
 Mask = NDArray[np.bool_]
+
+DENSITY_MM: Final = 2.0
+"""The density of the day is no finer than this: less than the spacing of dose grids."""
+MARGIN_MM: Final = 15.0
+"""About the body of the planning CT: so much a patient may have grown."""
+LEAST_SEEN: Final = 0.95
+"""Of the target: a dose to tissue that the day's image does not show is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +250,19 @@ def planned_dose(order: DoseOrder, progress: Progress = silent) -> PlannedDose:
     Cancelled
         If ``progress`` asked to stop.
     """
-    raise NotImplementedError
+    plan = order.plan
+    placed, left_out = _placed(order, order.volume, order.structures, Placement(body=order.body), progress)
+    target = placed.histograms.get(order.target_name or "")
+    if target is not None and not target.is_covered:
+        msg = (
+            f"the dose of plan '{plan.label}' misses {target.outside_percent:.0f} % of '{target.name}': its "
+            "beams aim elsewhere, or the planning CT does not show all of it; check that plan and structures "
+            "belong together"
+        )
+        raise GeometryError(msg)
+    weakness = WEAKNESS[order.algorithm]
+    told = _each_once(order.assumed, placed.dose.approximations, [weakness], _beyond(placed.histograms))
+    return PlannedDose(order, placed, told, left_out)
 
 
 def dose_of_day(
@@ -263,21 +287,181 @@ def dose_of_day(
     image
         The day's CT or cone-beam CT that the anatomy was found in.
     density
-        In DAILY; made as a virtual CT (or taken from ``anatomy``) where not given.
+        In DAILY, of the whole patient and not only of what the image shows; made where not given.
     progress
         Told how far it is.
 
     Returns
     -------
     DayDose
-        "not available" where there is no displacement field, or the target of the day is not covered by the
-        image.
+        "not available" where there is no displacement field, or the target is not known or not covered.
 
     Raises
     ------
     InputError
-        If grey values cannot be brought to Hounsfield units.
+        If grey values cannot be brought to Hounsfield units, or the plan has several isocentres.
     Cancelled
         If ``progress`` asked to stop.
     """
-    raise NotImplementedError
+    order = planned.order
+    order.plan.isocentre_mm()  # a day is placed at one isocentre: refuses a plan with several
+    if anatomy.found.field is None:
+        return _no_dose(anatomy.reasons or ("no deformation of the day was found",))
+    if density is None:
+        density = density_for_dose(order, anatomy, image, part_of(progress, 0.0, 0.3))
+    structures, told = _structures_today(order, anatomy, density)
+    if order.target_name is not None and order.target_name not in {one.name for one in structures}:
+        return _no_dose((f"the target '{order.target_name}' could not be carried to the day", *told))
+    share = 1.0 if placement.as_found is None else 0.65
+    treated, left_out = _placed(
+        order,
+        density.volume,
+        structures,
+        Placement(placement.treated, density.body),
+        part_of(progress, 0.3, 0.3 + 0.7 * share),
+    )
+    target = treated.histograms.get(order.target_name or "")
+    if target is not None and not target.is_covered:
+        words = f"the dose of the day misses {target.outside_percent:.0f} % of '{target.name}'"
+        return _no_dose((words, *told))
+    as_found = None
+    if placement.as_found is not None:
+        found = Placement(placement.as_found, density.body)
+        as_found, _ = _placed(order, density.volume, structures, found, part_of(progress, 0.755, 1.0))
+    reasons = _doubts(order, anatomy, placement)
+    approximations = _each_once(
+        order.assumed,
+        treated.dose.approximations,
+        [WEAKNESS[order.algorithm]],
+        density.approximations,
+        anatomy.approximations,
+        told,
+        left_out,
+        _beyond(treated.histograms),
+    )
+    verdict = FieldVerdict.NOT_FOR_DECISION if reasons else FieldVerdict.FOR_DECISION
+    return DayDose(verdict, reasons, approximations, treated, as_found, structures, density)
+
+
+def density_for_dose(
+    order: DoseOrder, anatomy: AnatomyOfDay, image: Volume, progress: Progress = silent
+) -> DensityImage:
+    """Make the virtual CT of the day, frame DAILY, on a grid that holds the whole patient.
+
+    Beams pass through more of him than a cone-beam CT shows: beyond it the warped planning CT stands in.
+
+    Raises
+    ------
+    InputError
+        If grey values cannot be brought to Hounsfield units, or no body is found.
+    """
+    grid = _patient_grid(order, anatomy)
+    return virtual_ct(order.volume, image, anatomy.found, grid=grid, progress=progress)
+
+
+def _patient_grid(order: DoseOrder, anatomy: AnatomyOfDay) -> Grid:
+    """Box in DAILY about the body of the planning CT, with a margin as far as the planning CT reaches."""
+    planning = order.volume.grid
+    size = np.array(planning.shape[::-1])
+    low, high = np.zeros(3), size - 1.0
+    if order.body is not None and order.body.any():
+        for axis in range(3):
+            others = tuple(2 - other for other in range(3) if other != axis)
+            inside = np.flatnonzero(order.body.any(axis=others))
+            low[axis], high[axis] = inside[0], inside[-1]
+    margin = MARGIN_MM / planning.spacing_mm
+    low, high = np.maximum(low - margin, 0.0), np.minimum(high + margin, size - 1.0)
+    corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T
+    corners_mm = anatomy.found.planning_from_daily.inverse().apply(planning.xyz(corners))
+    first_mm, last_mm = corners_mm.min(axis=0), corners_mm.max(axis=0)
+    spacing_mm = np.maximum(np.abs(planning.direction) @ planning.spacing_mm, DENSITY_MM)
+    i, j, k = (int(n) for n in np.ceil((last_mm - first_mm) / spacing_mm) + 1)
+    return Grid(DAILY, (k, j, i), spacing_mm, first_mm, np.eye(3))
+
+
+def _placed(
+    order: DoseOrder,
+    density: Volume,
+    structures: Sequence[Structure],
+    placement: Placement,
+    progress: Progress,
+) -> tuple[PlacedDose, tuple[str, ...]]:
+    """Compute dose, histograms and goals; the second is which structures have no histogram, and why."""
+    settings = DoseSettings(algorithm=order.algorithm, spacing_mm=order.spacing_mm)
+    dose = compute_dose(
+        order.plan,
+        density,
+        order.machine,
+        placement=placement,
+        settings=settings,
+        progress=part_of(progress, 0.0, 0.9),
+    )
+    histograms, left_out = _histograms(dose, structures, part_of(progress, 0.9, 1.0))
+    prescription = order.prescription
+    goals = evaluate_goals(
+        order.goals, histograms, prescription_gy=prescription.dose_gy, fractions=prescription.fractions
+    )
+    return PlacedDose(dose, {one.name: one for one in histograms}, goals), left_out
+
+
+def _histograms(
+    dose: DoseDistribution, structures: Sequence[Structure], progress: Progress
+) -> tuple[tuple[DoseVolumeHistogram, ...], tuple[str, ...]]:
+    try:
+        return dose_volume_histograms(dose, structures, progress), ()
+    except GeometryError:
+        found, left_out = [], []
+    # One of them cannot have a histogram, such as one drawn on a single slice: the others shall.
+    for structure in structures:
+        try:
+            found.append(dose_volume_histogram(dose, structure))
+        except GeometryError as error:
+            left_out.append(f"no dose is given for '{structure.name}': {error}")
+    return tuple(found), tuple(left_out)
+
+
+def _structures_today(
+    order: DoseOrder, anatomy: AnatomyOfDay, density: DensityImage
+) -> tuple[tuple[Structure, ...], tuple[str, ...]]:
+    """Return today's structures in the order of the plan, whole even where they leave the day's image."""
+    carried_today = {one.name: one for one in anatomy.carried}
+    why = {one.name: one.reason for one in anatomy.not_assessed}
+    found, told = [], []
+    for planned in order.structures:
+        today = carried_today.get(planned.name)
+        if today is None:
+            reason = why.get(planned.name, "it was not assessed")
+            told.append(f"no dose of the day is given for '{planned.name}': {reason}")
+            continue
+        if CUT in today.description:
+            today = carried(planned, anatomy.found, density.volume.grid)
+            told.append(
+                f"'{planned.name}' reaches beyond the day's image: there it follows the deformation, unseen"
+            )
+        found.append(today)
+    return tuple(found), tuple(told)
+
+
+def _doubts(order: DoseOrder, anatomy: AnatomyOfDay, placement: DayPlacement) -> tuple[str, ...]:
+    """Say why the dose of the day may not be decided by."""
+    told = [f"the rigid match needs a look first: {one}" for one in placement.doubts]
+    if anatomy.verdict is not FieldVerdict.FOR_DECISION:
+        told += [f"the anatomy of the day is {anatomy.verdict}: {one}" for one in anatomy.reasons]
+        told = told or [f"the anatomy of the day is {anatomy.verdict}"]
+    target = next((one for one in anatomy.structures if one.name == order.target_name), None)
+    if target is not None and target.seen_fraction < LEAST_SEEN:
+        told.append(f"the day's image shows only {100.0 * target.seen_fraction:.0f} % of '{target.name}'")
+    return _each_once(told)
+
+
+def _beyond(histograms: Mapping[str, DoseVolumeHistogram]) -> tuple[str, ...]:
+    """Name what lies outside the dose grid by more than a trace."""
+    return tuple(words for one in histograms.values() if (words := beyond_grid(one)))
+
+
+def _no_dose(reasons: Sequence[str]) -> DayDose:
+    return DayDose(FieldVerdict.NOT_AVAILABLE, _each_once(reasons), ())
+
+
+def _each_once(*groups: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for group in groups for one in group))

@@ -78,7 +78,13 @@ def looked_at(
         chosen = [named_structure(structures, name, source) for name in names]
     else:
         chosen = [one for one in structures if _is_anatomy(one)]
-    return target, *(one for one in chosen if one is not target)
+    found = (target, *(one for one in chosen if one is not target))
+    all_names = [one.name for one in found]
+    twice = next((name for name in all_names if all_names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"{source} has several structures named '{twice}': rename all but one"
+        raise AmbiguityError(msg)
+    return found
 
 
 def prescription_of(

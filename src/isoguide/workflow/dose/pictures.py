@@ -105,7 +105,7 @@ def dose_difference_pictures(
     return _drawn(scene.planes, tasks, overlays)
 
 
-def isodose_key(reference: DoseReference, width: float = 420.0) -> str:
+def isodose_key(reference: DoseReference, width: float = 330.0) -> str:
     """Draw the levels with their percents and doses, as an SVG of its own."""
     step = width / len(ISODOSES)
     parts = []
@@ -113,20 +113,20 @@ def isodose_key(reference: DoseReference, width: float = 420.0) -> str:
         x, (red, green, blue) = number * step, one.colour
         sign = "≥ " if number == len(ISODOSES) - 1 else ""
         parts.append(
-            f'<rect x="{x:.1f}" y="18" width="{step:.1f}" height="12" fill="rgb({red},{green},{blue})"/>'
-            f'<text class="tick" x="{x:.1f}" y="39">{sign}{one.percent:g} %</text>'
+            f'<rect x="{x:.1f}" y="18" width="{step:.1f}" height="11" fill="rgb({red},{green},{blue})"/>'
+            f'<text class="tick" x="{x:.1f}" y="38">{sign}{one.percent:g} %</text>'
             f'<text class="tick" x="{x:.1f}" y="52">{one.percent * reference.dose_gy / 100.0:.2f} Gy</text>'
         )
-    title = f"Isodoses, {reference}"
     return (
-        f'<svg class="key isodoses" viewBox="0 0 {width:g} 60" role="img" aria-label="{escape(title)}">'
-        f'<text class="title" x="0" y="8">{escape(title)}</text>{"".join(parts)}</svg>'
+        f'<svg class="key isodoses" viewBox="0 0 {width:g} 60" role="img" aria-label="Isodoses, '
+        f'{escape(str(reference))}"><text class="title" x="0" y="8">Isodoses from</text>'
+        f"{''.join(parts)}</svg>"
     )
 
 
 def difference_key() -> str:
     """Draw the scale of :func:`dose_difference_pictures`."""
-    return DIFFERENCE.key("Dose of the day less that of the plan, percent of the prescription")
+    return DIFFERENCE.key("Difference, % of the prescription")
 
 
 def structure_keys(scene: DoseScene) -> str:

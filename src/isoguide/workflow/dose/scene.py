@@ -1,7 +1,7 @@
 """What all pictures of a dose share: planes of the planning CT, an image in them, a dose, outlines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from isoguide.dose.result import DoseVolume
-from isoguide.errors import GeometryError
+from isoguide.errors import GeometryError, MissingEvidenceError
 from isoguide.geometry.frames import PLANNING, Array
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.workflow.assess.scene import OUTLINED, PIXELS
+from isoguide.workflow.dose.day import DayDose, PlannedDose
 from isoguide.workflow.outlines import CroppedMask, half_level_lines, outlines
-from isoguide.workflow.pictures import Window, planning_window
+from isoguide.workflow.pictures import Window, daily_window, planning_window
 from isoguide.workflow.planes import (
     Pixels,
     Plane,
@@ -150,3 +151,49 @@ def _in_plane(
     cut: Pixels = map_coordinates(values, index, np.float32, order=1, mode="nearest")
     cut[((index < -0.5) | (index > last + 0.5)).any(axis=0)] = np.nan
     return cut
+
+
+def day_scene(
+    planned: PlannedDose,
+    day: DayDose,
+    image: Volume,
+    planning_from_daily: RigidTransform,
+    *,
+    centre_mm: Array,
+    pixels: int = PIXELS,
+) -> DoseScene:
+    """Lay out the dose of a day over its image, in the planes of the plan's pictures and like them in grey.
+
+    Parameters
+    ----------
+    planned, day
+        The dose as planned, and as treated.
+    image
+        Of the day.
+    planning_from_daily
+        Where the patient was treated.
+    centre_mm
+        Middle of the pictures, (3,) planning LPS.
+    pixels
+        Rows and columns.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If there is no dose of the day.
+    """
+    if day.dose is None:
+        msg = f"there is no dose of the day to draw: {'; '.join(day.reasons)}"
+        raise MissingEvidenceError(msg)
+    planning = planned.order.volume
+    scene = DoseScene(
+        image,
+        day.dose,
+        dose_planes(planning, centre_mm, pixels=pixels),
+        outlined_structures(day.structures, planned.order.target_name, image),
+        planning_from_daily,
+    )
+    shown = [sample(planning, plane) for plane in scene.planes]
+    window = planning_window(shown, is_hounsfield=planning.is_hounsfield)
+    same_scale = planning.is_hounsfield and image.is_hounsfield
+    return replace(scene, window=daily_window(window, shown, scene.pixels, same_scale=same_scale))
