@@ -79,7 +79,7 @@ def test_a_target_that_moved_gets_less_than_planned_and_the_couch_makes_a_differ
     assert found.day.as_found is not None
     as_found = found.day.as_found.histograms["PTV"]
     d95 = [one.dose_at_volume_gy(95.0) for one in (as_found, treated, planned)]
-    assert d95[1] < 0.99 * d95[2]
+    assert d95[1] < 0.995 * d95[2]
     assert abs(d95[0] - d95[1]) > 0.005 * d95[2]
 
 
