@@ -125,6 +125,15 @@ def test_report_and_document_show_plan_and_day(result: tuple[Path, Assessment]) 
     assert document.dose.as_found is not None
 
 
+def test_a_goal_that_the_day_misses_is_named_on_top(result: tuple[Path, Assessment]) -> None:
+    folder, answer = result
+    assert answer.dose is not None
+    assert [line.split(":")[0] for line in answer.dose.missed] == ["PTV max <= 10 Gy"]
+    assert not answer.is_clear
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<li>PTV max &lt;= 10 Gy:" in page
+
+
 def test_without_a_dose_the_report_says_nothing_of_it(result: tuple[Path, Assessment]) -> None:
     page = assessment_html(replace(result[1], dose=None, anatomy=None))
     assert "DOSE" not in page

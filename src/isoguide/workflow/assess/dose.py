@@ -25,6 +25,7 @@ from isoguide.workflow.dose.day import (
 from isoguide.workflow.dose.inputs import parsed_goals
 from isoguide.workflow.dose.order import body_of, prescription_of
 from isoguide.workflow.dose.record import dose_record
+from isoguide.workflow.dose.words import goal_line
 
 SPACING_MM = 2.5
 """Of the dose grid where neither user nor protocol says."""
@@ -47,9 +48,14 @@ class AssessedDose:
     alerts: tuple[str, ...] = ()
 
     @property
+    def missed(self) -> tuple[str, ...]:
+        """Goals that the course would miss if every fraction were like today, as lines of text."""
+        return tuple(goal_line(one) for one in self.day.goals if not one.is_met)
+
+    @property
     def is_clear(self) -> bool:
-        """True when the dose may be decided by and no alert is raised."""
-        return self.day.verdict is FieldVerdict.FOR_DECISION and not self.alerts
+        """True when the dose may be decided by, no alert is raised and every goal is met."""
+        return self.day.verdict is FieldVerdict.FOR_DECISION and not (self.alerts or self.missed)
 
 
 def order_of_day(
