@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from isoguide.course import DoseInstructions
+from isoguide.dose.goals import DoseGoal
 from isoguide.dose.result import DoseAlgorithm
 from isoguide.errors import MissingEvidenceError
 from isoguide.images.structure import Structure
@@ -85,7 +86,8 @@ def order_of_day(
     prescription, prescribed = prescription_of(plan, target)
     machine, chosen = choose_beam_data(plan, chosen=choice.machine)
     body, outlined = body_of(planning.volume, planning.structure_set.structures)
-    goals, usual, spacing_mm = (), DoseAlgorithm.PENCIL_BEAM, SPACING_MM
+    goals: tuple[DoseGoal, ...] = ()
+    usual, spacing_mm = DoseAlgorithm.PENCIL_BEAM, SPACING_MM
     if instructions is not None:
         goals, usual, spacing_mm = instructions.goals, instructions.algorithm, instructions.spacing_mm
     return DoseOrder(
