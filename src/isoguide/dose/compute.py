@@ -83,9 +83,8 @@ def compute_dose(
         dose = np.zeros(grid.shape, dtype=np.float32)
         dose[wanted] = pencil_dose(delivery, grid.xyz(_indices(wanted)), progress)
     else:
-        lattice = grid
-        if placement.grid is not None:
-            lattice = _grid_about_fields(delivery, density.grid, settings.spacing_mm)
+        # Scatter comes from all that beams reach, however small the grid that is asked for.
+        lattice = grid if placement.grid is None else _grid_about_fields(delivery, of, body)
         dose = np.where(wanted, cone_dose(delivery, lattice, grid, progress), np.float32(0.0))
     if not dose.any():
         msg = f"no beam of plan '{plan.label}' meets the patient on the dose grid; check isocentre and grid"
