@@ -8,17 +8,14 @@ from dataclasses import replace
 import jsonschema
 import numpy as np
 import pytest
+from ball_of_dose import ball_of_dose
 from small_course import coarse_room, scenario, small_patient
 
 from isoguide.dose.dvh import DoseVolumeHistogram
-from isoguide.dose.result import DoseDistribution
 from isoguide.errors import InputError, MissingEvidenceError
-from isoguide.geometry.frames import DAILY, PLANNING
+from isoguide.geometry.frames import DAILY
 from isoguide.geometry.grid import Grid
-from isoguide.geometry.iec61217 import fixed_from_planning
-from isoguide.images.displacement_field import node_positions_mm
 from isoguide.images.volume import Volume
-from isoguide.plan import PatientPosition
 from isoguide.virtual.room import VirtualRoom
 from isoguide.workflow import course_dosimetry, simulate
 from isoguide.workflow.course import Course
@@ -37,18 +34,6 @@ DOSE = (
     "structures = ['Rectum', 'Femur_Head_L', 'Femur_Head_R']\n"
 )
 OFF = "[set_up]\nfixed_mm = [20.0, 0.0, 0.0]\nfixed_deg = [0.0, 0.0, 0.0]\n"
-
-
-def ball_of_dose(plan, density, machine, *, placement, settings, progress=None):
-    """Give 2 Gy within 45 mm of the room's isocentre, falling off beyond, wherever the patient lies."""
-    grid = placement.grid or Grid.axial(
-        PLANNING, (31, 31, 31), (5.0, 5.0, 5.0), tuple(plan.beams[0].isocentre_mm - 75.0)
-    )
-    isocentre_mm = plan.beams[0].isocentre_mm
-    placed = placement.fixed_from_patient or fixed_from_planning(PatientPosition.HFS, isocentre_mm)
-    away_mm = np.linalg.norm(placed.apply(node_positions_mm(grid)), axis=1)
-    dose = 2.0 / (1.0 + np.exp((away_mm - 45.0) / 4.0))
-    return DoseDistribution(grid, dose.astype(np.float32).reshape(grid.shape), approximations=("a ball",))
 
 
 @pytest.fixture(scope="module")
