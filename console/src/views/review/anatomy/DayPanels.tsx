@@ -10,15 +10,16 @@ import { JobProgress } from "../../../components/JobProgress";
 import { ProblemNotice } from "../../../components/Notice";
 import { Panel } from "../../../components/Panel";
 import { isUnderWay, once } from "../../../state/actions";
-import { assessmentOf, isOver, takeJob } from "../../../state/jobs";
+import { dayJobOf, isOver, takeJob } from "../../../state/jobs";
 import { useResource } from "../../../state/resource";
+import { DosePanels } from "../dose/DosePanel";
 import { DeformationDesk } from "./DeformationDesk";
 import { FigureTable } from "./FigureTable";
 import { StructureTable } from "./StructureTable";
 import { Verdict } from "./Verdict";
 
-/** The anatomy of the day as the images of a fraction show it: the newest one first. */
-export function AnatomyPanel({ course, fraction }: { course: Course; fraction: Fraction }) {
+/** The anatomy and the dose of the day as the images of a fraction show it: the newest one first. */
+export function DayPanels({ course, fraction }: { course: Course; fraction: Fraction }) {
   const volumes = fraction.images.filter(({ kind }) => kind === "volume");
   const kept = volumes.filter(({ is_kept }) => is_kept);
   const chosen = useSignal("");
@@ -34,23 +35,26 @@ export function AnatomyPanel({ course, fraction }: { course: Course; fraction: F
     );
   }
   return (
-    <Panel
-      title="Anatomy of the day"
-      aside={
-        kept.length < 2 ? null : (
-          <SelectField
-            label="Image"
-            value={image.uid}
-            options={kept.map(({ uid, acquired_at }) => ({ value: uid, words: dayAndTime(acquired_at) }))}
-            onChange={(uid) => {
-              chosen.value = uid;
-            }}
-          />
-        )
-      }
-    >
-      <ImageAnatomy key={image.uid} course={course} fraction={fraction} image={image} />
-    </Panel>
+    <>
+      <Panel
+        title="Anatomy of the day"
+        aside={
+          kept.length < 2 ? null : (
+            <SelectField
+              label="Image"
+              value={image.uid}
+              options={kept.map(({ uid, acquired_at }) => ({ value: uid, words: dayAndTime(acquired_at) }))}
+              onChange={(uid) => {
+                chosen.value = uid;
+              }}
+            />
+          )
+        }
+      >
+        <ImageAnatomy key={image.uid} course={course} fraction={fraction} image={image} />
+      </Panel>
+      <DosePanels key={`dose ${image.uid}`} fraction={fraction} image={image} />
+    </>
   );
 }
 
@@ -66,7 +70,7 @@ function ImageAnatomy({ course, fraction, image }: ImageProps) {
   const { resource, reload } = useResource(`anatomy ${course_id}/${number}/${image.uid} ${version}`, () =>
     readAnatomy(course_id, number, image.uid),
   );
-  const job = assessmentOf(image.uid);
+  const job = dayJobOf(image.uid, "anatomy");
   const ended = job !== undefined && isOver(job) ? job.job_id : "";
   useEffect(() => {
     if (ended !== "") {
@@ -103,7 +107,7 @@ function Assess({ fraction, image, anatomy }: Omit<ImageProps, "course"> & { rea
   const { course_id, number } = fraction;
   const problem = useSignal<Problem | null>(null);
   const name = `assess ${course_id}/${number}/${image.uid}`;
-  const job = assessmentOf(image.uid);
+  const job = dayJobOf(image.uid, "anatomy");
   const isRunning = job !== undefined && !isOver(job);
   const assess = async () => {
     const outcome = await once(name, () => assessAnatomy(course_id, number, image.uid));
