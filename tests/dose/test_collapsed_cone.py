@@ -1,4 +1,4 @@
-"""The collapsed cone in water, at the edge of lung and from every side, against an exact sum over the point kernel."""
+"""The collapsed cone in water, in lung and from another side, against an exact sum over the point kernel."""
 
 from dataclasses import replace
 
@@ -78,10 +78,10 @@ def test_depth_dose_in_water_is_the_exact_sum_within_one_percent(water: DoseDist
 def test_a_profile_in_water_is_the_exact_one_within_one_percent_or_one_millimetre(
     water: DoseDistribution,
 ) -> None:
-    across = [20.0, 26.0, 30.0, 34.0, 42.0]
+    across = [26.0, 30.0, 36.0]
     nearer, there, farther = (exact([(x + shift, 0.0, 102.0) for x in across]) for shift in (-1.0, 0.0, 1.0))
     tolerance = 0.01 * exact([(0.0, 0.0, 102.0)])
-    found = at(water, across, [102.0] * 5)
+    found = at(water, across, [102.0] * 3)
     assert (found < np.maximum(nearer, there + tolerance)).all()
     assert (found > np.minimum(farther, there - tolerance)).all()
 
