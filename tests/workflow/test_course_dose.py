@@ -17,6 +17,7 @@ from isoguide.geometry.frames import DAILY
 from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.virtual.room import VirtualRoom
+from isoguide.virtual.treatment_plan import treatment_plan
 from isoguide.workflow import course_dosimetry, simulate
 from isoguide.workflow.course import Course
 from isoguide.workflow.course_dose import CourseDose, DeliveredDay, DoseFigures, named
@@ -133,11 +134,19 @@ class TestDosimetry:
 
     def test_a_patient_without_a_target_or_a_prescription_is_refused(self, patient: VirtualPatient) -> None:
         organs = tuple(one for one in patient.phantom.structures if one.interpreted_type == "ORGAN")
-        plan = course_dosimetry.treatment_plan(patient.phantom)
+        plan = treatment_plan(patient.phantom)
         with pytest.raises(MissingEvidenceError, match="target"):
             CourseDosimetry(replace(patient.phantom, structures=organs), plan, CourseDoseSection())
         with pytest.raises(MissingEvidenceError, match="does not say what its target shall get"):
             CourseDosimetry(patient.phantom, replace(plan, prescriptions=()), CourseDoseSection())
+
+
+def test_a_whole_fraction_is_that_of_the_plan_where_there_is_one(patient: VirtualPatient) -> None:
+    plan = treatment_plan(patient.phantom)
+    planned_mu = sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
+    room = day_room(patient)
+    assert course_dosimetry._meterset_mu(plan, room) == pytest.approx(planned_mu)
+    assert course_dosimetry._meterset_mu(None, room) == pytest.approx(200.0)
 
 
 def test_moments_are_spread_over_the_time_with_radiation() -> None:
