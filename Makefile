@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 PEERS := .venv/.peers
+DOSE_PEER := .venv-dose-peer/.installed
 DEMO_DIR ?= demo
 PAGE := src/isoguide/service/page/build.json
 PAGE_SOURCES := $(shell find console/src console/public -type f) $(wildcard console/*.json console/*.ts console/*.html)
@@ -26,6 +27,12 @@ $(STAMP): requirements/dev.txt pyproject.toml tools/set_up.sh
 
 $(PEERS): requirements/benchmark.txt $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-deps --require-hashes -r requirements/benchmark.txt
+	@touch $@
+
+# pyRadPlan wants an older NumPy than ours, so that it has an environment of its own.
+$(DOSE_PEER): requirements/dose-peer.txt
+	@$(PYTHON) -m venv .venv-dose-peer
+	@.venv-dose-peer/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-deps --require-hashes -r requirements/dose-peer.txt
 	@touch $@
 
 # Where nobody sits at a terminal the console is not opened: it goes on until somebody ends it.
@@ -55,7 +62,7 @@ $(PAGE): $(PAGE_SOURCES) | $(STAMP)
 	  $(BIN)/python tools/console.py build || echo "the page was not built anew: the committed one is served"; fi
 	@touch $@
 
-benchmark: $(PEERS)
+benchmark: $(PEERS) $(DOSE_PEER)
 	@$(BIN)/python benchmarks/rigid.py
 	@$(BIN)/python benchmarks/projector.py
 	@$(BIN)/python benchmarks/radiographs.py
@@ -67,6 +74,7 @@ benchmark: $(PEERS)
 	@$(BIN)/python benchmarks/ultrasound.py
 	@$(BIN)/python benchmarks/deformable.py
 	@$(BIN)/python benchmarks/deformable_density.py
+	@$(BIN)/python benchmarks/dose.py --peer .venv-dose-peer/bin/python
 	@$(BIN)/python benchmarks/records.py
 	@$(BIN)/python benchmarks/review.py
 	@$(BIN)/python benchmarks/treatment_console.py
@@ -75,4 +83,4 @@ lock:
 	@tools/lock.sh
 
 clean:
-	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist console/node_modules
+	rm -rf .venv .venv-dose-peer demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist console/node_modules

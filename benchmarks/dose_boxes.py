@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
 
 from isoguide.dose.beam_data import BeamData, Collimation, HeadModel, PencilKernels
@@ -174,8 +174,9 @@ def peers(python: str, box: Box, field: Field, **asked: float | bool) -> tuple[B
     grid = box.grid()
     with tempfile.TemporaryDirectory() as folder:
         question, answer = Path(folder, "in.npz"), Path(folder, "out.npz")
-        what = {"density": box.density(), "spacing_mm": grid.spacing_mm, "origin_mm": grid.origin_mm}
-        np.savez(question, field=field.mask(), pixel_mm=PIXEL_MM, **what, **asked)
+        what: dict[str, ArrayLike] = {"density": box.density(), "spacing_mm": grid.spacing_mm}
+        what |= {"origin_mm": grid.origin_mm, "field": field.mask(), "pixel_mm": PIXEL_MM, **asked}
+        np.savez(question, allow_pickle=False, **what)
         subprocess.run([python, PEER, question, answer], check=True, capture_output=True)
         with np.load(answer) as found:
             values = {name: found[name] for name in found.files}

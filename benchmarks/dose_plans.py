@@ -55,11 +55,12 @@ def exported() -> tuple[Exported, ...]:
     machine = generic_6mv()
     found = []
     if brain.is_dir():
-        files = (next(brain.glob(f"{kind}*.dcm")) for kind in ("RP", "RS", "RD"))
-        found.append(Exported("RayStation, brain, 13 segmented fields, Agility", *files, agility(machine)))
+        plan, structures, dose = (next(brain.glob(f"{kind}*.dcm")) for kind in ("RP", "RS", "RD"))
+        name = "RayStation, brain, 13 segmented fields, Agility"
+        found.append(Exported(name, plan, structures, dose, agility(machine)))
     if open_fields.is_dir():
-        files = (open_fields / f"rt{kind}.dcm" for kind in ("plan", "struct", "dose"))
-        found.append(Exported("Eclipse, phantom, 2 shaped fields, TrueBeam", *files, machine))
+        plan, structures, dose = (open_fields / f"rt{kind}.dcm" for kind in ("plan", "struct", "dose"))
+        found.append(Exported("Eclipse, phantom, 2 shaped fields, TrueBeam", plan, structures, dose, machine))
     return tuple(found)
 
 
@@ -79,7 +80,7 @@ def compared(one: Exported) -> list[str]:
     patient = water_in(outline)
     body = structure_mask(outline, patient.grid)
     ours = compute_dose(plan, patient, one.machine, placement=Placement(body=body))
-    index = np.stack(np.indices(theirs.grid.shape), axis=-1)[..., ::-1].astype(np.float64)
+    index = np.moveaxis(np.indices(theirs.grid.shape, dtype=np.float64), 0, -1)[..., ::-1]
     at = np.moveaxis(ours.grid.index(theirs.grid.xyz(index)), -1, 0)[::-1]
     computed = map_coordinates(ours.dose_gy, at, order=1) * (plan.fractions_planned or 1)
     depth_mm = distance_transform_edt(body, sampling=patient.grid.spacing_mm[::-1])
