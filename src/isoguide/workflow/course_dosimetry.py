@@ -113,7 +113,7 @@ class CourseDosimetry:
 
     def add(self, number: int, delivered_mu: float, room: VirtualRoom) -> None:
         """Add the dose of a fraction; nothing where there was no radiation."""
-        share = min(delivered_mu / room.settings.beam.planned_mu, 1.0)
+        share = min(delivered_mu / _meterset_mu(self.plan, room), 1.0)
         if share < LEAST_SHARE or not room.beam.intervals:
             return
         density: dict[float, Volume] = {}
@@ -273,6 +273,13 @@ def _on_grid(density: Volume, grid: Grid) -> Volume:
     there = density.grid.index(node_positions_mm(grid)).T[::-1]
     values = ndimage.map_coordinates(density.values, there, order=1, mode="nearest", output=np.float32)
     return Volume(grid, values.reshape(grid.shape), is_hounsfield=False, source=density.source)
+
+
+def _meterset_mu(plan: Plan | None, room: VirtualRoom) -> float:
+    """Return the meterset of a whole fraction: that of the plan where the room was given one."""
+    if plan is None:
+        return room.settings.beam.planned_mu
+    return sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
 
 
 def _prescription(plan: Plan) -> tuple[float, int]:
