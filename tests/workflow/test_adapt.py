@@ -201,7 +201,8 @@ def test_the_command_answers_what_if_without_writing_a_plan(
         "--goal", "PTV D95% >= 10 %", "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     run = CliRunner().invoke(app, command)
-    assert run.exit_code == 0, run.output
+    assert run.exit_code == 1, run.output
+    assert "NOT FOR DECISION" in run.output
     assert "virtual couch shift" in run.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"adapt.json", "report.html"}
     written = json.loads((tmp_path / "out" / "adapt.json").read_text(encoding="utf-8"))

@@ -122,13 +122,14 @@ def _climbed(
         )
     wanted = {Rung.UNCORRECTED, *request.rungs} - ({Rung.UNCORRECTED} if known else set())
     ladder = climb(problem, progress, rungs=wanted)
-    told = [*found.day.approximations, *([STATED] if request.displacement is not None else [])]
+    # What was stated by hand answers questions; it is no day that beams may be corrected for.
+    stated = () if request.displacement is None else (STATED,)
     return Adaptation(
         request,
         assessment,
-        found.day.verdict,
-        found.day.reasons,
-        tuple(told),
+        FieldVerdict.NOT_FOR_DECISION if stated else found.day.verdict,
+        (*found.day.reasons, *stated),
+        (*found.day.approximations, *stated),
         problem,
         (known, *ladder) if known else ladder,
     )
