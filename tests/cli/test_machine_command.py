@@ -16,8 +16,6 @@ def test_the_machines_that_ship_are_listed_and_shown(capsys: pytest.CaptureFixtu
 
 
 def test_a_file_is_checked_key_by_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["machine", "check", "generic-6mv"]) == 0
-    assert "pencil kernels and point kernel differ by" in capsys.readouterr().out
     path = tmp_path / "beam.json"
     path.write_text(json.dumps({"schema_version": "1.0"}))
     assert run(["machine", "check", str(path)]) == 2

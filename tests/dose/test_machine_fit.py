@@ -25,7 +25,7 @@ from isoguide.dose.machine.comparison import compare
 from isoguide.errors import GeometryError, MissingEvidenceError
 
 GENERIC = generic_6mv()
-DEPTH_MM = np.array([2.0, 5.0, 8.0, 12.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 250.0])
+DEPTH_MM = np.array([2.0, 5.0, 9.0, 15.0, 30.0, 60.0, 100.0, 160.0, 250.0])
 SIDES_MM = np.array([40.0, 70.0, 150.0, 300.0])
 
 

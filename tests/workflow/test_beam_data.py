@@ -1,6 +1,7 @@
 """Files of beam data and of measurements: read strictly, chosen openly, fitted and drawn."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,6 @@ def test_missing_and_damaged_files_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_beam_data_that_no_file_may_hold_are_not_written(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     wrong = replace(generic_6mv(), name="")
     with pytest.raises(InputError, match="are not written"):
         write_beam_data(wrong, tmp_path / "wrong.json")

@@ -19,7 +19,7 @@ from isoguide.dose.machine.fit_axis import fitted_on_axis, moved_by
 from isoguide.dose.machine.measured import MeasuredBeam
 from isoguide.progress import Progress, silent
 
-_EVALUATIONS: Final = (10, 4)
+_EVALUATIONS: Final = (7, 3)
 """How often each round may ask: the second one only takes in what profiles changed."""
 _WIDE_MM: Final = 150.0
 
