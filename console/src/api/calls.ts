@@ -4,8 +4,11 @@ import type {
   Anatomy,
   ApproveRequest,
   AuditPage,
+  ChoiceRequest,
   Course,
   CourseReview,
+  DayDose,
+  DoseRequest,
   Fraction,
   ImageRequest,
   InboxEntry,
@@ -132,6 +135,29 @@ export const readAnatomy = (courseId: string, number: number, uid: string): Prom
   answered(client.GET(ANATOMY, { params: { path: { course_id: courseId, number, uid } } }));
 export const assessAnatomy = (courseId: string, number: number, uid: string): Promise<Job> =>
   answered(client.POST(ANATOMY, { params: { path: { course_id: courseId, number, uid } } }));
+
+/** The dose of the day, the corrections of its beams, and the long work that finds them. */
+const DOSE = "/api/courses/{course_id}/fractions/{number}/images/{uid}/dose";
+const ofImage = (courseId: string, number: number, uid: string) => ({
+  params: { path: { course_id: courseId, number, uid } },
+});
+export const readDayDose = (courseId: string, number: number, uid: string): Promise<DayDose> =>
+  answered(client.GET(DOSE, ofImage(courseId, number, uid)));
+export const computeDayDose = (
+  courseId: string,
+  number: number,
+  uid: string,
+  body: DoseRequest,
+): Promise<Job> => answered(client.POST(DOSE, { ...ofImage(courseId, number, uid), body }));
+export const workOutCorrections = (courseId: string, number: number, uid: string): Promise<Job> =>
+  answered(client.POST(`${DOSE}/corrections`, ofImage(courseId, number, uid)));
+export const chooseCorrection = (
+  courseId: string,
+  number: number,
+  uid: string,
+  body: ChoiceRequest,
+): Promise<DayDose> =>
+  answered(client.POST(`${DOSE}/corrections/choice`, { ...ofImage(courseId, number, uid), body }));
 
 /** Department. */
 export type PopulationFilter = {

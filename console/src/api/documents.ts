@@ -21,6 +21,21 @@ export type CouchDifference = Schemas["CouchDifference"];
 export type CouchPose = Schemas["CouchPose"];
 export type Course = Schemas["CourseDocument"];
 export type CourseReview = Schemas["PatientReviewRecord"];
+/** The dose of the day as one image shows the patient. */
+export type DayDose = Schemas["DoseOfDayDocument"];
+export type DayDoseRecord = Schemas["DayDoseDocument"];
+export type DosePictures = Schemas["DosePictures"];
+export type DoseRequest = Schemas["DoseRequest"];
+export type Histograms = Schemas["Histograms"];
+/** What each correction of the beams would do. */
+export type Ladder = Schemas["LadderDocument"];
+export type LadderRung = Schemas["RungDocument"];
+export type LadderChoice = Schemas["ChoiceDocument"];
+export type ChoiceRequest = Schemas["ChoiceRequest"];
+export type DoseGoal = Schemas["GoalDocument"];
+export type StructureDose = Schemas["StructureDoseDocument"];
+/** What the days of a course delivered. */
+export type CourseDose = Schemas["CourseDoseRecord"];
 export type Decision = Schemas["DecisionDocument"];
 export type Estimate = Schemas["EstimateRecord"];
 export type Fraction = Schemas["FractionDocument"];

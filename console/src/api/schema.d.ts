@@ -333,6 +333,133 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/dose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The dose of the day
+         * @description Return what is known of the dose of an image, of its corrections and of the course so far.
+         */
+        get: operations["read_dose"];
+        put?: never;
+        /**
+         * Compute the dose of the day
+         * @description Compute what the day's treatment delivers to target and organs as they are today.
+         *
+         *     Anybody on the staff may: it changes nothing of the fraction, and who asked stands in the audit. The
+         *     anatomy of the day has to be assessed first.
+         */
+        post: operations["compute_dose_of_day"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/dose/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Work out the corrections
+         * @description Work out each correction and what it would do to the dose of the day; nothing is sent or treated.
+         */
+        post: operations["work_out_corrections_of_day"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/dose/corrections/choice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark a correction for planning
+         * @description Sign with a password which correction was chosen for planning; nothing is sent or treated by it.
+         */
+        post: operations["choose_correction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/dose/corrections/{rung}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The plan of a correction
+         * @description Return the RTPLAN of a correction, marked UNAPPROVED, for the planning system.
+         */
+        get: operations["read_corrected_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/dose/structures/{structure}/distance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A structure under the dose as its signed distance
+         * @description Return 1/32 mm as little-endian int16, negative inside, daily LPS.
+         */
+        get: operations["read_dose_structure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/courses/{course_id}/fractions/{number}/images/{uid}/dose/voxels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The dose in steps
+         * @description Return the dose of one fraction as little-endian int16 on its own grid.
+         */
+        get: operations["read_dose_of_day_voxels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/courses/{course_id}/fractions/{number}/images/{uid}/figures": {
         parameters: {
             query?: never;
@@ -1608,6 +1735,55 @@ export interface components {
             range_signals: number[];
         };
         /**
+         * ChoiceDocument
+         * @description Which rung was chosen for planning: a mark that somebody signed; nothing is sent or treated by it.
+         */
+        ChoiceDocument: {
+            /**
+             * By
+             * @description Who signed, with the role.
+             */
+            by: string;
+            /**
+             * Is Shown
+             * @description Whether it is the plan that the ladder shows now.
+             */
+            is_shown: boolean;
+            /** Plan Uid */
+            plan_uid: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Rung
+             * @enum {string}
+             */
+            rung: "as the patient lies" | "couch" | "virtual couch shift" | "aperture morphing" | "re-weighting" | "re-plan";
+            /**
+             * Signed At
+             * Format: date-time
+             */
+            signed_at: string;
+        };
+        /**
+         * ChoiceRequest
+         * @description Mark a rung for planning: signed with a password, whoever is signed in.
+         */
+        ChoiceRequest: {
+            /**
+             * Plan Sha256
+             * @description Of the plan that was looked at; empty for a rung without one.
+             */
+            plan_sha256: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Rung
+             * @enum {string}
+             */
+            rung: "as the patient lies" | "couch" | "virtual couch shift" | "aperture morphing" | "re-weighting" | "re-plan";
+            signature: components["schemas"]["Signature"];
+        };
+        /**
          * ConductRecord
          * @description Counts, and rates per fraction; null without a fraction.
          */
@@ -1750,6 +1926,27 @@ export interface components {
             warnings: string[];
         };
         /**
+         * CourseDoseRecord
+         * @description What the days of a course delivered.
+         */
+        CourseDoseRecord: {
+            /** Alerts */
+            alerts: components["schemas"]["DoseAlertRecord"][];
+            /** Days */
+            days: components["schemas"]["DoseDayRecord"][];
+            /** Goals */
+            goals: components["schemas"]["GoalSeriesRecord"][];
+            /**
+             * Has Limits
+             * @description Whether the protocol says when somebody has to look.
+             */
+            has_limits: boolean;
+            /** In Words */
+            in_words: string[];
+            /** Structures */
+            structures: components["schemas"]["DoseSeriesRecord"][];
+        };
+        /**
          * CoverageRecord
          * @description Share of patients whose whole target reaches 95 % within a margin, treated at their marks.
          *
@@ -1807,6 +2004,64 @@ export interface components {
             volume: components["schemas"]["VolumeHeader"] | null;
             /** Windows */
             windows: components["schemas"]["WindowPreset"][];
+        };
+        /**
+         * DayDoseDocument
+         * @description What is known of the dose of a day, as it is kept.
+         */
+        DayDoseDocument: {
+            /** Alerts */
+            alerts: string[];
+            /** Algorithm */
+            algorithm: string;
+            /**
+             * Approximations
+             * @description What was assumed rather than known.
+             */
+            approximations: string[];
+            /**
+             * Beam Data
+             * @description Which data of a machine it was computed with.
+             */
+            beam_data: string;
+            /**
+             * Computed At
+             * Format: date-time
+             */
+            computed_at: string;
+            /**
+             * Fractions So Far
+             * @description How many fractions the accumulated doses hold; 0 for none.
+             */
+            fractions_so_far: number;
+            /** Goals */
+            goals: components["schemas"]["GoalDocument"][];
+            /** Image Uid */
+            image_uid: string;
+            /**
+             * Is For Decision
+             * @description Whether anything of it may be decided on: otherwise all of it is for looking only.
+             */
+            is_for_decision: boolean;
+            /**
+             * Outdated Because
+             * @description Why it does not hold for the anatomy that counts now; empty where it does.
+             */
+            outdated_because: string;
+            /** Reasons */
+            reasons: string[];
+            /**
+             * Structures
+             * @description Targets first.
+             */
+            structures: components["schemas"]["StructureDoseDocument"][];
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "for decision" | "not for decision" | "not available";
+            /** Version */
+            version: string;
         };
         /**
          * DecisionDocument
@@ -1894,15 +2149,192 @@ export interface components {
             seen_version: number;
         };
         /**
+         * DoseAlertRecord
+         * @description Why somebody has to look at the dose.
+         */
+        DoseAlertRecord: {
+            /** Days */
+            days: number;
+            /** Ended In */
+            ended_in: number | null;
+            /** In Words */
+            in_words: string;
+            /**
+             * Limit
+             * @description Percent of the prescription, Gy a fraction, or the unit of the goal.
+             */
+            limit: number;
+            /**
+             * Measure
+             * @description "D95", "mean" or "goal".
+             */
+            measure: string;
+            /** Newest */
+            newest: number;
+            /** Raised In */
+            raised_in: number;
+            /** Since */
+            since: number;
+            /**
+             * Subject
+             * @description Name of the structure, or the goal.
+             */
+            subject: string;
+            /**
+             * Undecided
+             * @description Later fractions that neither confirm nor end it.
+             */
+            undecided: number[];
+            /** Unit */
+            unit: string;
+            /** Value */
+            value: number;
+        };
+        /**
+         * DoseCurve
+         * @description Cumulative histograms of one structure in percent of its volume, at every step of dose from 0 on.
+         */
+        DoseCurve: {
+            /** Color */
+            color: [
+                number,
+                number,
+                number
+            ];
+            /** Day Percent */
+            day_percent: number[];
+            /** Is Target */
+            is_target: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Planned Percent
+             * @description Null where the plan's is not known.
+             */
+            planned_percent: number[] | null;
+        };
+        /**
+         * DoseDayRecord
+         * @description The dose of one fraction.
+         */
+        DoseDayRecord: {
+            /** Algorithm */
+            algorithm: string;
+            /** Approximations */
+            approximations: string[];
+            /** Beam Data */
+            beam_data: string;
+            /** Computed At */
+            computed_at: string;
+            /** Fraction */
+            fraction: number;
+            /**
+             * Fractions So Far
+             * @description That the accumulated doses hold; 0 for none.
+             */
+            fractions_so_far: number;
+            /** Image Uid */
+            image_uid: string;
+            /**
+             * Prescribed Gy
+             * @description Of one fraction.
+             */
+            prescribed_gy: number | null;
+            /** Reasons */
+            reasons: string[];
+            /**
+             * Verdict
+             * @description "for decision", "not for decision" or "not available".
+             */
+            verdict: string;
+        };
+        /**
          * DoseDocument
-         * @description The planned dose in cGy on its own grid, in the frame of reference of the planning CT.
+         * @description A dose in steps on its own grid: the planned one in the frame of reference of the planning CT.
          */
         DoseDocument: {
             /** Largest Gy */
             largest_gy: number;
             /** Prescription Gy */
             prescription_gy: number | null;
+            /**
+             * Steps Per Gy
+             * @description 100 for a whole plan: cGy. More for one fraction.
+             */
+            steps_per_gy: number;
             volume: components["schemas"]["VolumeHeader"];
+        };
+        /**
+         * DoseOfDayDocument
+         * @description The dose of the day as one image shows the patient.
+         */
+        DoseOfDayDocument: {
+            /**
+             * Beam Data Problem
+             * @description Why the beam data have to be named by the person who asks; empty where they are known.
+             */
+            beam_data_problem: string;
+            choice: components["schemas"]["ChoiceDocument"] | null;
+            dose: components["schemas"]["DayDoseDocument"] | null;
+            /** @description Of the dose that is drawn; null without pictures. */
+            histograms: components["schemas"]["Histograms"] | null;
+            /** Image Uid */
+            image_uid: string;
+            ladder: components["schemas"]["LadderDocument"] | null;
+            /**
+             * Machines
+             * @description Beam data that ship with isoguide or were put in place; one of them can be named.
+             */
+            machines: string[];
+            /**
+             * May Choose
+             * @description Who may mark a rung for planning.
+             */
+            may_choose: components["schemas"]["Role"][];
+            /**
+             * No Ladder Because
+             * @description Why no corrections are shown; empty where they are.
+             */
+            no_ladder_because: string;
+            /**
+             * No Pictures Because
+             * @description Empty where there are pictures.
+             */
+            no_pictures_because: string;
+            /**
+             * Not Climbed Because
+             * @description Why the corrections cannot be worked out now; empty where they can.
+             */
+            not_climbed_because: string;
+            /**
+             * Not Possible Because
+             * @description Why it cannot be computed; empty where it can.
+             */
+            not_possible_because: string;
+            pictures: components["schemas"]["DosePictures"] | null;
+        };
+        /**
+         * DosePictures
+         * @description What is drawn of the dose of a day: for looking, whatever its verdict is.
+         */
+        DosePictures: {
+            /** @description Of one fraction. */
+            dose: components["schemas"]["DoseDocument"];
+            /**
+             * Is In Daily
+             * @description Whether the dose lies in daily LPS; else in planning LPS.
+             */
+            is_in_daily: boolean;
+            /**
+             * Planning From Daily
+             * @description The rigid match that it builds on.
+             */
+            planning_from_daily: number[];
+            /**
+             * Structures
+             * @description As they are today, daily LPS.
+             */
+            structures: components["schemas"]["StructureDocument"][];
         };
         /**
          * DoseRecord
@@ -1926,6 +2358,34 @@ export interface components {
             per_exposure: number;
             /** Total */
             total: number;
+        };
+        /**
+         * DoseRequest
+         * @description How the dose of a day is to be computed.
+         */
+        DoseRequest: {
+            /**
+             * Algorithm
+             * @description Null: as the protocol says.
+             */
+            algorithm?: ("pencil beam" | "collapsed cone") | null;
+            /**
+             * Beam Data
+             * @description Name of the beam data; null for those of the machine that the plan names.
+             */
+            beam_data?: string | null;
+        };
+        /**
+         * DoseSeriesRecord
+         * @description One structure over the course.
+         */
+        DoseSeriesRecord: {
+            /** Days */
+            days: components["schemas"]["StructureDoseRecord"][];
+            /** Is Target */
+            is_target: boolean;
+            /** Name */
+            name: string;
         };
         /**
          * DriftRecord
@@ -2293,6 +2753,76 @@ export interface components {
             state: "armed" | "beam on" | "hold" | "re-align" | "stopped";
         };
         /**
+         * GoalDayRecord
+         * @description A goal on one day, for the course if all its fractions were like this one.
+         */
+        GoalDayRecord: {
+            /** Counts */
+            counts: boolean;
+            /** Fraction */
+            fraction: number;
+            /** Is Met */
+            is_met: boolean | null;
+            /** Value */
+            value: number | null;
+        };
+        /**
+         * GoalDocument
+         * @description A goal for the whole course, if all its fractions were like this one.
+         * @example {
+         *       "goal": "PTV D95% >= 57 Gy",
+         *       "is_met": false,
+         *       "limit": 57,
+         *       "unit": "Gy",
+         *       "value": 55.8,
+         *       "was_met_in_plan": true
+         *     }
+         */
+        GoalDocument: {
+            /**
+             * Goal
+             * @description As it is written in the protocol.
+             */
+            goal: string;
+            /**
+             * Is Met
+             * @description Null without a value.
+             */
+            is_met: boolean | null;
+            /** Limit */
+            limit: number;
+            /** Unit */
+            unit: string;
+            /**
+             * Value
+             * @description Null where it could not be found.
+             */
+            value: number | null;
+            /** Was Met In Plan */
+            was_met_in_plan: boolean | null;
+        };
+        /**
+         * GoalSeriesRecord
+         * @description One goal over the course.
+         */
+        GoalSeriesRecord: {
+            /** Days */
+            days: components["schemas"]["GoalDayRecord"][];
+            /** Goal */
+            goal: string;
+            /** Limit */
+            limit: number;
+            /**
+             * Missed In
+             * @description Fractions that count and miss it.
+             */
+            missed_in: number[];
+            /** Unit */
+            unit: string;
+            /** Was Met In Plan */
+            was_met_in_plan: boolean | null;
+        };
+        /**
          * GroupRecord
          * @description One group.
          */
@@ -2388,6 +2918,27 @@ export interface components {
              * @constant
              */
             type: "hello";
+        };
+        /**
+         * Histograms
+         * @description Dose-volume histograms of one fraction: as planned, and today.
+         */
+        Histograms: {
+            /**
+             * Curves
+             * @description Targets first.
+             */
+            curves: components["schemas"]["DoseCurve"][];
+            /**
+             * Prescription Gy
+             * @description Of one fraction.
+             */
+            prescription_gy: number | null;
+            /**
+             * Step Gy
+             * @description Between two values of a curve; the first is at 0 Gy.
+             */
+            step_gy: number;
         };
         /**
          * ImageLine
@@ -2512,7 +3063,7 @@ export interface components {
         JobDocument: {
             /**
              * Assesses
-             * @description UID of the image whose anatomy it assesses; null for other work.
+             * @description UID of the image whose day it assesses; null for other work.
              */
             assesses: string | null;
             /** Course Id */
@@ -2526,6 +3077,11 @@ export interface components {
              * @description Kind of the problem.
              */
             kind: string;
+            /**
+             * Part
+             * @description What of that day; null for other work.
+             */
+            part: ("anatomy" | "dose" | "corrections") | null;
             /**
              * Problem
              * @description The sentence why it failed; empty where it did not.
@@ -2570,6 +3126,30 @@ export interface components {
             state_after: string;
             /** State Before */
             state_before: string;
+        };
+        /**
+         * LadderDocument
+         * @description What each correction would do to the dose of the day.
+         */
+        LadderDocument: {
+            /** Approximations */
+            approximations: string[];
+            /**
+             * Computed At
+             * Format: date-time
+             */
+            computed_at: string;
+            /** @description Planned, and as the patient lies today. */
+            histograms: components["schemas"]["Histograms"];
+            /**
+             * Planned
+             * @description The same structures as planned.
+             */
+            planned: components["schemas"]["RungStructure"][];
+            /** Planned Goals */
+            planned_goals: components["schemas"]["GoalDocument"][];
+            /** Rungs */
+            rungs: components["schemas"]["RungDocument"][];
         };
         /**
          * LengthsRecord
@@ -2937,6 +3517,8 @@ export interface components {
             course_id: string;
             /** Device */
             device: string;
+            /** @description What the treatment of the days delivered; null where nobody asked. */
+            dose: components["schemas"]["CourseDoseRecord"] | null;
             /** Doses */
             doses: components["schemas"]["DoseRecord"][];
             /** Fractions */
@@ -3423,6 +4005,74 @@ export interface components {
             watched_by: string;
         };
         /**
+         * RungDocument
+         * @description One rung of the ladder of corrections.
+         */
+        RungDocument: {
+            /**
+             * Changes
+             * @description What it changes, for the person who decides.
+             */
+            changes: string[];
+            /** @description The correction of the couch; only for the couch. */
+            couch: components["schemas"]["Six"] | null;
+            /**
+             * Curves Percent
+             * @description Histograms by name of the structure, at the steps of those of the ladder.
+             */
+            curves_percent: {
+                [key: string]: number[];
+            };
+            /** Goals */
+            goals: components["schemas"]["GoalDocument"][];
+            /** Is Available */
+            is_available: boolean;
+            /**
+             * Plan Address
+             * @description Where its RTPLAN is fetched; null where it has none.
+             */
+            plan_address: string | null;
+            /**
+             * Plan Sha256
+             * @description Of that file; empty where it has none.
+             */
+            plan_sha256: string;
+            /**
+             * Plan Uid
+             * @description SOPInstanceUID of that plan; empty where it has none.
+             */
+            plan_uid: string;
+            /**
+             * Reasons
+             * @description Why it is not available; empty exactly when it is.
+             */
+            reasons: string[];
+            /**
+             * Rung
+             * @enum {string}
+             */
+            rung: "as the patient lies" | "couch" | "virtual couch shift" | "aperture morphing" | "re-weighting" | "re-plan";
+            /**
+             * Structures
+             * @description Empty where it has no effect to show.
+             */
+            structures: components["schemas"]["RungStructure"][];
+        };
+        /**
+         * RungStructure
+         * @description What a rung does to one structure, Gy of one fraction.
+         */
+        RungStructure: {
+            /** D2 Gy */
+            d2_gy: number;
+            /** D95 Gy */
+            d95_gy: number;
+            /** Mean Gy */
+            mean_gy: number;
+            /** Name */
+            name: string;
+        };
+        /**
          * SchemeAxisRecord
          * @description What a scheme would have left on one axis, mm.
          */
@@ -3895,6 +4545,111 @@ export interface components {
             name: string;
             /** Number */
             number: number;
+        };
+        /**
+         * StructureDoseDocument
+         * @description Doses of one structure in Gy: of one fraction, and of the course so far.
+         * @example {
+         *       "accumulated_d2_gy": 14.5,
+         *       "accumulated_d95_gy": 13.4,
+         *       "accumulated_mean_gy": 13.98,
+         *       "accumulated_sigma_gy": 0.05,
+         *       "d2_gy": 2.09,
+         *       "d95_gy": 1.86,
+         *       "is_target": true,
+         *       "mean_gy": 1.99,
+         *       "name": "PTV",
+         *       "planned_d2_gy": 2.08,
+         *       "planned_d95_gy": 1.94,
+         *       "planned_mean_gy": 2.01,
+         *       "volume_ml": 131.4
+         *     }
+         */
+        StructureDoseDocument: {
+            /** Accumulated D2 Gy */
+            accumulated_d2_gy: number | null;
+            /** Accumulated D95 Gy */
+            accumulated_d95_gy: number | null;
+            /**
+             * Accumulated Mean Gy
+             * @description Of all fractions so far, in the planning anatomy; null where nothing could be added up.
+             */
+            accumulated_mean_gy: number | null;
+            /**
+             * Accumulated Sigma Gy
+             * @description Standard deviation of the accumulated mean that the deformation leaves.
+             */
+            accumulated_sigma_gy: number | null;
+            /** D2 Gy */
+            d2_gy: number;
+            /** D95 Gy */
+            d95_gy: number;
+            /** Is Target */
+            is_target: boolean;
+            /**
+             * Mean Gy
+             * @description Of this day's fraction.
+             */
+            mean_gy: number;
+            /** Name */
+            name: string;
+            /** Planned D2 Gy */
+            planned_d2_gy: number;
+            /** Planned D95 Gy */
+            planned_d95_gy: number;
+            /**
+             * Planned Mean Gy
+             * @description Of one fraction as planned.
+             */
+            planned_mean_gy: number;
+            /**
+             * Volume Ml
+             * @description Today.
+             */
+            volume_ml: number;
+        };
+        /**
+         * StructureDoseRecord
+         * @description One structure on one day, Gy; accumulated doses in the planning anatomy.
+         */
+        StructureDoseRecord: {
+            /** Accumulated D2 Gy */
+            accumulated_d2_gy: number | null;
+            /** Accumulated D95 Gy */
+            accumulated_d95_gy: number | null;
+            /** Accumulated Mean Gy */
+            accumulated_mean_gy: number | null;
+            /**
+             * Accumulated Sigma Gy
+             * @description Standard deviation of the accumulated mean.
+             */
+            accumulated_sigma_gy: number | null;
+            /**
+             * Counts
+             * @description Whether the day raises and ends alerts.
+             */
+            counts: boolean;
+            /** D2 Gy */
+            d2_gy: number;
+            /** D95 Gy */
+            d95_gy: number;
+            /** Fraction */
+            fraction: number;
+            /** Mean Gy */
+            mean_gy: number;
+            /** Planned D2 Gy */
+            planned_d2_gy: number;
+            /** Planned D95 Gy */
+            planned_d95_gy: number;
+            /**
+             * Planned Mean Gy
+             * @description Of one fraction, like all planned ones.
+             */
+            planned_mean_gy: number;
+            /** Volume Ml */
+            volume_ml: number;
+            /** Why Not */
+            why_not: string;
         };
         /**
          * StructureOfDayDocument
@@ -7306,6 +8061,1215 @@ export interface operations {
             header?: never;
             path: {
                 part: "plan" | "x" | "y" | "z" | "volume";
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_dose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoseOfDayDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compute_dose_of_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DoseRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    work_out_corrections_of_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose_correction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoiceRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoseOfDayDocument"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_corrected_plan: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                course_id: string;
+                number: number;
+                uid: string;
+                rung: "as the patient lies" | "couch" | "virtual couch shift" | "aperture morphing" | "re-weighting" | "re-plan";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": unknown;
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_dose_structure: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                structure: number;
+                course_id: string;
+                number: number;
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Whoever asks has them. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "nobody is signed in, or the session has ended: sign in",
+                     *       "kind": "not signed in",
+                     *       "status": 401,
+                     *       "title": "Not signed in",
+                     *       "type": "urn:isoguide:problem:not-signed-in"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Wrong password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the user name or the password is wrong: try again",
+                     *       "kind": "wrong password",
+                     *       "status": 403,
+                     *       "title": "Wrong password",
+                     *       "type": "urn:isoguide:problem:wrong-password"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "there is no course 'C0009' here: look at the list of courses",
+                     *       "kind": "not found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "type": "urn:isoguide:problem:not-found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stale page */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this page is of another version of isoguide: load it again",
+                     *       "kind": "stale page",
+                     *       "status": 409,
+                     *       "title": "Stale page",
+                     *       "type": "urn:isoguide:problem:stale-page"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad input */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "a fraction is stopped with a reason: say why",
+                     *       "kind": "bad input",
+                     *       "status": 422,
+                     *       "title": "The data given cannot be used",
+                     *       "type": "urn:isoguide:problem:bad-input"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "too many wrong passwords: try again in 8 s",
+                     *       "kind": "too many",
+                     *       "status": 429,
+                     *       "title": "Too many",
+                     *       "type": "urn:isoguide:problem:too-many"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "this is a mistake of isoguide: report it with the number 9f3a61c2 that stands in the log",
+                     *       "kind": "mistake",
+                     *       "status": 500,
+                     *       "title": "A mistake of isoguide",
+                     *       "type": "urn:isoguide:problem:mistake"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not written */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "the disk of the records is full, so nothing was written: make room, then try again",
+                     *       "kind": "not written",
+                     *       "status": 503,
+                     *       "title": "Nothing could be written",
+                     *       "type": "urn:isoguide:problem:not-written"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_dose_of_day_voxels: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 that a document named. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
                 course_id: string;
                 number: number;
                 uid: string;

@@ -38,7 +38,7 @@ export interface RegionBox {
 export interface IsolineRequest {
   /** The volume, as given to {@link SliceEngine.loadScalar}. */
   readonly scalarId: string;
-  /** In the stored unit: 1/32 mm for distances (structures: 0), cGy for dose. */
+  /** In the stored unit: 1/32 mm for distances (structures: 0), steps for a dose. */
   readonly levels: readonly number[];
 }
 

@@ -74,7 +74,7 @@ describe("styles", () => {
   });
 
   test("isodoses are in percent of the prescription, with their dose, and never above the largest dose", () => {
-    const levels = doseLevels(60, 63);
+    const levels = doseLevels({ prescription_gy: 60, largest_gy: 63, steps_per_gy: 100 });
     expect(levels.map(({ label }) => label)).toEqual([
       "100 % 60.0 Gy",
       "95 % 57.0 Gy",
@@ -82,9 +82,19 @@ describe("styles", () => {
       "50 % 30.0 Gy",
       "20 % 12.0 Gy",
     ]);
-    expect(levels[1]!.levelCgy).toBeCloseTo(5700, 9);
+    expect(levels[1]!.level).toBeCloseTo(5700, 9);
     expect(new Set(levels.map(({ style }) => style.dashes)).size).toBe(levels.length);
-    expect(doseLevels(null, 0)).toEqual([]);
+    expect(doseLevels({ prescription_gy: null, largest_gy: 0, steps_per_gy: 100 })).toEqual([]);
+  });
+
+  test("isodoses of one fraction lie on its finer steps, and are written so that they can be told apart", () => {
+    const levels = doseLevels({ prescription_gy: 2, largest_gy: 2.16, steps_per_gy: 1000 });
+    expect(levels.slice(0, 3).map(({ label }) => label)).toEqual([
+      "107 % 2.14 Gy",
+      "100 % 2.00 Gy",
+      "95 % 1.90 Gy",
+    ]);
+    expect(levels[2]!.level).toBeCloseTo(1900, 9);
   });
 });
 

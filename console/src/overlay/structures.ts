@@ -53,11 +53,21 @@ function visible(color: readonly [number, number, number]): string {
   return `rgb(${red}, ${green}, ${blue})`;
 }
 
+/** What the service says of a dose. */
+export interface DoseLook {
+  /** Null where nothing is prescribed. */
+  readonly prescription_gy: number | null;
+  readonly largest_gy: number;
+  /** Steps of the stored values in one gray. */
+  readonly steps_per_gy: number;
+}
+
 /** An isodose line. */
 export interface DoseLevel {
   /** Of the prescription, or of the largest dose where nothing is prescribed. */
   readonly percent: number;
-  readonly levelCgy: number;
+  /** In steps of the stored values. */
+  readonly level: number;
   readonly label: string;
   readonly style: LineStyle;
 }
@@ -72,15 +82,19 @@ const LEVELS = [
   [20, "#c58cff", "1 4"],
 ] as const;
 
-/** The lines of a dose that is at most `largestGy`. */
-export function doseLevels(prescriptionGy: number | null, largestGy: number): readonly DoseLevel[] {
-  const wholeGy = prescriptionGy ?? largestGy;
+/** A dose below this is written with two decimals: 95 % and 107 % of one fraction are little apart. */
+const FINE_BELOW_GY = 10;
+
+/** The lines of a dose, none of them above its largest value. */
+export function doseLevels({ prescription_gy, largest_gy, steps_per_gy }: DoseLook): readonly DoseLevel[] {
+  const wholeGy = prescription_gy ?? largest_gy;
   if (!(wholeGy > 0)) {
     return [];
   }
+  const decimals = wholeGy < FINE_BELOW_GY ? 2 : 1;
   return LEVELS.map(([percent, color, dashes]) => {
     const levelGy = (percent * wholeGy) / 100;
-    const label = `${percent} % ${levelGy.toFixed(1)} Gy`;
-    return { percent, levelCgy: levelGy * 100, label, style: { color, widthPx: 1.5, dashes } };
-  }).filter(({ levelCgy }) => levelCgy < largestGy * 100);
+    const label = `${percent} % ${levelGy.toFixed(decimals)} Gy`;
+    return { percent, level: levelGy * steps_per_gy, label, style: { color, widthPx: 1.5, dashes } };
+  }).filter(({ level }) => level < largest_gy * steps_per_gy);
 }

@@ -45,7 +45,10 @@ export const assessmentsEnded = (courseId: string): number =>
     (job) => job.course_id === courseId && job.assesses !== null && isOver(job),
   ).length;
 
-/** The newest assessment of an image that was heard of, whether it goes on or is over. */
-export function assessmentOf(uid: string): Job | undefined {
-  return [...known.value.values()].findLast((job) => job.assesses === uid);
+/** What is found out about the day that an image shows. */
+export type DayPart = NonNullable<Job["part"]>;
+
+/** The newest work on a part of an image's day that was heard of, whether it goes on or is over. */
+export function dayJobOf(uid: string, part: DayPart): Job | undefined {
+  return [...known.value.values()].findLast((job) => job.assesses === uid && job.part === part);
 }

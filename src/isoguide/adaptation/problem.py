@@ -189,7 +189,7 @@ class Stand:
             return cls(moved, 0.0, left, problem.isocentre_mm, PLANNING)
         yaw_deg = round(float(np.rad2deg(np.arctan2(turn[1, 0], turn[0, 0]))), 2) + 0.0
         back = RigidTransform.from_parts(FIXED, FIXED, rotation_z(-yaw_deg), np.zeros(3))
-        isocentre_mm = moved.inverse().apply(np.zeros(3))
+        isocentre_mm = moved.inverse().apply(np.zeros(3)).round(3) + 0.0
         return cls(back @ moved, yaw_deg, left, isocentre_mm, DAILY)
 
     @property

@@ -247,7 +247,8 @@ def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]]) -> tuple[st
     if max(swings_deg) > 0.0:
         changes.append(f"the gantry turns by up to {max(swings_deg):.2f}°")
     if factors:
-        least, most = 100.0 * (min(factors) - 1.0), 100.0 * (max(factors) - 1.0)
+        # Adding zero after rounding turns the -0.0 that a display would show into 0.0.
+        least, most = (round(100.0 * (one - 1.0), 1) + 0.0 for one in (min(factors), max(factors)))
         changes.append(f"monitor units of a beam change by {least:+.1f} to {most:+.1f} % for the distance")
     miss_mm, tilt_deg = max(step.miss_mm for step in steps), max(step.tilt_deg for step in steps)
     remains = f"what remains: the outline of the target is met to {miss_mm:.1f} mm (root mean square)"

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 import isoguide
 from isoguide.cli import INTERRUPTED
+from isoguide.cli.adapt import adapt_command
 from isoguide.cli.assess import assess_command
 from isoguide.cli.course import course_app
 from isoguide.cli.dose import dose_command
@@ -77,6 +78,8 @@ def isoguide_command(
     Compute the dose of the plan: `isoguide dose plan/ --machine generic-6mv --out dose/`
     See how much dose structures get: `isoguide dvh dose.dcm plan/ --goal 'PTV D95% >= 57 Gy'`
 
+    Correct the beams for the day: `isoguide adapt plan/ cbct/ --machine generic-6mv --out adapted/`
+
     Make that image of projections: `isoguide reconstruct scan/ --patient-position HFS --out cbct/`
 
     Make the images of a plan's set-up fields: `isoguide drr plan/ --out images/`
@@ -92,7 +95,7 @@ def isoguide_command(
     **Exit codes of all commands**
 
     0: all is well. The match was accepted (align), the anatomy is for decision and within its limits
-    (assess), every goal is met (dose, dvh), everything can be used (inspect), every fraction ended as
+    (assess, adapt), every goal is met (dose, dvh), everything can be used (inspect), every fraction ended as
     expected (simulate, demo), images were made
     (reconstruct, drr).
 
@@ -308,6 +311,7 @@ def align_command(
 app.command(name="assess")(assess_command)
 app.command(name="dose")(dose_command)
 app.command(name="dvh")(dvh_command)
+app.command(name="adapt")(adapt_command)
 
 
 @app.command(name="reconstruct")

@@ -214,6 +214,16 @@ def dose_choice(
     return DoseChoice(machine, dose_algorithm(algorithm) if algorithm else None, tuple(goals or ()))
 
 
+def couch_freedom(text: str) -> Literal[3, 4, 6] | None:
+    """Read ``3``, ``4``, ``6`` or ``none``."""
+    if text == "none":
+        return None
+    if text not in ("3", "4", "6"):
+        msg = f"--couch needs 3, 4, 6 or none, not '{text}'"
+        raise typer.BadParameter(msg)
+    return degrees_of_freedom(int(text))
+
+
 def dose_algorithm(text: str) -> DoseAlgorithm:
     """Read ``pencil`` or ``cone``."""
     if text not in _ALGORITHMS:

@@ -44,6 +44,7 @@ _TAGS: Final = (
     {"name": "session", "description": "Signing in and out."},
     {"name": "pictures", "description": "Volumes, radiographs and what is drawn over them, as numbers."},
     {"name": "anatomy", "description": "How target and organs moved and changed since the plan."},
+    {"name": "dose", "description": "What the day delivers, and what corrections of the beams would do."},
     {"name": "people", "description": "Who may sign in; for administrators."},
     {"name": "worklist", "description": "Who is treated, and what can be done now."},
     {"name": "courses", "description": "Courses of treatment."},

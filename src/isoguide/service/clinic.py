@@ -8,6 +8,8 @@ from isoguide.service.problems import status_and_kind
 from isoguide.service.settings import ServiceSettings
 from isoguide.workflow.clinic.console import Console
 from isoguide.workflow.clinic.day_anatomy import AnatomyDesk
+from isoguide.workflow.clinic.day_corrections import CorrectionsDesk
+from isoguide.workflow.clinic.day_dose import DoseDesk
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.inbox import Inbox
 from isoguide.workflow.clinic.pictures.gallery import Gallery
@@ -26,6 +28,8 @@ class Clinic:
     desk: Desk
     gallery: Gallery
     anatomy: AnatomyDesk
+    doses: DoseDesk
+    corrections: CorrectionsDesk
     console: Console
     events: RoomEvents
     jobs: Jobs
@@ -57,10 +61,13 @@ class Clinic:
             events.publish(JobChanged(job.job_id, job.title, job.state, job.fraction_done, job.step))
 
         gallery = Gallery.of(desk)
+        doses = DoseDesk(desk, gallery)
         return cls(
             desk,
             gallery,
             AnatomyDesk(desk, gallery),
+            doses,
+            CorrectionsDesk(doses),
             Console(desk, events, drives, gallery.prefetch),
             events,
             Jobs(told, lambda error: status_and_kind(error)[1], settings.now),

@@ -16,6 +16,8 @@ from isoguide.progress import Progress
 from isoguide.treatment.refusals import RefusedError
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+DayPart = Literal["anatomy", "dose", "corrections"]
+"""What is found out about the day that an image shows."""
 FINISHED: Final = ("done", "failed", "cancelled")
 MISTAKE: Final = "mistake"
 _LOG: Final = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ class Job:
     started_by: str
     course_id: str | None = None
     assesses: str | None = None
+    part: DayPart | None = None
     state: JobState = "waiting"
     fraction_done: float = 0.0
     step: str = ""
@@ -64,8 +67,10 @@ class Task:
     course_id
         Of which course; a course has one unfinished job at a time.
     assesses
-        UID of the image whose anatomy it assesses. Such work keeps no course from its next step, and one of
+        UID of the image whose day it assesses. Such work keeps no course from its next step, and one of
         it goes on at a time in the whole department: a patient who lies on a couch does not wait for it.
+    part
+        What of that day; None for other work.
     at_end
         Called once whatever happens, with whether it was done.
     begin_within
@@ -78,6 +83,7 @@ class Task:
     work: Work
     course_id: str | None = None
     assesses: str | None = None
+    part: DayPart | None = None
     at_end: Callable[[bool], None] | None = None
     begin_within: timedelta | None = None
 
@@ -130,7 +136,8 @@ class Jobs:
             If its course has a job that is not finished, the service ends, or it assesses an image while
             another one is assessed.
         """
-        job = Job(secrets.token_hex(8), task.title, task.started_by, task.course_id, task.assesses)
+        name = secrets.token_hex(8)
+        job = Job(name, task.title, task.started_by, task.course_id, task.assesses, task.part)
         with self._lock:
             self._require_room_for(task)
             self._jobs[job.job_id] = job

@@ -1,4 +1,4 @@
-"""What is done as a job: an image, its anatomy, a new course, the audit."""
+"""What is done as a job: an image, its anatomy, dose and corrections, a new course, the audit."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from isoguide.service.jobs import Job, Task
 from isoguide.workflow.clinic.asked import Asked
 from isoguide.workflow.clinic.audit_check import check_audit
 from isoguide.workflow.clinic.day_image import ImageSaid
+from isoguide.workflow.clinic.dose_order import DoseAsked
 from isoguide.workflow.clinic.new_course import new_course
 from isoguide.workflow.clinic.uploads import Upload, spoken_of
 
@@ -87,15 +88,51 @@ def assess_image(clinic: Clinic, key: FractionKey, uid: str, *, by: str) -> Job:
 
     def work(progress: Progress) -> Mapping[str, Any]:
         record = clinic.anatomy.assess(key, uid, by=by, progress=progress)
-        return {
-            "course_id": key.course_id,
-            "number": key.number,
-            "image_uid": uid,
-            "verdict": record.verdict,
-        }
+        return _result(key, uid, verdict=record.verdict)
 
     title = f"Anatomy of fraction {key.number}"
-    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid))
+    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid, part="anatomy"))
+
+
+def _result(key: FractionKey, uid: str, **found: Any) -> Mapping[str, Any]:
+    return {"course_id": key.course_id, "number": key.number, "image_uid": uid, **found}
+
+
+def compute_dose(clinic: Clinic, key: FractionKey, uid: str, asked: DoseAsked, *, by: str) -> Job:
+    """Compute the dose of the day that an image of a fraction shows.
+
+    Raises
+    ------
+    IsoguideError
+        What can be refused at once; the rest fails the job, in the same sentences.
+    """
+    clinic.doses.require_possible(key, uid, asked, by=by)
+
+    def work(progress: Progress) -> Mapping[str, Any]:
+        record = clinic.doses.compute(key, uid, asked, by=by, progress=progress)
+        return _result(key, uid, verdict=record.verdict)
+
+    title = f"Dose of fraction {key.number}"
+    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid, part="dose"))
+
+
+def work_out_corrections(clinic: Clinic, key: FractionKey, uid: str, *, by: str) -> Job:
+    """Work out what each correction would do to the dose of the day.
+
+    Raises
+    ------
+    IsoguideError
+        What can be refused at once; the rest fails the job, in the same sentences.
+    """
+    clinic.corrections.require_possible(key, uid, by=by)
+
+    def work(progress: Progress) -> Mapping[str, Any]:
+        ladder = clinic.corrections.climb(key, uid, by=by, progress=progress)
+        available = [one.result.rung.value for one in ladder.rungs if one.result.is_available]
+        return _result(key, uid, available=available)
+
+    title = f"Corrections of fraction {key.number}"
+    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid, part="corrections"))
 
 
 def begin_course(clinic: Clinic, wanted: NewCourseRequest, *, by: str) -> Job:

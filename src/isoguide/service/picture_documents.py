@@ -31,6 +31,7 @@ from isoguide.workflow.clinic.pictures.match_figures import FoundAgain
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.clinic.pictures.plan_scene import PlanScene
 from isoguide.workflow.clinic.pictures.plan_shadow import Overlays, ShownView
+from isoguide.workflow.clinic.pictures.planned_dose import CGY_PER_GY
 from isoguide.workflow.clinic.pictures.pose_trial import PoseTrial
 from isoguide.workflow.clinic.pictures.structure_distance import DrawnStructure
 from isoguide.workflow.clinic.pictures.ultrasound_voxels import UltrasoundVoxels
@@ -234,6 +235,7 @@ def _dose(plan: PlanScene, address: str) -> DoseDocument | None:
     fractions, each_gy = simulation.fractions_planned, simulation.dose_per_fraction_gy
     return DoseDocument(
         volume=header_of(plan.dose.voxels, f"{address}/dose/voxels"),
+        steps_per_gy=round(CGY_PER_GY),
         largest_gy=plan.dose.largest_gy,
         prescription_gy=fractions * each_gy if fractions is not None and each_gy is not None else None,
     )

@@ -98,7 +98,7 @@ export function DoseLines({ session, pictures, viewId, drawn }: LinesProps) {
   }
   return (
     <>
-      {doseLevels(dose.prescription_gy, dose.largest_gy).map((level) => (
+      {doseLevels(dose).map((level) => (
         <DoseLine key={level.percent} lines={lines} drawn={drawn} level={level} />
       ))}
     </>
@@ -141,7 +141,7 @@ export function Line({ lines, drawn, level, style }: LineProps) {
 function DoseLine(props: Omit<LineProps, "level" | "style"> & { readonly level: DoseLevel }) {
   const { lines, drawn, level } = props;
   const label = useComputed(() => {
-    const place = labelPlace(levelOf(lines.value, level.levelCgy));
+    const place = labelPlace(levelOf(lines.value, level.level));
     const carried = placing(lines.value, drawn.value);
     return place === null || carried === null
       ? null
@@ -151,7 +151,7 @@ function DoseLine(props: Omit<LineProps, "level" | "style"> & { readonly level: 
   const display = useComputed(() => (label.value === null ? "none" : "inline"));
   return (
     <>
-      <Line lines={lines} drawn={drawn} level={level.levelCgy} style={level.style} />
+      <Line lines={lines} drawn={drawn} level={level.level} style={level.style} />
       <text class="line-label" transform={transform} display={display} fill={level.style.color} dy="-3">
         {level.percent} %
       </text>

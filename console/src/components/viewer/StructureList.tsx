@@ -156,7 +156,8 @@ function StructureLine(props: {
   );
 }
 
-function DoseLegend({ session, pictures }: { session: AlignSession; pictures: Pictures }) {
+/** What each isodose line is: its percent, its dose, its colour and dashes. */
+export function DoseLegend({ session, pictures }: { session: AlignSession; pictures: Pictures }) {
   const { dose } = session.planning;
   if (dose === null || !session.layers.isodoses.value) {
     return null;
@@ -171,7 +172,7 @@ function DoseLegend({ session, pictures }: { session: AlignSession; pictures: Pi
   }
   return (
     <ul class="structures">
-      {doseLevels(dose.prescription_gy, dose.largest_gy).map(({ percent, label, style }) => (
+      {doseLevels(dose).map(({ percent, label, style }) => (
         <li key={percent}>
           <LineSample style={style} /> {label}
         </li>

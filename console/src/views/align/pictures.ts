@@ -318,8 +318,8 @@ export class Pictures {
     if (planning.dose === null || !layers.isodoses.value || !there(DOSE)) {
       return outlines;
     }
-    const levels = doseLevels(planning.dose.prescription_gy, planning.dose.largest_gy);
-    return [...outlines, { scalarId: DOSE, levels: levels.map(({ levelCgy }) => levelCgy) }];
+    const levels = doseLevels(planning.dose).map(({ level }) => level);
+    return [...outlines, { scalarId: DOSE, levels }];
   }
 
   /** HU of both images at the crosshair. */

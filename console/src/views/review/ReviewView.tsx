@@ -10,13 +10,15 @@ import { Panel } from "../../components/Panel";
 import { capital, stateTone, stateWords } from "../../components/words";
 import { assessmentsEnded } from "../../state/jobs";
 import { useResource } from "../../state/resource";
-import { AnatomyPanel } from "./anatomy/AnatomyPanel";
 import { CourseAnatomyPanel } from "./anatomy/CourseAnatomyPanel";
+import { DayPanels } from "./anatomy/DayPanels";
 import "../../components/viewer/tools.css";
 import "../../components/viewer/viewer.css";
 import "./anatomy/anatomy.css";
+import "./dose/dose.css";
 import { CourseCharts } from "./CourseCharts";
 import { AxesTable, DosesTable, FractionTable } from "./CourseTables";
+import { CourseDosePanel } from "./dose/CourseDosePanel";
 import { FractionPictures } from "./FractionPictures";
 
 /** What the review says, in its own words. */
@@ -135,12 +137,13 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
         <div class="stack">
           {resource.problem === null ? null : <ProblemNotice problem={resource.problem} />}
           {isShown ? <FractionRecord fraction={fraction} /> : null}
-          {isShown ? <AnatomyPanel key={fraction.number} course={course} fraction={fraction} /> : null}
+          {isShown ? <DayPanels key={fraction.number} course={course} fraction={fraction} /> : null}
           {isShown ? <FractionPictures fraction={fraction} /> : null}
           {review === null ? null : (
             <>
               <InWords review={review} />
               {review.anatomy === null ? null : <CourseAnatomyPanel anatomy={review.anatomy} />}
+              {review.dose === null ? null : <CourseDosePanel dose={review.dose} />}
               <CourseCharts review={review} />
               <FractionTable review={review} />
               <AxesTable review={review} />

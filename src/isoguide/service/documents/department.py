@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from isoguide.records import AuditEntry, AuditSlice
 from isoguide.service.documents.base import Document
 from isoguide.service.documents.course import WaitingSignature
-from isoguide.service.jobs import Job
+from isoguide.service.jobs import DayPart, Job
 from isoguide.workflow.clinic.audit_words import entry_words
 from isoguide.workflow.clinic.inbox import InboxFolder
 from isoguide.workflow.clinic.protocols_in_use import ProtocolInUse
@@ -34,6 +34,7 @@ class JobDocument(Document):
                     "started_by": "anna",
                     "course_id": "C0001",
                     "assesses": None,
+                    "part": None,
                 }
             ]
         }
@@ -51,9 +52,8 @@ class JobDocument(Document):
     )
     started_by: str
     course_id: str | None
-    assesses: str | None = Field(
-        description="UID of the image whose anatomy it assesses; null for other work."
-    )
+    assesses: str | None = Field(description="UID of the image whose day it assesses; null for other work.")
+    part: DayPart | None = Field(description="What of that day; null for other work.")
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -70,6 +70,7 @@ class JobDocument(Document):
             started_by=job.started_by,
             course_id=job.course_id,
             assesses=job.assesses,
+            part=job.part,
         )
 
 

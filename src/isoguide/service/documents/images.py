@@ -35,9 +35,10 @@ class StructureDocument(Document):
 
 
 class DoseDocument(Document):
-    """The planned dose in cGy on its own grid, in the frame of reference of the planning CT."""
+    """A dose in steps on its own grid: the planned one in the frame of reference of the planning CT."""
 
     volume: VolumeHeader
+    steps_per_gy: int = Field(description="100 for a whole plan: cGy. More for one fraction.")
     largest_gy: float
     prescription_gy: float | None
 

@@ -29,6 +29,8 @@ from isoguide.workflow.review.outdated_assessment import as_it_stands, outdated_
 
 SAME_ML, SAME_MM = 0.01, 0.01
 """What is computed again from the same files may differ by this on another computer."""
+LOOK_FIRST: Final = "the rigid match needs a look first: "
+"""How a doubt about the rigid match begins among those about an assessment."""
 DEFORMED: Final = "the patient is deformed"
 """How the sentence of :func:`isoguide.registration.verdict.deformation_doubt` ends."""
 
@@ -221,7 +223,7 @@ def as_matched(record: AssessmentRecord, stored: StoredFraction) -> AssessmentRe
     if match.algorithm == BY_HAND or _was_signed(stored, record.image_uid):
         return record
     doubts = [one for one in match.reasons if not one.endswith(DEFORMED)]
-    words = tuple(f"the rigid match needs a look first: {one}" for one in doubts)
+    words = tuple(f"{LOOK_FIRST}{one}" for one in doubts)
     if not words:
         return record
     return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION, reasons=(*record.reasons, *words))

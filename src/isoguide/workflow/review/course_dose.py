@@ -3,7 +3,7 @@
 from isoguide.records import Records
 from isoguide.review.dose_trends import DoseTrend, dose_trend
 from isoguide.workflow.protocol_file import parse_protocol
-from isoguide.workflow.review.outdated_assessment import dose_as_it_stands
+from isoguide.workflow.review.outdated_dose import dose_as_it_stands
 
 
 def course_dose(records: Records, course_id: str) -> DoseTrend | None:

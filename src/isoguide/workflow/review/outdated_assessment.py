@@ -1,10 +1,10 @@
-"""Whether an assessment or a dose still holds: both rest on the match that counted when they were made."""
+"""Whether an assessment still holds: it rests on the match that counted when it was made."""
 
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from isoguide.course import AssessmentRecord, DoseRecord
+from isoguide.course import AssessmentRecord
 from isoguide.records import StoredFraction
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.treatment.states import Event
@@ -14,7 +14,7 @@ _MATCHED: Final = frozenset({Event.ALIGN, Event.MATCH_BY_HAND, Event.MATCH_BY_EN
 
 def outdated_words(stored: StoredFraction, record: AssessmentRecord) -> str:
     """Say why an assessment of an image of a fraction does not hold any more; empty where it does."""
-    matched_at = _matched_at(stored, record.image_uid)
+    matched_at = last_matched_at(stored, record.image_uid)
     if matched_at is None or matched_at <= record.assessed_at:
         return ""
     return "the image was matched anew since it was assessed: assess it again"
@@ -28,16 +28,8 @@ def as_it_stands(stored: StoredFraction, record: AssessmentRecord) -> Assessment
     return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION.value, reasons=(outdated,))
 
 
-def dose_as_it_stands(stored: StoredFraction, record: DoseRecord) -> DoseRecord:
-    """Return a dose, not for decision any more where it does not hold any more."""
-    matched_at = _matched_at(stored, record.image_uid)
-    if not record.is_for_decision or matched_at is None or matched_at <= record.computed_at:
-        return record
-    outdated = "the image was matched anew since its dose was computed: compute it again"
-    return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION.value, reasons=(outdated,))
-
-
-def _matched_at(stored: StoredFraction, uid: str) -> datetime | None:
+def last_matched_at(stored: StoredFraction, uid: str) -> datetime | None:
+    """Return when an image of a fraction was matched last, None where it was not."""
     times = [step.entry.at for step in stored.steps if step.entry.event in _MATCHED]
     if len(times) != len(stored.matches):
         # An older isoguide wrote some of them in another way: the newest time is the cautious one.

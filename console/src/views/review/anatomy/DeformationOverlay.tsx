@@ -1,15 +1,14 @@
 import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { drawnPlane } from "../../../components/viewer/drawnPlane";
-import { Line } from "../../../components/viewer/PlaneLines";
 import type { Orientation, Plane } from "../../../geometry/planes";
 import { pathOf } from "../../../overlay/lines";
 import { arrowScale, overlayTransform } from "../../../overlay/residuals";
-import { type LineStyle, pageLength, structureStyle } from "../../../overlay/structures";
-import type { StructureDocument } from "../../align/documents";
-import { type Pictures, structureId } from "../../align/pictures";
-import { type AnatomyState, todayId } from "./anatomyState";
+import { pageLength } from "../../../overlay/structures";
+import type { Pictures } from "../../align/pictures";
+import type { AnatomyState } from "./anatomyState";
 import { arrowsPath, gridLines, shiftArrows } from "./deformation";
+import { Outlines } from "./Outlines";
 import { washOf } from "./volumeWash";
 
 interface OverlayProps {
@@ -21,18 +20,6 @@ interface OverlayProps {
 interface DrawnProps extends OverlayProps {
   readonly drawn: ReadonlySignal<Plane>;
 }
-
-/** A structure as planned: dashed. As it is today: solid, and thicker. */
-const plannedStyle = (structure: StructureDocument): LineStyle => ({
-  ...structureStyle(structure),
-  widthPx: 1.5,
-  dashes: "5 4",
-});
-const todayStyle = (structure: StructureDocument): LineStyle => ({
-  ...structureStyle(structure),
-  widthPx: 2.5,
-  dashes: "",
-});
 
 /** What lies over one plane: the change of volume, the deformation, structures as planned and as they are today. */
 export function DeformationOverlay(props: OverlayProps) {
@@ -47,24 +34,13 @@ export function DeformationOverlay(props: OverlayProps) {
       <svg class="overlay" viewBox={viewBox} aria-hidden="true">
         <g transform={transform}>
           <Displacement {...props} drawn={drawn} />
-          {state.planned().map((structure) => (
-            <Line
-              key={`planned ${structure.number}`}
-              lines={pictures.linesOn(orientation, structureId(structure.number))}
-              drawn={drawn}
-              level={0}
-              style={plannedStyle(structure)}
-            />
-          ))}
-          {state.pictures.structures.map((structure) => (
-            <Line
-              key={`today ${structure.number}`}
-              lines={pictures.linesOn(orientation, todayId(structure.number))}
-              drawn={drawn}
-              level={0}
-              style={todayStyle(structure)}
-            />
-          ))}
+          <Outlines
+            planned={state.planned()}
+            today={state.pictures.structures}
+            pictures={pictures}
+            orientation={orientation}
+            drawn={drawn}
+          />
         </g>
       </svg>
     </>

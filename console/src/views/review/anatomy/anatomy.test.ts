@@ -129,4 +129,10 @@ describe("keys of the review", () => {
       expect(action !== null && isAllowed(action), key).toBe(isLooking);
     }
   });
+
+  it("switch isodoses only where those of the day are shown: under a deformation they are the plan's", () => {
+    const action = actionOf(press("i"), false);
+    expect(action !== null && isAllowed(action)).toBe(false);
+    expect(action !== null && isAllowed(action, true)).toBe(true);
+  });
 });

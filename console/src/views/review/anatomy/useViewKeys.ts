@@ -22,11 +22,16 @@ const ALLOWED: ReadonlySet<KeyAction["kind"]> = new Set<KeyAction["kind"]>([
   "maximise",
 ]);
 
-/** Tell whether a key may do something here. */
-export const isAllowed = (action: KeyAction): boolean => ALLOWED.has(action.kind);
+/** Tell whether a key may do something here; isodoses only where those of the day are shown. */
+export const isAllowed = (action: KeyAction, hasIsodoses = false): boolean =>
+  ALLOWED.has(action.kind) || (hasIsodoses && action.kind === "isodoses");
 
 /** Listen to the keys in the views, and nowhere else: the page around them is read and scrolled. */
-export function useViewKeys(session: AlignSession, views: { readonly current: HTMLElement | null }): void {
+export function useViewKeys(
+  session: AlignSession,
+  views: { readonly current: HTMLElement | null },
+  hasIsodoses = false,
+): void {
   useEffect(() => {
     const element = views.current;
     if (element === null) {
@@ -43,7 +48,7 @@ export function useViewKeys(session: AlignSession, views: { readonly current: HT
       if (action?.kind === "hold" && action.what === "flicker") {
         holding.begin("flicker");
         event.preventDefault();
-      } else if (action !== null && isAllowed(action) && doAction(session, action, "review")) {
+      } else if (action !== null && isAllowed(action, hasIsodoses) && doAction(session, action, "review")) {
         event.preventDefault();
       }
     };
@@ -55,5 +60,5 @@ export function useViewKeys(session: AlignSession, views: { readonly current: HT
       ending.abort();
       holding.end();
     };
-  }, [session, views]);
+  }, [session, views, hasIsodoses]);
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from isoguide.course import ImageRecord, MatchRecord, Protocol
+from isoguide.dicom import ImageSeries
 from isoguide.errors import GeometryError, MissingEvidenceError, UnreadableError
 from isoguide.geometry.frames import DAILY, PLANNING, Array
 from isoguide.geometry.transforms import RigidTransform
@@ -40,11 +41,14 @@ class DayScene:
         As it was matched.
     planned_views
         Of radiographs, in planning axes with the patient as planned; empty otherwise.
+    series
+        Of a CT or cone-beam CT, what its files say of themselves; None otherwise.
     """
 
     plan: PlanScene
     image: DayImage
     planned_views: tuple[XrayView, ...]
+    series: ImageSeries | None = None
 
     @property
     def views(self) -> tuple[RadiographView, ...]:
@@ -159,7 +163,8 @@ def read_day_scene(
         now = image.acquired_at.astimezone().replace(tzinfo=None)
         planning = plan().planning
         taken = taken_image(planning, files, couch=image.couch, now=now, has_reference_file=False)
-    return DayScene(plan(), _as_matched(taken, kept, image), taken.views)
+    series = files.volume.series if files.volume is not None else None
+    return DayScene(plan(), _as_matched(taken, kept, image), taken.views, series)
 
 
 def _as_matched(taken: TakenImage, kept: KeptImage, image: ImageRecord) -> DayImage:

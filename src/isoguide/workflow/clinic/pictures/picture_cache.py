@@ -72,6 +72,15 @@ class PictureCache:
         value = future.result().value
         return value if isinstance(value, kind) else None
 
+    def keep(self, key: Hashable, value: object) -> None:
+        """Put a value under a key, in the place of one that is there."""
+        future: Future[_Kept] = Future()
+        future.set_result(_Kept(value, array_bytes(value)))
+        with self._lock:
+            self._values[key] = future
+            self._values.move_to_end(key)
+        self._drop_oldest(key)
+
     @property
     def size_bytes(self) -> int:
         """What all values take that are made."""

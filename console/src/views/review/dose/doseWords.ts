@@ -1,0 +1,90 @@
+/** What may be done with the dose of a day, in the words of the page. */
+
+import type { CourseDose, DayDose, DayDoseRecord, DoseGoal } from "../../../api/documents";
+import { plain, signed } from "../../../components/format";
+import type { Tone } from "../../../components/Mark";
+import type { SeriesPoint } from "../../../components/seriesScale";
+
+/** Whether a dose may be decided on, may only be looked at, or could not be computed. */
+export type Standing = "for decision" | "not for decision" | "not available";
+
+/** One that does not hold any more is for looking only, whatever it said. */
+export function standingOf(dose: DayDoseRecord): Standing {
+  if (dose.verdict === "not available") {
+    return "not available";
+  }
+  return dose.is_for_decision ? "for decision" : "not for decision";
+}
+
+/** How each is said and shown. */
+export const VERDICT_WORDS: Readonly<Record<Standing, { readonly title: string; readonly tone: Tone }>> = {
+  "for decision": { title: "For decision", tone: "good" },
+  "not for decision": { title: "NOT FOR DECISION: look, do not decide", tone: "warn" },
+  "not available": { title: "NOT AVAILABLE: no dose could be computed", tone: "bad" },
+};
+
+/** Whether a goal is met, as a sign with its word. */
+export function goalSign(isMet: boolean | null): { readonly tone: Tone; readonly words: string } {
+  if (isMet === null) {
+    return { tone: "info", words: "not known" };
+  }
+  return isMet ? { tone: "good", words: "met" } : { tone: "bad", words: "missed" };
+}
+
+/** A value of a goal with its unit; of what a percentage is, the goal beside it says. */
+export const goalValue = ({ value, unit }: Pick<DoseGoal, "value" | "unit">): string =>
+  value === null ? "no value" : `${plain(value, 1)} ${unit.startsWith("%") ? "%" : unit}`;
+
+/** A dose beside the planned one: `1.86 Gy (−0.08)`. */
+export const besidePlan = (todayGy: number, plannedGy: number): string =>
+  `${plain(todayGy, 2)} Gy (${signed(todayGy - plannedGy, 2)})`;
+
+type StructureOfCourse = CourseDose["structures"][number];
+type DayOfStructure = StructureOfCourse["days"][number];
+
+/** What a structure is followed by over a course: D95% of a target, the mean dose of an organ. */
+export const followedWords = ({ is_target }: StructureOfCourse): string => (is_target ? "D95%" : "mean");
+
+/** The dose of a structure over a course against the plan, in percent of what is prescribed for a fraction. */
+export function doseSeries(
+  { days, is_target }: StructureOfCourse,
+  prescribedGy: ReadonlyMap<number, number | null>,
+): { readonly counting: readonly SeriesPoint[]; readonly doubtful: readonly SeriesPoint[] } {
+  const figures = (day: DayOfStructure) =>
+    is_target
+      ? { todayGy: day.d95_gy, plannedGy: day.planned_d95_gy }
+      : { todayGy: day.mean_gy, plannedGy: day.planned_mean_gy };
+  // A day by which nothing may be decided is never among those that count.
+  const points = (areCounting: boolean) =>
+    days
+      .filter(({ counts }) => counts === areCounting)
+      .map((day) => {
+        const { todayGy, plannedGy } = figures(day);
+        const wholeGy = prescribedGy.get(day.fraction) ?? 0;
+        const value = wholeGy > 0 ? (100 * (todayGy - plannedGy)) / wholeGy : null;
+        return { number: day.fraction, value, deviation: null };
+      });
+  return { counting: points(true), doubtful: points(false) };
+}
+
+/** What was added up over the newest days of a structure, in words; empty where nothing was. */
+export function soFarWords({ name, is_target, days }: StructureOfCourse, fractions: number): string {
+  const newest = days.findLast(({ accumulated_mean_gy }) => accumulated_mean_gy !== null);
+  if (newest === undefined) {
+    return "";
+  }
+  const [gotGy, plannedGy, words] = is_target
+    ? [newest.accumulated_d95_gy, newest.planned_d95_gy, "D95%"]
+    : [newest.accumulated_mean_gy, newest.planned_mean_gy, "mean"];
+  const sigma =
+    is_target || newest.accumulated_sigma_gy === null ? "" : ` ± ${plain(newest.accumulated_sigma_gy, 2)}`;
+  return `${name}: ${words} ${plain(gotGy, 2)}${sigma} Gy of ${plain(plannedGy * fractions, 2)} Gy planned`;
+}
+
+/** Why the computation cannot be begun now; empty where it can. */
+export function whyNotBegun(dose: DayDose, machine: string): string {
+  if (dose.not_possible_because !== "") {
+    return dose.not_possible_because;
+  }
+  return dose.beam_data_problem !== "" && machine === "" ? "choose the beam data first" : "";
+}

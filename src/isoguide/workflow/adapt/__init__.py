@@ -1,0 +1,1 @@
+"""Correcting the beams for the anatomy of the day: the ladder, its report, its document, its files."""
