@@ -2,11 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from isoguide.dose.beam_data import BeamData
 from isoguide.dose.collapsed_cone import cone_dose
 from isoguide.dose.delivery import Delivery, delivery_of
-from isoguide.dose.depth import AIR
 from isoguide.dose.pencil_beam import pencil_dose
 from isoguide.dose.placement import AS_PLANNED, USUAL_SETTINGS, DoseSettings, Placement
 from isoguide.dose.result import WEAKNESS, DoseAlgorithm, DoseDistribution
@@ -16,12 +16,16 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
 from isoguide.plan import Plan
 from isoguide.progress import Progress, silent
+from isoguide.registration.anatomy import find_body
+from isoguide.registration.pyramid import make_level
 
 __all__ = ["DoseSettings", "Placement", "compute_dose"]
 
 Mask = NDArray[np.bool_]
 Float32 = NDArray[np.float32]
 
+BODY_MM = 5.0
+"""Voxels in which the patient is looked for where he has no outline."""
 COARSE_MM = 10.0
 """Lattice on which the extent of the fields is looked for."""
 
@@ -55,8 +59,8 @@ def compute_dose(
     Returns
     -------
     DoseDistribution
-        On the grid of the placement, or on one that holds the fields with what is around them. Where there
-        is an outline, voxels outside it have no dose.
+        On the grid of the placement, or on one that holds the fields with what is around them. Voxels outside
+        the patient have no dose.
 
     Raises
     ------
@@ -69,11 +73,12 @@ def compute_dose(
     """
     progress(0.0, "preparing the patient")
     delivery = delivery_of(plan, density, machine, placement, settings)
-    grid = placement.grid or _grid_about_fields(delivery, density.grid, settings.spacing_mm)
+    of, body = (density.grid, placement.body) if placement.body is not None else _shown_body(delivery)
+    grid = placement.grid or _grid_about_fields(delivery, of, body)
     if grid.frame != density.grid.frame:
         msg = f"the dose grid is in '{grid.frame}' but the density in '{density.grid.frame}'; give one there"
         raise GeometryError(msg)
-    wanted = _patient_voxels(grid, density.grid, placement.body)
+    wanted = _patient_voxels(grid, of, body)
     if settings.algorithm is DoseAlgorithm.PENCIL_BEAM:
         dose = np.zeros(grid.shape, dtype=np.float32)
         dose[wanted] = pencil_dose(delivery, grid.xyz(_indices(wanted)), progress)
@@ -97,10 +102,19 @@ def compute_dose(
     )
 
 
-def _patient_voxels(grid: Grid, of: Grid, body: Mask | None) -> Mask:
-    """Tell which voxels of the dose grid lie in the patient; all of them where he has no outline."""
-    if body is None:
-        return np.ones(grid.shape, dtype=np.bool_)
+def _shown_body(delivery: Delivery) -> tuple[Grid, Mask]:
+    """Find the patient in what holds beams back, with a rim of air; everything where no patient shows."""
+    field = delivery.field
+    hu = np.asarray((field.relative - 1.0) * 1000.0, dtype=np.float32)
+    level = make_level(field.grid, hu, BODY_MM, interpolate=False)
+    body = find_body(level, field.grid.centre_mm)
+    if not body.any():
+        return level.grid, np.ones(level.grid.shape, dtype=np.bool_)
+    return level.grid, np.asarray(ndimage.binary_dilation(body, iterations=2))
+
+
+def _patient_voxels(grid: Grid, of: Grid, body: Mask) -> Mask:
+    """Tell which voxels of the dose grid lie in the patient, whose voxels are given on another grid."""
     matrix = of.index_from_xyz @ grid.xyz_from_index
     turn = matrix[:3, :3]
     if np.abs(turn - np.diag(np.diag(turn))).max() < 1e-6:
@@ -124,28 +138,22 @@ def _indices(voxels: Mask) -> Array:
     return np.stack(np.nonzero(voxels)[::-1], axis=1).astype(np.float64)
 
 
-def _grid_about_fields(delivery: Delivery, of: Grid, spacing_mm: float) -> Grid:
+def _grid_about_fields(delivery: Delivery, of: Grid, body: Mask) -> Grid:
     """Return a grid along the axes of the density that holds the patient where beams reach him."""
-    field = delivery.field
-    steps = np.maximum(np.rint(COARSE_MM / field.grid.spacing_mm).astype(int), 1)
-    patient = field.relative > AIR
-    box = [np.flatnonzero(patient.any(axis=axes))[[0, -1]] for axes in ((0, 1), (0, 2), (1, 2))]
-    box_low, box_high = np.array(box, dtype=np.float64).T
+    steps = np.maximum(np.rint(COARSE_MM / of.spacing_mm).astype(int), 1)
     i, j, k = steps
-    lattice = _indices(patient[::k, ::j, ::i]) * steps
-    reached = lattice[_reached(delivery, field.grid.xyz(lattice))]
+    lattice = _indices(body[::k, ::j, ::i]) * steps
+    reached = lattice[_reached(delivery, of.xyz(lattice))]
     if not len(reached):
-        msg = "no beam meets the patient; check isocentre and placement"
+        msg = "no beam meets the patient; check isocentre, placement and outline"
         raise GeometryError(msg)
-    low = np.maximum(reached.min(axis=0) - steps, box_low)
-    high = np.minimum(reached.max(axis=0) + steps, box_high)
-    edge_mm = (field.grid.xyz(np.stack([low, high])) - of.origin_mm) @ of.direction
-    # Whole steps from the density's first voxel: neighbouring plans of one patient share their voxels.
-    first = np.floor(edge_mm[0] / spacing_mm) * spacing_mm
-    count = np.ceil((edge_mm[1] - first) / spacing_mm).astype(int) + 1
+    box = np.array([np.flatnonzero(body.any(axis=axes))[[0, -1]] for axes in ((0, 1), (0, 2), (1, 2))])
+    low = np.maximum(reached.min(axis=0) - steps, box[:, 0])
+    high = np.minimum(reached.max(axis=0) + steps, box[:, 1])
+    spacing_mm = delivery.settings.spacing_mm
+    count = np.ceil((high - low) * of.spacing_mm / spacing_mm).astype(int) + 1
     shape = (int(count[2]), int(count[1]), int(count[0]))
-    origin = of.origin_mm + of.direction @ first
-    return Grid(of.frame, shape, np.full(3, spacing_mm), origin, of.direction)
+    return Grid(of.frame, shape, np.full(3, spacing_mm), of.xyz(low), of.direction)
 
 
 def _reached(delivery: Delivery, points_mm: Array) -> Mask:

@@ -29,7 +29,10 @@ PENUMBRA_MM: Final = 20.0
 OUT_OF_FIELD_TEXT: Final = (
     f"farther than {OUT_OF_FIELD_MM:g} mm from a beam's largest opening its dose is taken as 0"
 )
-NO_BODY_TEXT: Final = "no outline of the patient was given, so that all in the image holds beams back"
+NO_BODY_TEXT: Final = (
+    "no outline of the patient was given: all in the image holds beams back, the couch as well, and dose is"
+    " computed where the image shows the patient"
+)
 TRUNCATED_TEXT: Final = "the patient reaches the edge of the image; what lies beyond it counts as air"
 TISSUE_HU: Final = -300.0
 """More than this at the edge of an image is the patient."""

@@ -21,8 +21,8 @@ RAY_MM: Final = 3.0
 """Between two rays of a fan, at the isocentre."""
 PLANE_MM: Final = 2.5
 AIR_HU: Final = -1000.0
-AIR: Final = 0.02
-"""Less dense than this, a voxel at the edge of an image is not the patient."""
+AIR: Final = 0.1
+"""Layers at the edge of an image that are nowhere denser are left out: air with its noise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
