@@ -21,6 +21,7 @@ from isoguide.workflow.clinic.day_dose import ComputedDose, setup_of
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.dose.day import DoseOrder
 
+
 def climb_ladder(image: OpenImage, dose: ComputedDose, progress: Progress) -> tuple[RungResult, ...]:
     """Work out each correction, from the patient as he lay before the couch moved.
 
