@@ -117,8 +117,9 @@ class Adding:
         outcome = self.outcomes[number].outcome
         image, match = outcome.images[0], outcome.matches[0]
         placed_match = match.registration.planning_from_daily
-        assert placed_match is not None
-        assert isinstance(image.content, Volume)
+        if placed_match is None or not isinstance(image.content, Volume):
+            msg = f"fraction {number} has no match of a CT: choose another seed"
+            raise SystemExit(msg)
         begin = time.perf_counter()
         found = register_deformable(self.registration, image.content, planning_from_daily=placed_match)
         print(f"  fraction {number}: {found.verdict} in {time.perf_counter() - begin:.0f} s", flush=True)

@@ -7,7 +7,7 @@ command -v uv >/dev/null || {
   echo "error: uv is not installed; python3 -m pip install uv" >&2
   exit 1
 }
-for name in dev benchmark; do
+for name in dev benchmark dose-peer; do
   # One version of each package for every Python, so that the gates judge alike everywhere (fewest forks).
   # The old lock goes aside, so that versions are chosen anew and a failure leaves it in place.
   new=$(mktemp "$name.XXXXXX")

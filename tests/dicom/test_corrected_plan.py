@@ -43,7 +43,9 @@ def moved(point: ControlPoint, step: int) -> ControlPoint:
         collimator_deg=round((point.collimator_deg + 0.25 * step) % 360.0, 2),
         isocentre_mm=np.array([3.123, -4.5, 6.0]),
         table_top_mm=None,
-        leaf_positions_mm=None if point.leaf_positions_mm is None else np.round(point.leaf_positions_mm + 1.37, 2),
+        leaf_positions_mm=None
+        if point.leaf_positions_mm is None
+        else np.round(point.leaf_positions_mm + 1.37, 2),
         jaw_x_mm=None if point.jaw_x_mm is None else (point.jaw_x_mm[0] + 1.0, point.jaw_x_mm[1] + 2.0),
     )
 

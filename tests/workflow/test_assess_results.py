@@ -64,9 +64,9 @@ def test_the_published_schema_is_that_of_the_document() -> None:
 def test_fields_that_programs_rely_on_keep_their_names(assessed: tuple[Path, Assessment]) -> None:
     written = json.loads((assessed[0] / "assessment.json").read_text("utf-8"))
     assert sorted(written) == [
-        "alerts", "approximations", "created_at", "density", "dose", "field", "inputs", "match", "not_assessed",
-        "protocol", "reasons", "schema_version", "structures", "target", "timing_s", "verdict", "version",
-        "warnings",
+        "alerts", "approximations", "created_at", "density", "dose", "field", "inputs", "match",
+        "not_assessed", "protocol", "reasons", "schema_version", "structures", "target",
+        "timing_s", "verdict", "version", "warnings",
     ]  # fmt: skip
     assert sorted(written["structures"][0]) == [
         "dice", "extent_mm", "hausdorff_p95_mm", "is_target", "mean_distance_mm", "name",

@@ -300,6 +300,13 @@ factor = [0.86, 1.0]
     assert beam.output_factors.factor.tolist() == [0.86, 1.0]
 
 
+def test_the_measurements_of_the_guide_can_be_read(tmp_path: Path) -> None:
+    guide = (SCHEMAS.parent / "how-to" / "fit-a-machine.md").read_text(encoding="utf-8")
+    loaded = load_measurement(str(measured(tmp_path, guide.split("```toml")[1].split("```")[0])))
+    assert loaded.beam.profiles[0].along == "x"
+    assert loaded.written.machines == ("LINAC1",)
+
+
 def test_a_fit_starts_from_the_same_energy(tmp_path: Path) -> None:
     path = measured(tmp_path, MEASURED.replace("energy_mv = 6.0", "energy_mv = 10.0"))
     with pytest.raises(InputError, match="start from beam data of the same energy"):

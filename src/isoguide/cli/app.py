@@ -95,9 +95,8 @@ def isoguide_command(
     **Exit codes of all commands**
 
     0: all is well. The match was accepted (align), the anatomy is for decision and within its limits
-    (assess, adapt), every goal is met (dose, dvh), everything can be used (inspect), every fraction ended as
-    expected (simulate, demo), images were made
-    (reconstruct, drr).
+    (assess, adapt), every goal is met (dose, dvh), everything can be used (inspect), every fraction ended
+    as expected (simulate, demo), images were made (reconstruct, drr).
 
     1: somebody has to look. The match needs review or is not available, a goal is missed, something cannot be
     used, a fraction ended otherwise, a gate asked to align anew or stopped.

@@ -30,8 +30,7 @@ OUT_OF_FIELD_TEXT: Final = (
     f"farther than {OUT_OF_FIELD_MM:g} mm from a beam's largest opening its dose is taken as 0"
 )
 NO_BODY_TEXT: Final = (
-    "no outline of the patient was given: all in the image holds beams back, the couch as well, and dose is"
-    " computed where the image shows the patient"
+    "no outline of the patient was given: all in the image holds beams back and gets dose, the couch as well"
 )
 TRUNCATED_TEXT: Final = "the patient reaches the edge of the image; what lies beyond it counts as air"
 TISSUE_HU: Final = -300.0

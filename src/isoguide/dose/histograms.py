@@ -23,8 +23,9 @@ from isoguide.kernels.chunks import run_chunked
 from isoguide.kernels.partial_volume import slab_points, values_at
 from isoguide.progress import Progress, silent
 
-PARTS: Final = 60_000
+PARTS: Final = 50_000
 """Parts of a structure: the share of it above any dose is then known to some hundredths of a percent."""
+MOST_PARTS: Final = 150_000
 FINEST_MM: Final = 0.05
 MM3_PER_ML: Final = 1000.0
 TOUCHING_MM: Final = 1e-6
@@ -143,15 +144,16 @@ def is_target(structure: Structure) -> bool:
 
 def _edges(planes: DrawnPlanes) -> tuple[Array, IntArray]:
     """Edges x0, y0, x1, y1 (n, 4) of the contours in their planes, plane by plane, and where each begins."""
-    order = np.argsort(planes.plane_of, kind="stable")
-    parts = []
-    for n in order:
-        ring = planes.contours[n].xyz_mm @ planes.direction[:, :2]
-        parts.append(np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1))
-    per_plane = np.bincount(
-        planes.plane_of[order], weights=[len(part) for part in parts], minlength=len(planes.positions_mm)
-    )
-    return np.concatenate(parts), np.concatenate([[0], np.cumsum(per_plane)]).astype(np.int64)
+    lengths = np.array([len(contour.xyz_mm) for contour in planes.contours])
+    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    vertices = np.concatenate([contour.xyz_mm for contour in planes.contours]) @ planes.direction[:, :2]
+    following = np.arange(1, len(vertices) + 1)
+    following[first + lengths - 1] = first
+    plane_of_edge = np.repeat(planes.plane_of, lengths)
+    order = np.argsort(plane_of_edge, kind="stable")
+    edges = np.concatenate([vertices, vertices[following]], axis=1)[order]
+    bounds = np.searchsorted(plane_of_edge[order], np.arange(len(planes.positions_mm) + 1))
+    return edges, bounds.astype(np.int64)
 
 
 def _slabs(planes: DrawnPlanes) -> tuple[Array, Array]:
@@ -169,8 +171,13 @@ def _slabs(planes: DrawnPlanes) -> tuple[Array, Array]:
 
 
 def _cell_mm(edges: Array, first: IntArray, thickness_mm: Array, spacing_mm: float) -> float:
-    """Return the side of a part: as many as :data:`PARTS`, but none is coarser than the dose grid."""
+    """Return the side of a part: :data:`PARTS` of them, none coarser than the dose grid while they are few.
+
+    Layers are no thicker than slabs, so that parts of a large structure on thin slices are flat.
+    """
     x0, y0, x1, y1 = edges.T
     twice = np.abs(np.add.reduceat(x0 * y1 - x1 * y0, first[:-1]))
     volume_mm3 = float(twice @ thickness_mm) / 2.0
-    return float(np.clip((volume_mm3 / PARTS) ** (1.0 / 3.0), FINEST_MM, spacing_mm))
+    cell_mm = float(np.clip((volume_mm3 / PARTS) ** (1.0 / 3.0), FINEST_MM, spacing_mm))
+    layer_mm = min(cell_mm, float(np.median(thickness_mm)))
+    return max(cell_mm, float(np.sqrt(volume_mm3 / (MOST_PARTS * max(layer_mm, FINEST_MM)))))

@@ -93,7 +93,7 @@ class _Ready:
     row: int
 
 
-def pencil_dose(delivery: Delivery, points_mm: Array, progress: Progress = silent) -> Float32:
+def pencil_dose(delivery: Delivery, points_mm: Array | Float32, progress: Progress = silent) -> Float32:
     """Return the dose of a plan at points, (n,) Gy per fraction.
 
     Parameters
@@ -179,7 +179,7 @@ def _farthest_leaf_mm(start: Array | None, stop: Array | None) -> float:
 
 
 def _gathered(
-    delivery: Delivery, tasks: Sequence[_Task], points_mm: Array, rows: int, progress: Progress
+    delivery: Delivery, tasks: Sequence[_Task], points_mm: Array | Float32, rows: int, progress: Progress
 ) -> Float32:
     points = np.ascontiguousarray(points_mm, dtype=np.float32)
     if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():

@@ -57,6 +57,7 @@ from isoguide.workflow.scenario import (
     SetUpSection,
     Site,
 )
+from isoguide.workflow.scenario_dose import CourseDoseSection
 from isoguide.workflow.scenario_settings import room_settings
 from isoguide.workflow.simulate import simulate
 from isoguide.workflow.simulation_session import (
@@ -146,6 +147,13 @@ WATCHED: Final = {
     ("liver", "cone-beam"): DemoImaging("image-domain", "anatomy", "demonstration-breathing"),
 }
 """Targets that move and are watched during the beam, where the site asks for more than the way says."""
+DOSE_GOALS: Final = {
+    "prostate": ("Prostate D95% >= 95 %", "Rectum V50% <= 40 %", "Bladder V50% <= 40 %"),
+    "head-neck": ("GTV D95% >= 95 %", "Parotid_L mean <= 40 %", "SpinalCord max <= 65 %"),
+    "lung": ("GTV D95% >= 95 %", "SpinalCord max <= 50 %", "Heart mean <= 25 %"),
+    "liver": ("GTV D95% >= 95 %", "SpinalCord max <= 50 %", "Stomach mean <= 25 %"),
+}
+"""What the demonstration asks of its dose: shares of the prescription, made up and of no guideline."""
 BREATHING_MM: Final = {"demonstration-breathing": 8.0, "demonstration-seeds": 6.0}
 """Peak to peak, by protocol: what its gate can work with; a breath of 12 mm crosses the middle too fast."""
 
@@ -292,6 +300,7 @@ def demo_scenario(site: Site, fractions: int, seed: int, imaging: str = "cone-be
                 model=way.model, match=way.match, first_fraction="physical" if is_physical else None
             )
         ),
+        dose=CourseDoseSection(goals=DOSE_GOALS[site]),
         expect=(ExpectSection(),),
     )
 

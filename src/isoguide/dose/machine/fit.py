@@ -80,11 +80,15 @@ def fit_beam_data(measured: MeasuredBeam, start: BeamData, progress: Progress = 
 def _provenance(measured: MeasuredBeam, start: BeamData) -> str:
     factors = measured.output_factors
     counted = (
-        f"{len(measured.depth_doses)} depth doses",
-        f"{len(measured.profiles)} profiles",
-        f"{0 if factors is None else len(factors.side_mm)} output factors",
+        _counted(len(measured.depth_doses), "depth dose"),
+        _counted(len(measured.profiles), "profile"),
+        _counted(0 if factors is None else len(factors.side_mm), "output factor"),
     )
     return f"fitted by isoguide to {', '.join(counted)}, starting from '{start.name}'"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number or 'no'} {noun}s"
 
 
 def _not_measured(measured: MeasuredBeam) -> tuple[str, ...]:

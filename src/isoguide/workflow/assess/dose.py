@@ -79,7 +79,9 @@ def order_of_day(
     prescription, prescribed = prescription_of(plan, target)
     machine, chosen = choose_beam_data(plan, chosen=choice.machine)
     body, outlined = body_of(planning.volume, planning.structure_set.structures)
-    said = instructions or DoseInstructions(algorithm=DoseAlgorithm.PENCIL_BEAM, spacing_mm=SPACING_MM)
+    goals, usual, spacing_mm = (), DoseAlgorithm.PENCIL_BEAM, SPACING_MM
+    if instructions is not None:
+        goals, usual, spacing_mm = instructions.goals, instructions.algorithm, instructions.spacing_mm
     return DoseOrder(
         plan=plan,
         machine=machine,
@@ -88,9 +90,9 @@ def order_of_day(
         target_name=target.name,
         prescription=prescription,
         body=body,
-        goals=tuple(dict.fromkeys((*said.goals, *parsed_goals(choice.goals)))),
-        algorithm=choice.algorithm or said.algorithm,
-        spacing_mm=said.spacing_mm,
+        goals=tuple(dict.fromkeys((*goals, *parsed_goals(choice.goals)))),
+        algorithm=choice.algorithm or usual,
+        spacing_mm=spacing_mm,
         assumed=(*chosen, *prescribed, *outlined),
     )
 
@@ -127,10 +129,10 @@ def assess_dose(
     day = dose_of_day(
         planned, anatomy, placement, image=alignment.daily_volume, progress=part_of(progress, 0.35, 1.0)
     )
-    return AssessedDose(planned, day, _alerts(planned, day, alignment, instructions))
+    return AssessedDose(planned, day, day_alerts(planned, day, alignment, instructions))
 
 
-def _alerts(
+def day_alerts(
     planned: PlannedDose, day: DayDose, alignment: Alignment, instructions: DoseInstructions | None
 ) -> tuple[str, ...]:
     """Say what the protocol's limits and goals make of this day alone."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from isoguide.dose.beam_data import BeamData
 from isoguide.dose.machine import CurveComparison, Rectangle, WaterTank
+from isoguide.dose.machine.comparison import LARGEST_MM
 from isoguide.geometry.frames import Array
 
 SQUARES_MM: Final = (40.0, 100.0, 200.0, 400.0)
@@ -124,6 +125,13 @@ def comparison_lines(curves: tuple[CurveComparison, ...]) -> tuple[str, ...]:
     """Say how far each curve is from what was measured, one line each."""
     return tuple(
         f"{'✓' if one.is_met else '✗'} {one.kind}, {one.label}: {one.worst_percent:.2f} %"
-        + (f", {one.worst_mm:.2f} mm where dose is steep" if one.worst_mm > 0.0 else "")
+        + _shift_words(one.worst_mm)
         for one in curves
     )
+
+
+def _shift_words(shift_mm: float) -> str:
+    if shift_mm == 0.0:
+        return ""
+    told = f"{shift_mm:.2f}" if shift_mm < LARGEST_MM else f"more than {LARGEST_MM:g}"
+    return f", {told} mm where dose is steep"
