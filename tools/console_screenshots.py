@@ -32,6 +32,7 @@ COLOURS: Final = (256, 128, 64, 32)
 FRACTIONS: Final = 5
 THERAPIST: Final = "virtual-therapist"
 PHYSICIST: Final = "virtual-physicist"
+BEAM_DATA: Final = "generic-6mv"
 CHROMIUM: Final = "/usr/bin/chromium"
 ARGUMENTS: Final = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 PREPARED_MS: Final = 300_000
@@ -184,11 +185,30 @@ class Camera:
         self.go("Review")
         self.page.wait_for_timeout(4000)
         self.take("review")
+        self.dose()
         for name in ("Population", "Protocols", "Audit"):
             self.go(name)
             self.page.get_by_role("heading", name=name, level=1).wait_for()
             self.page.wait_for_timeout(4000)
             self.take(name.lower())
+
+    def dose(self) -> None:
+        """Assess the anatomy of the day, compute its dose, and look at the isodoses."""
+        page = self.page
+        self.button("Assess the anatomy").click()
+        panel = page.get_by_role("region", name="Dose of the day", exact=True)
+        data = panel.get_by_label("Beam data")
+        data.wait_for(timeout=PREPARED_MS)
+        data.select_option(BEAM_DATA)
+        panel.get_by_role("button", name="Compute the dose").click()
+        look = panel.get_by_role("button", name="Look at the isodoses")
+        look.click(timeout=PREPARED_MS)
+        views = panel.locator(".dose-views[data-seen=true]")
+        views.wait_for(timeout=PREPARED_MS)
+        page.wait_for_timeout(4000)  # dose and structures follow the image
+        views.evaluate("one => one.scrollIntoView({ block: 'center' })")
+        self.take("dose")
+        page.evaluate("window.scrollTo(0, 0)")
 
 
 def photograph(folder: Path, out: Path) -> None:

@@ -42,11 +42,14 @@ def test_the_anatomy_of_the_day_is_assessed_and_looked_at(
     console.go("review")
     page = console.page
     panel = page.get_by_role("region", name="Anatomy of the day", exact=True)
+    dose = page.get_by_role("region", name="Dose of the day", exact=True)
+    expect(dose).to_contain_text("the anatomy of the day has to be assessed first")
     panel.get_by_role("button", name="Assess the anatomy").click()
     verdict = panel.locator(".anatomy-verdict")
     expect(verdict).to_contain_text("For decision")
     expect(panel.get_by_role("row").filter(has_text="PTV")).to_contain_text(" L")  # to the patient's left
     expect(page.get_by_role("region", name="Anatomy over the course")).to_contain_text("PTV")
+    expect(dose).to_contain_text("There are no beam data for the machine")
 
     panel.get_by_role("button", name="Look at the deformation").click()
     views = panel.locator(".anatomy-views")

@@ -71,7 +71,7 @@ class KnowsTheDose:
         patched.setattr(day_dose, "planned_dose", self.planned)
         patched.setattr(day_dose, "dose_of_day", self.day)
         patched.setattr(day_corrections, "climb_ladder", self.climb)
-        patched.setattr(day_corrections, "plan_file", lambda _image, result, _now: result.rung.encode())
+        patched.setattr(day_corrections, "plan_file", lambda _image, _store, one, _now: one.rung.encode())
 
     def planned(self, order: DoseOrder, progress: Progress = silent) -> PlannedDose:
         progress(0.5, "the dose as planned")

@@ -3142,6 +3142,11 @@ export interface components {
             /** @description Planned, and as the patient lies today. */
             histograms: components["schemas"]["Histograms"];
             /**
+             * No Plans Because
+             * @description Why no corrected plan is given out or can be chosen; empty where it can.
+             */
+            no_plans_because: string;
+            /**
              * Planned
              * @description The same structures as planned.
              */

@@ -90,7 +90,8 @@ class CorrectedPlanDetails:
     created_at
         When.
     frame_of_reference_uid, structure_set_uid
-        Of the image of the day and what was drawn on it; empty: those of the predecessor.
+        Of the image of the day and what was drawn on it; empty: those of the predecessor. A plan in another
+        frame than its predecessor without structures of its own refers to none.
     """
 
     label: str
@@ -190,10 +191,22 @@ def _describe(dataset: Dataset, plan: Plan, details: CorrectedPlanDetails, old_u
     dataset.ReferencedRTPlanSequence = [reference]
     if details.frame_of_reference_uid:
         dataset.FrameOfReferenceUID = details.frame_of_reference_uid
+        if not details.structure_set_uid:
+            _refer_to_no_structures(dataset)
     if details.structure_set_uid:
         dataset.RTPlanGeometry = "PATIENT"
         drawn = sop_reference(str(RTStructureSetStorage), details.structure_set_uid)
         dataset.ReferencedStructureSetSequence = [drawn]
+
+
+def _refer_to_no_structures(dataset: Dataset) -> None:
+    """Take out what lies in the predecessor's frame: doses are then prescribed to a site."""
+    dataset.RTPlanGeometry = "TREATMENT_DEVICE"
+    _take_out(dataset, ("ReferencedStructureSetSequence",))
+    for reference in dataset.get("DoseReferenceSequence", []):
+        if reference.get("DoseReferenceStructureType") == "VOLUME":
+            reference.DoseReferenceStructureType = "SITE"
+            _take_out(reference, ("ReferencedROINumber",))
 
 
 def _take_out(dataset: Dataset, keywords: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from isoguide.service.documents.dose import (
 )
 from isoguide.service.documents.images import DoseDocument
 from isoguide.service.picture_documents import header_of, structure_document
+from isoguide.workflow.clinic.climb import why_no_plans
 from isoguide.workflow.clinic.day_corrections import MAY_CHOOSE, Choice, Ladder, LadderShown, ShownRung
 from isoguide.workflow.clinic.day_dose import ComputedDose, DayDoseShown
 from isoguide.workflow.clinic.dose_curves import CurveSheet, curve_sheet, percents
@@ -111,6 +112,7 @@ def _ladder(ladder: Ladder, address: str) -> LadderDocument:
         planned_goals=tuple(map(GoalDocument.of, goals_of_day(planned.goals, planned.goals))),
         histograms=histograms,
         rungs=tuple(_rung(one, ladder, histograms, address) for one in ladder.rungs),
+        no_plans_because=why_no_plans(ladder.dose),
     )
 
 

@@ -217,6 +217,9 @@ class LadderDocument(Document):
     planned_goals: tuple[GoalDocument, ...]
     histograms: Histograms = Field(description="Planned, and as the patient lies today.")
     rungs: tuple[RungDocument, ...]
+    no_plans_because: str = Field(
+        description="Why no corrected plan is given out or can be chosen; empty where it can."
+    )
 
 
 class DoseOfDayDocument(Document):

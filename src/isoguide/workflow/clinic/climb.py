@@ -1,28 +1,25 @@
 """The ladder of corrections for a day at the console, and a corrected plan as a file."""
 
 import tempfile
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from isoguide.adaptation.ladder import climb
 from isoguide.adaptation.problem import AdaptationProblem
 from isoguide.adaptation.result import RungDose, RungResult
-from isoguide.dicom import ImageSeries
-from isoguide.dicom.write_plan import PlanDetails, write_plan
+from isoguide.dicom.corrected_plan import CorrectedPlanDetails, write_corrected_plan
 from isoguide.dose.placement import DoseSettings
 from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.frames import DAILY
 from isoguide.geometry.iec61217 import fixed_from_daily
 from isoguide.images.structure import Structure
 from isoguide.progress import Progress
+from isoguide.records.image_store import ImageStore
 from isoguide.treatment.protocol_limits import fraction_limits
+from isoguide.workflow.adapt.write_results import LABELS
 from isoguide.workflow.clinic.day_dose import ComputedDose, setup_of
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.dose.day import DoseOrder
-
-UNAPPROVED: Final = "UNAPPROVED"
 
 
 def climb_ladder(image: OpenImage, dose: ComputedDose, progress: Progress) -> tuple[RungResult, ...]:
@@ -72,13 +69,21 @@ def _target(order: DoseOrder) -> Structure:
     return found
 
 
-def plan_file(image: OpenImage, result: RungResult, now: datetime) -> bytes:
-    """Return the corrected plan of a rung as an RTPLAN, marked UNAPPROVED.
+def why_no_plans(dose: ComputedDose) -> str:
+    """Say why no corrected plan is given out; empty where it is."""
+    verdict = dose.record.verdict
+    return "" if dose.record.is_for_decision else f"no plan shall rest on a day that is {verdict}"
+
+
+def plan_file(image: OpenImage, store: ImageStore, result: RungResult, now: datetime) -> bytes:
+    """Return the corrected plan of a rung as an RTPLAN: UNAPPROVED, and naming its predecessor.
 
     Parameters
     ----------
     image
         The image of the day that it was corrected for.
+    store
+        Has the file of the plan that was corrected.
     result
         A rung with a plan.
     now
@@ -87,24 +92,23 @@ def plan_file(image: OpenImage, result: RungResult, now: datetime) -> bytes:
     Raises
     ------
     MissingEvidenceError
-        If the rung has no plan, or nobody knows the series that its isocentre lies in.
+        If the rung has no plan, or the file of its predecessor or the series of the image is not known.
+    InputError
+        If the predecessor is not the plan that was corrected.
     OutputError
         If it cannot be written.
     """
-    plan, series = result.plan, _series(image, result)
-    if plan is None:
-        msg = f"'{result.rung}' has no plan of its own"
+    plan, predecessor, series = result.plan, image.day.plan.plan_sha256, image.day.series
+    if plan is None or not predecessor or series is None:
+        msg = f"there is no file of a plan for '{result.rung}': register the course with its plan"
         raise MissingEvidenceError(msg)
-    in_frame = replace(plan, frame_of_reference_uid=series.frame_of_reference_uid, approval_status=UNAPPROVED)
+    details = CorrectedPlanDetails(
+        label=f"{LABELS[result.rung]} {plan.label}",
+        description="; ".join((f"UNAPPROVED: {result.rung}", *result.changes)),
+        created_at=now,
+        frame_of_reference_uid=series.frame_of_reference_uid if result.plan_frame == DAILY else "",
+    )
     with tempfile.TemporaryDirectory(prefix="isoguide-") as folder:
-        path = Path(folder) / "plan.dcm"
-        write_plan(path, in_frame, image=series, details=PlanDetails(created_at=now))
+        path = Path(folder) / "rtplan.dcm"
+        write_corrected_plan(path, store.path_of(predecessor), plan, details)
         return path.read_bytes()
-
-
-def _series(image: OpenImage, result: RungResult) -> ImageSeries:
-    series = image.day.series if result.plan_frame == DAILY else image.day.plan.series
-    if series is None:
-        msg = f"nobody knows the series of image {image.day.image.uid}, so no plan can refer to it"
-        raise MissingEvidenceError(msg)
-    return series

@@ -18,7 +18,7 @@ from isoguide.progress import Progress, silent
 from isoguide.records import AuditEntry, AuditFilter, ConflictError, FractionKey
 from isoguide.treatment.refusals import PersonNeededError
 from isoguide.treatment.signatures import LEAST_REASON_WORDS
-from isoguide.workflow.clinic.climb import climb_ladder, plan_file
+from isoguide.workflow.clinic.climb import climb_ladder, plan_file, why_no_plans
 from isoguide.workflow.clinic.day_dose import ComputedDose, DoseDesk
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 
@@ -164,7 +164,7 @@ class CorrectionsDesk:
         dose = self.doses.require_computed(key, uid)
         image = self.doses.gallery.image(key.course_id, key.number, uid)
         now = desk.clock.now()
-        rungs = tuple(_shown(image, one, now) for one in climb_ladder(image, dose, progress))
+        rungs = tuple(self._shown(image, dose, one, now) for one in climb_ladder(image, dose, progress))
         if self.doses.shown(key, uid).computed is not dose:
             msg = (
                 f"the dose of image {uid} of {key} does not hold any more: compute it again, then correct it"
@@ -213,9 +213,10 @@ class CorrectionsDesk:
             If the rung has no plan of its own, or there are no corrections that still hold.
         """
         self.doses.desk.records.person(by)
-        shown = self.require_ladder(key, uid).rung(rung)
+        ladder = self.require_ladder(key, uid)
+        shown = ladder.rung(rung)
         if shown.content is None:
-            why = "; ".join(shown.result.reasons) or "it is no plan"
+            why = "; ".join(shown.result.reasons) or why_no_plans(ladder.dose) or "it is no plan"
             msg = f"'{rung}' has no plan to fetch: {why}"
             raise MissingEvidenceError(msg)
         self.doses.desk.records.note(
@@ -258,7 +259,11 @@ class CorrectionsDesk:
         if len(reason.split()) < LEAST_REASON_WORDS:
             msg = f"a correction is chosen with a reason: say why in at least {LEAST_REASON_WORDS} words"
             raise InputError(msg)
-        chosen = self.require_ladder(key, uid).rung(rung)
+        ladder = self.require_ladder(key, uid)
+        chosen = ladder.rung(rung)
+        if why_no_plans(ladder.dose):
+            msg = f"nothing is chosen for planning here: {why_no_plans(ladder.dose)}"
+            raise InputError(msg)
         if not chosen.result.is_available:
             msg = f"'{rung}' is not available, so it cannot be chosen: {'; '.join(chosen.result.reasons)}"
             raise InputError(msg)
@@ -282,6 +287,12 @@ class CorrectionsDesk:
             raise MissingEvidenceError(msg)
         return found
 
+    def _shown(self, image: OpenImage, dose: ComputedDose, result: RungResult, now: datetime) -> ShownRung:
+        if result.plan is None or why_no_plans(dose):
+            return ShownRung(result, None, "")
+        content = plan_file(image, self.doses.desk.store, result, now)
+        return ShownRung(result, content, hashlib.sha256(content).hexdigest())
+
     def _choice(self, key: FractionKey, uid: str) -> Choice | None:
         found = self.doses.desk.records.audit_slice(most=AUDIT_ROWS, about=AuditFilter(subject=str(key)))
         return _newest_choice(found.entries, str(key), uid)
@@ -304,10 +315,3 @@ def _newest_choice(entries: Sequence[AuditEntry], subject: str, uid: str) -> Cho
 
 def _memory_key(key: FractionKey, uid: str) -> tuple[str, str, int, str]:
     return "corrections of the day", key.course_id, key.number, uid
-
-
-def _shown(image: OpenImage, result: RungResult, now: datetime) -> ShownRung:
-    if result.plan is None:
-        return ShownRung(result, None, "")
-    content = plan_file(image, result, now)
-    return ShownRung(result, content, hashlib.sha256(content).hexdigest())

@@ -37,12 +37,18 @@ export function LadderSection(props: LadderProps) {
         Worked out {dayAndTime(ladder.computed_at)} on the dose above. Nothing is sent or treated by itself: a
         plan is fetched as a file marked UNAPPROVED, and has to be checked and approved where plans are.
       </p>
+      {ladder.no_plans_because === "" ? null : (
+        <Notice tone="warn" isQuiet>
+          For looking only: {ladder.no_plans_because}.
+        </Notice>
+      )}
       <EffectTable ladder={ladder} />
       <ul class="rungs">
         {ladder.rungs.map((one) => (
           <Rung
             key={one.rung}
             rung={one}
+            canChoose={canBeChosen(ladder, one)}
             isLookedAt={one.rung === looked.value}
             isChosen={dose.choice?.rung === one.rung && dose.choice.is_shown}
             onLook={() => {
@@ -154,12 +160,13 @@ function EffectTable({ ladder }: { ladder: Ladder }) {
 
 function Rung(props: {
   readonly rung: LadderRung;
+  readonly canChoose: boolean;
   readonly isLookedAt: boolean;
   readonly isChosen: boolean;
   readonly onLook: () => void;
   readonly onChoose: () => void;
 }) {
-  const { rung, isLookedAt, isChosen, onLook, onChoose } = props;
+  const { rung, canChoose, isLookedAt, isChosen, onLook, onChoose } = props;
   return (
     <li class={`rung${rung.is_available ? "" : " not-available"}`} data-rung={rung.rung}>
       <p class="rung-name">
@@ -193,7 +200,7 @@ function Rung(props: {
             RTPLAN (UNAPPROVED)
           </a>
         )}
-        {canBeChosen(rung) ? <Button onClick={onChoose}>Choose for planning…</Button> : null}
+        {canChoose ? <Button onClick={onChoose}>Choose for planning…</Button> : null}
       </div>
     </li>
   );

@@ -156,6 +156,7 @@ describe("the ladder of corrections", () => {
     approximations: [],
     planned: [structure("PTV", 1.95, 2), structure("Rectum", 0.1, 0.8)],
     planned_goals: [goal(true)],
+    no_plans_because: "",
     histograms: {
       step_gy: 0.01,
       prescription_gy: 2,
@@ -188,7 +189,12 @@ describe("the ladder of corrections", () => {
   });
 
   it("lets a rung be chosen only where it is available, and never the patient as he lies", () => {
-    expect(ladder.rungs.map(canBeChosen)).toEqual([false, false, true]);
+    expect(ladder.rungs.map((one) => canBeChosen(ladder, one))).toEqual([false, false, true]);
+  });
+
+  it("gives nothing to choose on a day by which nothing may be decided", () => {
+    const doubtful = { ...ladder, no_plans_because: "no plan shall rest on a day that is not for decision" };
+    expect(ladder.rungs.some((one) => canBeChosen(doubtful, one))).toBe(false);
   });
 
   it("draws the histograms of a rung only where it has an effect", () => {

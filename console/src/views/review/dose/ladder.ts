@@ -62,6 +62,6 @@ export function curvesOf(rung: LadderRung | undefined): Readonly<Record<string, 
   return rung === undefined || Object.keys(rung.curves_percent).length === 0 ? null : rung.curves_percent;
 }
 
-/** Whether a rung can be marked for planning: leaving him as he lies is no correction. */
-export const canBeChosen = (rung: LadderRung): boolean =>
-  rung.is_available && rung.rung !== "as the patient lies";
+/** Whether a rung can be marked for planning: never on a doubtful day, and leaving him as he lies is no correction. */
+export const canBeChosen = ({ no_plans_because }: Ladder, rung: LadderRung): boolean =>
+  no_plans_because === "" && rung.is_available && rung.rung !== "as the patient lies";

@@ -19,6 +19,7 @@ from isoguide.workflow.clinic.course_planning import (
 from isoguide.workflow.clinic.open_fraction import protocol_of
 from isoguide.workflow.clinic.pictures.planned_dose import PlannedDose, planned_dose
 from isoguide.workflow.inputs import PlanningInput
+from isoguide.workflow.same_plan import file_sha256
 from isoguide.workflow.ultrasound.align_input import UltrasoundReference
 
 
@@ -40,6 +41,8 @@ class PlanScene:
         The dose of the whole plan, or the sentence why there is none.
     reference
         The ultrasound of the simulation, None where there is none.
+    plan_sha256
+        Of the file of the RT Plan in the image store; empty where the course has none.
     """
 
     key: str
@@ -50,6 +53,7 @@ class PlanScene:
     dose: PlannedDose | None
     no_dose_because: str
     reference: UltrasoundReference | None = None
+    plan_sha256: str = ""
 
     @property
     def structures(self) -> tuple[Structure, ...]:
@@ -97,6 +101,8 @@ def read_plan_scene(store: ImageStore, course: StoredCourse) -> PlanScene:
             raise MissingEvidenceError(msg)
         dose, no_dose_because = planned_dose(planning.dicom)
         reference = ultrasound_reference(planning, protocol_of(course))
+        plan_path = planning.dicom.plan_path
+        plan_sha256 = file_sha256(plan_path) if plan_path is not None else ""
     if planning.content_sha256 != simulation.planning_sha256:
         msg = (
             f"the planning CT of course {course_id} in the image store is not the one that was registered: "
@@ -112,4 +118,5 @@ def read_plan_scene(store: ImageStore, course: StoredCourse) -> PlanScene:
         dose,
         no_dose_because,
         reference,
+        plan_sha256,
     )
