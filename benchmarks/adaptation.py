@@ -9,6 +9,7 @@ nothing.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -183,7 +184,9 @@ def _row(patient: Patient, words: str, one: RungResult, seconds: float) -> Row:
     d95, d2 = (
         percent(now[target].dose_at_volume_gy(at), before[target].dose_at_volume_gy(at)) for at in (95.0, 2.0)
     )
-    return Row(patient.site, words, str(one.rung), d95, d2, organs, seconds)
+    row = Row(patient.site, words, str(one.rung), d95, d2, organs, seconds)
+    print(rows_table("so far", [row]).splitlines()[-1], file=sys.stderr, flush=True)
+    return row
 
 
 def _is_target(histogram: DoseVolumeHistogram) -> bool:

@@ -140,7 +140,8 @@ def ours(box: Box, field: Field, machine: BeamData, algorithm: DoseAlgorithm) ->
     plan = Plan("1.2.3", "box", PatientPosition.HFS, (beam,))
     settings = DoseSettings(algorithm, box.voxel_mm, curve=WATER)
     begin = time.perf_counter()
-    found = compute_dose(plan, box.volume(), machine, placement=Placement(grid=box.grid()), settings=settings)
+    placement = Placement(body=np.ones(box.grid().shape, np.bool_), grid=box.grid())
+    found = compute_dose(plan, box.volume(), machine, placement=placement, settings=settings)
     seconds = time.perf_counter() - begin
     return BoxDose(found.grid, found.dose_gy / np.float32(100.0), box.surface_mm, seconds)
 

@@ -1,5 +1,7 @@
 """A displaced target is followed: what the beam sees of it stays what it saw in the plan."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from beams_to_correct import LEAVES, SAD_MM, arc, field_of, plan_of, small_machine
@@ -214,3 +216,11 @@ def test_a_collimator_that_cannot_turn_with_the_beam_on_turns_once() -> None:
     assert turning.plan is not None
     angles = [point.collimator_deg for point in turning.plan.beams[0].control_points]
     assert max(angles) - min(angles) == pytest.approx(6.0, abs=0.1)
+
+
+def test_a_wedge_that_stays_where_it_is_is_named() -> None:
+    beam = field_of(0.0, 0.0)
+    points = tuple(replace(point, wedges_in=(1,)) for point in beam.control_points)
+    wedged = plan_of(replace(beam, control_points=points))
+    corrected = shift_beams(wedged, moved(np.eye(3), np.array([5.0, 0.0, 0.0])), ball(), small_machine())
+    assert any("wedges turn with the collimator" in one for one in corrected.changes)

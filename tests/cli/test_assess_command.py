@@ -18,7 +18,7 @@ from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.assess import assess as assess_module
 from isoguide.workflow.assess import document, write_results
 from isoguide.workflow.assess.anatomy import NotAssessed
-from isoguide.workflow.assess.request import AssessRequest
+from isoguide.workflow.assess.request import AssessRequest, DoseChoice
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "assess-the-anatomy.md"
 COMMANDS = re.findall(r"^isoguide assess (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
@@ -52,6 +52,7 @@ def answer(
         alerts=alerts,
         warnings=(),
         anatomy=anatomy,
+        dose=None,
         is_clear=verdict is FieldVerdict.FOR_DECISION and not alerts,
     )
 
@@ -79,16 +80,25 @@ def test_every_command_of_the_how_to_is_understood(command: str, asked: list[Ass
 
 def test_the_examples_of_the_help_are_understood(asked: list[AssessRequest]) -> None:
     examples = re.findall(r"`isoguide assess ([^`]*)`", get_command(app).commands["assess"].help)
-    assert len(examples) == 5
+    assert len(examples) == 6
     for example in examples[:-1]:
         assert run(["assess", *shlex.split(example)]) == 0
     assert asked[3].density is DensityMethod.VIRTUAL_CT
     assert asked[1].structure_names == ("Parotid_L",)
+    assert asked[4].dose == DoseChoice("generic-6mv", None, ("PTV D95% >= 95 %",))
+
+
+def test_options_of_the_dose_without_a_dose_are_refused(
+    asked: list[AssessRequest], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["assess", "PLANNING", "DAILY", "--machine", "generic-6mv"]) == 2
+    assert "--machine is about the dose of the day: add --dose" in capsys.readouterr().err
+    assert asked == []
 
 
 def test_the_how_to_shows_every_way_to_say_more() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    for option in ("--daily-structures", "--landmarks", "--protocol", "--structure", "--density"):
+    for option in ("--daily-structures", "--landmarks", "--protocol", "--structure", "--density", "--dose"):
         assert option in text
 
 

@@ -91,6 +91,7 @@ def point_at(gantry_deg: float, meterset: float, **changes: Any) -> ControlPoint
 def beam_of(points: tuple[ControlPoint, ...], meterset_mu: float | None = 100.0, **changes: Any) -> Beam:
     """Return a treatment beam."""
     beam = Beam(1, "field", "TREATMENT", "PHOTON", "PLAIN", points, 1, meterset_mu, LEAVES, 1000.0)
+    beam = replace(beam, fluence_mode="STANDARD")
     return replace(beam, **changes)
 
 

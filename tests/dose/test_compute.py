@@ -269,7 +269,7 @@ def test_a_dose_grid_with_other_axes_gets_the_same_dose() -> None:
 
 
 def test_an_arc_is_the_sum_of_its_directions_and_the_step_hardly_matters() -> None:
-    arc = plan_of(beam_of(tuple(point_at(4.0 * n, n / 15.0) for n in range(16)), 100.0))
+    arc = plan_of(beam_of(tuple(point_at(4.0 * n, n / 4.0) for n in range(5)), 100.0))
     coarse, fine = (
         compute_dose(
             arc,
@@ -278,7 +278,7 @@ def test_an_arc_is_the_sum_of_its_directions_and_the_step_hardly_matters() -> No
             placement=Placement(body=BODY, grid=SMALL),
             settings=replace(SETTINGS, arc_step_deg=step),
         ).dose_gy
-        for step in (6.0, 1.0)
+        for step in (6.0, 2.0)
     )
     assert np.abs(coarse - fine).max() < 0.02 * fine.max()
 

@@ -66,7 +66,7 @@ def test_a_goal_that_says_something_else_is_refused(text: str, message: str) -> 
     st.integers(1, 99),
     st.sampled_from(["PTV", "Parotid L", "a b c", "D95"]),
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_what_is_written_reads_the_same(measure: str, sign: str, limit: int, name: str) -> None:
     goal = parse_goal(f"{name} {measure} {sign} {limit} %")
     assert parse_goal(goal_words(goal)) == goal

@@ -22,6 +22,7 @@ from isoguide.dose.machine import (
 )
 from isoguide.dose.machine.beam_change import BeamChange, primary_share
 from isoguide.dose.machine.comparison import compare
+from isoguide.dose.machine.fit_axis import fitted_on_axis
 from isoguide.errors import GeometryError, MissingEvidenceError
 
 GENERIC = generic_6mv()
@@ -128,6 +129,17 @@ def test_one_deep_depth_dose_moves_the_quality_only() -> None:
     assert found.machine.head.electron_share == GENERIC.head.electron_share
     assert found.machine.head.extra_focal_share == GENERIC.head.extra_focal_share
     assert len(found.not_measured) == 6
+
+
+def test_a_dense_scan_of_the_same_machine_moves_nothing() -> None:
+    depth_mm = np.arange(1.0, 301.0, 3.0)
+    square = Rectangle.square(100.0)
+    dose = WaterTank.of(GENERIC, 1000.0, depth_mm).axis_gy(square)
+    change = fitted_on_axis(GENERIC, MeasuredBeam((DepthDose(square, 1000.0, depth_mm, dose),)), 1)
+    # More depths than are computed: a spline between those has to be as good as they are.
+    assert abs(change.hardening_mm) < 2.0
+    assert abs(change.primary) < 0.005
+    assert abs(change.electron_share) < 0.02
 
 
 def test_a_curve_of_another_energy_is_not_met() -> None:

@@ -71,6 +71,11 @@ def test_data_of_an_unflattened_beam_do_not_do_for_a_flattened_one() -> None:
     assert require_supported(plan_of(replace(standard, fluence_mode="NON_STANDARD")), unflattened) == ()
 
 
+def test_a_plan_that_does_not_say_whether_it_is_flattened_is_computed_and_that_is_named() -> None:
+    (told,) = require_supported(plan_of(replace(static_beam(0.0), fluence_mode="")), MACHINE)
+    assert told.startswith("the plan does not say whether its beams are flattened")
+
+
 def test_wedges_and_openings_that_are_not_known_are_refused() -> None:
     wedged = static_beam(0.0, wedges_in=(1,))
     with pytest.raises(MissingEvidenceError, match="wedge"):

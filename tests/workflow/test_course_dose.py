@@ -8,18 +8,16 @@ from dataclasses import replace
 import jsonschema
 import numpy as np
 import pytest
+from ball_of_dose import ball_of_dose
 from small_course import coarse_room, scenario, small_patient
 
 from isoguide.dose.dvh import DoseVolumeHistogram
-from isoguide.dose.result import DoseDistribution
 from isoguide.errors import InputError, MissingEvidenceError
-from isoguide.geometry.frames import DAILY, PLANNING
+from isoguide.geometry.frames import DAILY
 from isoguide.geometry.grid import Grid
-from isoguide.geometry.iec61217 import fixed_from_planning
-from isoguide.images.displacement_field import node_positions_mm
 from isoguide.images.volume import Volume
-from isoguide.plan import PatientPosition
 from isoguide.virtual.room import VirtualRoom
+from isoguide.virtual.treatment_plan import treatment_plan
 from isoguide.workflow import course_dosimetry, simulate
 from isoguide.workflow.course import Course
 from isoguide.workflow.course_dose import CourseDose, DeliveredDay, DoseFigures, named
@@ -37,18 +35,6 @@ DOSE = (
     "structures = ['Rectum', 'Femur_Head_L', 'Femur_Head_R']\n"
 )
 OFF = "[set_up]\nfixed_mm = [20.0, 0.0, 0.0]\nfixed_deg = [0.0, 0.0, 0.0]\n"
-
-
-def ball_of_dose(plan, density, machine, *, placement, settings, progress=None):
-    """Give 2 Gy within 45 mm of the room's isocentre, falling off beyond, wherever the patient lies."""
-    grid = placement.grid or Grid.axial(
-        PLANNING, (31, 31, 31), (5.0, 5.0, 5.0), tuple(plan.beams[0].isocentre_mm - 75.0)
-    )
-    isocentre_mm = plan.beams[0].isocentre_mm
-    placed = placement.fixed_from_patient or fixed_from_planning(PatientPosition.HFS, isocentre_mm)
-    away_mm = np.linalg.norm(placed.apply(node_positions_mm(grid)), axis=1)
-    dose = 2.0 / (1.0 + np.exp((away_mm - 45.0) / 4.0))
-    return DoseDistribution(grid, dose.astype(np.float32).reshape(grid.shape), approximations=("a ball",))
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +134,19 @@ class TestDosimetry:
 
     def test_a_patient_without_a_target_or_a_prescription_is_refused(self, patient: VirtualPatient) -> None:
         organs = tuple(one for one in patient.phantom.structures if one.interpreted_type == "ORGAN")
-        plan = course_dosimetry.treatment_plan(patient.phantom)
+        plan = treatment_plan(patient.phantom)
         with pytest.raises(MissingEvidenceError, match="target"):
             CourseDosimetry(replace(patient.phantom, structures=organs), plan, CourseDoseSection())
         with pytest.raises(MissingEvidenceError, match="does not say what its target shall get"):
             CourseDosimetry(patient.phantom, replace(plan, prescriptions=()), CourseDoseSection())
+
+
+def test_a_whole_fraction_is_that_of_the_plan_where_there_is_one(patient: VirtualPatient) -> None:
+    plan = treatment_plan(patient.phantom)
+    planned_mu = sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
+    room = day_room(patient)
+    assert course_dosimetry._meterset_mu(plan, room) == pytest.approx(planned_mu)
+    assert course_dosimetry._meterset_mu(None, room) == pytest.approx(200.0)
 
 
 def test_moments_are_spread_over_the_time_with_radiation() -> None:

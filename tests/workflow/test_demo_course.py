@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ball_of_dose import ball_of_dose
 from small_course import coarse_room
 
 from isoguide.dicom import (
@@ -21,7 +22,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.treatment import State
 from isoguide.virtual import build_phantom
 from isoguide.virtual.clock import VirtualClock
-from isoguide.workflow import demo_course, simulate, virtual_patient
+from isoguide.workflow import course_dosimetry, demo_course, simulate, virtual_patient
 from isoguide.workflow.align import align
 from isoguide.workflow.clinic import virtual_station
 from isoguide.workflow.clinic.accounts import Accounts
@@ -54,6 +55,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(demo_course, "ASSESSED_MM", 5.0)
         # Seeds cannot be found in voxels as coarse as these.
         patched.setattr(demo_course, "WATCHED", {})
+        patched.setattr(course_dosimetry, "compute_dose", ball_of_dose)
         return folder, demonstrate(folder, fractions=2, seed=2)
 
 
@@ -67,6 +69,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
         patched.setattr(demo_course, "ASSESSED_MM", 5.0)
         patched.setattr(demo_course, "PHASES", 2)
+        patched.setattr(simulate, "_dosimetry", lambda *_: None)
         return folder, demonstrate(folder, site="lung", fractions=1, seed=2)
 
 
@@ -321,6 +324,14 @@ def test_passwords_are_not_written_over_what_is_there(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=r"cannot write .*sign-in\.txt"):
             let_sign_in(desk.records, [THERAPIST], tmp_path)
     assert (tmp_path / "sign-in.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_the_report_tells_what_image_guidance_does_to_the_dose(demo: tuple[Path, Course]) -> None:
+    folder, course = demo
+    assert course.dose is not None
+    assert len(course.dose.days) == 2
+    assert len(course.dose.goals) == 3
+    assert "with and without image guidance" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_report_leads_to_the_reviews(demo: tuple[Path, Course]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pydicom
 import pytest
-from dvh_export import IMAGE, PLAN_UID, STRUCTURES, DvhExport, box, rising_dose, write_export
+from dvh_export import IMAGE, PLAN_UID, STRUCTURES, DvhExport, box, quick_gamma, rising_dose, write_export
 from pydicom.dataset import Dataset
 
 from isoguide.dicom import DoseDetails, PatientIdentity, StructureSetDetails, write_dose, write_structure_set
@@ -24,6 +24,7 @@ from isoguide.errors import (
     UnknownNameError,
     UnreadableError,
 )
+from isoguide.workflow.dvh import analyse as analyse_module
 from isoguide.workflow.dvh.analyse import DvhAnalysis, analyse
 from isoguide.workflow.dvh.document import SCHEMA_FILE, dvh_schema_text
 from isoguide.workflow.dvh.goals_file import read_goals
@@ -63,8 +64,10 @@ def test_a_dose_of_one_fraction_is_judged_over_all_fractions(export: DvhExport) 
     alone = replace(
         asked(export, "PTV mean >= 45 Gy", dose=export.fraction), structures=export.folder / "rs.dcm"
     )
-    with pytest.raises(MissingEvidenceError, match="say how many there are with --fractions"):
+    with pytest.raises(MissingEvidenceError, match="say how many fractions there are with --fractions"):
         analyse(alone)
+    with pytest.raises(MissingEvidenceError, match="goals and prescription are those of the whole course"):
+        analyse(replace(alone, goals=(), prescription_gy=42.0))
     assert analyse(replace(alone, fractions=10)).goals[0].value == pytest.approx(22.5, abs=0.05)
 
 
@@ -75,11 +78,18 @@ def test_two_doses_are_judged_side_by_side(export: DvhExport) -> None:
     assert found.compared[0].mean_gy == pytest.approx(0.95 * found.histograms[0].mean_gy, rel=1e-3)
 
 
-def test_gamma_is_that_of_the_second_dose(export: DvhExport) -> None:
-    pytest.importorskip("pymedphys")
-    same = analyse(asked(export, compare=export.dose, gamma=(3.0, 2.0)))
-    assert same.gamma is not None
-    assert same.gamma.pass_percent == 100.0
+def test_gamma_is_in_the_report_and_in_the_document(
+    tmp_path: Path, export: DvhExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analyse_module, "gamma_index", quick_gamma)
+    found = analyse_into(asked(export, compare=export.second, gamma=(3.0, 2.0)), tmp_path / "out")
+    assert found.gamma is not None
+    passed = found.gamma.pass_percent
+    document = json.loads((tmp_path / "out/dvh.json").read_text(encoding="utf-8"))
+    assert document["gamma"]["pass_percent"] == passed == pytest.approx(400.0 / 13.0)
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert f"<b>{passed:.1f} %</b>" in page
+    assert "7 of them where the second dose ends" in page
 
 
 def test_a_goal_for_a_structure_without_a_volume_says_so(export: DvhExport) -> None:

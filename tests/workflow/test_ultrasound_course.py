@@ -60,6 +60,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         for module in (simulate, demo_course):
             patched.setattr(module, "room_settings", quick_room)
         patched.setattr(demo_course, "EARLIER_PATIENTS", 10)
+        patched.setattr(simulate, "_dosimetry", lambda *_: None)
         return folder, demonstrate(folder, fractions=1, seed=2, imaging="ultrasound")
 
 

@@ -103,5 +103,5 @@ def _around(target: Structure, problem: AdaptationProblem, taken: NDArray[np.boo
         shape = [1, 1, 1]
         shape[axis] = 2 * step + 1
         near = binary_dilation(near, np.ones(shape, np.bool_))
-    tissue = np.asarray(problem.density.values) > TISSUE_HU
+    tissue = problem.density.values.astype(np.float32) > TISSUE_HU
     return np.asarray(near & ~taken & tissue)

@@ -250,6 +250,8 @@ def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]]) -> tuple[st
         # Adding zero after rounding turns the -0.0 that a display would show into 0.0.
         least, most = (round(100.0 * (one - 1.0), 1) + 0.0 for one in (min(factors), max(factors)))
         changes.append(f"monitor units of a beam change by {least:+.1f} to {most:+.1f} % for the distance")
+    if any(point.wedges_in for old, _, _ in told for point in old.control_points):
+        changes.append("wedges turn with the collimator but stay where they are: the field moves under them")
     miss_mm, tilt_deg = max(step.miss_mm for step in steps), max(step.tilt_deg for step in steps)
     remains = f"what remains: the outline of the target is met to {miss_mm:.1f} mm (root mean square)"
     if tilt_deg > 0.05:

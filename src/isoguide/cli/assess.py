@@ -154,7 +154,7 @@ def assess_command(
 
     Matches the images rigidly, then lets tissue move, carries the structures of the plan to the day, and says
     by quality figures (AAPM TG-132) whether to believe it. Exits with 1 where the result is not for decision,
-    a structure is beyond a limit of the protocol, or the dose is, or is not for decision.
+    a structure is beyond a limit of the protocol, or the dose is, misses a goal, or is not for decision.
 
     **Examples**
 

@@ -290,15 +290,26 @@ class _DayVoxels:
         grid, dose = part.dose.grid, part.dose.dose_gy
         mass = np.ones(grid.shape, np.float32)
         if part.density is not None:
-            there = part.density.grid.index(node_positions_mm(grid)).T[::-1]
-            found = _looked_up(np.asarray(part.density.values, np.float32), there)
-            mass = np.maximum(found, LEAST_DENSITY).reshape(grid.shape).astype(np.float32)
-        along = [
-            np.gradient(dose, step, axis=axis) if dose.shape[axis] > 1 else np.zeros_like(dose)
-            for axis, step in enumerate(grid.spacing_mm[::-1])
-        ]
-        steepness = np.sqrt(np.sum(np.square(along), axis=0)).astype(np.float32)
+            mass = np.maximum(_on(part.density, grid), np.float32(LEAST_DENSITY))
+        steepness = np.zeros_like(dose) if part.sigma_mm is None else _steepness(dose, grid)
         return cls(dose * mass, mass, steepness)
+
+
+def _on(density: Volume, grid: Grid) -> Float32:
+    values = np.asarray(density.values, np.float32)
+    if density.grid is grid:
+        return values
+    there = density.grid.index(node_positions_mm(grid)).T[::-1]
+    return _looked_up(values, there).reshape(grid.shape).astype(np.float32)
+
+
+def _steepness(dose: Float32, grid: Grid) -> Float32:
+    along = [
+        np.gradient(dose, step, axis=axis) if dose.shape[axis] > 1 else np.zeros_like(dose)
+        for axis, step in enumerate(grid.spacing_mm[::-1])
+    ]
+    total: Float32 = np.sqrt(np.sum(np.square(along), axis=0)).astype(np.float32)
+    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -306,7 +317,8 @@ class _Places:
     """Where the plan's voxels are today.
 
     ``index`` (n, 3) is in voxels (i, j, k) of the day's dose; ``steps`` (3, 3, n) is how far that changes
-    from one voxel of the plan to the next along its i, j, k; ``growth`` and ``sigma_mm`` are ``[k, j, i]``.
+    from one voxel of the plan to the next along the plan's i, j, k; ``growth`` and ``sigma_mm`` are
+    ``[k, j, i]``.
     """
 
     index: Array
@@ -318,22 +330,15 @@ class _Places:
     def of(cls, part: DeliveredPart, onto: Grid) -> "_Places":
         planned_mm = node_positions_mm(onto)
         today_mm = planned_mm if part.field is None else part.field.moved(planned_mm)
-        daily_mm = part.planning_from_daily.inverse().apply(today_mm)
-        steps_mm = _steps(daily_mm, onto)
-        volume = float(onto.spacing_mm.prod())
-        growth = (
-            np.abs(np.einsum("an,an->n", np.cross(steps_mm[0], steps_mm[1], axis=0), steps_mm[2])) / volume
-        )
+        to_index = part.dose.grid.index_from_xyz @ part.planning_from_daily.inverse().matrix
+        index = today_mm @ to_index[:3, :3].T + to_index[:3, 3]
+        steps = _steps(index, onto, to_index)
+        share = float(part.dose.grid.spacing_mm.prod() / onto.spacing_mm.prod())
+        growth = np.abs((np.cross(steps[0], steps[1], axis=0) * steps[2]).sum(axis=0)) * share
         sigma_mm = np.zeros(len(planned_mm))
         if part.sigma_mm is not None and part.field is not None:
             sigma_mm = _looked_up(part.sigma_mm, part.field.grid.index(planned_mm).T[::-1])
-        to_index = part.dose.grid.index_from_xyz[:3, :3]
-        return cls(
-            part.dose.grid.index(daily_mm),
-            np.einsum("ab,sbn->san", to_index, steps_mm),
-            growth.reshape(onto.shape),
-            sigma_mm.reshape(onto.shape),
-        )
+        return cls(index, steps, growth.reshape(onto.shape), sigma_mm.reshape(onto.shape))
 
     def outside(self, grid: Grid) -> float:
         """Return the share of voxels that lie outside the day's dose grid (by more than half a voxel)."""
@@ -341,19 +346,17 @@ class _Places:
         return float(((self.index < -0.5) | (self.index > last)).any(axis=1).mean())
 
 
-def _steps(daily_mm: Array, onto: Grid) -> Array:
-    """Return how positions change from voxel to voxel along i, j, k: (3, (x, y, z), n)."""
-    there = daily_mm.reshape(*onto.shape, 3)
+def _steps(index: Array, onto: Grid, to_index: Array) -> Array:
+    """Return how day's voxels change from one voxel of the plan to the next along its i, j, k: (3, 3, n)."""
+    there = index.reshape(*onto.shape, 3)
+    rigid = to_index[:3, :3] @ (onto.direction * onto.spacing_mm)
     along = (
-        np.gradient(there, axis=axis) if onto.shape[axis] > 1 else _lone_step(there, onto, 2 - axis)
-        for axis in (2, 1, 0)
+        np.gradient(there, axis=2 - axis)
+        if onto.shape[2 - axis] > 1
+        else np.broadcast_to(rigid[:, axis], there.shape)
+        for axis in range(3)
     )
     return np.stack([step.reshape(-1, 3).T for step in along])
-
-
-def _lone_step(there: Array, onto: Grid, axis: int) -> Array:
-    """Return the step along an axis that has one voxel only: that of the grid."""
-    return np.broadcast_to(onto.direction[:, axis] * onto.spacing_mm[axis], there.shape)
 
 
 def _spread(day: Grid, onto: Grid) -> tuple[Array, ...]:

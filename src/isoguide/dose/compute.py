@@ -83,6 +83,7 @@ def compute_dose(
         dose = np.zeros(grid.shape, dtype=np.float32)
         dose[wanted] = pencil_dose(delivery, _positions(grid, wanted), progress)
     else:
+        # Scatter comes from all that beams reach, however small the grid that is asked for.
         lattice = grid if placement.grid is None else _grid_about_fields(delivery, of, body)
         dose = np.where(wanted, cone_dose(delivery, lattice, grid, progress), np.float32(0.0))
     if not dose.any():

@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 from scipy.integrate import lebedev_rule
+from scipy.sparse import csr_array
 
 from isoguide.dose.beam_data import PointKernel
 from isoguide.geometry.frames import Array
@@ -39,13 +40,13 @@ class Cones:
     fine
         Unit vectors all over the sphere, (f, 3), evenly about every axis.
     belongs_sr
-        Solid angle that each fine direction brings to each cone, (f, cones): to the nearest one, and in
-        equal parts where several are as near.
+        Solid angle that each fine direction brings to each cone, (f, cones), sparse: to the nearest one, and
+        in equal parts where several are as near.
     """
 
     directions: Array
     fine: Array
-    belongs_sr: Array
+    belongs_sr: csr_array
 
 
 @cache
@@ -56,7 +57,7 @@ def cones() -> Cones:
     cosine = fine @ directions.T
     nearest = cosine > cosine.max(axis=1, keepdims=True) - 1e-9
     belongs = nearest / nearest.sum(axis=1, keepdims=True) * solid_angle[:, None]
-    return Cones(directions, fine, belongs)
+    return Cones(directions, fine, csr_array(belongs))
 
 
 def _sphere() -> tuple[Array, Array]:
@@ -116,7 +117,7 @@ class ConeKernel:
         lattice = cones()
         angle_deg = np.rad2deg(np.arccos(np.clip(lattice.fine @ beam, -1.0, 1.0)))
         energy = np.stack([np.interp(angle_deg, self.angle_deg, one) for one in self.per_sr])
-        shares = energy @ lattice.belongs_sr
+        shares = np.asarray(lattice.belongs_sr.T @ energy.T).T
         return np.asarray((shares * (self._whole / shares.sum(axis=1))[:, None]).T)
 
     @property

@@ -53,10 +53,14 @@ def require_supported(plan: Plan, machine: BeamData) -> tuple[str, ...]:
             raise InputError(msg)
         _require_openings(beam, machine)
     left_out = [beam for beam in plan.beams if beam.is_treatment and not beam.meterset_mu]
-    return tuple(
+    told = [
         f"beam {beam.number} ({beam.name}) has no monitor units and is left out of the dose"
         for beam in left_out
-    )
+    ]
+    if any(not beam.fluence_mode for beam in beams):
+        kind = "with" if machine.is_flattened else "without"
+        told.append(f"the plan does not say whether its beams are flattened; they are taken as {kind} filter")
+    return tuple(told)
 
 
 def _reasons(beam: Beam, machine: BeamData) -> Iterator[str]:

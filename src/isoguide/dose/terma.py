@@ -30,8 +30,8 @@ Float32 = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 FLUENCE_MM: Final = 1.0
-SEED_DEG: Final = 12.5
-"""Directions no farther than this from the first of a group belong to it."""
+SEED_DEG: Final = 18.5
+"""Directions no farther than this from the first of a group belong to it; tilting takes care of the rest."""
 DEEPEST_MM: Final = 800.0
 STEPS_PER_MM: Final = 1.0
 

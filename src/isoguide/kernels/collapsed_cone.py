@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from isoguide.kernels.chunks import CHUNKS, run_chunked
+from isoguide.kernels.chunks import run_chunked
 
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -25,6 +25,9 @@ Path = tuple[int, float, float, float]
 
 LANES: Final = 4
 """Columns that one pass of the mixing adds at once; the number of columns is a multiple."""
+BUNDLES: Final = 8
+"""Directions across one axis are mixed in so many bundles, whatever the number of cores: each reads all
+columns once, which takes longer than adding them up."""
 _ZERO, _ONE, _TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 _SIX, _TWELVE = np.float32(6.0), np.float32(12.0)
 _SIXTEENTH, _TINY = np.float32(1.0 / 16.0), np.float32(1e-12)
@@ -212,7 +215,7 @@ def _carry_across(
     order = (axis, *(n for n in range(3) if n != axis))
     back = np.argsort(order)
     turned = np.ascontiguousarray(density.transpose(order))
-    doses = np.zeros((min(CHUNKS, len(paths)), *turned.shape), np.float32)
+    doses = np.zeros((min(BUNDLES, len(paths)), *turned.shape), np.float32)
     bounds = [len(paths) * chunk // len(doses) for chunk in range(len(doses) + 1)]
 
     def work(start: int, stop: int) -> None:

@@ -18,85 +18,86 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Shape = tuple[int, int, int]
+FAST: set[str] = {"contract", "reassoc", "nsz"}
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _linear_3(values: Float32, a: float, b: float, c: float) -> float:
-    """Interpolate at a place along the three axes; outside the first two there is nothing: -1."""
-    if a < 0.0 or b < 0.0 or a >= values.shape[0] - 1 or b >= values.shape[1] - 1:
-        return -1.0
-    c = min(max(c, 0.0), values.shape[2] - 1.001)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def _depth(fan: Float32, a: float, b: float, c: float) -> float:
+    """Interpolate at a place that lies within the first two axes; beyond the last it is as at its ends."""
+    c = min(max(c, 0.0), fan.shape[2] - 1.001)
     i, j, k = int(a), int(b), int(c)
     a, b, c = a - i, b - j, c - k
-    p = values[i, j, k] + c * (values[i, j, k + 1] - values[i, j, k])
-    q = values[i, j + 1, k] + c * (values[i, j + 1, k + 1] - values[i, j + 1, k])
-    r = values[i + 1, j, k] + c * (values[i + 1, j, k + 1] - values[i + 1, j, k])
-    s = values[i + 1, j + 1, k] + c * (values[i + 1, j + 1, k + 1] - values[i + 1, j + 1, k])
+    p = fan[i, j, k] + c * (fan[i, j, k + 1] - fan[i, j, k])
+    q = fan[i, j + 1, k] + c * (fan[i, j + 1, k + 1] - fan[i, j + 1, k])
+    r = fan[i + 1, j, k] + c * (fan[i + 1, j, k + 1] - fan[i + 1, j, k])
+    s = fan[i + 1, j + 1, k] + c * (fan[i + 1, j + 1, k + 1] - fan[i + 1, j + 1, k])
     p += b * (q - p)
     r += b * (s - r)
     return p + a * (r - p)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _linear_2(values: Float32, row: float, column: float) -> float:
-    if row < 0.0 or column < 0.0 or row >= values.shape[0] - 1 or column >= values.shape[1] - 1:
-        return 0.0
-    i, j = int(row), int(column)
-    a, b = row - i, column - j
-    p = values[i, j] + b * (values[i, j + 1] - values[i, j])
-    q = values[i + 1, j] + b * (values[i + 1, j + 1] - values[i + 1, j])
-    return p + a * (q - p)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
 def _release(
     voxels: tuple[int, Indices],
     frames: tuple[Float64, Float64],
     depth: tuple[Float32, Float64],
-    fluence: tuple[Float32, Float32, Float64],
+    fluence: tuple[Float32, Float64],
     table: tuple[Float32, float],
     rows: Indices,
     out: Float32,
 ) -> None:
     (first, spans), (affine, slopes) = voxels, frames
     fan, (u0, du, v0, dv, far, s0, ds) = depth[0], depth[1]
-    open_map, wide_map, (x0, y0, pixel) = fluence[0], fluence[1], fluence[2]
+    maps, (x0, y0, pixel) = fluence[0], fluence[1]
     parts, per_mm = table
-    last = parts.shape[1] - 2
+    last, last_row, last_column = parts.shape[0] - 2, maps.shape[0] - 1, maps.shape[1] - 1
+    last_v, last_u = fan.shape[0] - 1, fan.shape[1] - 1
     for k in range(spans.shape[0]):
         for j in range(spans.shape[1]):
+            to = out[:, k, j]
+            x_0, y_0, z_0 = _moved(affine, j, first + k)
+            along_0, right_0, up_0 = _moved(slopes, j, first + k)
             for i in range(spans[k, j, 0], spans[k, j, 1]):
-                x, y, z = _moved(affine, i, j, first + k)
+                z = z_0 + affine[2, 0] * i
                 if z >= -1.0:
                     continue
                 scale = -far / z
-                row, column = (scale * y - y0) / pixel, (scale * x - x0) / pixel
-                seen, wide = _linear_2(open_map, row, column), _linear_2(wide_map, row, column)
-                water = _linear_3(fan, (scale * y - v0) / dv, (scale * x - u0) / du, (-z - s0) / ds)
-                if water < 0.0:
+                x, y = scale * (x_0 + affine[0, 0] * i), scale * (y_0 + affine[1, 0] * i)
+                row, column, v, u = (y - y0) / pixel, (x - x0) / pixel, (y - v0) / dv, (x - u0) / du
+                if min(row, column, v, u) < 0.0 or row >= last_row or column >= last_column:
                     continue
-                at = water * per_mm
+                if v >= last_v or u >= last_u:
+                    continue
+                at = _depth(fan, v, u, (-z - s0) / ds) * per_mm
                 entry = min(int(at), last)
                 part = min(at - entry, 1.0)
+                m, n = int(row), int(column)
+                a, b = row - m, column - n
+                s00, s01, s10, s11 = (1.0 - a) * (1.0 - b), (1.0 - a) * b, a * (1.0 - b), a * b
+                above, below = maps[m], maps[m + 1]
                 square = scale * scale
-                along, right, up = _moved(slopes, i, j, first + k)
-                right, up = right / along, up / along
-                for kind in range(2):
-                    low, high = parts[kind, entry], parts[kind, entry + 1]
-                    here = seen * square * (low + part * (high - low))
-                    out[rows[3 * kind], k, j, i] += here
-                    out[rows[3 * kind + 1], k, j, i] += here * right
-                    out[rows[3 * kind + 2], k, j, i] += here * up
-                low, high = parts[2, entry], parts[2, entry + 1]
-                out[rows[6], k, j, i] += wide * square * (low + part * (high - low))
+                seen = s00 * above[n, 0] + s01 * above[n + 1, 0] + s10 * below[n, 0] + s11 * below[n + 1, 0]
+                wide = s00 * above[n, 1] + s01 * above[n + 1, 1] + s10 * below[n, 1] + s11 * below[n + 1, 1]
+                before, behind = parts[entry], parts[entry + 1]
+                along = 1.0 / (along_0 + slopes[0, 0] * i)
+                right, up = (right_0 + slopes[1, 0] * i) * along, (up_0 + slopes[2, 0] * i) * along
+                electrons = seen * square * (before[0] + part * (behind[0] - before[0]))
+                photons = seen * square * (before[1] + part * (behind[1] - before[1]))
+                to[rows[0], i] += electrons
+                to[rows[1], i] += electrons * right
+                to[rows[2], i] += electrons * up
+                to[rows[3], i] += photons
+                to[rows[4], i] += photons * right
+                to[rows[5], i] += photons * up
+                to[rows[6], i] += wide * square * (before[2] + part * (behind[2] - before[2]))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _moved(affine: Float64, i: int, j: int, k: int) -> tuple[float, float, float]:
+def _moved(affine: Float64, j: int, k: int) -> tuple[float, float, float]:
     return (
-        affine[0, 0] * i + affine[0, 1] * j + affine[0, 2] * k + affine[0, 3],
-        affine[1, 0] * i + affine[1, 1] * j + affine[1, 2] * k + affine[1, 3],
-        affine[2, 0] * i + affine[2, 1] * j + affine[2, 2] * k + affine[2, 3],
+        affine[0, 1] * j + affine[0, 2] * k + affine[0, 3],
+        affine[1, 1] * j + affine[1, 2] * k + affine[1, 3],
+        affine[2, 1] * j + affine[2, 2] * k + affine[2, 3],
     )
 
 
@@ -153,7 +154,8 @@ def add_release(
     """
     frames = (direction.device_from_index, direction.axes_from_index)
     depth = (direction.fan, direction.seats)
-    fluence = (direction.fluence, direction.electrons, direction.pixels)
+    fluence = (np.stack([direction.fluence, direction.electrons], axis=-1), direction.pixels)
+    table = (np.ascontiguousarray(table[0].T), table[1])
 
     def piece(start: int, stop: int) -> None:
         voxels = (start, spans[start:stop])

@@ -45,7 +45,7 @@ from isoguide.workflow.target import TARGET_TYPES
 
 DENSITY_MM: Final = 3.0
 """Voxels of the anatomy that doses are computed on: finer ones change nothing that is told here."""
-MOMENTS: Final = 8
+MOMENTS: Final = 6
 """At so many moments of the radiation a patient who moves is looked at."""
 LEAST_SHARE: Final = 1e-3
 """A fraction with less of its meterset gave no dose worth telling."""
@@ -113,7 +113,7 @@ class CourseDosimetry:
 
     def add(self, number: int, delivered_mu: float, room: VirtualRoom) -> None:
         """Add the dose of a fraction; nothing where there was no radiation."""
-        share = min(delivered_mu / room.settings.beam.planned_mu, 1.0)
+        share = min(delivered_mu / _meterset_mu(self.plan, room), 1.0)
         if share < LEAST_SHARE or not room.beam.intervals:
             return
         density: dict[float, Volume] = {}
@@ -189,7 +189,7 @@ class CourseDosimetry:
         dose = self._computed(known[key], placed, _in_frame(self._planned.dose.grid, DAILY))
         self._note(dose.approximations)
         scaled = DoseVolume(dose.grid, dose.dose_gy * np.float32(self._planned.factor))
-        density = relative_density(known[key])
+        density = _on_grid(relative_density(known[key]), scaled.grid)
         parts = []
         for at_s in seconds:
             moved = truth.fixed_from_planning(at_s if is_guided else 0.0)
@@ -268,6 +268,20 @@ def relative_density(hu: Volume) -> Volume:
     return Volume(hu.grid, values, is_hounsfield=False, source=hu.source)
 
 
+def _on_grid(density: Volume, grid: Grid) -> Volume:
+    """Look a density up once for all moments of a day."""
+    there = density.grid.index(node_positions_mm(grid)).T[::-1]
+    values = ndimage.map_coordinates(density.values, there, order=1, mode="nearest", output=np.float32)
+    return Volume(grid, values.reshape(grid.shape), is_hounsfield=False, source=density.source)
+
+
+def _meterset_mu(plan: Plan | None, room: VirtualRoom) -> float:
+    """Return the meterset of a whole fraction: that of the plan where the room was given one."""
+    if plan is None:
+        return room.settings.beam.planned_mu
+    return sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
+
+
 def _prescription(plan: Plan) -> tuple[float, int]:
     """Return what a fraction shall give, Gy, and how many there are."""
     if not plan.prescriptions or not plan.fractions_planned:
@@ -338,8 +352,10 @@ def _mean(carried: Sequence[CarriedDose]) -> CarriedDose:
     """Return the mean over moments of equal weight."""
     if len(carried) == 1:
         return carried[0]
-    dose = np.mean([one.dose_gy for one in carried], axis=0, dtype=np.float64).astype(np.float32)
-    return replace(carried[0], dose_gy=dose)
+    total = np.zeros(carried[0].dose_gy.shape)
+    for one in carried:
+        total += one.dose_gy
+    return replace(carried[0], dose_gy=(total / len(carried)).astype(np.float32))
 
 
 def _of_share(carried: CarriedDose, share: float) -> CarriedDose:

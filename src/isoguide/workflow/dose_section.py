@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from isoguide.dose.goals import GoalResult
 from isoguide.workflow.course import Course
 from isoguide.workflow.course_dose import CourseDose, DoseFigures, named
-from isoguide.workflow.dvh.chart import dvh_svg
+from isoguide.workflow.dvh.chart import PALETTE, dvh_svg
 from isoguide.workflow.page import bullets, section, table
 from isoguide.workflow.review.axis_words import number, signed
 from isoguide.workflow.review.drawing import (
@@ -27,6 +27,8 @@ from isoguide.workflow.review.html_parts import TRUTH_BADGE, not_available
 DOSE_SECTION: Final = "What the course delivered, with and without image guidance"
 _GUIDED: Final = "with image guidance"
 _UNGUIDED: Final = "without image guidance"
+WORTH_TELLING: Final = 0.01
+"""Share of the prescription from which on an organ is named that got more by image guidance."""
 _LEAST_RANGE: Final = 4.0
 _MOST_ORGANS: Final = 3
 _CAPTION: Final = (
@@ -87,19 +89,26 @@ def _spared_words(dose: CourseDose) -> str:
     if most_gy <= 0.0:
         return "No organ got a lower mean dose by image guidance."
     told = f"Image guidance spared {most} {most_gy:.2f} Gy of mean dose"
-    if least_gy < 0.0:
+    if least_gy < -WORTH_TELLING * dose.prescribed_so_far_gy:
         told += f", and gave {least} {-least_gy:.2f} Gy more: it lies where the plan wants the beam again"
     return f"{told}."
 
 
 def _charts(dose: CourseDose) -> str:
     shown = _shown(dose)
+    # One colour for a structure in both charts, whatever its dose in each.
+    names = [one.name for one in dose.planned if one.name in shown]
+    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(names)}
 
     def chart(found: str, words: str) -> str:
         planned = [one for one in dose.planned if one.name in shown]
         given = [one for one in getattr(dose, found) if one.name in shown]
         drawn = dvh_svg(
-            planned, given, words=("planned", words), prescription_gy=round(dose.prescribed_so_far_gy, 2)
+            planned,
+            given,
+            colours,
+            words=("planned", words),
+            prescription_gy=round(dose.prescribed_so_far_gy, 2),
         )
         return f'<figure class="drawn"><figcaption>{escape(words.capitalize())}</figcaption>{drawn}</figure>'
 

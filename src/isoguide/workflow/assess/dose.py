@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from isoguide.course import DoseInstructions
+from isoguide.dose.goals import DoseGoal
 from isoguide.dose.result import DoseAlgorithm
 from isoguide.errors import MissingEvidenceError
 from isoguide.images.structure import Structure
@@ -25,6 +26,7 @@ from isoguide.workflow.dose.day import (
 from isoguide.workflow.dose.inputs import parsed_goals
 from isoguide.workflow.dose.order import body_of, prescription_of
 from isoguide.workflow.dose.record import dose_record
+from isoguide.workflow.dose.words import goal_line
 
 SPACING_MM = 2.5
 """Of the dose grid where neither user nor protocol says."""
@@ -47,9 +49,14 @@ class AssessedDose:
     alerts: tuple[str, ...] = ()
 
     @property
+    def missed(self) -> tuple[str, ...]:
+        """Goals that the course would miss if every fraction were like today, as lines of text."""
+        return tuple(goal_line(one) for one in self.day.goals if not one.is_met)
+
+    @property
     def is_clear(self) -> bool:
-        """True when the dose may be decided by and no alert is raised."""
-        return self.day.verdict is FieldVerdict.FOR_DECISION and not self.alerts
+        """True when the dose may be decided by, no alert is raised and every goal is met."""
+        return self.day.verdict is FieldVerdict.FOR_DECISION and not (self.alerts or self.missed)
 
 
 def order_of_day(
@@ -79,7 +86,8 @@ def order_of_day(
     prescription, prescribed = prescription_of(plan, target)
     machine, chosen = choose_beam_data(plan, chosen=choice.machine)
     body, outlined = body_of(planning.volume, planning.structure_set.structures)
-    goals, usual, spacing_mm = (), DoseAlgorithm.PENCIL_BEAM, SPACING_MM
+    goals: tuple[DoseGoal, ...] = ()
+    usual, spacing_mm = DoseAlgorithm.PENCIL_BEAM, SPACING_MM
     if instructions is not None:
         goals, usual, spacing_mm = instructions.goals, instructions.algorithm, instructions.spacing_mm
     return DoseOrder(

@@ -58,8 +58,10 @@ def dose_sections(found: AssessedDose | None, alignment: Alignment) -> list[str]
 
 def _banner(found: AssessedDose) -> str:
     kind, sign, word = _WORDS[found.day.verdict]
+    if found.alerts or found.missed:
+        kind = "review"
     lead = "The dose of the day as treated, after the couch correction. A person still decides."
-    body = bullets((*found.day.reasons, *found.alerts))
+    body = bullets((*found.day.reasons, *found.alerts, *found.missed))
     return (
         f'<section class="banner {kind}"><div class="word">'
         f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'

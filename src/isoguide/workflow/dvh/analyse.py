@@ -133,10 +133,10 @@ def _prescribed(request: DvhRequest, inputs: DvhInputs) -> tuple[float | None, i
             raise MismatchError(msg)
         return prescription_gy, 1
     fractions = request.fractions or (plan.fractions_planned if plan is not None else None)
-    if fractions is None and request.goals:
+    if fractions is None and (request.goals or prescription_gy is not None):
         msg = (
-            f"{inputs.dose.path} is the dose of one fraction, and goals are those of the whole course: say"
-            " how many there are with --fractions"
+            f"{inputs.dose.path} is the dose of one fraction, and goals and prescription are those of the"
+            " whole course: say how many fractions there are with --fractions"
         )
         raise MissingEvidenceError(msg)
     return prescription_gy, fractions or 1
