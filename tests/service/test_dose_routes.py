@@ -227,6 +227,21 @@ def test_a_dose_that_is_not_for_decision_says_so(dosed: Dosed) -> None:
         dosed.doses.verdict = FieldVerdict.FOR_DECISION
 
 
+def test_on_a_day_that_is_not_for_decision_no_plan_is_given_out_or_chosen(dosed: Dosed) -> None:
+    dosed.doses.verdict = FieldVerdict.NOT_FOR_DECISION
+    try:
+        dosed.compute()
+        dosed.correct()
+        ladder = dosed.now["ladder"]
+        assert "not for decision" in ladder["no_plans_because"]
+        shifted = next(one for one in ladder["rungs"] if one["rung"] == "virtual couch shift")
+        assert shifted["plan_address"] is None
+        assert "not for decision" in dosed.choose(plan_sha256="0" * 64).json()["detail"]
+        assert dosed.audited[-1][0] != "choose for planning"
+    finally:
+        dosed.doses.verdict = FieldVerdict.FOR_DECISION
+
+
 def test_a_dose_is_not_kept_in_memory_for_ever(dosed: Dosed) -> None:
     dosed.compute()
     values = dosed.service.state.gallery.cache._values
