@@ -57,7 +57,7 @@ def kept_carried(store: ImageStore, sha256: str) -> AccumulatedDose:
     """
     path = store.path_of(sha256)
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["form"]) != _FORM:
                 raise ValueError(str(kept["form"]))
             dose = np.asarray(kept["dose_gy"], np.float32)
