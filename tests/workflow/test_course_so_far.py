@@ -239,6 +239,20 @@ def test_sums_do_not_outlive_what_they_rest_on(course: Course) -> None:
     assert "the couch goes elsewhere" in course.as_it_stands(moved).approximations[-1]
 
 
+def test_an_image_by_which_nothing_was_treated_adds_nothing(course: Course) -> None:
+    again = replace(course.stored[3].decisions[0], action="second look")
+    course.change(3, decisions=(again,))
+    assert course.told(3).fractions_so_far == 3  # it is not decided yet
+    course.stored[3] = replace(fraction(3), decisions=(again,))
+    assert (
+        "the dose of fraction 3 is that of an image by which nothing was treated"
+        in (course.told(3).approximations[-1])
+    )
+    stopped = replace(again, action="stop")
+    course.stored[3] = replace(fraction(3, State.ALIGNED), decisions=(stopped,))
+    assert "nothing was treated" in course.told(3).approximations[-1]
+
+
 def test_a_day_without_a_dose_in_the_planning_anatomy_says_so(course: Course) -> None:
     record = course.so_far.told(course.stored[3], day(3), "fraction 3 has no dose (the match is off)", [])
     assert (record.fractions_so_far, record.carried_sha256) == (0, "")
