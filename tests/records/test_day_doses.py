@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sample_course import MORNING, SteppingClock, dose, image, step, treat, with_course
 
-from isoguide.errors import InputError, MissingEvidenceError, UnknownNameError
+from isoguide.errors import InputError, MissingEvidenceError, UnknownNameError, UnreadableError
 from isoguide.records import Place, Records, open_records
 from isoguide.records.backup import back_up, restore
+from isoguide.records.image_store import ImageStore
 from isoguide.records.plain import to_plain
 from isoguide.treatment.states import Event, State
 
@@ -94,15 +95,22 @@ def test_the_audit_says_who_kept_a_dose_and_what_it_said(records: Records) -> No
 def test_doses_are_in_a_backup_and_come_back(
     embedded: Records, empty_place: Place, tmp_path: Path, clock: SteppingClock
 ) -> None:
-    """From a folder into either database; files of images play no part."""
+    """From a folder into either database, with the file that holds the dose in the planning anatomy."""
     course_id = with_course(embedded, reference_images=())
     begun = embedded.begin_fraction(course_id, 1, by="anna", memory="{}")
     embedded.add_step(begun.line.key, 1, step(1, State.PREPARED, Event.SET_UP))
     taken = step(1, State.SET_UP, Event.IMAGE)
     embedded.add_step(begun.line.key, 2, replace(taken, image=replace(image(), sha256=())))
+    kept = dose(carried_sha256=ImageStore(embedded.place.images).add_bytes(b"a dose"))
     embedded.keep_dose(course_id, 1, dose(), by="otto")
+    embedded.keep_dose(course_id, 1, kept, by="otto")
     report = back_up(embedded.place, tmp_path / "backups")
     assert restore(report.folder, empty_place) == report
     with open_records(empty_place, clock=clock) as restored:
-        assert restored.doses(course_id) == ((1, dose()),)
+        assert restored.doses(course_id) == ((1, dose()), (1, kept))
+        assert restored.image_hashes() == {kept.carried_sha256}
         assert restored.verify_audit(report.head).is_intact
+    assert ImageStore(empty_place.images).path_of(kept.carried_sha256).read_bytes() == b"a dose"
+    embedded.keep_dose(course_id, 1, dose(carried_sha256="0" * 64), by="otto")
+    with pytest.raises(UnreadableError, match="is missing: restore it from the backup"):
+        back_up(embedded.place, tmp_path / "backups")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sample_course import PROTOCOL, WAY, assessment, history, treat, with_course
+from sample_course import PROTOCOL, WAY, assessment, dose, history, treat, with_course
 from sqlalchemy import Boolean, Connection, Table, create_engine, text
 
 from isoguide.course import Person, Role
@@ -36,6 +36,7 @@ def filled(records: Records) -> None:
     treat(records, course_id, 2, events=WAY[:1])
     for _ in range(2):
         records.keep_assessment(course_id, 1, assessment(f"1.2.9.{course_id}.1"), by="otto")
+        records.keep_dose(course_id, 1, dose(f"1.2.9.{course_id}.1"), by="otto")
     records.add_history(history(), source="old system", by="otto")
     assert records.verify_audit().is_intact
 

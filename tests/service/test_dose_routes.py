@@ -15,6 +15,7 @@ from small_patient import SmallPatient
 
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.clinic.pictures import open_image
+from isoguide.workflow.review.course_sums import EXPECTED, NOT_TOLD
 from isoguide.workflow.review.outdated_dose import UNDECIDED
 
 STRUCTURES = ("PTV", "SeminalVes")
@@ -129,6 +130,13 @@ def test_dose_follows_the_couch_and_is_kept_with_who_asked(dosed: Dosed) -> None
     # The couch brings the isocentre of the plan back into the beams; the target is 5 mm beside it, and the
     # even part of the dose reaches further than that.
     assert target["mean_gy"] == pytest.approx(dosed.fraction_gy, rel=0.02)
+    assert document["fractions_so_far"] == 1
+    # Tissue takes its dose home: the displacement is that of the test, the dose even about the isocentre.
+    assert target["accumulated_mean_gy"] == pytest.approx(target["mean_gy"], rel=0.02)
+    assert EXPECTED in document["approximations"]
+    assert dosed.kept[-1].carried_sha256 in dosed.service.department.desk.records.image_hashes()
+    (summed,) = dosed.page.get("/api/courses/C0001/review")["dose"]["days"]
+    assert summed["fractions_so_far"] == 1
     assert document["goals"][0]["goal"].startswith("PTV D95%")
     assert document["goals"][0]["was_met_in_plan"] is True
     assert ("compute dose", "anna") in dosed.audited
@@ -278,6 +286,8 @@ def test_a_dose_does_not_outlive_what_is_decided_about_the_couch(dosed: Dosed) -
     document = dosed.now["dose"]
     assert document["is_for_decision"] is False
     assert "the couch goes elsewhere" in document["outdated_because"]
+    assert document["fractions_so_far"] == 0
+    assert document["approximations"][-1].startswith(f"{NOT_TOLD}: the couch goes elsewhere")
     assert dosed.now["pictures"] is None
     course = page.get("/api/courses/C0001/review")["dose"]
     assert [one["verdict"] for one in course["days"]] == ["not for decision"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isoguide.adaptation.result import Rung, RungDose, RungResult
+from isoguide.dose.density import DensityImage, DensityMethod
 from isoguide.dose.goal_text import parse_goal
 from isoguide.dose.goals import evaluate_goals
 from isoguide.dose.histograms import dose_volume_histograms
@@ -13,6 +14,7 @@ from isoguide.dose.result import WEAKNESS, DoseDistribution
 from isoguide.geometry.frames import Array, Frame
 from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Structure
+from isoguide.images.volume import Volume
 from isoguide.progress import Progress, silent
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.assess.anatomy import AnatomyOfDay
@@ -62,6 +64,13 @@ def placed(dose: DoseDistribution, structures: tuple[Structure, ...], order: Dos
     return PlacedDose(dose, {one.name: one for one in found}, goals)
 
 
+def water(grid: Grid) -> DensityImage:
+    """Return a day on which all is water."""
+    everywhere = np.ones(grid.shape, np.bool_)
+    hu = Volume(grid, np.zeros(grid.shape, np.float32))
+    return DensityImage(hu, DensityMethod.VIRTUAL_CT, ("the test says so",), everywhere, everywhere)
+
+
 class KnowsTheDose:
     """Stands for the computation: it answers at once, with a dose where the beams meet."""
 
@@ -103,6 +112,7 @@ class KnowsTheDose:
             approximations=(*order.assumed, *dose.approximations),
             treated=placed(dose, anatomy.carried, order),
             structures=anatomy.carried,
+            density=water(dose.grid),
         )
 
     def climb(self, _image: object, dose: ComputedDose, progress: Progress) -> tuple[RungResult, ...]:

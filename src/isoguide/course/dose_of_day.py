@@ -89,6 +89,8 @@ class DoseRecord:
         Why somebody has to look, by the protocol.
     prescribed_gy
         What the target shall get in one fraction; None where the plan does not say.
+    carried_sha256
+        Of the kept file that holds this fraction's dose in the planning anatomy; empty where there is none.
     """
 
     image_uid: str
@@ -105,6 +107,7 @@ class DoseRecord:
     goals: tuple[GoalOfDay, ...]
     alerts: tuple[str, ...]
     prescribed_gy: float | None = None
+    carried_sha256: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.structures) == (FieldVerdict(self.verdict) is FieldVerdict.NOT_AVAILABLE):

@@ -175,6 +175,31 @@ class AccumulatedDose:
             tuple(dict.fromkeys((*self.approximations, *carried.approximations))),
         )
 
+    def joined(self, other: "AccumulatedDose") -> "AccumulatedDose":
+        """Return it with the fractions of another sum.
+
+        Raises
+        ------
+        GeometryError
+            If the other lies on another grid.
+        """
+        if not _is_same(self.dose.grid, other.dose.grid):
+            msg = "doses on different grids cannot be added: compute them on one grid"
+            raise GeometryError(msg)
+        return AccumulatedDose(
+            replace(self.dose, dose_gy=self.dose.dose_gy + other.dose.dose_gy),
+            self.sigma_gy + other.sigma_gy,
+            self.fractions + other.fractions,
+            tuple(dict.fromkeys((*self.approximations, *other.approximations))),
+        )
+
+
+def _is_same(one: Grid, other: Grid) -> bool:
+    return (one.frame, one.shape) == (other.frame, other.shape) and all(
+        np.allclose(getattr(one, name), getattr(other, name), rtol=0.0, atol=1e-6)
+        for name in ("spacing_mm", "origin_mm", "direction")
+    )
+
 
 def nothing_yet(onto: Grid) -> AccumulatedDose:
     """Return what a course has delivered before its first fraction."""

@@ -4,7 +4,7 @@ import json
 
 from sqlalchemy import Connection, Table, select
 
-from isoguide.records.model import COURSES, IMAGES, MOTIONS
+from isoguide.records.model import COURSES, DAY_DOSES, IMAGES, MOTIONS
 from isoguide.records.plain import Row
 
 
@@ -14,6 +14,9 @@ def images_of(table: Table, row: Row) -> tuple[str, ...]:
         return tuple(json.loads(str(row["sha256"])))
     if table is MOTIONS:
         return (str(row["recording_sha256"]),)
+    if table is DAY_DOSES:
+        carried = str(row["carried_sha256"])
+        return (carried,) if carried else ()
     if table is COURSES and row["simulation"] is not None:
         return tuple(image["sha256"] for image in json.loads(str(row["simulation"]))["reference_images"])
     return ()
@@ -25,6 +28,7 @@ def image_hashes(connection: Connection) -> frozenset[str]:
     columns = (
         (IMAGES, IMAGES.c.sha256),
         (MOTIONS, MOTIONS.c.recording_sha256),
+        (DAY_DOSES, DAY_DOSES.c.carried_sha256),
         (COURSES, COURSES.c.simulation),
     )
     for table, column in columns:

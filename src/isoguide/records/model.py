@@ -273,6 +273,7 @@ class DayDoseRow(Base):
     goals: Mapped[Words]
     alerts: Mapped[Words]
     prescribed_gy: Mapped[MaybeNumber]
+    carried_sha256: Mapped[Words]
 
 
 class AuditRow(Base):

@@ -9,13 +9,14 @@ from typing import Final
 
 from isoguide.course import AssessmentRecord
 from isoguide.course.dose_of_day import DoseRecord
-from isoguide.errors import InputError, MismatchError, MissingEvidenceError
+from isoguide.dose.accumulate import AccumulatedDose
+from isoguide.errors import GeometryError, InputError, MismatchError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import ConflictError, FractionKey, StoredFraction
-from isoguide.review.dose_trends import dose_alert_words, dose_trend
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, assessment_record
 from isoguide.workflow.clinic.beam_data_shelf import OWN_BEAM_DATA, BeamDataShelf
+from isoguide.workflow.clinic.course_so_far import CourseSoFar
 from isoguide.workflow.clinic.day_anatomy import LOOK_FIRST, newest_assessment, was_found_alike
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.dose_order import DoseAsked, dose_order
@@ -26,6 +27,7 @@ from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.dose.day import DayDose, DayPlacement, PlannedDose, dose_of_day, planned_dose
 from isoguide.workflow.dose.record import dose_record
+from isoguide.workflow.dose.so_far import carried_home, with_alerts
 from isoguide.workflow.review.outdated_assessment import outdated_words
 from isoguide.workflow.review.outdated_dose import (
     DECIDED_OTHERWISE,
@@ -125,6 +127,10 @@ class DoseDesk:
         """The beam data of the department."""
         return BeamDataShelf(self.desk.store.folder.parent / OWN_BEAM_DATA)
 
+    @property
+    def _so_far(self) -> CourseSoFar:
+        return CourseSoFar(self.desk.records, self.desk.store)
+
     def require_possible(self, key: FractionKey, uid: str, asked: DoseAsked, *, by: str) -> None:
         """Refuse at once what a dose could only be refused for later.
 
@@ -193,7 +199,8 @@ class DoseDesk:
         drawn = None
         if day.dose is not None:
             drawn = DrawnDose.of(day.dose, day.structures, image.day.image.volume.grid)
-        progress(0.97, "Keeping what was found")
+        progress(0.95, "Carrying the dose to the plan")
+        carried = _carried(key, planned, day, anatomy)
         now = self._require_unchanged(key, uid, ready, correction)
         record = dose_record(
             planned,
@@ -202,7 +209,10 @@ class DoseDesk:
             computed_at=self.desk.clock.now(),
             assumed=(couch_words(correction), *assumed),
         )
-        record = self._kept(key, now.image.stored, record, by)
+        progress(0.97, "Keeping what was found")
+        stored = now.image.stored
+        record = self._so_far.told(stored, record, carried, order.structures)
+        record = self._kept(key, stored, record, by)
         made = ComputedDose(record, planned, day, correction, anatomy, drawn)
         self.gallery.cache.keep(_memory_key(key, uid), made)
         progress(1.0, "Done")
@@ -223,7 +233,10 @@ class DoseDesk:
         record, computed = newest_dose(stored, uid), self.computed(key, uid)
         if computed is not None and computed.record != record:
             computed = None
-        outdated = _outdated(stored, record, computed) if record is not None else ""
+        outdated = ""
+        if record is not None:
+            outdated = _outdated(stored, record, computed)
+            record = self._so_far.as_they_stand(stored, record)
         try:
             ready = self._ready(key, uid)
         except InputError as error:
@@ -293,17 +306,21 @@ class DoseDesk:
     def _kept(self, key: FractionKey, stored: StoredFraction, record: DoseRecord, by: str) -> DoseRecord:
         """Keep a dose, unless the newest one that still holds says the same."""
         newest = newest_dose(stored, record.image_uid)
-        if newest is not None and not outdated_dose(stored, newest) and _says_the_same(newest, record):
+        if newest is not None and self._holds(stored, newest) and _says_the_same(newest, record):
             self.desk.records.note(
                 "compute dose again", str(key), by=by, image=record.image_uid, says="what was kept"
             )
             return newest
-        record = replace(record, alerts=self._alerts(key, record))
+        record = self._with_alerts(key, record)
         self.desk.records.keep_dose(key.course_id, key.number, record, by=by)
         return record
 
-    def _alerts(self, key: FractionKey, record: DoseRecord) -> tuple[str, ...]:
-        """Return what stands after this fraction when its dose is the newest."""
+    def _holds(self, stored: StoredFraction, record: DoseRecord) -> bool:
+        is_sum_told = self._so_far.as_they_stand(stored, record) == record
+        return is_sum_told and not outdated_dose(stored, record)
+
+    def _with_alerts(self, key: FractionKey, record: DoseRecord) -> DoseRecord:
+        """Return a dose with what stands after its fraction when it is the newest."""
         records, course_id = self.desk.records, key.course_id
         earlier = {
             number: dose_as_it_stands(records.fraction(course_id, number), one)
@@ -311,14 +328,22 @@ class DoseDesk:
             if number < key.number
         }
         instructions = protocol_of(records.course(course_id)).dose
-        return tuple(
-            map(dose_alert_words, dose_trend([*earlier.items(), (key.number, record)], instructions).standing)
-        )
+        return with_alerts(record, key.number, tuple(earlier.items()), instructions)
 
 
 def newest_dose(stored: StoredFraction, uid: str) -> DoseRecord | None:
     """Return the dose of an image that counts: the newest one."""
     return next((one for one in reversed(stored.doses) if one.image_uid == uid), None)
+
+
+def _carried(
+    key: FractionKey, planned: PlannedDose, day: DayDose, anatomy: AnatomyOfDay
+) -> AccumulatedDose | str:
+    """Return the dose of a day in the planning anatomy, or why there is none."""
+    try:
+        return carried_home(f"fraction {key.number}", planned, day, anatomy.found)
+    except (MissingEvidenceError, GeometryError) as error:
+        return str(error)
 
 
 def _says_the_same(kept: DoseRecord, again: DoseRecord) -> bool:

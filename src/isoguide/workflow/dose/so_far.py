@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from isoguide.course import DoseInstructions, DoseRecord, StructureDose
-from isoguide.dose.accumulate import AccumulatedDose, DeliveredPart
+from isoguide.dose.accumulate import AccumulatedDose, DeliveredPart, carried_dose, nothing_yet
 from isoguide.dose.density_curve import GENERIC_CURVE
 from isoguide.dose.histograms import dose_volume_histogram
 from isoguide.dose.result import DoseVolume
@@ -15,7 +15,7 @@ from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.registration.deformable.result import DeformableRegistration, FieldVerdict
 from isoguide.review.dose_trends import dose_alert_words, dose_trend
-from isoguide.workflow.dose.day import DayDose
+from isoguide.workflow.dose.day import DayDose, PlannedDose
 
 
 def delivered_part(name: str, day: DayDose, found: DeformableRegistration) -> DeliveredPart:
@@ -43,6 +43,29 @@ def delivered_part(name: str, day: DayDose, found: DeformableRegistration) -> De
     weighed = Volume(hu.grid, density, is_hounsfield=False, source=hu.source)
     part = DeliveredPart.of(name, day.treated.dose, found, weighed)
     return replace(part, is_for_decision=day.verdict is FieldVerdict.FOR_DECISION)
+
+
+def carried_home(
+    name: str, planned: PlannedDose, day: DayDose, found: DeformableRegistration
+) -> AccumulatedDose:
+    """Return the dose of one fraction in the planning anatomy, on the grid of the planned dose.
+
+    Parameters
+    ----------
+    name, day, found
+        As for :func:`delivered_part`.
+    planned
+        The dose as planned.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If the day has no dose.
+    GeometryError
+        If it lies where no tissue of the plan is.
+    """
+    grid = planned.placed.dose.grid
+    return nothing_yet(grid).plus(carried_dose(delivered_part(name, day, found), grid))
 
 
 def with_sums(record: DoseRecord, so_far: AccumulatedDose, structures: Sequence[Structure]) -> DoseRecord:

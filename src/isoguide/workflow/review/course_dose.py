@@ -3,13 +3,14 @@
 from isoguide.records import Records
 from isoguide.review.dose_trends import DoseTrend, dose_trend
 from isoguide.workflow.protocol_file import parse_protocol
+from isoguide.workflow.review.course_sums import sums_as_they_stand
 from isoguide.workflow.review.outdated_dose import dose_as_it_stands
 
 
 def course_dose(records: Records, course_id: str) -> DoseTrend | None:
     """Follow the dose of a course; None where none was computed and its protocol does not ask for it.
 
-    A dose whose image was matched anew since decides nothing.
+    A dose whose image was matched anew since decides nothing, and sums that do not hold are left out.
 
     Raises
     ------
@@ -27,7 +28,10 @@ def course_dose(records: Records, course_id: str) -> DoseTrend | None:
     if not found and asked is None:
         return None
     newest = dict(found)
+    stored = [records.fraction(course_id, line.key.number) for line in course.fractions] if found else []
     standing = [
-        (key, dose_as_it_stands(records.fraction(course_id, key), one)) for key, one in newest.items()
+        (one.line.key.number, sums_as_they_stand(stored[:place], one, dose_as_it_stands(one, newest[number])))
+        for place, one in enumerate(stored)
+        if (number := one.line.key.number) in newest
     ]
     return dose_trend(standing, asked)

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("fractions_so_far", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("structures", "goals", "alerts")),
         sa.Column("prescribed_gy", sa.Double()),
+        sa.Column("carried_sha256", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("course_id", "fraction", "number", name="pk_day_doses"),
         sa.ForeignKeyConstraint(
             ["course_id", "fraction"],
