@@ -51,11 +51,14 @@ class BeamDelivery:
         Part of the plane through the isocentre that the beam opens at any moment.
     fixed_from_patient
         4×4, couch at 0°, for this beam's isocentre.
+    pieces
+        What it is computed in.
     """
 
     beam: Beam
     opening: Region
     fixed_from_patient: Array
+    pieces: tuple[SubArc, ...]
 
     @property
     def region(self) -> Region:
@@ -95,10 +98,6 @@ class Delivery:
     settings: DoseSettings
     approximations: tuple[str, ...]
 
-    def pieces(self, delivery: BeamDelivery) -> tuple[SubArc, ...]:
-        """Return the pieces that a beam is computed in."""
-        return subarcs(delivery.beam, step_deg=self.settings.arc_step_deg)
-
 
 def delivery_of(
     plan: Plan, density: Volume, machine: BeamData, placement: Placement, settings: DoseSettings
@@ -118,7 +117,11 @@ def delivery_of(
     beams = treated_beams(plan)
     placed = _placed(plan, beams, density, placement)
     field = density_field(density, placement.body, settings.curve, settings.spacing_mm)
-    deliveries = tuple(BeamDelivery(beam, _opened(beam), placed[beam.number]) for beam in beams)
+    step_deg = settings.arc_step_deg
+    deliveries = tuple(
+        BeamDelivery(beam, _opened(beam), placed[beam.number], subarcs(beam, step_deg=step_deg))
+        for beam in beams
+    )
     told = [*left_out, OUT_OF_FIELD_TEXT]
     if settings.curve == GENERIC_CURVE:
         told.append(GENERIC_CURVE_TEXT)

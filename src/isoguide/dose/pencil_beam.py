@@ -105,7 +105,7 @@ def pencil_dose(delivery: Delivery, points_mm: Array | Float32, progress: Progre
     progress
         Told how far it is.
     """
-    tasks = [_Task(one, piece, 0) for one in delivery.beams for piece in delivery.pieces(one)]
+    tasks = [_Task(one, piece, 0) for one in delivery.beams for piece in one.pieces]
     dose: Float32 = _gathered(delivery, tasks, points_mm, 1, progress)[0]
     return dose
 

@@ -88,7 +88,7 @@ def groups_of(delivery: Delivery, lattice: Grid) -> list[Group]:
 
 def _pieces(delivery: Delivery, lattice: Grid) -> Iterator[Piece]:
     for one in delivery.beams:
-        for arc in delivery.pieces(one):
+        for arc in one.pieces:
             device_from_patient = one.device_from_patient(arc)
             # The third row of the rotation is the device's z axis in the patient: towards the source.
             direction = -lattice.direction.T @ device_from_patient[2, :3]
