@@ -6,8 +6,7 @@ news.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from isoguide.course import AssessmentInstructions, AssessmentRecord, StructureOfDay
 from isoguide.course.assessment_limits import MEASURES, Measure
 from isoguide.geometry.frames import Array
+from isoguide.review.limit_runs import ShownDay, limit_runs, undecided_words
 from isoguide.review.multiple_tests import Tested, adjusted
 from isoguide.review.trends import Trend, fit_trend
 
@@ -187,7 +187,7 @@ def alert_words(alert: AnatomyAlert) -> str:
         )
     return (
         f"Since fraction {alert.since} {what} ({value_words(alert)} in fraction {alert.newest}; {in_a_row}): "
-        f"consider re-planning{_undecided_words(alert.undecided)}."
+        f"consider re-planning{undecided_words(alert.undecided)}."
     )
 
 
@@ -213,15 +213,6 @@ def _size(alert: AnatomyAlert) -> str:
 
 def _in_a_row(days: int) -> str:
     return "one assessed day" if days == 1 else f"{days} assessed days in a row"
-
-
-def _undecided_words(fractions: Sequence[int]) -> str:
-    if not fractions:
-        return ""
-    if len(fractions) == 1:
-        return f"; fraction {fractions[0]} may not be decided by: it neither confirms nor ends this"
-    listed = ", ".join(str(fraction) for fraction in fractions)
-    return f"; fractions {listed} may not be decided by: they neither confirm nor end this"
 
 
 def _structures(
@@ -285,29 +276,21 @@ def _of_measure(
     instructions: AssessmentInstructions,
     assessed: tuple[int, ...],
 ) -> Iterator[AnatomyAlert]:
-    """Walk the days that count: so many in a row beyond, on one side, raise; so many in a row within end."""
+    """Yield an alert for each run of days beyond one limit."""
     limit = instructions.limit(measure, is_target=series.is_target)
     if limit is None:
         return
-    standing: AnatomyAlert | None = None
-    values = [(day.fraction, measure_of(measure, day.figures)) for day in series.counting]
-    for side, group in groupby(values, lambda one: _side(one[1], limit)):
-        run = list(group)
-        if standing is not None and side == _side(standing.value, limit):
-            standing = replace(standing, newest=run[-1][0], value=run[-1][1])
-        elif len(run) >= instructions.days:
-            decided_in = run[instructions.days - 1][0]
-            if standing is not None:
-                yield replace(standing, ended_in=decided_in)
-            standing = None
-            if side:
-                standing = AnatomyAlert(
-                    series.name, series.is_target, measure, limit, instructions.days,
-                    since=run[0][0], raised_in=decided_in, newest=run[-1][0], value=run[-1][1],
-                )  # fmt: skip
-    if standing is not None:
-        last = values[-1][0]
-        yield replace(standing, undecided=tuple(number for number in assessed if number > last))
+    values = ((day.fraction, measure_of(measure, day.figures)) for day in series.counting)
+    shown = [ShownDay(fraction, value, _side(value, limit)) for fraction, value in values]
+    for run in limit_runs(shown, instructions.days, assessed):
+        yield AnatomyAlert(
+            structure=series.name,
+            is_target=series.is_target,
+            measure=measure,
+            limit=limit,
+            days=instructions.days,
+            **asdict(run),
+        )
 
 
 def _side(value: float, limit: float) -> int:

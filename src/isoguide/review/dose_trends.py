@@ -5,19 +5,16 @@ that nobody takes them for good news.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
-from typing import Final, Literal
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 from isoguide.course import DoseInstructions, DoseRecord, GoalOfDay, StructureDose
 from isoguide.dose.goal_text import goal_words
 from isoguide.dose.goals import AGREES
+from isoguide.review.limit_runs import ShownDay, limit_runs, undecided_words
 
 DoseMeasure = Literal["D95", "mean", "goal"]
 """What can call for a look: D95% of a target that falls, the mean dose of an organ that rises, a goal."""
-VERDICT_WORDS: Final = "may not be decided by"
-_Value = tuple[int, float, bool]
-"""Fraction, what it showed, and whether that is beyond the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +191,7 @@ def dose_alert_words(alert: DoseAlert) -> str:
     newest = f"{alert_value_words(alert)} in fraction {alert.newest}"
     return (
         f"Since fraction {alert.since} {what} ({newest}; {row}): look at the dose"
-        f"{_undecided_words(alert.undecided)}."
+        f"{undecided_words(alert.undecided)}."
     )
 
 
@@ -223,15 +220,6 @@ def _in_a_row(days: int) -> str:
     return "one day" if days == 1 else f"{days} days in a row"
 
 
-def _undecided_words(fractions: Sequence[int]) -> str:
-    if not fractions:
-        return ""
-    if len(fractions) == 1:
-        return f"; fraction {fractions[0]} {VERDICT_WORDS}: it neither confirms nor ends this"
-    listed = ", ".join(str(fraction) for fraction in fractions)
-    return f"; fractions {listed} {VERDICT_WORDS}: they neither confirm nor end this"
-
-
 def _structures(days: Sequence[tuple[int, DoseRecord]]) -> tuple[DoseSeries, ...]:
     found: dict[str, list[DoseDay]] = {}
     for fraction, record in days:
@@ -258,56 +246,47 @@ def _alerts(
     computed: tuple[int, ...],
 ) -> Iterator[DoseAlert]:
     for series in structures:
-        values, pattern = _judged(series, asked)
-        if pattern is not None:
-            yield from _walked(values, pattern, computed)
+        limit = asked.target_d95_percent if series.is_target else asked.organ_mean_gy
+        if limit is not None:
+            yield from _of_limit(series, limit, asked.days, computed)
     wanted = {goal_words(goal) for goal in asked.goals}
     for goal in goals:
-        if goal.goal not in wanted or goal.was_met_in_plan is False:
-            continue  # nobody asks for it any more, or the plan was accepted with it
-        newest = goal.days[-1][1]
-        missed = [
-            (fraction, one.value, one.is_met is False)
-            for fraction, one, counts in goal.days
-            if counts and one.value is not None
-        ]
-        pattern = DoseAlert("goal", goal.goal, newest.limit, 0.0, newest.unit, asked.days, 0, 0, 0)
-        yield from _walked(missed, pattern, computed)
+        # Others nobody asks for any more, or the plan was accepted with them.
+        if goal.goal in wanted and goal.was_met_in_plan is not False:
+            yield from _of_goal(goal, asked.days, computed)
 
 
-def _judged(series: DoseSeries, asked: DoseInstructions) -> tuple[list[_Value], DoseAlert | None]:
-    """Return what a limit says of the days that count, and the alert that it would raise; None: no limit."""
-    limit = asked.target_d95_percent if series.is_target else asked.organ_mean_gy
-    if limit is None:
-        return [], None
-    shown = (
+def _of_limit(series: DoseSeries, limit: float, days: int, computed: tuple[int, ...]) -> Iterator[DoseAlert]:
+    values = (
         (day.fraction, day.d95_loss_percent if series.is_target else day.mean_rise_gy)
         for day in series.counting
     )
-    values = [
-        (fraction, value, value > limit * (1.0 + AGREES)) for fraction, value in shown if value is not None
+    shown = [
+        ShownDay(fraction, value, int(value > limit * (1.0 + AGREES)))
+        for fraction, value in values
+        if value is not None
     ]
     measure: DoseMeasure = "D95" if series.is_target else "mean"
     unit = "%" if series.is_target else "Gy"
-    return values, DoseAlert(measure, series.name, limit, 0.0, unit, asked.days, 0, 0, 0)
+    for run in limit_runs(shown, days, computed):
+        yield DoseAlert(
+            measure=measure, subject=series.name, limit=limit, unit=unit, days=days, **asdict(run)
+        )
 
 
-def _walked(values: Sequence[_Value], pattern: DoseAlert, computed: tuple[int, ...]) -> Iterator[DoseAlert]:
-    """Walk the days that count: so many in a row beyond raise an alert; so many in a row within end it."""
-    standing: DoseAlert | None = None
-    for is_beyond, group in groupby(values, lambda one: one[2]):
-        run = list(group)
-        if standing is not None and is_beyond:
-            standing = replace(standing, newest=run[-1][0], value=run[-1][1])
-        elif len(run) >= pattern.days:
-            decided_in = run[pattern.days - 1][0]
-            if standing is not None:
-                yield replace(standing, ended_in=decided_in)
-            standing = None
-            if is_beyond:
-                standing = replace(
-                    pattern, since=run[0][0], raised_in=decided_in, newest=run[-1][0], value=run[-1][1]
-                )
-    if standing is not None:
-        last = values[-1][0]
-        yield replace(standing, undecided=tuple(number for number in computed if number > last))
+def _of_goal(goal: GoalSeries, days: int, computed: tuple[int, ...]) -> Iterator[DoseAlert]:
+    newest = goal.days[-1][1]
+    shown = [
+        ShownDay(fraction, one.value, int(one.is_met is False))
+        for fraction, one, counts in goal.days
+        if counts and one.value is not None
+    ]
+    for run in limit_runs(shown, days, computed):
+        yield DoseAlert(
+            measure="goal",
+            subject=goal.goal,
+            limit=newest.limit,
+            unit=newest.unit,
+            days=days,
+            **asdict(run),
+        )
