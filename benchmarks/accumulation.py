@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from isoguide.dose.accumulate import AccumulatedDose, DeliveredPart, carried_dose, nothing_yet
 from isoguide.dose.compute import DoseSettings, Placement, compute_dose
+from isoguide.dose.density_curve import GENERIC_CURVE
 from isoguide.dose.histograms import dose_volume_histograms
 from isoguide.dose.machine import generic_6mv
 from isoguide.dose.result import DoseVolume
@@ -36,7 +37,7 @@ from isoguide.treatment import FractionLimits, PlannedPosition
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.treatment_plan import treatment_plan
 from isoguide.workflow.course import seconds_between
-from isoguide.workflow.course_dosimetry import coarse_anatomy, relative_density, smoothed
+from isoguide.workflow.course_dosimetry import coarse_anatomy, smoothed
 from isoguide.workflow.scenario import Scenario
 from isoguide.workflow.scenario_file import parse_scenario
 from isoguide.workflow.simulate import Conducted, conduct_by_limits, simulate
@@ -167,7 +168,7 @@ def _as_imaged(grid: Grid, planning_from_daily: RigidTransform) -> Grid:
 
 
 def _weighed(of_day: Volume, planning_from_daily: RigidTransform) -> Volume:
-    density = relative_density(of_day)
+    density = GENERIC_CURVE.weighed(of_day)
     return Volume(_as_imaged(density.grid, planning_from_daily), density.values, is_hounsfield=False)
 
 

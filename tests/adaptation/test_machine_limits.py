@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from beams_to_correct import arc, field_of, plan_of, small_machine
 
-from isoguide.adaptation.machine_limits import interval_mu, least_time_s, violations
+from isoguide.adaptation.machine_limits import interval_mu, violations
 from isoguide.plan import Beam
 
 
@@ -83,10 +83,3 @@ def test_monitor_units_of_intervals_add_up_to_the_beam() -> None:
     beam = arc()
     assert sum(interval_mu(beam)) == pytest.approx(beam.meterset_mu)
     np.testing.assert_allclose(interval_mu(replace(beam, meterset_mu=None)), 0.0)
-
-
-def test_the_time_of_an_arc_is_that_of_its_slowest_motion() -> None:
-    # 300 MU at 600 MU a minute take 30 s; the gantry needs 358° / 6° a second.
-    assert least_time_s([arc()], small_machine(leaf_speed_mm_per_s=1e6).limits) == pytest.approx(
-        358.0 / 6.0, rel=1e-3
-    )

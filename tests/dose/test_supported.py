@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 from dose_machines import beam_of, plain_machine, plan_of, point_at, static_beam
 
-from isoguide.dose.result import DoseVolume
-from isoguide.dose.supported import require_covered, require_supported, treated_beams
-from isoguide.errors import GeometryError, InputError, MissingEvidenceError
-from isoguide.geometry.frames import DAILY, PLANNING
-from isoguide.geometry.grid import Grid
-from isoguide.images.structure import Contour, Structure
+from isoguide.dose.supported import require_supported, treated_beams
+from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.plan import Wedge
 
 MACHINE = plain_machine()
@@ -99,19 +95,3 @@ def test_a_treatment_beam_without_monitor_units_is_left_out_and_named() -> None:
     (told,) = require_supported(plan, MACHINE)
     assert told == "beam 2 (CBCT) has no monitor units and is left out of the dose"
     assert [beam.number for beam in treated_beams(plan)] == [1]
-
-
-def test_a_grid_that_misses_part_of_the_target_is_refused() -> None:
-    def square(half_mm: float) -> Structure:
-        corners = np.array([(-1.0, -1.0, 0.0), (1.0, -1.0, 0.0), (1.0, 1.0, 0.0), (-1.0, 1.0, 0.0)]) * half_mm
-        return Structure("PTV", 1, PLANNING, (Contour("CLOSED_PLANAR", corners),))
-
-    grid = Grid.axial(PLANNING, (3, 11, 11), (2.0, 2.0, 2.0), (-10.0, -10.0, -2.0))
-    dose = DoseVolume(grid, np.ones(grid.shape, np.float32))
-    require_covered(dose, square(10.0))
-    with pytest.raises(GeometryError, match="misses 4 of 4"):
-        require_covered(dose, square(11.0))
-    with pytest.raises(GeometryError, match="daily"):
-        require_covered(dose, replace(square(5.0), frame=DAILY))
-    with pytest.raises(GeometryError, match="misses 0 of 0"):
-        require_covered(dose, replace(square(5.0), contours=()))

@@ -11,6 +11,7 @@ import pytest
 from ball_of_dose import ball_of_dose
 from small_course import coarse_room, scenario, small_patient
 
+from isoguide.dose.density_curve import GENERIC_CURVE
 from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.frames import DAILY
@@ -21,7 +22,7 @@ from isoguide.virtual.treatment_plan import treatment_plan
 from isoguide.workflow import course_dosimetry, simulate
 from isoguide.workflow.course import Course
 from isoguide.workflow.course_dose import CourseDose, DeliveredDay, DoseFigures, named
-from isoguide.workflow.course_dosimetry import CourseDosimetry, coarse_anatomy, relative_density
+from isoguide.workflow.course_dosimetry import CourseDosimetry, coarse_anatomy
 from isoguide.workflow.course_json import course_record, course_schema, course_text
 from isoguide.workflow.course_report import course_html
 from isoguide.workflow.dose_section import dose_section
@@ -167,7 +168,7 @@ def test_the_anatomy_of_a_day_is_the_planned_one_where_nothing_moved(patient: Vi
 def test_tissue_weighs_by_the_curve_of_densities() -> None:
     grid = Grid.axial(DAILY, (1, 1, 3), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
     hu = Volume(grid, np.array([[[-1000.0, 0.0, 900.0]]], np.float32))
-    density = relative_density(hu).values
+    density = GENERIC_CURVE.weighed(hu).values
     assert density[0, 0, 1] == pytest.approx(1.0)
     assert density[0, 0, 0] < 0.01 < 1.3 < density[0, 0, 2]
 

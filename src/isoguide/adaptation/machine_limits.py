@@ -5,7 +5,7 @@ plan sets. A plan that sets none leaves the dose rate to the machine, which slow
 no speed that is too high, only a way that it cannot go at all (a speed of 0).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -249,14 +249,3 @@ def _beam_on_s(first: ControlPoint, mu: float, limits: MachineLimits) -> float |
     if first.dose_rate_mu_per_min is None or first.dose_rate_mu_per_min <= 0.0:
         return None
     return 60.0 * mu / min(first.dose_rate_mu_per_min, limits.dose_rate_mu_per_min)
-
-
-def least_time_s(beams: Sequence[Beam], limits: MachineLimits) -> float:
-    """Return how long the beams are on at least, each interval as long as its slowest motion needs, s."""
-    total_s = 0.0
-    for beam in beams:
-        for (first, last), mu in zip(pairwise(beam.control_points), interval_mu(beam), strict=True):
-            if mu > 1e-9:
-                ways = [axis.way(first, last) / axis.limit for axis in _axes(limits) if axis.limit > 0.0]
-                total_s += max(60.0 * mu / limits.dose_rate_mu_per_min, *ways)
-    return total_s

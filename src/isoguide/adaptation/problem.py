@@ -27,7 +27,6 @@ CouchFreedom = Literal[3, 4, 6]
 
 LEVEL_DEG = 0.02
 """A patient pitched or rolled by less lies along the axes of the image."""
-IN_PLACE_MM = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)

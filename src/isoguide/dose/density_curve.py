@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.errors import InputError
+from isoguide.images.volume import Volume
 
 Float32 = NDArray[np.float32]
 
@@ -42,6 +43,11 @@ class DensityCurve:
     def density(self, hu: NDArray[np.int16] | Float32) -> Float32:
         """Return the relative electron density of an array of HU."""
         return np.interp(hu, self.hu, self.relative_electron_density).astype(np.float32)
+
+    def weighed(self, hu: Volume) -> Volume:
+        """Return how heavy the tissue of an image in HU is against water."""
+        values = self.density(np.asarray(hu.values, np.float32))
+        return Volume(hu.grid, values, is_hounsfield=False, source=hu.source)
 
 
 GENERIC_CURVE: Final = DensityCurve(

@@ -7,9 +7,7 @@ import numpy as np
 
 from isoguide.dose.beam_data import BeamData
 from isoguide.dose.fluence import opening_of, wedge_data
-from isoguide.dose.result import DoseVolume
-from isoguide.errors import GeometryError, InputError, MissingEvidenceError
-from isoguide.images.structure import AREA_TYPES, Structure
+from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.plan import Beam, Plan
 
 SAD_TOLERANCE_MM: Final = 0.5
@@ -104,26 +102,3 @@ def _require_openings(beam: Beam, machine: BeamData) -> None:
     for point in beam.control_points:
         for wedge in opening_of(beam, point).wedges:
             wedge_data(wedge, machine)
-
-
-def require_covered(dose: DoseVolume, structure: Structure) -> None:
-    """Refuse a dose grid that does not hold the whole of a structure, such as the target.
-
-    Raises
-    ------
-    GeometryError
-        If the frames differ, or a corner of the structure lies outside the grid.
-    """
-    grid = dose.grid
-    if structure.frame != grid.frame:
-        msg = f"structure '{structure.name}' is in '{structure.frame}' but the dose in '{grid.frame}'"
-        raise GeometryError(msg)
-    drawn = [one.xyz_mm for one in structure.contours if one.kind in AREA_TYPES]
-    points = np.concatenate(drawn) if drawn else np.zeros((0, 3))
-    outside = int((~grid.contains(points)).sum())
-    if outside or not len(points):
-        msg = (
-            f"the dose grid misses {outside} of {len(points)} corners of '{structure.name}'; compute the dose"
-            " on a larger grid"
-        )
-        raise GeometryError(msg)

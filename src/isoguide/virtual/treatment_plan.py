@@ -1,7 +1,7 @@
 """A treatment plan for a virtual patient: fields shaped to the target, set-up fields, prescription, set-up.
 
-Geometry and delivery are those of a real plan. Apertures follow the target's outline, and the meterset is of
-a usual size unless :func:`normalised` sets it by a dose calculation.
+Geometry and delivery are those of a real plan. The dose is not calculated: apertures follow the target's
+outline and the meterset is of a usual size.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isoguide.adaptation.field_shape import (
     beams_eye_view_mm,
@@ -17,15 +16,9 @@ from isoguide.adaptation.field_shape import (
     target_outline_mm,
     with_common_jaws,
 )
-from isoguide.dose.beam_data import BeamData
-from isoguide.dose.compute import Placement, compute_dose
-from isoguide.dose.histograms import dose_volume_histogram
-from isoguide.dose.result import DoseDistribution
-from isoguide.dose.supported import require_covered
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.frames import PLANNING, Array, Points
 from isoguide.geometry.iec61217 import TableTopPose, fixed_from_planning, iec_from_lps
-from isoguide.images.mask import structure_mask
 from isoguide.images.structure import Structure
 from isoguide.plan import (
     Beam,
@@ -63,8 +56,7 @@ WINDOW: Final = 0.4
 IMRT_INTERVALS: Final = 14
 """Control points then stand where a bank starts or stops: after 4 and 10 of 14 steps with this window."""
 MU_PER_CGY: Final = 2.5
-"""Monitor units for a centigray: of the order of modulated plans. No dose calculation stands behind it;
-:func:`normalised` puts one there where a dose is asked for."""
+"""Monitor units for a centigray: of the order of modulated plans. No dose calculation stands behind it."""
 SETUP_JAW_MM: Final = (-100.0, 100.0)
 SETUP_FIELDS: Final = (("kV AP, source 0", 0.0), ("kV LAT, source 90", 90.0), ("CBCT", 0.0))
 """Set-up fields with the angle of the kV source."""
@@ -193,51 +185,6 @@ def treatment_plan(phantom: Phantom, settings: PlanSettings | None = None) -> Pl
         prescriptions=(Prescription(settings.dose_gy, target.number, target.name),),
         setups=(_patient_setup(phantom, settings),),
     )
-
-
-def normalised(plan: Plan, phantom: Phantom, machine: BeamData, dose: DoseDistribution | None = None) -> Plan:
-    """Return the plan with the monitor units that give its target the prescribed mean dose.
-
-    A dose calculation takes seconds: only what asks for a dose needs this.
-
-    Parameters
-    ----------
-    plan
-        Of :func:`treatment_plan`.
-    phantom
-        The patient.
-    machine
-        That delivers it.
-    dose
-        One fraction of this plan in the patient, where it is known; computed by a pencil beam otherwise.
-
-    Raises
-    ------
-    MissingEvidenceError
-        If the plan prescribes nothing, or says no number of fractions.
-    InputError
-        If the dose cannot be computed.
-    """
-    target = target_of(phantom)
-    if not plan.prescriptions or not plan.fractions_planned:
-        msg = f"plan '{plan.label}' has no prescription and no fractions to set monitor units by; give both"
-        raise MissingEvidenceError(msg)
-    if dose is None:
-        dose = compute_dose(plan, phantom.volume, machine, placement=Placement(body=_body(phantom)))
-    require_covered(dose, target)
-    wanted_gy = max(one.dose_gy for one in plan.prescriptions) / plan.fractions_planned
-    factor = wanted_gy / dose_volume_histogram(dose, target).mean_gy
-    beams = tuple(
-        beam if beam.meterset_mu is None else replace(beam, meterset_mu=round(factor * beam.meterset_mu, 2))
-        for beam in plan.beams
-    )
-    return replace(plan, beams=beams)
-
-
-def _body(phantom: Phantom) -> NDArray[np.bool_] | None:
-    """Return the patient without his couch, where his outline is drawn."""
-    outlines = [one for one in phantom.structures if one.interpreted_type == "EXTERNAL" and one.is_volume]
-    return structure_mask(outlines[0], phantom.volume.grid) if outlines else None
 
 
 def target_of(phantom: Phantom) -> Structure:

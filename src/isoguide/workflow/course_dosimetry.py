@@ -21,6 +21,7 @@ from isoguide.dose.accumulate import (
 )
 from isoguide.dose.beam_data import BeamData
 from isoguide.dose.compute import DoseSettings, Placement, compute_dose
+from isoguide.dose.density_curve import GENERIC_CURVE
 from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.dose.goal_text import goal_words
 from isoguide.dose.goals import evaluate_goals
@@ -189,7 +190,7 @@ class CourseDosimetry:
         dose = self._computed(known[key], placed, _in_frame(self._planned.dose.grid, DAILY))
         self._note(dose.approximations)
         scaled = DoseVolume(dose.grid, dose.dose_gy * np.float32(self._planned.factor))
-        density = _on_grid(relative_density(known[key]), scaled.grid)
+        density = _on_grid(GENERIC_CURVE.weighed(known[key]), scaled.grid)
         parts = []
         for at_s in seconds:
             moved = truth.fixed_from_planning(at_s if is_guided else 0.0)
@@ -260,12 +261,6 @@ def coarse_anatomy(anatomy: Volume, displaced: DisplacementField | None, frame: 
         anatomy.values, grid.index(there_mm).T[::-1], order=1, mode="constant", cval=AIR_HU, output=np.float32
     )
     return Volume(coarse, values.reshape(shape), source=anatomy.source)
-
-
-def relative_density(hu: Volume) -> Volume:
-    """Return how heavy tissue is against water, from HU: the generic curve of electron densities."""
-    values = DoseSettings().curve.density(np.asarray(hu.values, np.float32))
-    return Volume(hu.grid, values, is_hounsfield=False, source=hu.source)
 
 
 def _on_grid(density: Volume, grid: Grid) -> Volume:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from isoguide.course import DoseInstructions, DoseRecord, StructureDose
 from isoguide.dose.accumulate import AccumulatedDose, DeliveredPart, carried_dose, nothing_yet
 from isoguide.dose.density_curve import GENERIC_CURVE
@@ -12,7 +10,6 @@ from isoguide.dose.histograms import dose_volume_histogram
 from isoguide.dose.result import DoseVolume
 from isoguide.errors import MissingEvidenceError
 from isoguide.images.structure import Structure
-from isoguide.images.volume import Volume
 from isoguide.registration.deformable.result import DeformableRegistration, FieldVerdict
 from isoguide.review.dose_trends import dose_alert_words, dose_trend
 from isoguide.workflow.dose.day import DayDose, PlannedDose
@@ -38,9 +35,7 @@ def delivered_part(name: str, day: DayDose, found: DeformableRegistration) -> De
     if day.treated is None or day.density is None:
         msg = f"{name} has no dose ({'; '.join(day.reasons)}), so nothing can be added up"
         raise MissingEvidenceError(msg)
-    hu = day.density.volume
-    density = GENERIC_CURVE.density(np.asarray(hu.values, np.float32))
-    weighed = Volume(hu.grid, density, is_hounsfield=False, source=hu.source)
+    weighed = GENERIC_CURVE.weighed(day.density.volume)
     part = DeliveredPart.of(name, day.treated.dose, found, weighed)
     return replace(part, is_for_decision=day.verdict is FieldVerdict.FOR_DECISION)
 
