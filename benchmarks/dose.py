@@ -38,7 +38,7 @@ WITHIN_S: Final = {"virtual couch shift + dose + histograms": 6.0, "morphing + r
 def time_of_doses() -> str:
     rows = [
         [one.name, f"{one.seconds:.2f}", f"{one.processor_seconds:.2f}", f"≤ {one.to_reach_seconds:g}"]
-        for one in (*pelvis_rows(RUNS, with_cone=True), *real_rows(RUNS))
+        for one in (*pelvis_rows(RUNS), *real_rows(RUNS))
     ]
     return table("Dose, two threads", ("what", "s, median", "s of the processor", "to reach"), rows)
 

@@ -1,18 +1,15 @@
 """How long a dose takes: a virtual VMAT plan in a pelvis, a real IMRT plan on its CT, doses of segments.
 
-Run with ``python benchmarks/dose_speed.py [--runs N] [--cone]``. Each figure is the median of several runs
-after one that is not counted; processor time of all threads stands beside it, because other programs that
-share the cores change the one and hardly the other. The real plan is public data that lies beside the
-checkout (OnkoDICOM, seven sliding-window fields of 166 control points in a thorax); without it its row is
-left out.
+``benchmarks/dose.py`` prints them. Each figure is the median of several runs after one that is not counted;
+processor time of all threads stands beside it, because other programs that share the cores change the one and
+hardly the other. The real plan is public data that lies beside the checkout (OnkoDICOM, seven sliding-window
+fields of 166 control points in a thorax); without it its row is left out.
 """
 
-import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +36,6 @@ class Row:
     processor_seconds: float
     to_reach_seconds: float
 
-    def __str__(self) -> str:
-        return (
-            f"| {self.name} | {self.seconds:.2f} s | {self.processor_seconds:.2f} s"
-            f" | ≤ {self.to_reach_seconds:g} s |"
-        )
-
 
 def timed(name: str, work: Callable[[], object], to_reach_seconds: float, runs: int) -> Row:
     work()
@@ -57,30 +48,22 @@ def timed(name: str, work: Callable[[], object], to_reach_seconds: float, runs: 
     return Row(name, statistics.median(walls), statistics.median(processors), to_reach_seconds)
 
 
-def pelvis_rows(runs: int, *, with_cone: bool) -> list[Row]:
+def pelvis_rows(runs: int) -> list[Row]:
     phantom = build_phantom("pelvis")
     plan, machine = treatment_plan(phantom), generic_6mv()
     body = structure_mask(phantom.structures[0], phantom.volume.grid)
     placement = Placement(body=body)
-    settings = DoseSettings()
-    rows = [
-        timed(
-            "VMAT, 90 control points, pelvis, pencil beam",
+
+    def vmat(algorithm: DoseAlgorithm, to_reach_seconds: float) -> Row:
+        settings = DoseSettings(algorithm=algorithm)
+        return timed(
+            f"VMAT, 90 control points, pelvis, {algorithm}",
             lambda: compute_dose(plan, phantom.volume, machine, placement=placement, settings=settings),
-            3.0,
+            to_reach_seconds,
             runs,
         )
-    ]
-    if with_cone:
-        cone = replace(settings, algorithm=DoseAlgorithm.COLLAPSED_CONE)
-        rows.append(
-            timed(
-                "VMAT, 90 control points, pelvis, collapsed cone",
-                lambda: compute_dose(plan, phantom.volume, machine, placement=placement, settings=cone),
-                12.0,
-                runs,
-            )
-        )
+
+    rows = [vmat(DoseAlgorithm.PENCIL_BEAM, 3.0), vmat(DoseAlgorithm.COLLAPSED_CONE, 12.0)]
     offset = np.random.default_rng(0).uniform(-60.0, 60.0, (SEGMENT_POINTS, 3))
     points_mm = phantom.isocentre_mm + offset
     rows.append(
@@ -110,19 +93,3 @@ def real_rows(runs: int) -> list[Row]:
             runs,
         )
     ]
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--runs", type=int, default=5)
-    arguments.add_argument("--cone", action="store_true", help="time the collapsed cone too")
-    chosen = arguments.parse_args()
-    print("| what | wall | processor | to reach |")
-    print("|---|---|---|---|")
-    for row in pelvis_rows(chosen.runs, with_cone=chosen.cone) + real_rows(chosen.runs):
-        print(row)
-    print(f"\n{os.cpu_count()} cores, others' load {os.getloadavg()[0]:.1f}")
-
-
-if __name__ == "__main__":
-    main()
