@@ -120,6 +120,31 @@ class MultileafCollimator:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StatedDose:
+    """What the planning system says one fraction of a beam delivers (PS3.3 C.8.8.13, Beam Dose).
+
+    Parameters
+    ----------
+    dose_gy
+        Of one fraction.
+    position_mm
+        Where, (3,) planning LPS; None where the plan does not say: then it may be nothing but the share of
+        the prescription that was put down for the beam.
+    name
+        What the point is called.
+    """
+
+    dose_gy: float
+    position_mm: Array | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.position_mm is not None:
+            point_mm = frozen_array(self.position_mm, (3,), "point of a stated dose")
+            object.__setattr__(self, "position_mm", point_mm)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Beam:
     """A beam: ``delivery_type`` is TREATMENT, SETUP, OPEN_PORTFILM, TRMT_PORTFILM ... (300A,00CE).
 
@@ -127,6 +152,8 @@ class Beam:
     ``other_accessories`` names what else is in the way, such as "block", "compensator", "bolus" and
     "applicator". ``fluence_mode`` is FluenceMode (3002,0051): STANDARD, or NON_STANDARD for a beam without
     flattening filter, with FluenceModeID behind a colon where stated; empty where the plan does not say.
+    ``stated_surface_mm`` (source to the patient's surface at the first control point) and ``stated_doses``
+    are what the planning system found with its own data: to compare with, never to compute from.
     """
 
     number: int
@@ -143,6 +170,8 @@ class Beam:
     other_accessories: tuple[str, ...] = ()
     fluence_mode: str = ""
     dosimeter_unit: str = "MU"
+    stated_surface_mm: float | None = None
+    stated_doses: tuple[StatedDose, ...] = ()
 
     @property
     def is_treatment(self) -> bool:

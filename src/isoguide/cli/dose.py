@@ -149,12 +149,14 @@ def _show(answer: "PlanDose", out: Path | None) -> None:
     from rich.text import Text
 
     from isoguide.cli.terminal import console, show_lines
+    from isoguide.workflow.dose.stated import stated_lines
 
     terminal = console()
     patient, order = answer.given.planning.image.patient, answer.given.order
     terminal.print(Text(f"Patient {patient}, plan '{order.plan.label}', {order.algorithm}", style="bold"))
     show_doses(terminal, order, (("", answer.planned.placed.histograms),))
     show_goals(terminal, answer.planned.placed.goals)
+    show_lines(terminal, "beside the plan", "dim", stated_lines(answer.stated))
     show_lines(terminal, "assumed", "dim", answer.planned.approximations)
     show_lines(terminal, "warning", "yellow", answer.warnings)
     if out is not None:

@@ -20,6 +20,12 @@ from isoguide.dicom.beam_accessories import (
 )
 from isoguide.dicom.item import Item, tolerating_odd_values
 from isoguide.dicom.scan import PLAN_CLASSES, DicomFile, open_dicom
+from isoguide.dicom.stated_doses import (
+    PlanStatements,
+    read_stated_doses,
+    read_statements,
+    read_surface_mm,
+)
 from isoguide.errors import GeometryError, MismatchError, MissingEvidenceError, UnreadableError
 from isoguide.geometry.frames import Array
 from isoguide.plan import (
@@ -71,9 +77,9 @@ def read_plan(source: DicomFile | Path | str, *, fallback_position: PatientPosit
         raise UnreadableError(msg)
     is_ion = file.sop_class_uid == RTIonPlanStorage
     groups = item.items("FractionGroupSequence")
-    metersets = _metersets(groups)
+    metersets, stated = _metersets(groups), read_statements(item, groups)
     beams = tuple(
-        _beam(entry, metersets, is_ion=is_ion)
+        _beam(entry, metersets, stated, is_ion=is_ion)
         for entry in item.items("IonBeamSequence" if is_ion else "BeamSequence")
     )
     position, warnings = _position(item, beams, fallback_position)
@@ -191,7 +197,7 @@ def _kind(device: Item) -> str:
     return device.text("RTBeamLimitingDeviceType")
 
 
-def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
+def _beam(entry: Item, metersets: Mapping[int, float], stated: PlanStatements, *, is_ion: bool) -> Beam:
     number = entry.need_integer("BeamNumber")
     named = Item(entry.dataset, f"{entry.source} beam {number}")
     radiation, wedges, leaves = named.text("RadiationType"), read_wedges(named), _leaves(named)
@@ -217,6 +223,8 @@ def _beam(entry: Item, metersets: Mapping[int, float], *, is_ion: bool) -> Beam:
         fluence_mode=read_fluence_mode(named),
         # Type 3: only those of another unit have to say so.
         dosimeter_unit=named.text("PrimaryDosimeterUnit") or "MU",
+        stated_surface_mm=read_surface_mm(named),
+        stated_doses=read_stated_doses(named, number, stated),
     )
 
 

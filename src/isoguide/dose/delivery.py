@@ -18,7 +18,7 @@ from isoguide.geometry.frames import Array
 from isoguide.geometry.iec61217 import fixed_from_beam_limiting_device, fixed_from_planning, iec_from_lps
 from isoguide.geometry.transforms import rotation_z
 from isoguide.images.volume import Volume
-from isoguide.plan import Beam, Plan
+from isoguide.plan import Beam, ControlPoint, Plan
 
 Mask = NDArray[np.bool_]
 
@@ -65,8 +65,8 @@ class BeamDelivery:
         """What the beam is computed in: the opening with what lies around it."""
         return self.opening.grown(OUT_OF_FIELD_MM)
 
-    def device_from_patient(self, piece: SubArc) -> Array:
-        """4×4 from the patient to the beam limiting device system of a piece of the beam."""
+    def device_from_patient(self, piece: SubArc | ControlPoint) -> Array:
+        """4×4 from the patient to the beam limiting device system of a piece of the beam, or a moment."""
         sad_mm = self.beam.source_axis_distance_mm or 0.0
         device = fixed_from_beam_limiting_device(
             piece.gantry_deg, piece.collimator_deg, source_axis_distance_mm=sad_mm
@@ -115,13 +115,8 @@ def delivery_of(
     """
     left_out = require_supported(plan, machine)
     beams = treated_beams(plan)
-    placed = _placed(plan, beams, density, placement)
+    deliveries = beams_in_patient(plan, density, placement, settings)
     field = density_field(density, placement.body, settings.curve, settings.spacing_mm)
-    step_deg = settings.arc_step_deg
-    deliveries = tuple(
-        BeamDelivery(beam, _opened(beam), placed[beam.number], subarcs(beam, step_deg=step_deg))
-        for beam in beams
-    )
     told = [*left_out, OUT_OF_FIELD_TEXT]
     if settings.curve == GENERIC_CURVE:
         told.append(GENERIC_CURVE_TEXT)
@@ -130,6 +125,25 @@ def delivery_of(
     if _is_truncated(density, placement.body, beams):
         told.append(TRUNCATED_TEXT)
     return Delivery(deliveries, field, machine, settings, tuple(told))
+
+
+def beams_in_patient(
+    plan: Plan, density: Volume, placement: Placement, settings: DoseSettings
+) -> tuple[BeamDelivery, ...]:
+    """Say how each beam that delivers dose sees the patient, without a look at what he is made of.
+
+    Raises
+    ------
+    InputError
+        As :func:`delivery_of`, but that a machine supports the plan is not asked.
+    """
+    beams = treated_beams(plan)
+    placed = _placed(plan, beams, density, placement)
+    step_deg = settings.arc_step_deg
+    return tuple(
+        BeamDelivery(beam, _opened(beam), placed[beam.number], subarcs(beam, step_deg=step_deg))
+        for beam in beams
+    )
 
 
 def _placed(plan: Plan, beams: Sequence[Beam], density: Volume, placement: Placement) -> dict[int, Array]:

@@ -110,6 +110,18 @@ def pencil_dose(delivery: Delivery, points_mm: Array | Float32, progress: Progre
     return dose
 
 
+def beam_doses(delivery: Delivery, points_mm: Array | Float32, progress: Progress = silent) -> Float32:
+    """Return the dose of each beam of a plan at points, (beams, n) Gy per fraction.
+
+    Parameters
+    ----------
+    delivery, points_mm, progress
+        As of :func:`pencil_dose`; a row for each of its beams, in their order.
+    """
+    tasks = [_Task(one, piece, row) for row, one in enumerate(delivery.beams) for piece in one.pieces]
+    return _gathered(delivery, tasks, points_mm, len(delivery.beams), progress)
+
+
 def segment_doses(
     plan: Plan,
     density: Volume,

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from isoguide.dose.placement import DoseSettings, Placement
+from isoguide.dose.stated import BeamCheck, check_stated
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.dose.compare import DoseComparison, compare_dose
 from isoguide.workflow.dose.day import PlannedDose, planned_dose
 from isoguide.workflow.dose.inputs import DoseInput, load_dose_input
 from isoguide.workflow.dose.request import DoseRequest
+from isoguide.workflow.dose.stated import stated_warnings
 from isoguide.workflow.match_day import timed
 
 
@@ -25,6 +28,8 @@ class PlanDose:
         The planning system's dose beside it; None where none was given.
     warnings
         What could not be checked or looks unusual.
+    stated
+        Each beam beside what the planning system says of it in the plan.
     """
 
     request: DoseRequest
@@ -32,6 +37,7 @@ class PlanDose:
     planned: PlannedDose
     comparison: DoseComparison | None
     warnings: tuple[str, ...]
+    stated: tuple[BeamCheck, ...] = ()
     timing_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -62,11 +68,21 @@ def dose_of_plan(request: DoseRequest, progress: Progress = silent) -> PlanDose:
         with timed(seconds, "read_planning"):
             given = load_dose_input(request, part_of(progress, 0.0, 0.3))
         with timed(seconds, "dose"):
-            planned = planned_dose(given.order, part_of(progress, 0.3, 0.9))
+            planned = planned_dose(given.order, part_of(progress, 0.3, 0.85))
+        with timed(seconds, "stated"):
+            stated = _stated(given, part_of(progress, 0.85, 0.9))
         comparison = None
         if request.compare is not None:
             with timed(seconds, "compare"):
                 comparison = compare_dose(request.compare, given, planned, part_of(progress, 0.9, 1.0))
     compared = comparison.warnings if comparison is not None else ()
-    warnings = tuple(dict.fromkeys((*given.planning.warnings, *planned.left_out, *compared)))
-    return PlanDose(request, given, planned, comparison, warnings, MappingProxyType(seconds))
+    told = (*given.planning.warnings, *stated_warnings(stated), *planned.left_out, *compared)
+    warnings = tuple(dict.fromkeys(told))
+    return PlanDose(request, given, planned, comparison, warnings, stated, MappingProxyType(seconds))
+
+
+def _stated(given: DoseInput, progress: Progress) -> tuple[BeamCheck, ...]:
+    order = given.order
+    settings = DoseSettings(spacing_mm=order.spacing_mm)
+    placement = Placement(body=order.body)
+    return check_stated(order.plan, order.volume, order.machine, placement, settings, progress)

@@ -12,14 +12,16 @@ from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.dose.goal_text import goal_words
 from isoguide.dose.goals import GoalResult
 from isoguide.dose.result import WEAKNESS, DoseDistribution
+from isoguide.dose.stated import BeamCheck, PointCheck
 from isoguide.workflow.dose.compare import DoseComparison
 from isoguide.workflow.dose.compute import PlanDose
 from isoguide.workflow.dose.day import DayDose, DoseOrder, PlacedDose, PlannedDose
 from isoguide.workflow.dose.figures import DoseFigures, in_order
+from isoguide.workflow.dose.stated import not_compared
 from isoguide.workflow.radiographs.strict_json import schema_text
 
 SCHEMA_FILE: Final = "dose-1.json"
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 _Vector = tuple[float, float, float]
 
@@ -96,6 +98,28 @@ class ComparisonDocument(_Record):
     structures: tuple[StructureDoseDocument, ...]
 
 
+class StatedPointDocument(_Record):
+    """Dose of a beam in one fraction at a point of the plan: the planning system's and ours."""
+
+    name: str
+    position_mm: _Vector | None = Field(description="LPS; null where the plan does not place its dose.")
+    stated_gy: float
+    computed_gy: float | None = Field(description="By pencil beam; null where nothing compares.")
+    off_percent: float | None = Field(description="Ours less theirs, in percent of theirs.")
+    reason: str = Field(description="Why nothing is compared.")
+
+
+class StatedBeamDocument(_Record):
+    """A beam beside what the planning system says of it; nothing is scaled to that."""
+
+    number: int
+    name: str
+    stated_surface_mm: float | None = Field(description="SourceToSurfaceDistance of the plan.")
+    surface_mm: float | None = Field(description="Where the axis enters the outline used here.")
+    points: tuple[StatedPointDocument, ...]
+    not_compared: str = Field(description="Why no dose of it is compared; empty where one is.")
+
+
 class DosePlanDocument(_Record):
     """The plan."""
 
@@ -140,6 +164,9 @@ class DoseDocument(_Record):
     structures: tuple[StructureDoseDocument, ...] = Field(description="The target first.")
     goals: tuple[GoalDocument, ...]
     comparison: ComparisonDocument | None
+    stated: tuple[StatedBeamDocument, ...] = Field(
+        description="Each beam that delivers dose beside what the plan states of it."
+    )
     approximations: tuple[str, ...] = Field(description="What is assumed rather than known; never empty.")
     warnings: tuple[str, ...]
     timing_s: dict[str, float]
@@ -165,6 +192,7 @@ def dose_document(answer: PlanDose) -> DoseDocument:
         structures=structure_documents(order, planned.placed.histograms),
         goals=goal_documents(planned.placed.goals),
         comparison=_comparison(order, answer.comparison),
+        stated=tuple(_stated(one) for one in answer.stated),
         approximations=planned.approximations,
         warnings=answer.warnings,
         timing_s={step: round(seconds, 3) for step, seconds in sorted(answer.timing_s.items())},
@@ -267,6 +295,29 @@ def _comparison(order: DoseOrder, other: DoseComparison | None) -> ComparisonDoc
         sigma_percent=other.sigma_percent,
         p95_percent=other.p95_percent,
         structures=structure_documents(order, other.histograms),
+    )
+
+
+def _stated(check: BeamCheck) -> StatedBeamDocument:
+    return StatedBeamDocument(
+        number=check.number,
+        name=check.name,
+        stated_surface_mm=check.stated_surface_mm,
+        surface_mm=check.surface_mm,
+        points=tuple(_stated_point(one) for one in check.points),
+        not_compared=not_compared(check),
+    )
+
+
+def _stated_point(point: PointCheck) -> StatedPointDocument:
+    position_mm = point.stated.position_mm
+    return StatedPointDocument(
+        name=point.stated.name,
+        position_mm=None if position_mm is None else _three(position_mm.tolist()),
+        stated_gy=point.stated.dose_gy,
+        computed_gy=point.computed_gy,
+        off_percent=point.off_percent,
+        reason=point.reason,
     )
 
 

@@ -20,6 +20,7 @@ from isoguide.workflow.dose.sections import (
     isodose_section,
     signed_gy,
 )
+from isoguide.workflow.dose.stated import stated_section
 from isoguide.workflow.page import bullets, closing, facts, page, section, table
 from isoguide.workflow.report_tables import date_text, name_text
 
@@ -51,6 +52,7 @@ def plan_dose_html(answer: PlanDose) -> str:
         section("Dose-volume histograms", histogram_section(histograms, None, order.prescription)),
         section("Dose of each structure", doses_table(names, histograms, None, order.prescription)),
         _comparison(answer, scene, reference),
+        section("Beside what the plan states of its beams", stated_section(answer.stated)),
         section("What is assumed", assumed_section(order.algorithm, planned.approximations)),
         section("Beams", _beams(answer)),
         section("Provenance", _provenance(answer)),
