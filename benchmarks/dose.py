@@ -25,6 +25,7 @@ from page import put_between_marks, table
 HERE: Final = Path(__file__).parent
 SCRIPTS: Final = {
     "water": ("dose_water.py", "--write"),
+    "thorax": ("dose_thorax.py", "--write"),
     "dvh": ("dvh.py", "--page"),
     "adaptation": ("adaptation.py", "--write"),
     "accumulation": ("accumulation.py", "--write"),

@@ -12,6 +12,7 @@ import pytest
 
 from isoguide.cli.app import run
 from isoguide.dicom import read_dose
+from isoguide.dose.stated import NO_POINT
 from isoguide.errors import InputError
 from isoguide.plan import Beam, Wedge
 from isoguide.workflow.dose.compute import PlanDose, dose_of_plan
@@ -25,7 +26,19 @@ GOALS = ("PTV D95% >= 90 %", "Left mean <= 0.1 Gy")
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> phantom.Export:
-    return phantom.write_export(tmp_path_factory.mktemp("block"))
+    made = phantom.write_export(tmp_path_factory.mktemp("block"))
+    _state(made.folder / "RP.dcm")
+    return made
+
+
+def _state(path: Path) -> None:
+    """Let the first beam state its surface and the dose at the isocentre, the second a dose without place."""
+    plan = pydicom.dcmread(path)
+    first, second = plan.FractionGroupSequence[0].ReferencedBeamSequence
+    first.BeamDose, second.BeamDose = 1.5, 1.5
+    first.BeamDoseSpecificationPoint = [float(value) for value in phantom.ISOCENTRE_MM]
+    plan.BeamSequence[0].ControlPointSequence[0].SourceToSurfaceDistance = 900.0
+    plan.save_as(path)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +76,22 @@ def test_the_report_is_safe_and_whole(computed: tuple[Path, PlanDose]) -> None:
     assert "GOALS NOT MET" in page
     assert "The pencil beam:" in page
     assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_document_and_report_hold_what_the_plan_states_of_its_beams(computed: tuple[Path, PlanDose]) -> None:
+    out, answer = computed
+    first, second = json.loads((out / "dose.json").read_text(encoding="utf-8"))["stated"]
+    point = first["points"][0]
+    assert point["stated_gy"] == 1.5
+    assert point["off_percent"] == pytest.approx(100.0 * (point["computed_gy"] / 1.5 - 1.0), abs=1e-6)
+    assert (first["not_compared"], second["not_compared"]) == ("", NO_POINT)
+    assert first["stated_surface_mm"] == 900.0
+    # The block reaches 60 mm before its middle.
+    assert first["surface_mm"] == pytest.approx(940.0, abs=3.0)
+    assert any("mm nearer to the source of beam 1" in warning for warning in answer.warnings)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Beside what the plan states of its beams" in page
+    assert f"{point['computed_gy']:.3f}" in page
 
 
 def test_the_dose_comes_back_from_the_file_over_all_fractions(computed: tuple[Path, PlanDose]) -> None:
@@ -208,6 +237,8 @@ def test_the_terminal_shows_doses_goals_and_what_is_assumed(
     assert "Gy in 20 fractions" in printed
     assert "✔ PTV D95% >= 50 %:" in printed
     assert "those of 'LINAC' may give several percent more or less" in printed
+    assert "the planning system states 1.500 Gy at" in printed
+    assert "is available for beam 2: the plan does not say at which point" in printed
 
 
 def test_the_document_is_printed_when_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,6 +73,6 @@ def _at_references(beam: Item, dose_gy: float, stated: PlanStatements) -> Iterat
     for one in points[-1].items("ReferencedDoseReferenceSequence") if points else ():
         number = one.integer("ReferencedDoseReferenceNumber")
         share = one.number("CumulativeDoseReferenceCoefficient")
-        if number in stated.points and share is not None:
+        if number is not None and number in stated.points and share is not None:
             name, position_mm = stated.points[number]
             yield StatedDose(share * dose_gy, position_mm, name)

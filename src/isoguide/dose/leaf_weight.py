@@ -2,7 +2,7 @@
 
 An opening that sweeps as a narrow slit lives on what the leaves let by, so that these two numbers change the
 dose of an intensity-modulated plan by several percent and that of an open field hardly at all (LoSasso, Chui
-and Ling, Med. Phys. 25 (1998) 1919). What is counted here is fluence over all that the jaws leave open.
+and Ling, Med. Phys. 25 (1998) 1919). What is counted is the fluence over all that a beam opens at any moment.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,15 @@ import numpy as np
 from isoguide.dose.beam_data import Collimation
 from isoguide.dose.opening import Opening, opening_of
 from isoguide.dose.supported import treated_beams
-from isoguide.plan import Beam, Plan
+from isoguide.geometry.frames import Array
+from isoguide.plan import Beam, MultileafCollimator, Plan
 
 _FAR = (-1e6, 1e6)
 
 
 @dataclass(frozen=True, slots=True)
 class LeafWeight:
-    """Change of the fluence between the jaws.
+    """Change of the fluence over what a beam opens at any moment.
 
     Parameters
     ----------
@@ -43,17 +44,39 @@ def leaf_weight(plan: Plan, collimation: Collimation) -> LeafWeight | None:
     """
     sums = np.zeros(3)
     for beam in treated_beams(plan):
-        for opening, mu in _moments(beam):
-            sums += mu * np.array(_areas(opening, collimation.leaf_gap_mm))
+        moments = list(_moments(beam, collimation.leaf_gap_mm))
+        if moments:
+            lows, highs = (np.array([getattr(one, side) for one in moments]) for side in ("low", "high"))
+            swept = np.clip(highs.max(axis=0) - lows.min(axis=0), 0.0, None)
+            for one in moments:
+                clear = np.clip(one.high - one.low, 0.0, None)
+                lengths = np.stack([one.ends, clear, np.clip(swept - clear, 0.0, None)])
+                sums += one.mu * (lengths @ one.width_mm)
     ends_mm, open_mm2, closed_mm2 = sums
     fluence = open_mm2 + collimation.leaf_transmission * closed_mm2
     if ends_mm <= 0.0 or fluence <= 0.0:
         return None
-    return LeafWeight(float(100.0 * ends_mm / fluence), float(closed_mm2 / fluence))
+    through = 1.0 - collimation.leaf_transmission
+    return LeafWeight(float(100.0 * through * ends_mm / fluence), float(closed_mm2 / fluence))
 
 
-def _moments(beam: Beam) -> Iterator[tuple[Opening, float]]:
-    """Yield the openings of control points with half the monitor units on either side of each."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moment:
+    """What a beam opens at one moment, by leaf pair between the jaws.
+
+    ``low`` to ``high`` (pairs,) is open along each pair, ``width_mm`` (pairs,) is how wide it is and ``ends``
+    (pairs,) which share of its gap lies there; ``mu`` are the monitor units delivered so.
+    """
+
+    low: Array
+    high: Array
+    width_mm: Array
+    ends: Array
+    mu: float
+
+
+def _moments(beam: Beam, gap_mm: float) -> Iterator[_Moment]:
+    """Yield the openings of control points, each with half the monitor units on either side of it."""
     total = beam.control_points[-1].cumulative_meterset if beam.control_points else 0.0
     if beam.leaves is None or not beam.meterset_mu or total <= 0.0:
         return
@@ -61,21 +84,15 @@ def _moments(beam: Beam) -> Iterator[tuple[Opening, float]]:
         mu = (stop.cumulative_meterset - start.cumulative_meterset) / total * beam.meterset_mu
         for point in (start, stop):
             if mu > 0.0 and point.leaf_positions_mm is not None:
-                yield opening_of(beam, point), mu / 2.0
+                yield _moment(beam.leaves, opening_of(beam, point), gap_mm, mu / 2.0)
 
 
-def _areas(opening: Opening, gap_mm: float) -> tuple[float, float, float]:
-    """Return, between the jaws: how wide the pairs are whose gap counts, what is open, and what is closed."""
-    leaves, positions = opening.leaves, opening.leaf_positions_mm
-    if leaves is None or positions is None:
-        return 0.0, 0.0, 0.0
+def _moment(leaves: MultileafCollimator, opening: Opening, gap_mm: float, mu: float) -> _Moment:
     jaws = (opening.jaw_x_mm or _FAR, opening.jaw_y_mm or _FAR)
     along, across = jaws if leaves.axis == "X" else jaws[::-1]
-    border = np.clip(leaves.boundaries_mm, *across)
-    width = np.diff(border)
+    positions = np.asarray(opening.leaf_positions_mm, dtype=np.float64)
     low, high = positions[0] - gap_mm / 2.0, positions[1] + gap_mm / 2.0
     # Half of a gap belongs to either leaf end, and counts only where that end lies between the jaws.
-    shown = ((low > along[0]) & (low < along[1])) / 2.0 + ((high > along[0]) & (high < along[1])) / 2.0
-    clear = np.clip(np.minimum(high, along[1]) - np.maximum(low, along[0]), 0.0, None)
-    whole = min(along[1], float(high.max())) - max(along[0], float(low.min()))
-    return float(shown @ width), float(clear @ width), float((whole - clear).clip(0.0) @ width)
+    ends = ((low > along[0]) & (low < along[1])) / 2.0 + ((high > along[0]) & (high < along[1])) / 2.0
+    width_mm = np.diff(np.clip(leaves.boundaries_mm, *across))
+    return _Moment(np.clip(low, *along), np.clip(high, *along), width_mm, ends, mu)

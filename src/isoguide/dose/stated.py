@@ -181,10 +181,12 @@ def _surface_mm(one: BeamDelivery, grid: Grid, body: Mask | None) -> float | Non
     """Return the distance from the source at which the axis of a beam enters the outline."""
     if body is None:
         return None
-    patient_from_device = np.linalg.inv(one.device_from_patient(one.beam.control_points[0]))
+    patient_from_device: NDArray[np.float64] = np.linalg.inv(
+        one.device_from_patient(one.beam.control_points[0])
+    )
     far_mm = (one.beam.source_axis_distance_mm or 0.0) + BEYOND_AXIS_MM
     distance_mm = np.arange(0.0, far_mm, STEP_MM)
     ray_mm = patient_from_device[:3, 3] - distance_mm[:, None] * patient_from_device[:3, 2]
-    at = grid.index(ray_mm)[:, ::-1].T
+    at = grid.index(np.asarray(ray_mm, dtype=np.float64))[:, ::-1].T
     inside = map_coordinates(body.astype(np.float32), at, order=1, mode="constant") >= 0.5
     return float(distance_mm[np.argmax(inside)]) if inside.any() else None

@@ -13,7 +13,7 @@ _ENERGY_TOLERANCE_MV: Final = 0.05
 _UNFLATTENED: Final = "NON_STANDARD"
 _LEAF_GAPS_MM: Final = (0.2, 2.3)
 """Dosimetric gaps of leaves in use: hardly any of an Agility (Bedford, Thomas and Smyth, J. Appl. Clin. Med.
-Phys. 14 (2013) 4094), up to the largest that was adjusted for an AcurosXB model (PMC8200512: 0.7 to 2.3 mm)."""
+Phys. 14 (2013) 4094), up to the largest that was adjusted for AcurosXB (0.7 to 2.3 mm, PMC8200512)."""
 _LEAF_TRANSMISSIONS: Final = (0.005, 0.015)
 """Agility (the same source) and usual tungsten leaves with what leaks between them."""
 
