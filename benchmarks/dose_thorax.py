@@ -66,9 +66,9 @@ def planned() -> Iterator[Planned]:
             dy, dx = (float(value) for value in one.CompensatorPixelSpacing)
             left, top = (float(value) for value in one.CompensatorPosition)
             y, x = np.meshgrid(top - dy * np.arange(rows), left + dx * np.arange(columns), indexing="ij")
-            jaws = np.array([(*p.jaw_x_mm, *p.jaw_y_mm) for p in beam.control_points])
-            x_low, y_low = jaws[:, 0].min() + EDGE_MM, jaws[:, 2].min() + EDGE_MM
-            x_high, y_high = jaws[:, 1].max() - EDGE_MM, jaws[:, 3].max() - EDGE_MM
+            jaws = np.array([(point.jaw_x_mm, point.jaw_y_mm) for point in beam.control_points], dtype=float)
+            x_low, y_low = jaws[:, :, 0].min(axis=0) + EDGE_MM
+            x_high, y_high = jaws[:, :, 1].max(axis=0) - EDGE_MM
             within = (x > x_low) & (x < x_high) & (y > y_low) & (y < y_high)
             filed = np.array(one.CompensatorTransmissionData, dtype=float).reshape(rows, columns)
             openings = tuple(pair for piece in subarcs(beam, step_deg=360.0) for pair in piece.openings)
@@ -91,7 +91,8 @@ def fitted(one: Planned) -> tuple[np.ndarray, float]:
     def rest(numbers: np.ndarray) -> np.ndarray:
         fluence = total_fluence(one.openings, bare(machine, numbers[1:]), plane)
         axes = (plane.middle_mm, plane.middle_mm)
-        return 100.0 * (RegularGridInterpolator(axes, fluence)(one.points_mm) / numbers[0] - one.filed)
+        at_points = np.asarray(RegularGridInterpolator(axes, fluence)(one.points_mm))
+        return np.asarray(100.0 * (at_points / numbers[0] - one.filed))
 
     bounds = ([100.0, -1.0, 0.0, 0.0, 0.1], [600.0, 4.0, 0.1, 3.0, 6.0])
     found = least_squares(
@@ -99,7 +100,7 @@ def fitted(one: Planned) -> tuple[np.ndarray, float]:
         [280.0, 0.8, 0.01, 0.8, 1.0],
         x_scale=[10.0, 0.3, 0.005, 0.3, 0.5],
         bounds=bounds,
-        diff_step=1e-2,
+        diff_step=[1e-2] * 5,
     )
     return found.x, float(np.std(found.fun) / one.filed.max())
 
@@ -134,7 +135,7 @@ def target_gy(order: DoseOrder, algorithm: DoseAlgorithm, leaves: dict[str, floa
 
 def dose_table(from_plan: dict[str, float]) -> str:
     order = load_dose_input(DoseRequest(FOLDER, "generic-6mv", structure_names=("HEART",))).order
-    cases = (
+    cases: tuple[tuple[str, dict[str, float], bool], ...] = (
         ("generic leaves (1.6 mm, 1.5 %)", {}, False),
         ("leaves of 2.5 mm after Wang (0.86 mm, 1.17 %)", HD120, False),
         ("leaves that make the filed fluence", from_plan, False),

@@ -131,7 +131,7 @@ class StatedDose:
         Where, (3,) planning LPS; None where the plan does not say: then it may be nothing but the share of
         the prescription that was put down for the beam.
     name
-        What the point is called.
+        What the point is called; empty for the specification point of the beam.
     """
 
     dose_gy: float

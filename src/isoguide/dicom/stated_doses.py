@@ -13,7 +13,6 @@ from isoguide.dicom.item import Item
 from isoguide.geometry.frames import Array
 from isoguide.plan import StatedDose
 
-SPECIFICATION_POINT: Final = "beam dose specification point"
 PHYSICAL: Final = ("", "PHYSICAL")
 """BeamDoseType of a dose that can be compared; EFFECTIVE ones are weighted."""
 
@@ -43,7 +42,7 @@ def read_statements(plan: Item, groups: tuple[Item, ...]) -> PlanStatements:
             if number is None or dose_gy is None or beam.text("BeamDoseType") not in PHYSICAL:
                 continue
             point_mm = beam.numbers("BeamDoseSpecificationPoint", 3)
-            doses.setdefault(number, StatedDose(dose_gy, point_mm, SPECIFICATION_POINT))
+            doses.setdefault(number, StatedDose(dose_gy, point_mm))
     points = {
         number: (entry.text("DoseReferenceDescription"), position_mm)
         for entry in plan.items("DoseReferenceSequence")

@@ -181,9 +181,8 @@ def _surface_mm(one: BeamDelivery, grid: Grid, body: Mask | None) -> float | Non
     """Return the distance from the source at which the axis of a beam enters the outline."""
     if body is None:
         return None
-    patient_from_device: NDArray[np.float64] = np.linalg.inv(
-        one.device_from_patient(one.beam.control_points[0])
-    )
+    matrix = one.device_from_patient(one.beam.control_points[0])
+    patient_from_device = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     far_mm = (one.beam.source_axis_distance_mm or 0.0) + BEYOND_AXIS_MM
     distance_mm = np.arange(0.0, far_mm, STEP_MM)
     ray_mm = patient_from_device[:3, 3] - distance_mm[:, None] * patient_from_device[:3, 2]
