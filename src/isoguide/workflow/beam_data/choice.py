@@ -123,6 +123,7 @@ def _of_leaves(plan: Plan, machine: BeamData) -> tuple[str, ...]:
         f"the leaves are taken with a dosimetric gap of {gap_mm:g} mm and a transmission of "
         f"{through_percent:g} %; in this plan 1 mm of gap is {weight.percent_per_mm:.1f} % of the fluence "
         f"and 1 % of transmission {weight.percent_per_percent:.1f} %, so that leaves of other machines "
-        f"({_LEAF_GAPS_MM[0]:g} to {_LEAF_GAPS_MM[1]:g} mm) would change its absolute dose by "
+        f"({_LEAF_GAPS_MM[0]:g} to {_LEAF_GAPS_MM[1]:g} mm, {100.0 * _LEAF_TRANSMISSIONS[0]:g} to "
+        f"{100.0 * _LEAF_TRANSMISSIONS[1]:g} %) would change its absolute dose by "
         f"{low:+.0f} to {high:+.0f} %",
     )
