@@ -16,8 +16,8 @@ from isoguide.virtual.gate_campaign import FAULTS, Control, Course, FaultResult,
 from isoguide.virtual.prostate_motion import ProstateMotion
 from isoguide.virtual.sighting_stream import StreamSettings, breathing_truth, prostate_truth
 
-COUNT = 145
-"""Five of each kind."""
+COUNT = 87
+"""Three of each kind."""
 
 
 @pytest.fixture(scope="module")
