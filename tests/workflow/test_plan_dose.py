@@ -61,7 +61,7 @@ def test_the_report_is_safe_and_whole(computed: tuple[Path, PlanDose]) -> None:
     assert page.count('class="picture"') == 3
     assert "Content-Security-Policy" in page
     assert "GOALS NOT MET" in page
-    assert "The pencil beam:" in page
+    assert "Its weakness:" in page
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 

@@ -172,7 +172,7 @@ def show_doses(
             one = DoseFigures.of(histogram, fractions)
             doses = (one.mean_gy, one.d98_gy, one.d95_gy, one.d50_gy, one.d2_gy)
             style = "bold" if histogram.is_target else ""
-            figures = [f"{histogram.volume_ml:.1f}", *(f"{dose:.1f}" for dose in doses)]
+            figures = [f"{histogram.volume_ml:.1f}", *(f"{dose:.2f}" for dose in doses)]
             table.add_row(Text(name, style=style), words, *figures)
             name = ""
     terminal.print(Padding(table, (1, 0, 1, 2)))

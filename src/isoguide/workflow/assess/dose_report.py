@@ -76,7 +76,10 @@ def _isodoses(found: AssessedDose, alignment: Alignment) -> str:
     scene = day_scene(found.planned, found.day, alignment.daily_volume, placed, centre_mm=middle_mm(target))
     reference = reference_of(order.prescription, found.planned.placed)
     return isodose_section(
-        scene, reference, lead="On the day's image, structures as they are today."
+        scene,
+        reference,
+        lead="On the day's image, structures as they are today. Dose beyond the image is that in the deformed "
+        "planning CT.",
     ) + difference_section(
         scene, found.planned.placed.dose, reference, lead="Dose as treated today less that of the plan."
     )

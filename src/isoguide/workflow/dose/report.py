@@ -8,6 +8,7 @@ from isoguide.images.structure import Structure
 from isoguide.plan import Beam
 from isoguide.workflow.dose.compute import PlanDose
 from isoguide.workflow.dose.day import DosePrescription, PlacedDose
+from isoguide.workflow.dose.figures import signed
 from isoguide.workflow.dose.pictures import DoseReference
 from isoguide.workflow.dose.scene import DoseScene, dose_planes, outlined_structures
 from isoguide.workflow.dose.sections import (
@@ -18,7 +19,6 @@ from isoguide.workflow.dose.sections import (
     goals_table,
     histogram_section,
     isodose_section,
-    signed_gy,
 )
 from isoguide.workflow.page import bullets, closing, facts, page, section, table
 from isoguide.workflow.report_tables import date_text, name_text
@@ -130,7 +130,7 @@ def _comparison(answer: PlanDose, scene: DoseScene, reference: DoseReference) ->
     histograms = answer.planned.placed.histograms
     lead = (
         f"<p>{escape(other.path.name)}, as one fraction. Where it is at least half of its highest dose, "
-        f"isoguide is {signed_gy(other.mean_percent)} ± {other.sigma_percent:.1f} % of that dose off (mean "
+        f"isoguide is {signed(other.mean_percent)} ± {other.sigma_percent:.1f} % of that dose off (mean "
         f"and standard deviation); 95 % of these places agree within {other.p95_percent:.1f} %.</p>"
     )
     body = (
@@ -171,7 +171,7 @@ def _provenance(answer: PlanDose) -> str:
     i, j, k = dose.grid.shape[::-1]
     rows = [
         ("Plan", f"{order.plan.label}, {order.plan.sop_instance_uid}"),
-        ("Planning CT", f"{planning.image.label}, {planning.image.series_instance_uid}"),
+        ("Planning CT", planning.image.label),
         ("Machine", f"{order.machine.name}: {order.machine.provenance}"),
         ("Beam data SHA-256", dose.beam_data_sha256),
         ("Algorithm", str(order.algorithm)),

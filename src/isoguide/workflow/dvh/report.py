@@ -8,6 +8,8 @@ from isoguide.workflow.dvh.tables import dose_table, goal_table
 from isoguide.workflow.page import bullets, closing, facts, page, section, table
 from isoguide.workflow.report_tables import date_text, name_text
 
+STYLE = "dose/dose.css"
+
 
 def dvh_html(analysis: DvhAnalysis) -> str:
     """Write the report.
@@ -23,14 +25,14 @@ def dvh_html(analysis: DvhAnalysis) -> str:
         _warnings(analysis),
         section("Goals", goals),
         section("Dose-volume histograms", _chart(analysis, words)),
-        section("Doses", dose_table(analysis.histograms, analysis.compared, words=words)),
+        section("Doses, Gy", dose_table(analysis.histograms, analysis.compared, words=words)),
         section("Gamma index", _gamma(analysis)),
         section("Not counted", _left_out(analysis)),
         section("What is assumed", bullets(analysis.approximations)),
         section("Identification", _identification(analysis)),
         closing(),
     ]
-    return page(f"isoguide: dose, {_who(analysis)}", sections)
+    return page(f"isoguide: dose, {_who(analysis)}", sections, STYLE)
 
 
 def _words(analysis: DvhAnalysis) -> tuple[str, str]:
