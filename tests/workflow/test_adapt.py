@@ -36,7 +36,6 @@ from isoguide.workflow.adapt.document import (
     AdaptationDocument,
     adaptation_document,
     adaptation_schema_text,
-    adaptation_text,
 )
 from isoguide.workflow.adapt.files import why_no_files
 from isoguide.workflow.adapt.report import adaptation_html
@@ -44,6 +43,7 @@ from isoguide.workflow.adapt.request import AdaptRequest, StatedDisplacement
 from isoguide.workflow.adapt.write_results import adapt_into
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.assess.request import DoseChoice
+from isoguide.workflow.documents import document_text
 from isoguide.workflow.dose import day
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schema"
@@ -162,7 +162,7 @@ def test_report_and_document_show_each_rung_beside_the_plan(result: tuple[Path, 
 def test_the_published_schema_is_that_of_the_document(result: tuple[Path, Adaptation]) -> None:
     text = adaptation_schema_text()
     assert (SCHEMAS / SCHEMA_FILE).read_text(encoding="utf-8") == text
-    document = json.loads(adaptation_text(adaptation_document(result[1])))
+    document = json.loads(document_text(adaptation_document(result[1])))
     Draft202012Validator(json.loads(text)).validate(document)
 
 

@@ -126,11 +126,12 @@ def _adapt_and_show(request: "AdaptRequest", reply: Reply) -> bool:
     """Climb the ladder, write where wanted, print; returns whether it may be decided by."""
     from isoguide.registration.deformable.result import FieldVerdict
     from isoguide.workflow.adapt.adapt import adapt
-    from isoguide.workflow.adapt.document import adaptation_document, adaptation_text
+    from isoguide.workflow.adapt.document import adaptation_document
     from isoguide.workflow.adapt.write_results import adapt_into
+    from isoguide.workflow.documents import document_text
 
     answer = reply.give(
-        request, adapt, adapt_into, text=lambda found: adaptation_text(adaptation_document(found)), show=_show
+        request, adapt, adapt_into, text=lambda found: document_text(adaptation_document(found)), show=_show
     )
     return answer.verdict is FieldVerdict.FOR_DECISION
 

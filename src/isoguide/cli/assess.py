@@ -151,8 +151,9 @@ def assess_command(
 def _assess_and_show(request: "AssessRequest", reply: Reply) -> bool:
     """Assess, write where wanted, print; returns whether nobody has to look."""
     from isoguide.workflow.assess.assess import assess
-    from isoguide.workflow.assess.document import assessment_document, document_text
+    from isoguide.workflow.assess.document import assessment_document
     from isoguide.workflow.assess.write_results import assess_into
+    from isoguide.workflow.documents import document_text
 
     assessment = reply.give(
         request, assess, assess_into, text=lambda found: document_text(assessment_document(found)), show=_show

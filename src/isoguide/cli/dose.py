@@ -109,12 +109,13 @@ def dose_command(
 
 def _compute_and_show(request: "DoseRequest", reply: Reply) -> bool:
     """Compute, write where wanted, print; returns whether every goal is met."""
+    from isoguide.workflow.documents import document_text
     from isoguide.workflow.dose.compute import dose_of_plan
-    from isoguide.workflow.dose.document import dose_document, dose_text
+    from isoguide.workflow.dose.document import dose_document
     from isoguide.workflow.dose.write_results import dose_into
 
     answer = reply.give(
-        request, dose_of_plan, dose_into, text=lambda found: dose_text(dose_document(found)), show=_show
+        request, dose_of_plan, dose_into, text=lambda found: document_text(dose_document(found)), show=_show
     )
     return answer.is_clear
 

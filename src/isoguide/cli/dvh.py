@@ -131,8 +131,9 @@ def _gamma(text: str | None) -> tuple[float, float] | None:
 
 def _analyse_and_show(request: "DvhRequest", reply: Reply) -> bool:
     """Work it out, write where wanted, print; returns whether nobody has to look."""
+    from isoguide.workflow.documents import document_text
     from isoguide.workflow.dvh.analyse import analyse
-    from isoguide.workflow.dvh.document import document_text, dvh_document
+    from isoguide.workflow.dvh.document import dvh_document
     from isoguide.workflow.dvh.write_results import analyse_into
 
     analysis = reply.give(

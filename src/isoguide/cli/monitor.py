@@ -111,7 +111,7 @@ def monitor_command(
     with one_sentence_endings():
         from isoguide.cli import values
         from isoguide.cli.terminal import shown_progress
-        from isoguide.workflow.motion.document import document_text
+        from isoguide.workflow.documents import document_text
         from isoguide.workflow.motion.monitor import GateChoice, MonitorRequest, monitor
         from isoguide.workflow.request import RadiographChoice
 

@@ -23,7 +23,7 @@ from isoguide.workflow.dose.sections import (
     histogram_section,
     isodose_section,
 )
-from isoguide.workflow.page import bullets, closing, page, section, table
+from isoguide.workflow.page import banner, bullets, closing, heading, page, section, table, warnings
 from isoguide.workflow.report_tables import date_text, name_text
 
 _DASH = "–"
@@ -56,7 +56,7 @@ def adaptation_html(answer: Adaptation) -> str:
     Every text that comes from files or from the user is escaped, and a content security policy forbids
     loading anything.
     """
-    sections = [_header(answer), _banner(answer), _warnings(answer)]
+    sections = [_header(answer), _banner(answer), warnings(answer.assessment.warnings)]
     if answer.problem is not None:
         sections += [
             section("The ladder", _ladder_table(answer)),
@@ -87,27 +87,14 @@ def _header(answer: Adaptation) -> str:
         f"imaged {acquired:%Y-%m-%d %H:%M}" if acquired is not None else "imaged at an unknown time",
         "the couch stays" if couch is None else f"the couch corrects {couch} degrees of freedom first",
     )
-    return (
-        '<header><div class="brand">isoguide <span>corrected beams</span></div>'
-        f"<h1>{escape(_who(answer))}</h1>"
-        f"<p>{' · '.join(escape(one) for one in said if one)}</p></header>"
-    )
+    return heading("corrected beams", _who(answer), said)
 
 
 def _banner(answer: Adaptation) -> str:
     kind, sign, word, advice = _BANNER[answer.verdict]
     why = why_no_files(answer)
     told = (*answer.reasons, *([f"no plan was written: {why}"] if why else []))
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'
-        f"<div><p>{advice}</p>{bullets(told)}</div></section>"
-    )
-
-
-def _warnings(answer: Adaptation) -> str:
-    found = answer.assessment.warnings
-    return f'<section class="warnings"><h2>Warnings</h2>{bullets(found)}</section>' if found else ""
+    return banner(kind, sign, word, f"<p>{advice}</p>{bullets(told)}")
 
 
 def _ladder_table(answer: Adaptation) -> str:

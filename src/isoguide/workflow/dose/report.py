@@ -20,7 +20,7 @@ from isoguide.workflow.dose.sections import (
     histogram_section,
     isodose_section,
 )
-from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.page import banner, closing, facts, heading, page, section, table, warnings
 from isoguide.workflow.report_tables import date_text, name_text
 
 KEYS = "assess/assess.css"
@@ -45,7 +45,7 @@ def plan_dose_html(answer: PlanDose) -> str:
     sections = [
         _header(answer),
         _banner(answer),
-        _warnings(answer),
+        warnings(answer.warnings),
         section("Goals", goals_table(planned.placed.goals)),
         section("Isodoses", isodose_section(scene, reference), kind="pictures"),
         section("Dose-volume histograms", histogram_section(histograms, None, order.prescription)),
@@ -92,11 +92,7 @@ def _header(answer: PlanDose) -> str:
         prescribed,
         str(order.algorithm),
     )
-    return (
-        '<header><div class="brand">isoguide <span>dose of the plan</span></div>'
-        f"<h1>{escape(_who(answer))}</h1>"
-        f"<p>{' · '.join(escape(one) for one in said if one)}</p></header>"
-    )
+    return heading("dose of the plan", _who(answer), said)
 
 
 def _banner(answer: PlanDose) -> str:
@@ -109,16 +105,7 @@ def _banner(answer: PlanDose) -> str:
     else:
         kind, sign, word = "review", "▲", "GOALS NOT MET"
         advice = f"Look at {escape(', '.join(answer.goals_missed))}."
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div><div><p>{advice}</p></div></section>'
-    )
-
-
-def _warnings(answer: PlanDose) -> str:
-    if not answer.warnings:
-        return ""
-    return f'<section class="warnings"><h2>Warnings</h2>{bullets(answer.warnings)}</section>'
+    return banner(kind, sign, word, f"<p>{advice}</p>")
 
 
 def _comparison(answer: PlanDose, scene: DoseScene, reference: DoseReference) -> str:

@@ -79,7 +79,7 @@ def doses_table(
     note = (
         f'<p class="small">Gy in {_times(prescription.fractions)}. D95% is the dose that the hottest 95 % of '
         "the volume get at least; D98% and D2% stand for the lowest and the highest dose. Volumes end at the "
-        "outermost contours, as doses are counted; a mask reaches half a slice further at either end.</p>"
+        "outermost contours, as doses are counted; those of the anatomy reach half a slice further.</p>"
     )
     return table(header, rows, kind="plain figures doses") + note
 
