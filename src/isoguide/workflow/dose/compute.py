@@ -73,13 +73,13 @@ def dose_of_plan(request: DoseRequest, progress: Progress = silent) -> PlanDose:
             with timed(seconds, "compare"):
                 comparison = compare_dose(request.compare, given, planned, part_of(progress, 0.9, 1.0))
     compared = comparison.warnings if comparison is not None else ()
-    told = (*given.planning.warnings, *_far_from_prescription(planned), *planned.left_out, *compared)
+    told = (*given.planning.warnings, *far_from_prescription(planned), *planned.left_out, *compared)
     warnings = tuple(dict.fromkeys(told))
     return PlanDose(request, given, planned, comparison, warnings, MappingProxyType(seconds))
 
 
-def _far_from_prescription(planned: PlannedDose) -> tuple[str, ...]:
-    """Say that a target gets another dose than is prescribed: goals of "at least" would hide too much."""
+def far_from_prescription(planned: PlannedDose) -> tuple[str, ...]:
+    """Say that a target gets another dose than is prescribed: goals of "at least" hide what is too much."""
     order = planned.order
     target, prescribed_gy = (
         planned.placed.histograms.get(order.target_name or ""),
