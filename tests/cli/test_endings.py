@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import typer
 
 from isoguide.cli.endings import Reply
 from isoguide.progress import Progress
@@ -18,7 +19,7 @@ def answered(reply: Reply, asked: list[object]) -> str:
         lambda request, _: request,
         into,
         text=lambda one: f'"{one}"\n',
-        show=lambda one: print(one),
+        show=typer.echo,
     )
 
 

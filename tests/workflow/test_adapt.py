@@ -175,6 +175,22 @@ def test_a_day_that_is_not_for_decision_leaves_no_plan(result: tuple[Path, Adapt
     assert all(one.folder is None for one in adaptation_document(doubtful).ladder)
 
 
+def test_a_rung_whose_dose_misses_the_target_shows_no_figures_of_it(
+    result: tuple[Path, Adaptation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies outside the dose grid counts with 0 Gy, which is no dose of the target."""
+    monkeypatch.setattr(report, "_isodoses", lambda *_: "")
+    answer = result[1]
+    rung = next(one for one in answer.ladder if one.effect is not None)
+    target = rung.effect.histograms["PTV"]
+    half = replace(target, outside_ml=0.5 * target.volume_ml)
+    missed = replace(rung, effect=replace(rung.effect, histograms={**rung.effect.histograms, "PTV": half}))
+    page = report.adaptation_html(replace(answer, ladder=(missed,)))
+    assert f"<td>{rung.rung.value}</td><td><span" in page
+    assert "</span></td><td>–</td><td>–</td><td>–</td>" in page
+    assert "50.0 % of &#x27;PTV&#x27; lies outside the dose grid and counts with 0 Gy" in page
+
+
 def test_a_day_without_a_dose_says_so(result: tuple[Path, Adaptation]) -> None:
     _, answer = result
     nothing = replace(

@@ -142,6 +142,7 @@ def _show(answer: "Adaptation") -> None:
 
     from isoguide.cli.dose import show_doses, show_goals
     from isoguide.cli.terminal import console, identification, show_field_verdict, show_lines
+    from isoguide.dose.dvh import beyond_grid
 
     terminal = console()
     terminal.print(Text(identification(answer.assessment.alignment), style="bold"))
@@ -156,6 +157,8 @@ def _show(answer: "Adaptation") -> None:
         show_lines(terminal, "not available", "yellow", one.reasons)
         show_lines(terminal, "changes", "default", one.changes)
         if one.effect is not None:
+            missed = [words for each in one.effect.histograms.values() if (words := beyond_grid(each))]
+            show_lines(terminal, "mind", "yellow", missed)
             show_goals(terminal, one.effect.goals)
     show_field_verdict(terminal, answer.verdict, answer.reasons)
     show_lines(terminal, "assumed", "dim", answer.approximations)
