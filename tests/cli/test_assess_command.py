@@ -15,6 +15,7 @@ from isoguide.cli.app import app, run
 from isoguide.dose.density import DensityMethod
 from isoguide.errors import MismatchError
 from isoguide.registration.deformable.result import FieldVerdict
+from isoguide.workflow import documents
 from isoguide.workflow.assess import assess as assess_module
 from isoguide.workflow.assess import document, write_results
 from isoguide.workflow.assess.anatomy import NotAssessed
@@ -133,7 +134,7 @@ def test_json_is_one_document(
     asked: list[AssessRequest], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(document, "assessment_document", lambda one: one)
-    monkeypatch.setattr(document, "document_text", lambda _: json.dumps({"verdict": "for decision"}))
+    monkeypatch.setattr(documents, "document_text", lambda _: json.dumps({"verdict": "for decision"}))
     assert run(["assess", "PLANNING", "DAILY", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"verdict": "for decision"}
 

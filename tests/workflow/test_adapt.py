@@ -36,7 +36,6 @@ from isoguide.workflow.adapt.document import (
     AdaptationDocument,
     adaptation_document,
     adaptation_schema_text,
-    adaptation_text,
 )
 from isoguide.workflow.adapt.files import why_no_files
 from isoguide.workflow.adapt.report import adaptation_html
@@ -44,6 +43,7 @@ from isoguide.workflow.adapt.request import AdaptRequest, StatedDisplacement
 from isoguide.workflow.adapt.write_results import adapt_into
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.assess.request import DoseChoice
+from isoguide.workflow.documents import document_text
 from isoguide.workflow.dose import day
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schema"
@@ -162,7 +162,7 @@ def test_report_and_document_show_each_rung_beside_the_plan(result: tuple[Path, 
 def test_the_published_schema_is_that_of_the_document(result: tuple[Path, Adaptation]) -> None:
     text = adaptation_schema_text()
     assert (SCHEMAS / SCHEMA_FILE).read_text(encoding="utf-8") == text
-    document = json.loads(adaptation_text(adaptation_document(result[1])))
+    document = json.loads(document_text(adaptation_document(result[1])))
     Draft202012Validator(json.loads(text)).validate(document)
 
 
@@ -173,6 +173,22 @@ def test_a_day_that_is_not_for_decision_leaves_no_plan(result: tuple[Path, Adapt
     assert "NOT FOR DECISION" in page
     assert "it does not fit" in page
     assert all(one.folder is None for one in adaptation_document(doubtful).ladder)
+
+
+def test_a_rung_whose_dose_misses_the_target_shows_no_figures_of_it(
+    result: tuple[Path, Adaptation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies outside the dose grid counts with 0 Gy, which is no dose of the target."""
+    monkeypatch.setattr(report, "_isodoses", lambda *_: "")
+    answer = result[1]
+    rung = next(one for one in answer.ladder if one.effect is not None)
+    target = rung.effect.histograms["PTV"]
+    half = replace(target, outside_ml=0.5 * target.volume_ml)
+    missed = replace(rung, effect=replace(rung.effect, histograms={**rung.effect.histograms, "PTV": half}))
+    page = report.adaptation_html(replace(answer, ladder=(missed,)))
+    assert f"<td>{rung.rung.value}</td><td><span" in page
+    assert "</span></td><td>–</td><td>–</td><td>–</td>" in page
+    assert "50.0 % of &#x27;PTV&#x27; lies outside the dose grid and counts with 0 Gy" in page
 
 
 def test_a_day_without_a_dose_says_so(result: tuple[Path, Adaptation]) -> None:

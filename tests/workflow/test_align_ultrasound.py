@@ -206,12 +206,12 @@ def test_a_match_to_the_planning_ct_says_so(patient, tmp_path, monkeypatch, caps
     assert "Forward and backward" not in page
     assert page.count('class="picture"') == 3 * (2 + 2 + 2 + 1)
     assert result_document(found)["ultrasound"]["against"] == "planning CT"
-    show_alignment(found, results=None)
+    show_alignment(found)
     assert "was matched to the planning CT" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_terminal_says_what_it_was_matched_to_and_how_far_tissue_is_pressed(too_far_left, capsys) -> None:
-    show_alignment(too_far_left, results=None)
+    show_alignment(too_far_left)
     shown = " ".join(capsys.readouterr().out.split())
     assert "matched to the ultrasound reference of 2026-03-02 08:00 (reference.dcm)" in shown
     assert "Regions would still like to move by 0.9 mm (median), 1.5 mm at most" in shown

@@ -110,7 +110,7 @@ def test_one_view_says_what_it_shows_but_no_depth(one_view) -> None:
 
 
 def test_one_view_in_words_has_no_depth_either(one_view, capsys) -> None:
-    show_alignment(one_view, results=None)
+    show_alignment(one_view)
     shown = " ".join(capsys.readouterr().out.split())
     assert "The one view shows the patient" in shown
     assert "depth not available" in shown

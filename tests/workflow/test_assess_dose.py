@@ -120,7 +120,7 @@ def test_report_and_document_show_plan_and_day(result: tuple[Path, Assessment]) 
         assert words in page
     target = document.dose.treated.structures[0]
     assert target.name == "PTV"
-    assert f"{target.dose.d95_gy * 20:.1f}" in page
+    assert f"{target.dose.d95_gy * 20:.2f}" in page
     assert [goal.is_met for goal in document.dose.planned.goals] == [True, False]
     assert document.dose.as_found is not None
 

@@ -23,10 +23,10 @@ from isoguide.workflow.assess.document import (
     AssessmentDocument,
     assessment_document,
     assessment_schema_text,
-    document_text,
 )
 from isoguide.workflow.assess.report import assessment_html
 from isoguide.workflow.assess.write_results import assess_into, write_results
+from isoguide.workflow.documents import document_text
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / SCHEMA_FILE
 

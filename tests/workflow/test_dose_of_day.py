@@ -1,5 +1,7 @@
 """The dose of a day: where the patient lay decides it, and it is no better than what it rests on."""
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import dosed_phantom as phantom
@@ -10,8 +12,11 @@ from isoguide.dose.goal_text import parse_goal
 from isoguide.errors import AmbiguityError, GeometryError, InputError
 from isoguide.geometry.frames import DAILY, FIXED, PLANNING
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.structure import Structure
+from isoguide.images.volume import Volume
 from isoguide.plan import PatientPosition
 from isoguide.registration.deformable.result import FieldVerdict
+from isoguide.workflow.assess.anatomy import AnatomyOfDay
 from isoguide.workflow.dose.day import (
     DayDose,
     DayPlacement,
@@ -140,6 +145,87 @@ def test_without_a_field_or_a_target_there_is_no_dose(planned: PlannedDose, plac
     lost = day_of(planned, placement, lost=("PTV",))
     assert lost.verdict is FieldVerdict.NOT_AVAILABLE
     assert lost.reasons[0] == "the target 'PTV' could not be carried to the day"
+
+
+@pytest.fixture(scope="module")
+def seen() -> tuple[Volume, AnatomyOfDay]:
+    image = phantom.daily_block(PLANNING_FROM_DAILY)
+    return image, phantom.anatomy(phantom.still_field(PLANNING_FROM_DAILY), image)
+
+
+@pytest.fixture
+def again(
+    planned: PlannedDose, placement: DayPlacement, day: DayDose, seen: tuple[Volume, AnatomyOfDay]
+) -> Callable[..., DayDose]:
+    """The day again, with another target of the day or another place before the couch moved."""
+
+    def with_changes(target: Structure | None = None, as_found: RigidTransform | None = None) -> DayDose:
+        image, whole = seen
+        others = tuple(one for one in whole.carried if target is None or one.name != target.name)
+        found = replace(whole, carried=others if target is None else (*others, target))
+        placed = replace(placement, as_found=as_found)
+        return dose_of_day(planned, found, placed, image=image, density=day.density)
+
+    return with_changes
+
+
+def ptv_of(day: DayDose) -> Structure:
+    return next(one for one in day.structures if one.name == "PTV")
+
+
+def displaced(structure: Structure, by_mm: float) -> Structure:
+    contours = tuple(
+        replace(one, xyz_mm=one.xyz_mm + np.array([0.0, 0.0, by_mm])) for one in structure.contours
+    )
+    return replace(structure, contours=contours)
+
+
+@pytest.mark.parametrize(("by_mm", "missed"), [(300.0, "100 %"), (55.0, r"\d+ %")])
+def test_a_target_of_the_day_beside_the_dose_grid_has_no_dose(
+    again: Callable[..., DayDose], day: DayDose, by_mm: float, missed: str
+) -> None:
+    """Beams of that day do not reach it, or not all of it: what lies outside would count with 0 Gy."""
+    none = again(displaced(ptv_of(day), by_mm))
+    assert none.verdict is FieldVerdict.NOT_AVAILABLE
+    assert re.match(f"the dose of the day misses {missed} of 'PTV'", none.reasons[0])
+    assert (none.dose, dict(none.histograms), none.goals) == (None, {}, ())
+
+
+def test_a_target_of_the_day_without_volume_has_no_dose(again: Callable[..., DayDose], day: DayDose) -> None:
+    flat = replace(ptv_of(day), contours=ptv_of(day).contours[:1])
+    none = again(flat)
+    assert none.verdict is FieldVerdict.NOT_AVAILABLE
+    assert none.reasons[0].startswith(
+        "the dose of the day says nothing of the target 'PTV' (no dose is given"
+    )
+
+
+@pytest.mark.parametrize(
+    ("aside_mm", "why"),
+    [
+        ((0.0, 170.0, 0.0), r"the dose if the couch had not moved misses \d+ % of 'PTV', so it is not given"),
+        ((0.0, 700.0, 0.0), "the dose if the couch had not moved is not given: no beam"),
+    ],
+)
+def test_a_patient_who_lay_beside_the_beams_has_a_dose_only_where_the_couch_brought_him(
+    again: Callable[..., DayDose],
+    placement: DayPlacement,
+    day: DayDose,
+    aside_mm: tuple[float, ...],
+    why: str,
+) -> None:
+    aside = RigidTransform.translation(FIXED, FIXED, np.array(aside_mm)) @ placement.treated
+    told = again(as_found=aside)
+    assert told.as_found is None
+    assert any(re.match(why, one) for one in told.approximations)
+    assert told.verdict is FieldVerdict.FOR_DECISION
+    assert told.histograms["PTV"].mean_gy == pytest.approx(day.histograms["PTV"].mean_gy, rel=1e-6)
+
+
+def test_a_planned_target_without_volume_is_refused(planned: PlannedDose) -> None:
+    flat = replace(phantom.structures()[1], contours=phantom.structures()[1].contours[:1])
+    with pytest.raises(GeometryError, match="says nothing of the target 'PTV'"):
+        planned_dose(replace(planned.order, structures=(flat,)))
 
 
 def test_an_organ_that_is_lost_is_named(planned: PlannedDose, placement: DayPlacement) -> None:

@@ -15,8 +15,10 @@ from isoguide.dicom import read_dose
 from isoguide.dose.stated import NO_POINT
 from isoguide.errors import InputError
 from isoguide.plan import Beam, Wedge
-from isoguide.workflow.dose.compute import PlanDose, dose_of_plan
+from isoguide.workflow.dose.compute import PlanDose, dose_of_plan, far_from_prescription
+from isoguide.workflow.dose.day import DosePrescription
 from isoguide.workflow.dose.document import DoseDocument, dose_schema_text
+from isoguide.workflow.dose.figures import beside_gy
 from isoguide.workflow.dose.request import DoseRequest
 from isoguide.workflow.dose.write_results import dose_into
 
@@ -59,12 +61,30 @@ def test_document_and_report_say_the_same(computed: tuple[Path, PlanDose]) -> No
     page = (out / "report.html").read_text(encoding="utf-8")
     target = document.structures[0]
     assert (target.name, target.is_target, document.target) == ("PTV", True, "PTV")
-    assert f"{target.dose.d95_gy * 20:.1f}" in page
+    assert f"{target.dose.d95_gy * 20:.2f}" in page
     assert document.prescription.model_dump() == {"dose_gy": 60.0, "fractions": 20}
     assert document.calculation.weakness in document.approximations
     assert [goal.is_met for goal in document.goals][1] is False
     assert not answer.is_clear
     assert answer.goals_missed[-1] == "Left"
+
+
+@pytest.mark.parametrize(("share", "is_told"), [(0.85, True), (0.95, False), (1.4, False), (1.6, True)])
+def test_a_target_that_gets_another_dose_than_prescribed_is_named(
+    computed: tuple[Path, PlanDose], share: float, is_told: bool
+) -> None:
+    """Wrong beam data or monitor units meet every goal of "at least" when they give too much."""
+    planned = computed[1].planned
+    half_gy = planned.placed.histograms["PTV"].dose_at_volume_gy(50.0)
+    order = replace(planned.order, prescription=DosePrescription(20.0 * half_gy / share, 20))
+    told = far_from_prescription(replace(planned, order=order))
+    assert bool(told) == is_told
+    assert all(f"half of 'PTV' gets {100.0 * share:.0f} % of the prescription" in one for one in told)
+
+
+def test_a_dose_and_its_change_agree_to_the_last_figure() -> None:
+    assert beside_gy(9.346, 9.355) == "9.35 (\N{MINUS SIGN}0.01)"
+    assert beside_gy(9.352, 9.353) == "9.35 (0.00)"
 
 
 def test_the_report_is_safe_and_whole(computed: tuple[Path, PlanDose]) -> None:
@@ -74,7 +94,7 @@ def test_the_report_is_safe_and_whole(computed: tuple[Path, PlanDose]) -> None:
     assert page.count('class="picture"') == 3
     assert "Content-Security-Policy" in page
     assert "GOALS NOT MET" in page
-    assert "The pencil beam:" in page
+    assert "Its weakness:" in page
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 

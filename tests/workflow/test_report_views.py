@@ -318,7 +318,7 @@ def test_radiographs_without_one_frame_of_reference_leave_a_report_and_a_reason(
 
 
 def test_the_terminal_shows_each_view_and_how_far_they_agree(pair, capsys):
-    show_alignment(pair, results=None)
+    show_alignment(pair)
     text = " ".join(capsys.readouterr().out.split())
     assert "view-2.nrrd 0.874 83 %" in text
     assert "Single views differ by 0.21 mm, 0.13°" in text
@@ -326,7 +326,7 @@ def test_the_terminal_shows_each_view_and_how_far_they_agree(pair, capsys):
 
 
 def test_the_terminal_shows_what_each_marker_did(by_markers, capsys):
-    show_alignment(by_markers, results=None)
+    show_alignment(by_markers)
     text = " ".join(capsys.readouterr().out.split())
     assert "2 migrated 3.0 mm towards the feet" in text
 

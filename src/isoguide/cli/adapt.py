@@ -1,49 +1,28 @@
 """``isoguide adapt``: what correcting the beams instead of the patient would do to the dose of the day."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
+from isoguide.cli import options
+from isoguide.cli.endings import ACCEPTED, LOOK, Reply, one_sentence_endings
 
 if TYPE_CHECKING:
     from isoguide.adaptation.result import Rung
     from isoguide.workflow.adapt.adapt import Adaptation
     from isoguide.workflow.adapt.request import AdaptRequest, StatedDisplacement
 
-CHOICES: Final = "Which of several"
-MISSING: Final = "What files do not say"
-_SIGNS: Final = {
-    "for decision": ("✔", "green"),
-    "not for decision": ("▲", "yellow"),
-    "not available": ("✖", "red"),
-}
-
 
 def adapt_command(
-    planning: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PLANNING", help="Planning export: a folder with CT, RT Structure Set and RT Plan."
-        ),
-    ],
+    planning: options.ExportArgument,
     daily: Annotated[Path, typer.Argument(metavar="DAILY", help="The day's CT or cone-beam CT: a folder.")],
     out: Annotated[
         Path | None,
         typer.Option(help="Write report.html, adapt.json and, per rung, rtplan.dcm and rtdose.dcm there."),
     ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
-    ] = False,
-    machine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="Beam data of the machine: one that ships, such as generic-6mv, or a file.",
-        ),
-    ] = None,
+    json: options.JsonOption = False,
+    machine: options.MachineOption = None,
     couch: Annotated[
         str,
         typer.Option(metavar="3|4|6|none", help="What the couch corrects before the beams do the rest."),
@@ -64,45 +43,17 @@ def adapt_command(
             "writes no plan.",
         ),
     ] = None,
-    goal: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GOAL", help="A goal, such as 'PTV D95% >= 95 %'; repeatable."),
-    ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(metavar="PROTOCOL", help="Goals and limits of a protocol: a file, or one that ships."),
-    ] = None,
-    structure: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Only this one beside the target, not all; repeatable."),
-    ] = None,
-    isocentre: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,Z", help="Plan isocentre, mm, DICOM LPS.", rich_help_panel=MISSING),
-    ] = None,
-    machine_isocentre: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y,Z|image-origin",
-            help="Machine isocentre in the day's image, where its files do not say.",
-            rich_help_panel=MISSING,
-        ),
-    ] = None,
-    planning_series: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which planning CT series.", rich_help_panel=CHOICES)
-    ] = None,
-    daily_series: Annotated[
-        str | None,
-        typer.Option(metavar="UID", help="Which image series of the day.", rich_help_panel=CHOICES),
-    ] = None,
-    plan: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which RT Plan.", rich_help_panel=CHOICES)
-    ] = None,
-    structures: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which RT Structure Set.", rich_help_panel=CHOICES)
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    goal: options.GoalOption = None,
+    protocol: options.ProtocolOption = None,
+    structure: options.StructureOption = None,
+    isocentre: options.IsocentreOption = None,
+    machine_isocentre: options.MachineIsocentreOption = None,
+    planning_series: options.PlanningSeriesOption = None,
+    daily_series: options.DailySeriesOption = None,
+    plan: options.PlanOption = None,
+    structures: options.StructuresOption = None,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Correct the beams instead of the patient: each step of the ladder with its effect on the dose.
 
@@ -141,7 +92,7 @@ def adapt_command(
             rungs=_rungs(rung),
             displacement=_displacement(displacement),
         )
-        is_clear = _adapt_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
+        is_clear = _adapt_and_show(request, Reply(out, as_json=json, overwrite=force, quiet=quiet))
     raise typer.Exit(ACCEPTED if is_clear else LOOK)
 
 
@@ -171,34 +122,27 @@ def _displacement(text: str | None) -> "StatedDisplacement | None":
     return StatedDisplacement(*numbers)
 
 
-def _adapt_and_show(
-    request: "AdaptRequest", out: Path | None, *, as_json: bool, overwrite: bool, quiet: bool
-) -> bool:
+def _adapt_and_show(request: "AdaptRequest", reply: Reply) -> bool:
     """Climb the ladder, write where wanted, print; returns whether it may be decided by."""
-    from isoguide.cli.terminal import shown_progress
     from isoguide.registration.deformable.result import FieldVerdict
     from isoguide.workflow.adapt.adapt import adapt
-    from isoguide.workflow.adapt.document import adaptation_document, adaptation_text
+    from isoguide.workflow.adapt.document import adaptation_document
     from isoguide.workflow.adapt.write_results import adapt_into
+    from isoguide.workflow.documents import document_text
 
-    with shown_progress(wanted=not quiet) as progress:
-        if out is None:
-            answer = adapt(request, progress)
-        else:
-            answer = adapt_into(request, out, overwrite=overwrite, progress=progress)
-    if as_json:
-        sys.stdout.write(adaptation_text(adaptation_document(answer)))
-    elif not quiet:
-        _show(answer, out)
+    answer = reply.give(
+        request, adapt, adapt_into, text=lambda found: document_text(adaptation_document(found)), show=_show
+    )
     return answer.verdict is FieldVerdict.FOR_DECISION
 
 
-def _show(answer: "Adaptation", out: Path | None) -> None:
+def _show(answer: "Adaptation") -> None:
     """Print the rungs with their doses, and what each changes."""
     from rich.text import Text
 
     from isoguide.cli.dose import show_doses, show_goals
-    from isoguide.cli.terminal import console, identification, show_lines
+    from isoguide.cli.terminal import console, identification, show_field_verdict, show_lines
+    from isoguide.dose.dvh import beyond_grid
 
     terminal = console()
     terminal.print(Text(identification(answer.assessment.alignment), style="bold"))
@@ -213,11 +157,9 @@ def _show(answer: "Adaptation", out: Path | None) -> None:
         show_lines(terminal, "not available", "yellow", one.reasons)
         show_lines(terminal, "changes", "default", one.changes)
         if one.effect is not None:
+            missed = [words for each in one.effect.histograms.values() if (words := beyond_grid(each))]
+            show_lines(terminal, "mind", "yellow", missed)
             show_goals(terminal, one.effect.goals)
-    sign, colour = _SIGNS[answer.verdict.value]
-    terminal.print(Text(f"{sign} {answer.verdict.value.upper()}", style=f"bold {colour}"))
-    show_lines(terminal, "reason", colour, answer.reasons)
+    show_field_verdict(terminal, answer.verdict, answer.reasons)
     show_lines(terminal, "assumed", "dim", answer.approximations)
     show_lines(terminal, "warning", "yellow", answer.assessment.warnings)
-    if out is not None:
-        terminal.print(Text(f"Results: {out}"), soft_wrap=True)

@@ -10,13 +10,13 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 import isoguide
-from isoguide.cli import INTERRUPTED
+from isoguide.cli import INTERRUPTED, options
 from isoguide.cli.adapt import adapt_command
 from isoguide.cli.assess import assess_command
 from isoguide.cli.course import course_app
 from isoguide.cli.dose import dose_command
 from isoguide.cli.dvh import dvh_command
-from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, complain, one_sentence_endings
+from isoguide.cli.endings import ACCEPTED, BAD_INPUT, LOOK, Reply, complain, one_sentence_endings
 from isoguide.cli.fraction import fraction_app
 from isoguide.cli.imager import imager_app
 from isoguide.cli.machine import machine_app
@@ -111,13 +111,7 @@ def isoguide_command(
 
 @app.command(name="align")
 def align_command(
-    planning: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PLANNING",
-            help="Planning export: a folder with CT, RT Structure Set and RT Plan, or a volume file.",
-        ),
-    ],
+    planning: options.PlanningArgument,
     daily: Annotated[
         list[Path],
         typer.Argument(
@@ -131,9 +125,7 @@ def align_command(
         Path | None,
         typer.Option(help="Write registration.dcm, report.dcm, report.html and result.json there."),
     ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
-    ] = False,
+    json: options.JsonOption = False,
     roi: Annotated[
         str,
         typer.Option(help="Where to match: auto, box:SIZE_MM about the isocentre, or a structure's name."),
@@ -151,70 +143,25 @@ def align_command(
         ),
     ] = None,
     dof: Annotated[int, typer.Option(help="What the couch can do: 3 (shifts), 4 (shifts and yaw) or 6.")] = 6,
-    beam: Annotated[int | None, typer.Option(help="Use the isocentre of this beam.")] = None,
-    isocentre: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,Z", help="Plan isocentre, mm, DICOM LPS, instead of the plan's."),
-    ] = None,
-    machine_isocentre: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y,Z|image-origin",
-            help="Machine isocentre in the day's image, where its files do not say.",
-        ),
-    ] = None,
-    planning_series: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which planning CT series.")
-    ] = None,
-    daily_series: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which image series of the day.")
-    ] = None,
-    plan: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Plan.")] = None,
-    structures: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Structure Set.")] = None,
-    patient_position: Annotated[
-        str | None, typer.Option(metavar="HFS|FFS|...", help="How the patient lies, where no file says so.")
-    ] = None,
-    units: Annotated[
-        str | None, typer.Option(metavar="mm", help="Take volume files that state no unit as millimetres.")
-    ] = None,
-    imager: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Geometry of the device that took them; repeatable.",
-            rich_help_panel="Radiographs",
-        ),
-    ] = None,
-    view: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE=VIEW",
-            help="Which view of its imager, or at which gantry angle, a file was taken; repeatable.",
-            rich_help_panel="Radiographs",
-        ),
-    ] = None,
-    source_from_gantry: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DEG",
-            help="RT Images in kV: from the gantry angle to that of the source.",
-            rich_help_panel="Radiographs",
-        ),
-    ] = None,
-    pixels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIN:1|LOG:-1|...",
-            help="How pixels follow the X-rays, where no file says so: linear or logarithmic, and its sign.",
-            rich_help_panel="Radiographs",
-        ),
-    ] = None,
+    beam: options.BeamOption = None,
+    isocentre: options.IsocentreOption = None,
+    machine_isocentre: options.MachineIsocentreOption = None,
+    planning_series: options.PlanningSeriesOption = None,
+    daily_series: options.DailySeriesOption = None,
+    plan: options.PlanOption = None,
+    structures: options.StructuresOption = None,
+    patient_position: options.PatientPositionOption = None,
+    units: options.UnitsOption = None,
+    imager: options.ImagerOption = None,
+    view: options.ViewOption = None,
+    source_from_gantry: options.SourceFromGantryOption = None,
+    pixels: options.PixelsOption = None,
     moments_apart: Annotated[
         float,
         typer.Option(
             metavar="SECONDS",
             help="Within this a patient counts as lying still.",
-            rich_help_panel="Radiographs",
+            rich_help_panel=options.RADIOGRAPHS,
         ),
     ] = 60.0,
     probe: Annotated[
@@ -241,8 +188,8 @@ def align_command(
             rich_help_panel="Ultrasound",
         ),
     ] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Align the day's image to the plan.
 
@@ -303,7 +250,7 @@ def align_command(
             radiographs=radiographs,
             ultrasound=ultrasound,
         )
-        accepted = align_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
+        accepted = align_and_show(request, Reply(out, as_json=json, overwrite=force, quiet=quiet))
     raise typer.Exit(ACCEPTED if accepted else LOOK)
 
 
@@ -354,8 +301,8 @@ def reconstruct_command(
             metavar="phase|amplitude", help="By time since breathing in, unless given, or by depth."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier reconstruction.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Reconstruct the day's cone-beam CT from projections (FDK), and the phases of breathing in it.
 
@@ -397,12 +344,7 @@ def reconstruct_command(
 
 @app.command(name="drr")
 def drr_command(
-    planning: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PLANNING", help="Planning export: a folder with CT, RT Plan, RT Structure Set."
-        ),
-    ],
+    planning: options.ExportArgument,
     out: Annotated[Path, typer.Option(help="Write the DICOM series to the folder DRR there.")],
     angle: Annotated[
         list[float] | None,
@@ -420,21 +362,14 @@ def drr_command(
         list[str] | None,
         typer.Option(metavar="NAME", help="Outline this structure in the pictures; repeatable."),
     ] = None,
-    beam: Annotated[int | None, typer.Option(help="Use the isocentre of this beam.")] = None,
-    isocentre: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,Z", help="Plan isocentre, mm, DICOM LPS, instead of the plan's."),
-    ] = None,
-    planning_series: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which planning CT series.")
-    ] = None,
-    plan: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Plan.")] = None,
-    structures: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Structure Set.")] = None,
-    patient_position: Annotated[
-        str | None, typer.Option(metavar="HFS|FFS|...", help="How the patient lies, where no file says so.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace images that exist in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    beam: options.BeamOption = None,
+    isocentre: options.IsocentreOption = None,
+    planning_series: options.PlanningSeriesOption = None,
+    plan: options.PlanOption = None,
+    structures: options.StructuresOption = None,
+    patient_position: options.PatientPositionOption = None,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Compute the reference images of a plan's set-up fields (DRRs) as DICOM RT Images.
 
@@ -475,7 +410,7 @@ def drr_command(
 @app.command(name="inspect")
 def inspect_command(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder or a file.")],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Say in plain words what a folder holds and what is wrong with it.
 
@@ -500,12 +435,10 @@ def simulate_command(
         str, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML), or the name of one that ships.")
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Write report.html and course.json there.")] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
-    ] = False,
+    json: options.JsonOption = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios that ship.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Treat a virtual patient on a virtual machine, closed loop, beside the truth.
 
@@ -546,7 +479,7 @@ def demo_command(
         ),
     ] = "cone-beam",
     out: Annotated[Path, typer.Option(help="Where patient, images and report go.")] = Path("isoguide-demo"),
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier demonstration.")] = False,
+    force: options.ForceOption = False,
 ) -> None:
     """Treat a virtual patient from simulation to the last fraction, and compare with the truth.
 

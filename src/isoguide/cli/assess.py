@@ -1,12 +1,12 @@
 """``isoguide assess``: how target and organs moved and changed, and whether to believe it."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
+from isoguide.cli import options
+from isoguide.cli.endings import ACCEPTED, LOOK, Reply, one_sentence_endings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,23 +15,10 @@ if TYPE_CHECKING:
     from isoguide.workflow.assess.request import AssessRequest
 
 DEFORMATION: Final = "What is known besides"
-DOSE: Final = "The dose of the day"
-CHOICES: Final = "Which of several"
-_SIGNS: Final = {
-    "for decision": ("✔", "green"),
-    "not for decision": ("▲", "yellow"),
-    "not available": ("✖", "red"),
-}
 
 
 def assess_command(
-    planning: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PLANNING",
-            help="Planning export: a folder with CT, RT Structure Set and RT Plan, or a volume file.",
-        ),
-    ],
+    planning: options.PlanningArgument,
     daily: Annotated[
         Path,
         typer.Argument(
@@ -44,17 +31,9 @@ def assess_command(
         Path | None,
         typer.Option(help="Write report.html, assessment.json, rtstruct.dcm and deformation.dcm there."),
     ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
-    ] = False,
-    structure: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Assess this one beside the target, not all; repeatable."),
-    ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(metavar="PROTOCOL", help="Limits that raise an alert: a file, or one that ships."),
-    ] = None,
+    json: options.JsonOption = False,
+    structure: options.StructureOption = None,
+    protocol: options.ProtocolOption = None,
     density: Annotated[
         str | None,
         typer.Option(
@@ -68,27 +47,17 @@ def assess_command(
         typer.Option(
             "--dose",
             help="Also compute the dose of the day, as planned and as treated, and write rtdose.dcm.",
-            rich_help_panel=DOSE,
+            rich_help_panel=options.DOSE,
         ),
     ] = False,
-    machine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="Beam data of the machine: one that ships, such as generic-6mv, or a file.",
-            rich_help_panel=DOSE,
-        ),
-    ] = None,
+    machine: options.MachineOption = None,
     algorithm: Annotated[
         str | None,
-        typer.Option(metavar="pencil|cone", help="Instead of what the protocol says.", rich_help_panel=DOSE),
-    ] = None,
-    goal: Annotated[
-        list[str] | None,
         typer.Option(
-            metavar="GOAL", help="A goal, such as 'PTV D95% >= 95 %'; repeatable.", rich_help_panel=DOSE
+            metavar="pencil|cone", help="Instead of what the protocol says.", rich_help_panel=options.DOSE
         ),
     ] = None,
+    goal: options.GoalOption = None,
     daily_structures: Annotated[
         Path | None,
         typer.Option(
@@ -113,42 +82,17 @@ def assess_command(
         ),
     ] = "auto",
     content: Annotated[str, typer.Option(help="What to match rigidly: auto, bone or soft.")] = "auto",
-    isocentre: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,Z", help="Plan isocentre, mm, DICOM LPS, instead of the plan's."),
-    ] = None,
-    machine_isocentre: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y,Z|image-origin",
-            help="Machine isocentre in the day's image, where its files do not say.",
-        ),
-    ] = None,
-    patient_position: Annotated[
-        str | None, typer.Option(metavar="HFS|FFS|...", help="How the patient lies, where no file says so.")
-    ] = None,
-    units: Annotated[
-        str | None, typer.Option(metavar="mm", help="Take volume files that state no unit as millimetres.")
-    ] = None,
-    beam: Annotated[
-        int | None, typer.Option(help="Use the isocentre of this beam.", rich_help_panel=CHOICES)
-    ] = None,
-    planning_series: Annotated[
-        str | None,
-        typer.Option(metavar="UID", help="Which planning CT series.", rich_help_panel=CHOICES),
-    ] = None,
-    daily_series: Annotated[
-        str | None,
-        typer.Option(metavar="UID", help="Which image series of the day.", rich_help_panel=CHOICES),
-    ] = None,
-    plan: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which RT Plan.", rich_help_panel=CHOICES)
-    ] = None,
-    structures: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which RT Structure Set.", rich_help_panel=CHOICES)
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    isocentre: options.IsocentreOption = None,
+    machine_isocentre: options.MachineIsocentreOption = None,
+    patient_position: options.PatientPositionOption = None,
+    units: options.UnitsOption = None,
+    beam: options.BeamOption = None,
+    planning_series: options.PlanningSeriesOption = None,
+    daily_series: options.DailySeriesOption = None,
+    plan: options.PlanOption = None,
+    structures: options.StructuresOption = None,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Assess the anatomy of the day: how target and organs moved, grew, shrank or changed shape.
 
@@ -200,44 +144,34 @@ def assess_command(
             protocol=protocol,
             dose=values.dose_choice(wanted=dose, machine=machine, algorithm=algorithm, goals=goal),
         )
-        is_clear = _assess_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
+        is_clear = _assess_and_show(request, Reply(out, as_json=json, overwrite=force, quiet=quiet))
     raise typer.Exit(ACCEPTED if is_clear else LOOK)
 
 
-def _assess_and_show(
-    request: "AssessRequest", out: Path | None, *, as_json: bool, overwrite: bool, quiet: bool
-) -> bool:
+def _assess_and_show(request: "AssessRequest", reply: Reply) -> bool:
     """Assess, write where wanted, print; returns whether nobody has to look."""
-    from isoguide.cli.terminal import shown_progress
     from isoguide.workflow.assess.assess import assess
-    from isoguide.workflow.assess.document import assessment_document, document_text
+    from isoguide.workflow.assess.document import assessment_document
     from isoguide.workflow.assess.write_results import assess_into
+    from isoguide.workflow.documents import document_text
 
-    with shown_progress(wanted=not quiet) as progress:
-        if out is None:
-            assessment = assess(request, progress)
-        else:
-            assessment = assess_into(request, out, overwrite=overwrite, progress=progress)
-    if as_json:
-        sys.stdout.write(document_text(assessment_document(assessment)))
-    elif not quiet:
-        _show(assessment, out)
+    assessment = reply.give(
+        request, assess, assess_into, text=lambda found: document_text(assessment_document(found)), show=_show
+    )
     return assessment.is_clear
 
 
-def _show(assessment: "Assessment", out: Path | None) -> None:
+def _show(assessment: "Assessment") -> None:
     """Print the structures, the quality and the verdict."""
     from rich.text import Text
 
-    from isoguide.cli.terminal import console, identification, show_lines
+    from isoguide.cli.terminal import console, identification, show_field_verdict, show_lines
 
     terminal = console()
     terminal.print(Text(identification(assessment.alignment), style="bold"))
     _show_structures(terminal, assessment)
-    sign, colour = _SIGNS[assessment.verdict.value]
     terminal.print()
-    terminal.print(Text(f"{sign} {assessment.verdict.value.upper()}", style=f"bold {colour}"))
-    show_lines(terminal, "reason", colour, assessment.reasons)
+    show_field_verdict(terminal, assessment.verdict, assessment.reasons)
     show_lines(terminal, "alert", "red", assessment.alerts)
     anatomy = assessment.anatomy
     if anatomy is not None:
@@ -246,23 +180,17 @@ def _show(assessment: "Assessment", out: Path | None) -> None:
         show_lines(terminal, "assumed", "dim", anatomy.approximations)
     show_lines(terminal, "warning", "yellow", assessment.warnings)
     _show_dose(terminal, assessment)
-    if out is not None:
-        terminal.print(Text(f"Results: {out}"), soft_wrap=True)
 
 
 def _show_dose(terminal: "Console", assessment: "Assessment") -> None:
-    from rich.text import Text
-
     from isoguide.cli.dose import show_doses, show_goals
-    from isoguide.cli.terminal import show_lines
+    from isoguide.cli.terminal import show_field_verdict, show_lines
 
     found = assessment.dose
     if found is None:
         return
-    sign, colour = _SIGNS[found.day.verdict.value]
     terminal.print()
-    terminal.print(Text(f"{sign} DOSE OF THE DAY {found.day.verdict.value.upper()}", style=f"bold {colour}"))
-    show_lines(terminal, "reason", colour, found.day.reasons)
+    show_field_verdict(terminal, found.day.verdict, found.day.reasons, "DOSE OF THE DAY")
     show_lines(terminal, "alert", "red", found.alerts)
     if found.day.treated is not None:
         groups = (("planned", found.planned.placed.histograms), ("today", found.day.treated.histograms))

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from isoguide.cli import options
 from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
-from isoguide.cli.options import PLACE, ByOption, CourseArgument, JsonOption, RecordsOption
 
 course_app = typer.Typer(
     name="course",
@@ -24,17 +24,15 @@ def new_command(
     ],
     site: Annotated[str, typer.Option(metavar="SITE", help="Part of the body, for the statistics.")],
     protocol: Annotated[str, typer.Option(metavar="NAME", help="A protocol that is in use.")],
-    by: ByOption,
-    beam: Annotated[int | None, typer.Option(help="Use the isocentre of this beam.")] = None,
+    by: options.ByOption,
+    beam: options.BeamOption = None,
     target: Annotated[str | None, typer.Option(metavar="NAME", help="The structure that is treated.")] = None,
-    plan: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Plan.")] = None,
-    structures: Annotated[str | None, typer.Option(metavar="UID", help="Which RT Structure Set.")] = None,
-    planning_series: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which planning CT series.")
-    ] = None,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    plan: options.PlanOption = None,
+    structures: options.StructuresOption = None,
+    planning_series: options.PlanningSeriesOption = None,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
+    quiet: options.NoProgressOption = False,
 ) -> None:
     """Register a course: everything is read from the planning export, nothing is typed.
 
@@ -62,8 +60,8 @@ def new_command(
 @course_app.command(name="list")
 def list_command(
     everything: Annotated[bool, typer.Option("--all", help="Those that have ended, too.")] = False,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """List the courses that go on, and the fractions that are not finished.
 
@@ -85,7 +83,11 @@ def list_command(
 
 
 @course_app.command(name="show")
-def show_command(course: CourseArgument, records: RecordsOption = PLACE, json: JsonOption = False) -> None:
+def show_command(
+    course: options.CourseArgument,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
+) -> None:
     """Show a course: plan, marks with their shifts, devices, markers, motion, fractions.
 
     **Examples**
@@ -109,12 +111,12 @@ def show_command(course: CourseArgument, records: RecordsOption = PLACE, json: J
 
 @course_app.command(name="finish")
 def finish_command(
-    course: CourseArgument,
-    by: ByOption,
+    course: options.CourseArgument,
+    by: options.ByOption,
     stopped: Annotated[bool, typer.Option("--stopped", help="It ends before its last fraction.")] = False,
     reason: Annotated[str, typer.Option(help="Why; needed for a course that is stopped.")] = "",
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """End a course.
 
@@ -142,10 +144,10 @@ def import_command(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Plans, images, registrations, treatment records.")
     ],
-    by: ByOption,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    by: options.ByOption,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
+    quiet: options.NoProgressOption = False,
 ) -> None:
     """Take in earlier courses from a folder of DICOM files, for the statistics.
 

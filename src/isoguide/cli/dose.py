@@ -1,12 +1,12 @@
 """``isoguide dose``: what a plan delivers to its target and to healthy tissue."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
+from isoguide.cli import options
+from isoguide.cli.endings import ACCEPTED, LOOK, Reply, one_sentence_endings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,26 +19,18 @@ if TYPE_CHECKING:
     from isoguide.workflow.dose.day import DoseOrder
     from isoguide.workflow.dose.request import DoseRequest
 
-CHOICES: Final = "Which of several"
 MISSING: Final = "What the plan does not say"
 
 
 def dose_command(
-    planning: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PLANNING", help="Planning export: a folder with CT, RT Structure Set and RT Plan."
-        ),
-    ],
-    machine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="Beam data of the machine: one that ships, such as generic-6mv, or a file.",
-        ),
-    ] = None,
+    planning: options.ExportArgument,
+    machine: options.MachineOption = None,
     algorithm: Annotated[
-        str, typer.Option(help="pencil (fast, too high in lung) or cone (to confirm, and in lung).")
+        str,
+        typer.Option(
+            help="pencil (fast, too high in lung) or cone (to confirm, and in lung).",
+            rich_help_panel=options.DOSE,
+        ),
     ] = "pencil",
     compare: Annotated[
         Path | None,
@@ -47,22 +39,20 @@ def dose_command(
     out: Annotated[
         Path | None, typer.Option(help="Write report.html, dose.json and rtdose.dcm there.")
     ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
-    ] = False,
-    goal: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GOAL", help="A goal, such as 'PTV D95% >= 95 %'; repeatable."),
-    ] = None,
+    json: options.JsonOption = False,
+    goal: options.GoalOption = None,
     protocol: Annotated[
         str | None,
-        typer.Option(metavar="PROTOCOL", help="Goals of a protocol: a file, or one that ships."),
+        typer.Option(
+            metavar="PROTOCOL",
+            help="Goals of a protocol: a file, or one that ships.",
+            rich_help_panel=options.DOSE,
+        ),
     ] = None,
-    structure: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Only this one beside the target, not all; repeatable."),
-    ] = None,
-    spacing: Annotated[float, typer.Option(metavar="MM", help="Spacing of the dose grid.")] = 2.5,
+    structure: options.StructureOption = None,
+    spacing: Annotated[
+        float, typer.Option(metavar="MM", help="Spacing of the dose grid.", rich_help_panel=options.DOSE)
+    ] = 2.5,
     target: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The structure that is treated.", rich_help_panel=MISSING),
@@ -74,17 +64,11 @@ def dose_command(
     fractions: Annotated[
         int | None, typer.Option(help="Number of fractions.", rich_help_panel=MISSING)
     ] = None,
-    planning_series: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which planning CT series.", rich_help_panel=CHOICES)
-    ] = None,
-    plan: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which RT Plan.", rich_help_panel=CHOICES)
-    ] = None,
-    structures: Annotated[
-        str | None, typer.Option(metavar="UID", help="Which RT Structure Set.", rich_help_panel=CHOICES)
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    planning_series: options.PlanningSeriesOption = None,
+    plan: options.PlanOption = None,
+    structures: options.StructuresOption = None,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Compute the dose of a plan in the patient as he was planned: isodoses, histograms, goals.
 
@@ -119,32 +103,24 @@ def dose_command(
             plan_uid=plan,
             structure_set_uid=structures,
         )
-        is_clear = _compute_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
+        is_clear = _compute_and_show(request, Reply(out, as_json=json, overwrite=force, quiet=quiet))
     raise typer.Exit(ACCEPTED if is_clear else LOOK)
 
 
-def _compute_and_show(
-    request: "DoseRequest", out: Path | None, *, as_json: bool, overwrite: bool, quiet: bool
-) -> bool:
+def _compute_and_show(request: "DoseRequest", reply: Reply) -> bool:
     """Compute, write where wanted, print; returns whether every goal is met."""
-    from isoguide.cli.terminal import shown_progress
+    from isoguide.workflow.documents import document_text
     from isoguide.workflow.dose.compute import dose_of_plan
-    from isoguide.workflow.dose.document import dose_document, dose_text
+    from isoguide.workflow.dose.document import dose_document
     from isoguide.workflow.dose.write_results import dose_into
 
-    with shown_progress(wanted=not quiet) as progress:
-        if out is None:
-            answer = dose_of_plan(request, progress)
-        else:
-            answer = dose_into(request, out, overwrite=overwrite, progress=progress)
-    if as_json:
-        sys.stdout.write(dose_text(dose_document(answer)))
-    elif not quiet:
-        _show(answer, out)
+    answer = reply.give(
+        request, dose_of_plan, dose_into, text=lambda found: document_text(dose_document(found)), show=_show
+    )
     return answer.is_clear
 
 
-def _show(answer: "PlanDose", out: Path | None) -> None:
+def _show(answer: "PlanDose") -> None:
     """Print the doses, the goals and what is assumed."""
     from rich.text import Text
 
@@ -159,8 +135,6 @@ def _show(answer: "PlanDose", out: Path | None) -> None:
     show_lines(terminal, "beside the plan", "dim", stated_lines(answer.stated))
     show_lines(terminal, "assumed", "dim", answer.planned.approximations)
     show_lines(terminal, "warning", "yellow", answer.warnings)
-    if out is not None:
-        terminal.print(Text(f"Results: {out}"), soft_wrap=True)
 
 
 def show_goals(terminal: "Console", goals: "Sequence[GoalResult]") -> None:
@@ -201,7 +175,7 @@ def show_doses(
             one = DoseFigures.of(histogram, fractions)
             doses = (one.mean_gy, one.d98_gy, one.d95_gy, one.d50_gy, one.d2_gy)
             style = "bold" if histogram.is_target else ""
-            figures = [f"{histogram.volume_ml:.1f}", *(f"{dose:.1f}" for dose in doses)]
+            figures = [f"{histogram.volume_ml:.1f}", *(f"{dose:.2f}" for dose in doses)]
             table.add_row(Text(name, style=style), words, *figures)
             name = ""
     terminal.print(Padding(table, (1, 0, 1, 2)))

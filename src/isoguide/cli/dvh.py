@@ -1,12 +1,12 @@
 """``isoguide dvh``: how much of each structure gets how much dose, and whether goals are met."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
+from isoguide.cli import options
+from isoguide.cli.endings import ACCEPTED, LOOK, Reply, one_sentence_endings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,17 +34,26 @@ def dvh_command(
         Path | None, typer.Option(metavar="DOSE", help="A second dose, shown and judged beside the first.")
     ] = None,
     goals: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Text file with one goal a line; # begins a remark.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Text file with one goal a line; # begins a remark.",
+            rich_help_panel=options.DOSE,
+        ),
     ] = None,
-    goal: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TEXT", help="One goal such as 'PTV D95% >= 57 Gy'; repeatable."),
-    ] = None,
+    goal: options.GoalOption = None,
     prescription: Annotated[
-        float | None, typer.Option(metavar="GY", help="Of the whole course, instead of the plan's.")
+        float | None,
+        typer.Option(
+            metavar="GY", help="Of the whole course, instead of the plan's.", rich_help_panel=options.DOSE
+        ),
     ] = None,
     fractions: Annotated[
-        int | None, typer.Option(help="How often a dose of one fraction is given, instead of the plan's.")
+        int | None,
+        typer.Option(
+            help="How often a dose of one fraction is given, instead of the plan's.",
+            rich_help_panel=options.DOSE,
+        ),
     ] = None,
     gamma: Annotated[
         str | None,
@@ -56,15 +65,11 @@ def dvh_command(
     structure: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this structure; repeatable.")
     ] = None,
-    structure_set: Annotated[
-        str | None, typer.Option("--structures", metavar="UID", help="Which RT Structure Set of several.")
-    ] = None,
+    structure_set: options.StructuresOption = None,
     out: Annotated[Path | None, typer.Option(help="Write report.html, dvh.json and dvh.csv there.")] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    json: options.JsonOption = False,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Tell how much of each structure gets how much dose, and whether the goals are met.
 
@@ -94,7 +99,7 @@ def dvh_command(
             structure_names=tuple(structure or ()),
             structure_set_uid=structure_set,
         )
-        is_clear = _analyse_and_show(request, out, as_json=json, overwrite=force, quiet=quiet)
+        is_clear = _analyse_and_show(request, Reply(out, as_json=json, overwrite=force, quiet=quiet))
     raise typer.Exit(ACCEPTED if is_clear else LOOK)
 
 
@@ -124,28 +129,20 @@ def _gamma(text: str | None) -> tuple[float, float] | None:
     return percent, distance_mm
 
 
-def _analyse_and_show(
-    request: "DvhRequest", out: Path | None, *, as_json: bool, overwrite: bool, quiet: bool
-) -> bool:
+def _analyse_and_show(request: "DvhRequest", reply: Reply) -> bool:
     """Work it out, write where wanted, print; returns whether nobody has to look."""
-    from isoguide.cli.terminal import shown_progress
+    from isoguide.workflow.documents import document_text
     from isoguide.workflow.dvh.analyse import analyse
-    from isoguide.workflow.dvh.document import document_text, dvh_document
+    from isoguide.workflow.dvh.document import dvh_document
     from isoguide.workflow.dvh.write_results import analyse_into
 
-    with shown_progress(wanted=not quiet) as progress:
-        if out is None:
-            analysis = analyse(request, progress)
-        else:
-            analysis = analyse_into(request, out, overwrite=overwrite, progress=progress)
-    if as_json:
-        sys.stdout.write(document_text(dvh_document(analysis)))
-    elif not quiet:
-        _show(analysis, out)
+    analysis = reply.give(
+        request, analyse, analyse_into, text=lambda found: document_text(dvh_document(found)), show=_show
+    )
     return analysis.is_clear
 
 
-def _show(analysis: "DvhAnalysis", out: Path | None) -> None:
+def _show(analysis: "DvhAnalysis") -> None:
     """Print doses, goals and what is assumed."""
     from rich.text import Text
 
@@ -166,8 +163,6 @@ def _show(analysis: "DvhAnalysis", out: Path | None) -> None:
     show_lines(terminal, "not counted", "yellow", left_out)
     show_lines(terminal, "assumed", "dim", analysis.approximations)
     show_lines(terminal, "warning", "yellow", analysis.warnings)
-    if out is not None:
-        terminal.print(Text(f"Results: {out}"), soft_wrap=True)
 
 
 def _show_goal(terminal: "Console", result: "GoalResult", word: str) -> None:

@@ -5,15 +5,8 @@ from typing import Annotated
 
 import typer
 
+from isoguide.cli import options
 from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
-from isoguide.cli.options import (
-    PLACE,
-    ByOption,
-    CouchOption,
-    CourseArgument,
-    JsonOption,
-    RecordsOption,
-)
 
 fraction_app = typer.Typer(
     name="fraction",
@@ -26,8 +19,8 @@ fraction_app = typer.Typer(
 
 @fraction_app.command(name="start")
 def start_command(
-    course: CourseArgument,
-    by: ByOption,
+    course: options.CourseArgument,
+    by: options.ByOption,
     device: Annotated[
         list[str] | None,
         typer.Option(metavar="KIND:LABEL[@INDEX]", help="What is on the couch; once for each device."),
@@ -37,8 +30,8 @@ def start_command(
         typer.Option(metavar="FOLDER", help="The planning export of today; refused if it was replaced."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why there is one more fraction than planned.")] = "",
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """Begin the next fraction: compare plan and devices, and ask the schedule about today.
 
@@ -63,13 +56,13 @@ def start_command(
 
 @fraction_app.command(name="marks")
 def marks_command(
-    course: CourseArgument,
+    course: options.CourseArgument,
     mark: Annotated[
         list[str], typer.Option(metavar="NAME=X,Y,Z", help="Where a mark is in the room, mm, IEC fixed.")
     ],
-    couch: CouchOption,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    couch: options.CouchOption,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """Compute the first couch move from three or more marks, and what it leaves at each. Records nothing.
 
@@ -89,9 +82,9 @@ def marks_command(
 
 @fraction_app.command(name="set-up")
 def set_up_command(
-    course: CourseArgument,
-    by: ByOption,
-    couch: CouchOption,
+    course: options.CourseArgument,
+    by: options.ByOption,
+    couch: options.CouchOption,
     on_marks: Annotated[
         str | None,
         typer.Option(
@@ -99,8 +92,8 @@ def set_up_command(
             help="The couch with the patient on his marks, where a systematic correction follows.",
         ),
     ] = None,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """Record that the patient lies on his marks, with the couch as it is read.
 
@@ -120,12 +113,12 @@ def set_up_command(
 
 @fraction_app.command(name="image")
 def image_command(
-    course: CourseArgument,
+    course: options.CourseArgument,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="The exported image of today: a volume or radiographs.")
     ],
-    by: ByOption,
-    couch: CouchOption,
+    by: options.ByOption,
+    couch: options.CouchOption,
     machine_isocentre: Annotated[
         str | None,
         typer.Option(metavar="X,Y,Z", help="Machine isocentre in the image, where its files do not say."),
@@ -134,26 +127,13 @@ def image_command(
         str | None,
         typer.Option(metavar="VALUE:METRIC", help="What the exposure cost, such as '4.49:CTDIw, mGy'."),
     ] = None,
-    imager: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Radiographs: the imager's file; once per device."),
-    ] = None,
-    view: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE=VIEW|DEGREES", help="Radiographs: which view, or gantry angle, took a file."
-        ),
-    ] = None,
-    source_from_gantry: Annotated[
-        float | None,
-        typer.Option(metavar="DEG", help="Radiographs: from the gantry angle to that of the kV tube."),
-    ] = None,
-    pixels: Annotated[
-        str | None, typer.Option(metavar="LIN:1|LOG:-1", help="Radiographs: how pixels follow the X-rays.")
-    ] = None,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    imager: options.ImagerOption = None,
+    view: options.ViewOption = None,
+    source_from_gantry: options.SourceFromGantryOption = None,
+    pixels: options.PixelsOption = None,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
+    quiet: options.NoProgressOption = False,
 ) -> None:
     """Keep today's image, match it to the plan, and say what the protocol makes of it.
 
@@ -197,9 +177,9 @@ def image_command(
 
 @fraction_app.command(name="match")
 def match_command(
-    course: CourseArgument,
-    by: ByOption,
-    couch: CouchOption,
+    course: options.CourseArgument,
+    by: options.ByOption,
+    couch: options.CouchOption,
     shift: Annotated[
         str | None,
         typer.Option(
@@ -210,8 +190,8 @@ def match_command(
     engine: Annotated[
         bool, typer.Option("--engine", help="Go back to what isoguide found, instead of --shift.")
     ] = False,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """Match today's image by hand, and say what the protocol makes of it; or go back to isoguide's match.
 
@@ -243,17 +223,17 @@ def match_command(
 
 @fraction_app.command(name="approve")
 def approve_command(
-    course: CourseArgument,
+    course: options.CourseArgument,
     by: Annotated[
         list[str], typer.Option("--by", metavar="NAME", help="Who signs; twice for a second look.")
     ],
-    couch: CouchOption,
+    couch: options.CouchOption,
     action: Annotated[
         str | None, typer.Option(help="What is done, where it is not what the protocol says.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, where it is not what the protocol says.")] = "",
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """Sign what is done about the newest match: the correction, the position as it is, or something else.
 
@@ -283,11 +263,11 @@ def approve_command(
 
 @fraction_app.command(name="couch")
 def couch_command(
-    course: CourseArgument,
-    by: ByOption,
-    couch: CouchOption,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    course: options.CourseArgument,
+    by: options.ByOption,
+    couch: options.CouchOption,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """Read the couch back after it was driven by the order; the beam is held until it is where it was sent.
 
@@ -306,9 +286,9 @@ def couch_command(
 
 @fraction_app.command(name="deliver")
 def deliver_command(
-    course: CourseArgument,
-    by: ByOption,
-    couch: CouchOption,
+    course: options.CourseArgument,
+    by: options.ByOption,
+    couch: options.CouchOption,
     mu: Annotated[
         list[str] | None,
         typer.Option(metavar="BEAM=MU[:ENDED]", help="What a beam gave, as the machine says; per beam."),
@@ -316,8 +296,8 @@ def deliver_command(
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The machine's RT Beams Treatment Record instead.")
     ] = None,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """Record what the machine delivered, and close the fraction when that was all.
 
@@ -342,11 +322,11 @@ def deliver_command(
 
 @fraction_app.command(name="stop")
 def stop_command(
-    course: CourseArgument,
-    by: ByOption,
+    course: options.CourseArgument,
+    by: options.ByOption,
     reason: Annotated[str, typer.Option(help="Why.")],
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """End the fraction without more beam.
 
@@ -365,10 +345,10 @@ def stop_command(
 
 @fraction_app.command(name="status")
 def status_command(
-    course: CourseArgument,
+    course: options.CourseArgument,
     number: Annotated[int | None, typer.Option(help="Which fraction; the newest unless given.")] = None,
-    records: RecordsOption = PLACE,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    json: options.JsonOption = False,
 ) -> None:
     """Say where the fraction is, what was decided by which rule, and what comes next.
 
@@ -389,12 +369,12 @@ def status_command(
 
 @fraction_app.command(name="export")
 def export_command(
-    course: CourseArgument,
+    course: options.CourseArgument,
     out: Annotated[Path, typer.Option(help="Write the DICOM objects of the fraction there.")],
     number: Annotated[int | None, typer.Option(help="Which fraction; the newest unless given.")] = None,
-    records: RecordsOption = PLACE,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
-    json: JsonOption = False,
+    records: options.RecordsOption = options.PLACE,
+    force: options.ForceOption = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Write registrations, reports and the treatment record of a fraction as DICOM files.
 

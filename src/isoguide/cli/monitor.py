@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from isoguide.cli import options
 from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
 
 if TYPE_CHECKING:
     from isoguide.workflow.motion.monitor import Monitored
 
 GATE: Final = "The gate"
-IMAGES: Final = "Images"
 
 
 def monitor_command(
@@ -69,7 +69,9 @@ def monitor_command(
     planning: Annotated[
         Path | None,
         typer.Option(
-            metavar="PLANNING", help="Planning export: CT, RT Structure Set, RT Plan.", rich_help_panel=IMAGES
+            metavar="PLANNING",
+            help="Planning export: CT, RT Structure Set, RT Plan.",
+            rich_help_panel=options.RADIOGRAPHS,
         ),
     ] = None,
     markers: Annotated[
@@ -77,46 +79,17 @@ def monitor_command(
         typer.Option(
             metavar="KIND:COUNT:LENGTHxDIAMETER",
             help="Implanted markers, mm: seed:3:5x1, coil:4:10x0.5, sphere:3:2.",
-            rich_help_panel=IMAGES,
+            rich_help_panel=options.RADIOGRAPHS,
         ),
     ] = None,
-    isocentre: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y,Z",
-            help="Plan isocentre, mm, DICOM LPS, instead of the plan's.",
-            rich_help_panel=IMAGES,
-        ),
-    ] = None,
-    patient_position: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HFS|FFS|...", help="How the patient lies, where no file says so.", rich_help_panel=IMAGES
-        ),
-    ] = None,
-    imager: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Geometry of the imager; repeatable.", rich_help_panel=IMAGES),
-    ] = None,
-    source_from_gantry: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DEG",
-            help="RT Images in kV: from the gantry angle to that of the source.",
-            rich_help_panel=IMAGES,
-        ),
-    ] = None,
-    pixels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIN:1|LOG:-1|...",
-            help="How pixels follow the X-rays, where no file says so.",
-            rich_help_panel=IMAGES,
-        ),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the JSON document instead.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    isocentre: options.IsocentreOption = None,
+    patient_position: options.PatientPositionOption = None,
+    imager: options.ImagerOption = None,
+    source_from_gantry: options.SourceFromGantryOption = None,
+    pixels: options.PixelsOption = None,
+    json: options.JsonOption = False,
+    force: options.ForceOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Report how the target moved during the beam, or ask what another gate would have done.
 
@@ -138,7 +111,7 @@ def monitor_command(
     with one_sentence_endings():
         from isoguide.cli import values
         from isoguide.cli.terminal import shown_progress
-        from isoguide.workflow.motion.document import document_text
+        from isoguide.workflow.documents import document_text
         from isoguide.workflow.motion.monitor import GateChoice, MonitorRequest, monitor
         from isoguide.workflow.request import RadiographChoice
 
@@ -181,7 +154,7 @@ def _show(done: "Monitored", out: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from isoguide.cli.terminal import console
+    from isoguide.cli.terminal import console, show_place
     from isoguide.workflow.motion.report import figure_rows, short_words
     from isoguide.workflow.motion.report_curves import reason_times
 
@@ -201,4 +174,4 @@ def _show(done: "Monitored", out: Path) -> None:
         terminal.print(Padding(Text(words), (0, 0, 0, 2)))
     for note in (*done.notes, *done.recording.findings):
         terminal.print(Padding(Text.assemble(("mind: ", "yellow"), note), (0, 0, 0, 2)))
-    terminal.print(Text(f"Results: {out}"), soft_wrap=True)
+    show_place(out)

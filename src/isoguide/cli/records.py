@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
-from isoguide.cli.options import PLACE, JsonOption, RecordsOption
+from isoguide.cli.options import PLACE, JsonOption, NoProgressOption, RecordsOption
 
 db_app = typer.Typer(
     name="db",
@@ -48,7 +48,7 @@ def backup_command(
     target: Annotated[Path, typer.Argument(metavar="DIR", help="Where backups are collected.")],
     records: RecordsOption = PLACE,
     json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: NoProgressOption = False,
 ) -> None:
     """Copy the records and their images into a new folder below DIR, while others go on working.
 
@@ -72,7 +72,7 @@ def restore_command(
     source: Annotated[Path, typer.Argument(metavar="BACKUP", help="The folder of one backup.")],
     records: RecordsOption = PLACE,
     json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: NoProgressOption = False,
 ) -> None:
     """Restore a backup into an empty place, after every file of it was checked.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isoguide.cli.endings import ACCEPTED, LOOK, one_sentence_endings
-from isoguide.cli.options import PLACE, CourseArgument, JsonOption, RecordsOption
+from isoguide.cli.options import PLACE, CourseArgument, ForceOption, JsonOption, QuietOption, RecordsOption
 
 if TYPE_CHECKING:
     from isoguide.records import Records
@@ -21,8 +21,6 @@ review_app = typer.Typer(
     rich_markup_mode="markdown",
     help="What courses say: trends, systematic and random errors, margins, imaging dose.",
 )
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace results that exist in --out.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")]
 _GROUPINGS = ("site", "device", "machine", "protocol")
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,10 +15,16 @@ from rich.text import Text
 from isoguide.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from isoguide.registration.deformable.result import FieldVerdict
     from isoguide.workflow.alignment import Alignment
     from isoguide.workflow.inspect import Inspection
 
 _LONGEST_STEP = 48
+_FIELD_SIGNS = {
+    "for decision": ("✔", "green"),
+    "not for decision": ("▲", "yellow"),
+    "not available": ("✖", "red"),
+}
 _SIGNS = {"accept": ("✔", "green"), "review": ("▲", "yellow"), "not available": ("✖", "red")}
 
 
@@ -46,7 +53,7 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=False)
 
 
-def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
+def show_alignment(alignment: "Alignment") -> None:
     """Print identification, correction, verdict, reasons and warnings."""
     out = console()
     out.print(Text(identification(alignment), style="bold"))
@@ -58,8 +65,12 @@ def show_alignment(alignment: "Alignment", *, results: str | None) -> None:
     _show_ultrasound(out, alignment)
     _show_verdict(out, alignment)
     show_lines(out, "warning", "yellow", alignment.warnings)
+
+
+def show_place(results: Path | None) -> None:
+    """Say where the results are; nothing where they were not written."""
     if results is not None:
-        out.print(Text(f"Results: {results}"), soft_wrap=True)
+        console().print(Text(f"Results: {results}"), soft_wrap=True)
 
 
 def identification(alignment: "Alignment") -> str:
@@ -159,6 +170,14 @@ def show_lines(out: Console, kind: str, colour: str, lines: Sequence[str]) -> No
     """Print sentences, each after its kind in a colour."""
     for line in lines:
         out.print(Padding(Text.assemble((f"{kind}: ", colour), line), (0, 0, 0, 2)))
+
+
+def show_field_verdict(out: Console, verdict: "FieldVerdict", reasons: Sequence[str], of: str = "") -> None:
+    """Print whether to decide by the anatomy of the day, or by what rests on it, and why."""
+    sign, colour = _FIELD_SIGNS[verdict.value]
+    words = f"{sign} {of} {verdict.value.upper()}" if of else f"{sign} {verdict.value.upper()}"
+    out.print(Text(words, style=f"bold {colour}"))
+    show_lines(out, "reason", colour, reasons)
 
 
 def show_inspection(inspection: "Inspection") -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from isoguide.cli.endings import one_sentence_endings
+from isoguide.cli.options import ForceOption, JsonOption, QuietOption
 from isoguide.cli.ultrasound_track import track_command
 
 PROBE: Final = "The probe"
@@ -86,9 +87,9 @@ def reconstruct_command(
             metavar="TIME", help="When it was recorded: 2026-03-01T08:30:00.", rich_help_panel=PATIENT
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that are there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print result.json instead.")] = False,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a volume of a tracked freehand sweep.
 
@@ -144,8 +145,8 @@ def calibrate_command(
             "covariance).",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that are there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Find where the image of a tracked probe is relative to its sensor, and by how much it is late.
 

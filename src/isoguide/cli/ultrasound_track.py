@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from isoguide.cli.endings import LOOK, one_sentence_endings
+from isoguide.cli.options import ForceOption, JsonOption, QuietOption
 
 IMAGES: Final = "The images"
 ROOM: Final = "The room"
@@ -71,9 +72,9 @@ def track_command(
             rich_help_panel=ROOM,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that are there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print result.json instead.")] = False,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Follow structures through a recording of ultrasound.
 

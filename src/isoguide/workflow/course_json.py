@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import isoguide
 from isoguide.geometry.correction import ANGLE_ORDER, CouchCorrection
@@ -11,6 +11,7 @@ from isoguide.virtual.truth import Residual
 from isoguide.workflow.course import Course, TreatedFraction
 from isoguide.workflow.course_anatomy import AssessedFraction
 from isoguide.workflow.course_dose_json import DeliveredRecord, delivered_record
+from isoguide.workflow.documents import Record
 from isoguide.workflow.review.anatomy_json import AnatomyRecord, anatomy_record
 from isoguide.workflow.review.record_parts import three
 
@@ -19,11 +20,7 @@ SCHEMA_VERSION: Final = "1.3"
 SCHEMA_FILE: Final = "course-1.json"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class CorrectionRecord(_Record):
+class CorrectionRecord(Record):
     """Six numbers in IEC 61217 fixed axes: translate first, then rotate about the machine isocentre."""
 
     lateral_mm: float
@@ -34,7 +31,7 @@ class CorrectionRecord(_Record):
     yaw_deg: float
 
 
-class ResidualRecord(_Record):
+class ResidualRecord(Record):
     """Truth: where the target is minus where it should be."""
 
     mean_shift_mm: tuple[float, float, float] = Field(description="IEC fixed x, y, z.")
@@ -43,7 +40,7 @@ class ResidualRecord(_Record):
     angle_deg: float
 
 
-class EntryRecord(_Record):
+class EntryRecord(Record):
     """A line of the fraction's journal."""
 
     seconds: float
@@ -52,7 +49,7 @@ class EntryRecord(_Record):
     detail: str
 
 
-class TrueChangeRecord(_Record):
+class TrueChangeRecord(Record):
     """Truth: how one structure differs from the planning CT on the day."""
 
     structure: str
@@ -62,7 +59,7 @@ class TrueChangeRecord(_Record):
     )
 
 
-class DayAnatomyRecord(_Record):
+class DayAnatomyRecord(Record):
     """The assessment of the day's image; what it measured stands in the anatomy of the course."""
 
     verdict: str
@@ -70,7 +67,7 @@ class DayAnatomyRecord(_Record):
     truth: tuple[TrueChangeRecord, ...]
 
 
-class FractionRecord(_Record):
+class FractionRecord(Record):
     """One fraction beside its truth."""
 
     number: int
@@ -108,7 +105,7 @@ class FractionRecord(_Record):
     journal: tuple[EntryRecord, ...]
 
 
-class CourseRecord(_Record):
+class CourseRecord(Record):
     """Result of isoguide simulate and isoguide demo."""
 
     schema_version: str

@@ -11,7 +11,7 @@ from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Tra
 from isoguide.workflow.course import Course, TreatedFraction
 from isoguide.workflow.dose_section import dose_section
 from isoguide.workflow.motion.course_section import monitoring_section
-from isoguide.workflow.page import bullets, closing, facts, page, picture_row, section, table
+from isoguide.workflow.page import banner, bullets, closing, facts, heading, page, picture_row, section, table
 from isoguide.workflow.scenario import Scenario
 
 TRUTH_BADGE: Final = '<span class="badge">truth</span>'
@@ -86,11 +86,7 @@ def _header(course: Course) -> str:
         f"imaging: {', '.join(_models(course))}",
         f"seed {scenario.seed}",
     )
-    return (
-        '<header><div class="brand">isoguide <span>virtual treatment</span></div>'
-        f"<h1>{escape(scenario.title)}</h1>"
-        f"<p>{' · '.join(escape(text) for text in told)}</p></header>"
-    )
+    return heading("virtual treatment", scenario.title, told)
 
 
 def _models(course: Course) -> list[str]:
@@ -109,9 +105,7 @@ def _banner(course: Course) -> str:
         body = bullets(course.surprises)
     else:
         kind, sign, word, body = "accept", "✔", "AS EXPECTED", f"<p>{escape(summary(course))}</p>"
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div><div>{body}</div></section>'
+    return banner(kind, sign, word, body) + (
         f'<section class="truth-note">{about}<p>{TRUTH_BADGE} marks what only a virtual patient can tell: '
         "where the tissue really was. Nothing marked so was known to the code that aligned and treated.</p>"
         "</section>"

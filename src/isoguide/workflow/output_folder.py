@@ -138,3 +138,18 @@ def _cannot_write(place: Path, error: OSError) -> OutputError:
     return OutputError(
         f"cannot write to {place} ({error.strerror or error}): choose another --out or make it writable"
     )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a result that is text, UTF-8.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write {path.name} ({error.strerror}): free some space or choose another --out"
+        raise OutputError(msg) from error

@@ -26,6 +26,28 @@ def page(title: str, sections: Sequence[str], *styles: str) -> str:
     )
 
 
+def heading(about: str, title: str, said: Sequence[str]) -> str:
+    """Say what the page is about, whose it is, and what is known of it; empty words are left out."""
+    known = " · ".join(escape(one) for one in said if one)
+    return (
+        f'<header><div class="brand">isoguide <span>{escape(about)}</span></div>'
+        f"<h1>{escape(title)}</h1><p>{known}</p></header>"
+    )
+
+
+def banner(kind: str, sign: str, word: str, body: str) -> str:
+    """Give the answer in a word; ``kind`` is accept, review or refused, and ``body`` HTML."""
+    return (
+        f'<section class="banner {kind}"><div class="word">'
+        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div><div>{body}</div></section>'
+    )
+
+
+def warnings(lines: Sequence[str]) -> str:
+    """List warnings, escaped; nothing where there are none."""
+    return f'<section class="warnings"><h2>Warnings</h2>{bullets(lines)}</section>' if lines else ""
+
+
 def section(title: str, body: str, *, kind: str = "") -> str:
     """Put HTML under a heading; nothing where there is nothing."""
     if not body:

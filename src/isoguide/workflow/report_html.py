@@ -6,7 +6,7 @@ from isoguide.dicom import PatientIdentity
 from isoguide.registration.result import Verdict
 from isoguide.workflow.alignment import Alignment
 from isoguide.workflow.inputs import point_text
-from isoguide.workflow.page import bullets, closing, page, picture_row, section
+from isoguide.workflow.page import banner, bullets, closing, heading, page, picture_row, section, warnings
 from isoguide.workflow.pictures import TILE_MM
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.report_views import (
@@ -98,11 +98,7 @@ def _header(alignment: Alignment) -> str:
         f"patient position {alignment.planning.patient_position}",
         f"imaged {_when(alignment)}",
     )
-    return (
-        '<header><div class="brand">isoguide <span>set-up report</span></div>'
-        f"<h1>{escape(_patient_line(alignment))}</h1>"
-        f"<p>{' · '.join(escape(fact) for fact in facts if fact)}</p></header>"
-    )
+    return heading("set-up report", _patient_line(alignment), facts)
 
 
 def _when(alignment: Alignment) -> str:
@@ -112,17 +108,8 @@ def _when(alignment: Alignment) -> str:
 
 def _banner(alignment: Alignment) -> str:
     kind, sign, word, advice = _BANNER[alignment.verdict]
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'
-        f"<div><p>{advice}</p>{bullets(alignment.reasons)}</div></section>{_warnings(alignment)}"
-    )
-
-
-def _warnings(alignment: Alignment) -> str:
-    if not alignment.warnings:
-        return ""
-    return f'<section class="warnings"><h2>Warnings</h2>{bullets(alignment.warnings)}</section>'
+    told = banner(kind, sign, word, f"<p>{advice}</p>{bullets(alignment.reasons)}")
+    return told + warnings(alignment.warnings)
 
 
 def _correction(alignment: Alignment) -> str:

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-from isoguide.errors import OutputError
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.course import Course
 from isoguide.workflow.course_json import course_text
 from isoguide.workflow.course_report import Links, course_html
-from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.output_folder import published_folder, write_text
 from isoguide.workflow.scenario import Scenario
 from isoguide.workflow.simulate import simulate
 
@@ -53,8 +52,4 @@ def write_course(course: Course, folder: Path, links: Links = ()) -> None:
         If a file cannot be written.
     """
     for name, text in ((PAGE, course_html(course, links)), (DOCUMENT, course_text(course))):
-        try:
-            (folder / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            msg = f"cannot write {name} ({error.strerror}): free some space or choose another --out"
-            raise OutputError(msg) from error
+        write_text(folder / name, text)

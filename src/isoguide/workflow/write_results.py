@@ -4,7 +4,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import isoguide
@@ -16,13 +15,13 @@ from isoguide.dicom import (
     write_position_report,
     write_spatial_registration,
 )
-from isoguide.errors import OutputError
 from isoguide.geometry.correction import ANGLE_ORDER
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.align import align
 from isoguide.workflow.alignment import Alignment, DayInput
-from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.documents import with_writing
+from isoguide.workflow.output_folder import published_folder, write_text
 from isoguide.workflow.radiographs.align_views import ViewsInput
 from isoguide.workflow.radiographs.report_series import referenced_radiographs
 from isoguide.workflow.report_html import report_html
@@ -69,15 +68,12 @@ def write_results(alignment: Alignment, folder: Path, *, progress: Progress = si
     # Most of the drawing runs outside the interpreter's lock.
     with ThreadPoolExecutor(max_workers=1) as pool:
         dicom_written = pool.submit(_write_dicom, alignment, folder)
-        _write_text(folder / PAGE, report_html(alignment))
+        write_text(folder / PAGE, report_html(alignment))
         progress(0.7, "Writing DICOM objects")
         dicom_written.result()
     progress(0.9, "Writing the document")
-    writing_s = time.perf_counter() - start
-    total_s = alignment.timing_s.get("total", 0.0) + writing_s
-    seconds = {**alignment.timing_s, "write": writing_s, "total": total_s}
-    alignment = replace(alignment, timing_s=MappingProxyType(seconds))
-    _write_text(folder / DOCUMENT, result_text(result_document(alignment)))
+    alignment = replace(alignment, timing_s=with_writing(alignment.timing_s, start))
+    write_text(folder / DOCUMENT, result_text(result_document(alignment)))
     progress(1.0, "Done")
     return alignment
 
@@ -152,11 +148,3 @@ def _write_report(
         degrees_of_freedom=alignment.request.degrees_of_freedom,
     )
     write_position_report(path, report, planning=planning, daily=daily, registration=registration)
-
-
-def _write_text(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write {path.name} ({error.strerror}): free some space or choose another --out"
-        raise OutputError(msg) from error

@@ -1,15 +1,15 @@
 """The ladder of corrections as one strict JSON document with a published, versioned schema."""
 
-import json
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 import isoguide
 from isoguide.adaptation.result import RungDose, RungResult
 from isoguide.plan import Plan
 from isoguide.workflow.adapt.adapt import Adaptation
 from isoguide.workflow.adapt.files import folder_of
+from isoguide.workflow.documents import Record
 from isoguide.workflow.dose.day import DoseOrder
 from isoguide.workflow.dose.document import (
     CalculationDocument,
@@ -29,18 +29,14 @@ SCHEMA_VERSION: Final = "1.0"
 """Major: a reader of the previous one may break. Minor: fields were added."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class EffectDocument(_Record):
+class EffectDocument(Record):
     """The dose of one fraction in the patient of the day, and the goals of a course of such fractions."""
 
     structures: tuple[StructureDoseDocument, ...]
     goals: tuple[GoalDocument, ...]
 
 
-class CouchDocument(_Record):
+class CouchDocument(Record):
     """How the couch moves: translate, then rotate about the machine isocentre, IEC fixed axes."""
 
     lateral_mm: float
@@ -51,7 +47,7 @@ class CouchDocument(_Record):
     yaw_deg: float
 
 
-class CorrectedBeamDocument(_Record):
+class CorrectedBeamDocument(Record):
     """A treatment beam of a corrected plan beside the planned one."""
 
     number: int
@@ -60,7 +56,7 @@ class CorrectedBeamDocument(_Record):
     meterset_mu: float | None
 
 
-class RungDocument(_Record):
+class RungDocument(Record):
     """One rung of the ladder."""
 
     rung: str
@@ -74,7 +70,7 @@ class RungDocument(_Record):
     effect: EffectDocument | None
 
 
-class AdaptationDocument(_Record):
+class AdaptationDocument(Record):
     """What ``isoguide adapt --json`` prints and ``adapt.json`` holds."""
 
     schema_version: str
@@ -121,11 +117,6 @@ def adaptation_document(answer: Adaptation) -> AdaptationDocument:
         warnings=answer.assessment.warnings,
         timing_s={step: round(seconds, 3) for step, seconds in sorted(answer.timing_s.items())},
     )
-
-
-def adaptation_text(document: AdaptationDocument) -> str:
-    """Return the document as indented JSON."""
-    return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def adaptation_schema_text() -> str:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from html import escape
 
 from isoguide.adaptation.result import RungDose, RungResult
+from isoguide.dose.dvh import beyond_grid
 from isoguide.dose.goals import GoalResult
 from isoguide.dose.result import DoseVolume
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.adapt.adapt import Adaptation
 from isoguide.workflow.adapt.files import folder_of, why_no_files
 from isoguide.workflow.dose.day import DosePrescription
-from isoguide.workflow.dose.figures import DoseFigures
+from isoguide.workflow.dose.figures import DoseFigures, beside_gy
 from isoguide.workflow.dose.report import KEYS, middle_mm, reference_of
 from isoguide.workflow.dose.scene import DoseScene, dose_planes, outlined_structures
 from isoguide.workflow.dose.sections import (
@@ -21,9 +22,8 @@ from isoguide.workflow.dose.sections import (
     goals_table,
     histogram_section,
     isodose_section,
-    signed_gy,
 )
-from isoguide.workflow.page import bullets, closing, page, section, table
+from isoguide.workflow.page import banner, bullets, closing, heading, page, section, table, warnings
 from isoguide.workflow.report_tables import date_text, name_text
 
 _DASH = "–"
@@ -56,7 +56,7 @@ def adaptation_html(answer: Adaptation) -> str:
     Every text that comes from files or from the user is escaped, and a content security policy forbids
     loading anything.
     """
-    sections = [_header(answer), _banner(answer), _warnings(answer)]
+    sections = [_header(answer), _banner(answer), warnings(answer.assessment.warnings)]
     if answer.problem is not None:
         sections += [
             section("The ladder", _ladder_table(answer)),
@@ -87,27 +87,14 @@ def _header(answer: Adaptation) -> str:
         f"imaged {acquired:%Y-%m-%d %H:%M}" if acquired is not None else "imaged at an unknown time",
         "the couch stays" if couch is None else f"the couch corrects {couch} degrees of freedom first",
     )
-    return (
-        '<header><div class="brand">isoguide <span>corrected beams</span></div>'
-        f"<h1>{escape(_who(answer))}</h1>"
-        f"<p>{' · '.join(escape(one) for one in said if one)}</p></header>"
-    )
+    return heading("corrected beams", _who(answer), said)
 
 
 def _banner(answer: Adaptation) -> str:
     kind, sign, word, advice = _BANNER[answer.verdict]
     why = why_no_files(answer)
     told = (*answer.reasons, *([f"no plan was written: {why}"] if why else []))
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'
-        f"<div><p>{advice}</p>{bullets(told)}</div></section>"
-    )
-
-
-def _warnings(answer: Adaptation) -> str:
-    found = answer.assessment.warnings
-    return f'<section class="warnings"><h2>Warnings</h2>{bullets(found)}</section>' if found else ""
+    return banner(kind, sign, word, f"<p>{advice}</p>{bullets(told)}")
 
 
 def _ladder_table(answer: Adaptation) -> str:
@@ -144,13 +131,13 @@ def _target_cells(answer: Adaptation, effect: RungDose | None) -> list[str]:
         return [_DASH] * 3
     before = DoseFigures.of(planned, order.prescription.fractions)
     if effect is None:
-        return [f"{value:.1f}" for value in (before.d95_gy, before.d2_gy, before.mean_gy)]
+        return [f"{value:.2f}" for value in (before.d95_gy, before.d2_gy, before.mean_gy)]
     histogram = effect.histograms.get(order.target_name or "")
-    if histogram is None:
+    if histogram is None or not histogram.is_covered:
         return [_DASH] * 3
     now = DoseFigures.of(histogram, order.prescription.fractions)
     pairs = ((now.d95_gy, before.d95_gy), (now.d2_gy, before.d2_gy), (now.mean_gy, before.mean_gy))
-    return [f"{new:.1f} ({signed_gy(new - old)})" for new, old in pairs]
+    return [beside_gy(new, old) for new, old in pairs]
 
 
 def _goals(goals: Sequence[GoalResult]) -> str:
@@ -175,6 +162,7 @@ def _rung_section(answer: Adaptation, one: RungResult) -> str:
         return section(one.rung.value.capitalize(), body)
     names = [structure.name for structure in order.structures]
     words = ("planned", one.rung.value)
+    body += bullets([told for each in one.effect.histograms.values() if (told := beyond_grid(each))])
     body += histogram_section(planned.histograms, one.effect.histograms, order.prescription, words=words)
     body += _goals_beside(planned.goals, one.effect.goals)
     body += doses_table(names, planned.histograms, one.effect.histograms, order.prescription, words=words)

@@ -9,7 +9,6 @@ import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 
 from isoguide.adaptation.result import Rung, RungResult
 from isoguide.dicom import (
@@ -31,7 +30,7 @@ from isoguide.geometry.frames import DAILY
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.adapt.adapt import Adaptation, adapt
-from isoguide.workflow.adapt.document import adaptation_document, adaptation_text
+from isoguide.workflow.adapt.document import adaptation_document
 from isoguide.workflow.adapt.files import (
     CONTOURS,
     DOCUMENT,
@@ -45,9 +44,10 @@ from isoguide.workflow.adapt.files import (
 )
 from isoguide.workflow.adapt.report import adaptation_html
 from isoguide.workflow.adapt.request import AdaptRequest
-from isoguide.workflow.dose.write_results import dose_comment, write_text
+from isoguide.workflow.documents import document_text, with_writing
+from isoguide.workflow.dose.write_results import dose_comment
 from isoguide.workflow.inputs import DailyInput
-from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.output_folder import published_folder, write_text
 
 LABELS = {
     Rung.VIRTUAL_COUCH_SHIFT: "VCS",
@@ -89,11 +89,8 @@ def write_results(answer: Adaptation, folder: Path, *, progress: Progress = sile
         _write_dicom(answer, folder)
     progress(0.6, "drawing the report")
     write_text(folder / PAGE, adaptation_html(answer))
-    writing_s = time.perf_counter() - start
-    total_s = answer.timing_s.get("total", 0.0) + writing_s
-    seconds = {**answer.timing_s, "write": writing_s, "total": total_s}
-    answer = replace(answer, timing_s=MappingProxyType(seconds))
-    write_text(folder / DOCUMENT, adaptation_text(adaptation_document(answer)))
+    answer = replace(answer, timing_s=with_writing(answer.timing_s, start))
+    write_text(folder / DOCUMENT, document_text(adaptation_document(answer)))
     progress(1.0, "done")
     return answer
 

@@ -1,11 +1,10 @@
 """The anatomy of the day as one strict JSON document with a published, versioned schema."""
 
-import json
 import math
 from dataclasses import asdict
 from typing import Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 import isoguide
 from isoguide.course import FieldFigures, StructureOfDay
@@ -14,6 +13,7 @@ from isoguide.geometry.frames import Array
 from isoguide.registration.deformable.quality import LIMIT_SOURCES
 from isoguide.workflow.assess.assess import Assessment
 from isoguide.workflow.assess.protocol_limits import quality_limits
+from isoguide.workflow.documents import Record
 from isoguide.workflow.dose.document import DayDoseDocument, day_dose_document
 from isoguide.workflow.radiographs.strict_json import schema_text
 from isoguide.workflow.result_json import daily_json, plain_json, planning_json
@@ -25,11 +25,7 @@ _Vector = tuple[float, float, float]
 _Row = tuple[float, float, float, float]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class MatchDocument(_Record):
+class MatchDocument(Record):
     """The rigid match below the deformation."""
 
     verdict: str
@@ -42,14 +38,14 @@ class MatchDocument(_Record):
     algorithm: str
 
 
-class LimitDocument(_Record):
+class LimitDocument(Record):
     """What a figure has to reach for the field to be for decision."""
 
     value: float
     source: str = Field(description="Guideline, protocol, or isoguide's own choice.")
 
 
-class QualityDocument(_Record):
+class QualityDocument(Record):
     """Quality of the displacement field (AAPM TG-132), in the body that the day's image shows."""
 
     jacobian_least: float = Field(description="Determinant: 1 keeps the volume, 0 and below folds.")
@@ -66,7 +62,7 @@ class QualityDocument(_Record):
     landmarks: int
 
 
-class FieldDocument(_Record):
+class FieldDocument(Record):
     """The displacement field: tissue at x of the planning CT is found at x + u(x), patient as planned."""
 
     algorithm: str
@@ -78,7 +74,7 @@ class FieldDocument(_Record):
     limits: dict[str, LimitDocument]
 
 
-class StructureDocument(_Record):
+class StructureDocument(Record):
     """One structure today beside the plan; patient LPS, the patient put where the rigid match puts him."""
 
     name: str
@@ -99,14 +95,14 @@ class StructureDocument(_Record):
     hausdorff_p95_mm: float | None
 
 
-class NotAssessedDocument(_Record):
+class NotAssessedDocument(Record):
     """A structure of the plan that is left out."""
 
     name: str
     reason: str
 
 
-class DensityDocument(_Record):
+class DensityDocument(Record):
     """The density of the day for dose, and how far another method disagrees in the body that both show."""
 
     method: str
@@ -117,7 +113,7 @@ class DensityDocument(_Record):
     far_apart_fraction: float = Field(description="Share of the body that differs by more than 100 HU.")
 
 
-class PlanDocument(_Record):
+class PlanDocument(Record):
     """The plan."""
 
     sop_instance_uid: str
@@ -125,14 +121,14 @@ class PlanDocument(_Record):
     approval_status: str
 
 
-class StructureSetDocument(_Record):
+class StructureSetDocument(Record):
     """The structure set of the plan."""
 
     sop_instance_uid: str
     label: str
 
 
-class InputDocument(_Record):
+class InputDocument(Record):
     """One of the two images and what came with it."""
 
     path: str
@@ -150,14 +146,14 @@ class InputDocument(_Record):
     structure_set: StructureSetDocument | None = None
 
 
-class InputsDocument(_Record):
+class InputsDocument(Record):
     """What was assessed."""
 
     planning: InputDocument
     daily: InputDocument
 
 
-class AssessmentDocument(_Record):
+class AssessmentDocument(Record):
     """What ``isoguide assess --json`` prints and ``assessment.json`` holds."""
 
     schema_version: str
@@ -207,11 +203,6 @@ def assessment_document(assessment: Assessment) -> AssessmentDocument:
         ),
         timing_s={step: round(seconds, 3) for step, seconds in sorted(assessment.timing_s.items())},
     )
-
-
-def document_text(document: AssessmentDocument) -> str:
-    """Return the document as indented JSON."""
-    return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def assessment_schema_text() -> str:

@@ -16,7 +16,7 @@ from isoguide.workflow.dose.sections import (
     histogram_section,
     isodose_section,
 )
-from isoguide.workflow.page import bullets, section
+from isoguide.workflow.page import banner, bullets, section
 
 _WORDS = {
     FieldVerdict.FOR_DECISION: ("accept", "✔", "DOSE FOR DECISION"),
@@ -62,11 +62,7 @@ def _banner(found: AssessedDose) -> str:
         kind = "review"
     lead = "The dose of the day as treated, after the couch correction. A person still decides."
     body = bullets((*found.day.reasons, *found.alerts, *found.missed))
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'
-        f"<div><p>{escape(lead)}</p>{body}</div></section>"
-    )
+    return banner(kind, sign, word, f"<p>{escape(lead)}</p>{body}")
 
 
 def _isodoses(found: AssessedDose, alignment: Alignment) -> str:
@@ -76,7 +72,10 @@ def _isodoses(found: AssessedDose, alignment: Alignment) -> str:
     scene = day_scene(found.planned, found.day, alignment.daily_volume, placed, centre_mm=middle_mm(target))
     reference = reference_of(order.prescription, found.planned.placed)
     return isodose_section(
-        scene, reference, lead="On the day's image, structures as they are today."
+        scene,
+        reference,
+        lead="On the day's image, structures as they are today. Beyond the image the dose is that in the "
+        "deformed planning CT.",
     ) + difference_section(
         scene, found.planned.placed.dose, reference, lead="Dose as treated today less that of the plan."
     )

@@ -25,7 +25,7 @@ from isoguide.workflow.assess.report_tables import (
 )
 from isoguide.workflow.assess.scene import PIXELS, AnatomyScene
 from isoguide.workflow.dose.sections import STYLE as DOSE_STYLE
-from isoguide.workflow.page import bullets, closing, page, picture_row, section
+from isoguide.workflow.page import banner, bullets, closing, heading, page, picture_row, section, warnings
 from isoguide.workflow.report_tables import date_text, identification_table, name_text
 
 STYLE = "assess/assess.css"
@@ -61,7 +61,7 @@ def assessment_html(assessment: Assessment) -> str:
         _header(assessment),
         _banner(assessment),
         _alerts(assessment),
-        _warnings(assessment),
+        warnings(assessment.warnings),
         *_anatomy(assessment),
         *dose_sections(assessment.dose, assessment.alignment),
         section("The rigid match below it", match_facts(assessment)),
@@ -92,20 +92,12 @@ def _header(assessment: Assessment) -> str:
         f"patient position {alignment.planning.patient_position}",
         f"imaged {acquired:%Y-%m-%d %H:%M}" if acquired is not None else "imaged at an unknown time",
     )
-    return (
-        '<header><div class="brand">isoguide <span>anatomy of the day</span></div>'
-        f"<h1>{escape(_who(assessment))}</h1>"
-        f"<p>{' · '.join(escape(fact) for fact in facts if fact)}</p></header>"
-    )
+    return heading("anatomy of the day", _who(assessment), facts)
 
 
 def _banner(assessment: Assessment) -> str:
     kind, sign, word, advice = _BANNER[assessment.verdict]
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'
-        f"<div><p>{advice}</p>{bullets(assessment.reasons)}</div></section>"
-    )
+    return banner(kind, sign, word, f"<p>{advice}</p>{bullets(assessment.reasons)}")
 
 
 def _alerts(assessment: Assessment) -> str:
@@ -114,12 +106,6 @@ def _alerts(assessment: Assessment) -> str:
     lead = f"Beyond a limit of protocol {escape(assessment.request.protocol or '')}"
     words = bullets(assessment.alerts)
     return f'<section class="banner review alerts"><div><h2>{lead}</h2>{words}</div></section>'
-
-
-def _warnings(assessment: Assessment) -> str:
-    if not assessment.warnings:
-        return ""
-    return f'<section class="warnings"><h2>Warnings</h2>{bullets(assessment.warnings)}</section>'
 
 
 def _anatomy(assessment: Assessment) -> list[str]:

@@ -4,7 +4,6 @@ import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from isoguide.dicom import (
@@ -21,17 +20,17 @@ from isoguide.dicom import (
 )
 from isoguide.dicom.part10 import new_uid
 from isoguide.dose.density import DensityImage
-from isoguide.errors import OutputError
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.assess.assess import Assessment, assess
-from isoguide.workflow.assess.document import assessment_document, document_text
+from isoguide.workflow.assess.document import assessment_document
 from isoguide.workflow.assess.dose import AssessedDose
 from isoguide.workflow.assess.report import assessment_html
 from isoguide.workflow.assess.request import AssessRequest
+from isoguide.workflow.documents import document_text, with_writing
 from isoguide.workflow.dose.write_results import dose_comment
 from isoguide.workflow.inputs import DailyInput
-from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.output_folder import published_folder, write_text
 
 DOCUMENT, PAGE, CONTOURS, DEFORMATION, DENSITY, DOSE = (
     "assessment.json",
@@ -84,12 +83,9 @@ def write_results(assessment: Assessment, folder: Path, *, progress: Progress = 
     progress(0.0, "writing DICOM objects")
     _write_dicom(assessment, folder)
     progress(0.4, "drawing the report")
-    _write_text(folder / PAGE, assessment_html(assessment))
-    writing_s = time.perf_counter() - start
-    total_s = assessment.timing_s.get("total", 0.0) + writing_s
-    seconds = {**assessment.timing_s, "write": writing_s, "total": total_s}
-    assessment = replace(assessment, timing_s=MappingProxyType(seconds))
-    _write_text(folder / DOCUMENT, document_text(assessment_document(assessment)))
+    write_text(folder / PAGE, assessment_html(assessment))
+    assessment = replace(assessment, timing_s=with_writing(assessment.timing_s, start))
+    write_text(folder / DOCUMENT, document_text(assessment_document(assessment)))
     progress(1.0, "done")
     return assessment
 
@@ -184,11 +180,3 @@ def _write_density(assessment: Assessment, density: DensityImage, daily: ImageSe
         uids=SeriesUids(daily.study_instance_uid, new_uid(), daily.frame_of_reference_uid),
         acquisition=acquisition,
     )
-
-
-def _write_text(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write {path.name} ({error.strerror}): free some space or choose another --out"
-        raise OutputError(msg) from error

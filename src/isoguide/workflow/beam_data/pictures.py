@@ -1,7 +1,7 @@
 """Pictures of beam data: what a beam does to water, and how a fit meets what was measured."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,6 +27,7 @@ from isoguide.workflow.review.drawing import (
 _COLOURS: Final = (ORANGE, INK, BLUE, GREEN)
 _BUILD_UP: Final = "#eef1f4"
 _LARGEST_SHOWN_PERCENT: Final = 3.0
+_NOTE: Final[dict[str, Any]] = {"ha": "right", "va": "top", "fontsize": SMALL_PT, "color": MUTED}
 _EDGES_IN: Final = (0.6, 0.15, 0.35, 0.5)
 
 
@@ -88,12 +89,20 @@ def fit_picture(curves: Sequence[CurveComparison]) -> Picture:
 
 
 def _curves(axes: Axes, kind: str, curves: Sequence[CurveComparison], *, is_first: bool) -> None:
-    for one in curves:
-        style = "o-" if kind == "output factors" else "-"
-        axes.plot(one.place_mm, one.computed, style, color=INK, markersize=2.5, linewidth=0.8)
+    style = "o-" if kind == "output factors" else "-"
+    is_named = 1 < len(curves) <= len(_COLOURS)
+    for n, one in enumerate(curves):
+        line = _COLOURS[n] if is_named else INK
+        axes.plot(
+            one.place_mm, one.computed, style, color=line, markersize=2.5, linewidth=0.8, label=one.label
+        )
         axes.plot(one.place_mm, one.measured, "o", color=BLUE, markersize=2.8, markerfacecolor="none")
     axes.set_title({"depth dose": "Depth doses", "profile": "Profiles"}.get(kind, "Output factors"))
-    axes.set_ylabel("% of the 100 mm field" if kind == "output factors" else "%")
+    axes.set_ylabel("% of the 100 mm field" if kind == "output factors" else "% of the largest")
+    if is_named:
+        axes.legend(
+            frameon=False, fontsize=SMALL_PT, loc="lower left" if kind == "depth dose" else "lower center"
+        )
     if kind != "output factors":
         axes.set_ylim(bottom=0.0)
     if is_first:
@@ -101,10 +110,7 @@ def _curves(axes: Axes, kind: str, curves: Sequence[CurveComparison], *, is_firs
             "circles: measured\nlines: computed",
             (0.98, 0.97),
             xycoords="axes fraction",
-            ha="right",
-            va="top",
-            fontsize=SMALL_PT,
-            color=MUTED,
+            **_NOTE,
         )
 
 
@@ -120,6 +126,7 @@ def _differences(axes: Axes, kind: str, curves: Sequence[CurveComparison]) -> No
     zero_line(axes)
     axes.set_ylim(-1.05 * _LARGEST_SHOWN_PERCENT, 1.05 * _LARGEST_SHOWN_PERCENT)
     axes.set_ylabel("difference (%)")
+    axes.annotate("band: 1 %", (0.98, 0.93), xycoords="axes fraction", **_NOTE)
     axes.set_xlabel(
         {"depth dose": "depth in water (mm)", "profile": "position (mm)"}.get(kind, "side of the field (mm)")
     )

@@ -252,12 +252,11 @@ def planned_dose(order: DoseOrder, progress: Progress = silent) -> PlannedDose:
     """
     plan = order.plan
     placed, left_out = _placed(order, order.volume, order.structures, Placement(body=order.body), progress)
-    target = placed.histograms.get(order.target_name or "")
-    if target is not None and not target.is_covered:
+    missed = _missed(order, placed, left_out, f"the dose of plan '{plan.label}'")
+    if missed:
         msg = (
-            f"the dose of plan '{plan.label}' misses {target.outside_percent:.0f} % of '{target.name}': its "
-            "beams aim elsewhere, or the planning CT does not show all of it; check that plan and structures "
-            "belong together"
+            f"{missed}; check that plan, structures and planning CT belong together, and that the CT shows "
+            "all of it"
         )
         raise GeometryError(msg)
     weakness = WEAKNESS[order.algorithm]
@@ -320,14 +319,10 @@ def dose_of_day(
         Placement(placement.treated, density.body),
         part_of(progress, 0.3, 0.3 + 0.7 * share),
     )
-    target = treated.histograms.get(order.target_name or "")
-    if target is not None and not target.is_covered:
-        words = f"the dose of the day misses {target.outside_percent:.0f} % of '{target.name}'"
-        return _no_dose((words, *told))
-    as_found = None
-    if placement.as_found is not None:
-        found = Placement(placement.as_found, density.body)
-        as_found, _ = _placed(order, density.volume, structures, found, part_of(progress, 0.755, 1.0))
+    missed = _missed(order, treated, left_out, "the dose of the day")
+    if missed:
+        return _no_dose((missed, *told))
+    as_found, unmoved = _as_found(order, density, structures, placement, part_of(progress, 0.755, 1.0))
     reasons = _doubts(order, anatomy, placement)
     approximations = _each_once(
         order.assumed,
@@ -338,9 +333,45 @@ def dose_of_day(
         told,
         left_out,
         _beyond(treated.histograms),
+        unmoved,
     )
     verdict = FieldVerdict.NOT_FOR_DECISION if reasons else FieldVerdict.FOR_DECISION
     return DayDose(verdict, reasons, approximations, treated, as_found, structures, density)
+
+
+def _as_found(
+    order: DoseOrder,
+    density: DensityImage,
+    structures: Sequence[Structure],
+    placement: DayPlacement,
+    progress: Progress,
+) -> tuple[PlacedDose | None, tuple[str, ...]]:
+    """Compute the dose if the couch had not moved; the second says why there is none, or what it lacks."""
+    if placement.as_found is None:
+        return None, ()
+    lead = "the dose if the couch had not moved"
+    try:
+        placed, left_out = _placed(
+            order, density.volume, structures, Placement(placement.as_found, density.body), progress
+        )
+    except GeometryError as error:  # he lay beside every beam, so that the couch had to move
+        return None, (f"{lead} is not given: {error}",)
+    missed = _missed(order, placed, left_out, lead)
+    if missed:
+        return None, (f"{missed}, so it is not given",)
+    return placed, tuple(f"if the couch had not moved: {one}" for one in _beyond(placed.histograms))
+
+
+def _missed(order: DoseOrder, placed: PlacedDose, left_out: Sequence[str], of: str) -> str:
+    """Say that a dose says nothing, or not all, of the target; nothing where it does."""
+    name = order.target_name
+    if name is None:
+        return ""
+    target = placed.histograms.get(name)
+    if target is None:
+        why = next((one for one in left_out if f"'{name}'" in one), "it was not looked at")
+        return f"{of} says nothing of the target '{name}' ({why})"
+    return "" if target.is_covered else f"{of} misses {target.outside_percent:.0f} % of '{name}'"
 
 
 def density_for_dose(

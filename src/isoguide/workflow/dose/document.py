@@ -1,11 +1,10 @@
 """The dose of a plan as one strict JSON document with a published schema; its parts serve others."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 import isoguide
 from isoguide.dose.dvh import DoseVolumeHistogram
@@ -13,6 +12,7 @@ from isoguide.dose.goal_text import goal_words
 from isoguide.dose.goals import GoalResult
 from isoguide.dose.result import WEAKNESS, DoseDistribution
 from isoguide.dose.stated import BeamCheck, PointCheck
+from isoguide.workflow.documents import Record
 from isoguide.workflow.dose.compare import DoseComparison
 from isoguide.workflow.dose.compute import PlanDose
 from isoguide.workflow.dose.day import DayDose, DoseOrder, PlacedDose, PlannedDose
@@ -26,11 +26,7 @@ SCHEMA_VERSION: Final = "1.1"
 _Vector = tuple[float, float, float]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DoseFiguresDocument(_Record):
+class DoseFiguresDocument(Record):
     """Doses of one structure in one fraction, Gy."""
 
     mean_gy: float
@@ -40,7 +36,7 @@ class DoseFiguresDocument(_Record):
     d2_gy: float
 
 
-class StructureDoseDocument(_Record):
+class StructureDoseDocument(Record):
     """One structure."""
 
     name: str
@@ -50,7 +46,7 @@ class StructureDoseDocument(_Record):
     dose: DoseFiguresDocument
 
 
-class GoalDocument(_Record):
+class GoalDocument(Record):
     """A goal of the whole course, as if every fraction were like this one."""
 
     goal: str
@@ -61,7 +57,7 @@ class GoalDocument(_Record):
     reason: str = Field(description="Why there is no value, or what is assumed in it.")
 
 
-class MachineDocument(_Record):
+class MachineDocument(Record):
     """Whose beam was computed."""
 
     name: str
@@ -69,7 +65,7 @@ class MachineDocument(_Record):
     provenance: str
 
 
-class CalculationDocument(_Record):
+class CalculationDocument(Record):
     """How a dose was computed."""
 
     algorithm: str
@@ -81,14 +77,14 @@ class CalculationDocument(_Record):
     highest_gy: float = Field(description="Of one fraction.")
 
 
-class PrescriptionDocument(_Record):
+class PrescriptionDocument(Record):
     """What the target shall get."""
 
     dose_gy: float | None = Field(description="Over all fractions; null where nobody stated it.")
     fractions: int
 
 
-class ComparisonDocument(_Record):
+class ComparisonDocument(Record):
     """Another dose of the same plan; ours less theirs in percent of the highest of theirs."""
 
     file: str
@@ -98,7 +94,7 @@ class ComparisonDocument(_Record):
     structures: tuple[StructureDoseDocument, ...]
 
 
-class StatedPointDocument(_Record):
+class StatedPointDocument(Record):
     """Dose of a beam in one fraction at a point of the plan: the planning system's and ours."""
 
     name: str
@@ -109,7 +105,7 @@ class StatedPointDocument(_Record):
     reason: str = Field(description="Why nothing is compared.")
 
 
-class StatedBeamDocument(_Record):
+class StatedBeamDocument(Record):
     """A beam beside what the planning system says of it; nothing is scaled to that."""
 
     number: int
@@ -120,7 +116,7 @@ class StatedBeamDocument(_Record):
     not_compared: str = Field(description="Why no dose of it is compared; empty where one is.")
 
 
-class DosePlanDocument(_Record):
+class DosePlanDocument(Record):
     """The plan."""
 
     sop_instance_uid: str
@@ -128,14 +124,14 @@ class DosePlanDocument(_Record):
     approval_status: str
 
 
-class PlacedDoseDocument(_Record):
+class PlacedDoseDocument(Record):
     """The dose of one fraction in a patient who lies in one place."""
 
     structures: tuple[StructureDoseDocument, ...]
     goals: tuple[GoalDocument, ...]
 
 
-class DayDoseDocument(_Record):
+class DayDoseDocument(Record):
     """The dose of a day beside that of the plan."""
 
     verdict: str = Field(description="for decision, not for decision, or not available.")
@@ -149,7 +145,7 @@ class DayDoseDocument(_Record):
     as_found: PlacedDoseDocument | None = Field(description="If the couch had not moved.")
 
 
-class DoseDocument(_Record):
+class DoseDocument(Record):
     """What ``isoguide dose --json`` prints and ``dose.json`` holds."""
 
     schema_version: str
@@ -219,11 +215,6 @@ def _placed(order: DoseOrder, placed: PlacedDose) -> PlacedDoseDocument:
     return PlacedDoseDocument(
         structures=structure_documents(order, placed.histograms), goals=goal_documents(placed.goals)
     )
-
-
-def dose_text(document: DoseDocument) -> str:
-    """Return the document as indented JSON."""
-    return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def dose_schema_text() -> str:

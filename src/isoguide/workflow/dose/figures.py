@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from isoguide.dose.dvh import DoseVolumeHistogram
+
+_MINUS: Final = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,18 @@ class DoseFigures:
         """Take them from a histogram of one fraction, that many times."""
         d98, d95, d50, d2 = (histogram.dose_at_volume_gy(at) for at in (98.0, 95.0, 50.0, 2.0))
         return cls(*(value * fractions for value in (histogram.mean_gy, d98, d95, d50, d2)))
+
+
+def beside_gy(now_gy: float, before_gy: float) -> str:
+    """Write a dose with its change, both to 0.01 Gy: the change is that of the figures that are shown."""
+    change_gy = round(now_gy, 2) - round(before_gy, 2)
+    return f"{now_gy:.2f} ({signed(change_gy, 2)})"
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """Write a change with its sign, one that rounds to nothing without."""
+    text = f"{value:+.{decimals}f}"
+    return text[1:] if float(text) == 0.0 else text.replace("-", _MINUS)
 
 
 def of_course(histograms: Mapping[str, DoseVolumeHistogram], fractions: int) -> list[DoseVolumeHistogram]:

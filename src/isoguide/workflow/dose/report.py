@@ -8,6 +8,7 @@ from isoguide.images.structure import Structure
 from isoguide.plan import Beam
 from isoguide.workflow.dose.compute import PlanDose
 from isoguide.workflow.dose.day import DosePrescription, PlacedDose
+from isoguide.workflow.dose.figures import signed
 from isoguide.workflow.dose.pictures import DoseReference
 from isoguide.workflow.dose.scene import DoseScene, dose_planes, outlined_structures
 from isoguide.workflow.dose.sections import (
@@ -18,10 +19,9 @@ from isoguide.workflow.dose.sections import (
     goals_table,
     histogram_section,
     isodose_section,
-    signed_gy,
 )
 from isoguide.workflow.dose.stated import stated_section
-from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.page import banner, closing, facts, heading, page, section, table, warnings
 from isoguide.workflow.report_tables import date_text, name_text
 
 KEYS = "assess/assess.css"
@@ -46,7 +46,7 @@ def plan_dose_html(answer: PlanDose) -> str:
     sections = [
         _header(answer),
         _banner(answer),
-        _warnings(answer),
+        warnings(answer.warnings),
         section("Goals", goals_table(planned.placed.goals)),
         section("Isodoses", isodose_section(scene, reference), kind="pictures"),
         section("Dose-volume histograms", histogram_section(histograms, None, order.prescription)),
@@ -94,11 +94,7 @@ def _header(answer: PlanDose) -> str:
         prescribed,
         str(order.algorithm),
     )
-    return (
-        '<header><div class="brand">isoguide <span>dose of the plan</span></div>'
-        f"<h1>{escape(_who(answer))}</h1>"
-        f"<p>{' · '.join(escape(one) for one in said if one)}</p></header>"
-    )
+    return heading("dose of the plan", _who(answer), said)
 
 
 def _banner(answer: PlanDose) -> str:
@@ -111,16 +107,7 @@ def _banner(answer: PlanDose) -> str:
     else:
         kind, sign, word = "review", "▲", "GOALS NOT MET"
         advice = f"Look at {escape(', '.join(answer.goals_missed))}."
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div><div><p>{advice}</p></div></section>'
-    )
-
-
-def _warnings(answer: PlanDose) -> str:
-    if not answer.warnings:
-        return ""
-    return f'<section class="warnings"><h2>Warnings</h2>{bullets(answer.warnings)}</section>'
+    return banner(kind, sign, word, f"<p>{advice}</p>")
 
 
 def _comparison(answer: PlanDose, scene: DoseScene, reference: DoseReference) -> str:
@@ -132,7 +119,7 @@ def _comparison(answer: PlanDose, scene: DoseScene, reference: DoseReference) ->
     histograms = answer.planned.placed.histograms
     lead = (
         f"<p>{escape(other.path.name)}, as one fraction. Where it is at least half of its highest dose, "
-        f"isoguide is {signed_gy(other.mean_percent)} ± {other.sigma_percent:.1f} % of that dose off (mean "
+        f"isoguide is {signed(other.mean_percent)} ± {other.sigma_percent:.1f} % of that dose off (mean "
         f"and standard deviation); 95 % of these places agree within {other.p95_percent:.1f} %.</p>"
     )
     body = (
@@ -173,7 +160,7 @@ def _provenance(answer: PlanDose) -> str:
     i, j, k = dose.grid.shape[::-1]
     rows = [
         ("Plan", f"{order.plan.label}, {order.plan.sop_instance_uid}"),
-        ("Planning CT", f"{planning.image.label}, {planning.image.series_instance_uid}"),
+        ("Planning CT", planning.image.label),
         ("Machine", f"{order.machine.name}: {order.machine.provenance}"),
         ("Beam data SHA-256", dose.beam_data_sha256),
         ("Algorithm", str(order.algorithm)),

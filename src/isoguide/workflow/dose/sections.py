@@ -12,7 +12,7 @@ from isoguide.dose.goal_text import measure_words
 from isoguide.dose.goals import GoalResult
 from isoguide.dose.result import WEAKNESS, DoseAlgorithm, DoseVolume
 from isoguide.workflow.dose.day import DosePrescription
-from isoguide.workflow.dose.figures import DoseFigures, in_order, of_course
+from isoguide.workflow.dose.figures import DoseFigures, beside_gy, in_order, of_course
 from isoguide.workflow.dose.pictures import (
     UNSEEN_PERCENT,
     DoseReference,
@@ -27,7 +27,6 @@ from isoguide.workflow.dvh.chart import dvh_svg
 from isoguide.workflow.page import bullets, picture_row, table
 
 STYLE: Final = "dose/dose.css"
-_MINUS: Final = "\N{MINUS SIGN}"
 _DASH: Final = "–"
 CALM_PERCENT: Final = 2.0
 """A change of a target's dose by less of the prescription is within what a dose calculation is good for."""
@@ -79,7 +78,8 @@ def doses_table(
             rows.append(_dose_row("", words[1], day.get(name), prescription, first))
     note = (
         f'<p class="small">Gy in {_times(prescription.fractions)}. D95% is the dose that the hottest 95 % of '
-        "the volume get at least; D98% and D2% stand for the lowest and the highest dose.</p>"
+        "the volume get at least; D98% and D2% stand for the lowest and the highest dose. Volumes end at the "
+        "outermost contours, as doses are counted; those of the anatomy reach half a slice further.</p>"
     )
     return table(header, rows, kind="plain figures doses") + note
 
@@ -108,7 +108,7 @@ def assumed_section(algorithm: DoseAlgorithm, approximations: Sequence[str]) -> 
     """Say what the algorithm cannot do, and what is assumed."""
     weakness = WEAKNESS[algorithm]
     others = [one for one in approximations if one != weakness]
-    lead = f'<p class="weakness"><strong>The {escape(algorithm)}:</strong> {escape(weakness)}.</p>'
+    lead = f'<p class="weakness"><strong>Its weakness:</strong> {escape(weakness)}.</p>'
     return lead + bullets(others)
 
 
@@ -122,7 +122,8 @@ def _value_cells(one: GoalResult) -> tuple[str, str]:
     if one.value is None:
         return _DASH, '<span class="raised">no value</span>'
     word = '<span class="calm">✔ met</span>' if one.is_met else '<span class="large">✖ not met</span>'
-    return f"{one.value:.1f}", word
+    unit = "%" if one.goal.unit.startswith("%") else one.goal.unit
+    return f"{one.value:.1f} {escape(unit)}", word
 
 
 def _dose_row(
@@ -150,17 +151,11 @@ def _dose_cell(
 ) -> str:
     value = float(getattr(now, key))
     if before is None:
-        return f"{value:.1f}"
+        return f"{value:.2f}"
     change = value - float(getattr(before, key))
-    text = f"{value:.1f} ({signed_gy(change)})"
+    text = beside_gy(value, float(getattr(before, key)))
     worse = abs(change) > calm_gy if is_target else change > calm_gy
     return f'<span class="raised">{text}</span>' if worse else text
-
-
-def signed_gy(value: float) -> str:
-    """Write a change of dose with its sign, one decimal, +0.0 as 0.0."""
-    text = f"{value:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", _MINUS)
 
 
 def _times(fractions: int) -> str:

@@ -3,19 +3,18 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from isoguide.dicom import DoseDetails, write_dose
 from isoguide.dicom.part10 import new_uid
 from isoguide.dose.result import DoseDistribution
-from isoguide.errors import OutputError
 from isoguide.progress import Progress, part_of, silent
+from isoguide.workflow.documents import document_text, with_writing
 from isoguide.workflow.dose.compute import PlanDose, dose_of_plan
-from isoguide.workflow.dose.document import dose_document, dose_text
+from isoguide.workflow.dose.document import dose_document
 from isoguide.workflow.dose.report import plan_dose_html
 from isoguide.workflow.dose.request import DoseRequest
-from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.output_folder import published_folder, write_text
 
 DOCUMENT, PAGE, DOSE = "dose.json", "report.html", "rtdose.dcm"
 RESULT_NAMES: Final = (DOCUMENT, PAGE, DOSE)
@@ -51,11 +50,8 @@ def write_results(answer: PlanDose, folder: Path, *, progress: Progress = silent
     _write_dose(answer, folder / DOSE)
     progress(0.3, "drawing the report")
     write_text(folder / PAGE, plan_dose_html(answer))
-    writing_s = time.perf_counter() - start
-    total_s = answer.timing_s.get("total", 0.0) + writing_s
-    seconds = {**answer.timing_s, "write": writing_s, "total": total_s}
-    answer = replace(answer, timing_s=MappingProxyType(seconds))
-    write_text(folder / DOCUMENT, dose_text(dose_document(answer)))
+    answer = replace(answer, timing_s=with_writing(answer.timing_s, start))
+    write_text(folder / DOCUMENT, document_text(dose_document(answer)))
     progress(1.0, "done")
     return answer
 
@@ -79,18 +75,3 @@ def _write_dose(answer: PlanDose, path: Path) -> None:
         sop_instance_uid=new_uid(),
     )
     write_dose(path, dose.scaled(order.prescription.fractions), image=planning.image, details=details)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write {path.name} ({error.strerror}): free some space or choose another --out"
-        raise OutputError(msg) from error

@@ -1,11 +1,10 @@
 """Histograms, goals and gamma as one strict JSON document with a published, versioned schema."""
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 import isoguide
 from isoguide.dicom import DoseGrid
@@ -15,6 +14,7 @@ from isoguide.dose.goal_text import goal_words
 from isoguide.dose.goals import GoalResult
 from isoguide.geometry.frames import Array
 from isoguide.workflow.charts import tick_step
+from isoguide.workflow.documents import Record
 from isoguide.workflow.dvh.analyse import DvhAnalysis
 from isoguide.workflow.radiographs.strict_json import schema_text
 from isoguide.workflow.review.csv_tables import csv_text
@@ -26,11 +26,7 @@ CURVE_STEPS: Final = 500
 """At most so many steps of a curve."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class StructureDoseDocument(_Record):
+class StructureDoseDocument(Record):
     """Dose of one structure. What lies outside the dose grid counts with 0 Gy."""
 
     name: str
@@ -48,7 +44,7 @@ class StructureDoseDocument(_Record):
     volume_percent: tuple[float, ...] = Field(description="Share of it that gets at least each dose.")
 
 
-class GoalDocument(_Record):
+class GoalDocument(Record):
     """What became of a goal."""
 
     goal: str
@@ -60,7 +56,7 @@ class GoalDocument(_Record):
     reason: str = Field(description="Why there is no value, or what is assumed in it.")
 
 
-class DoseDocument(_Record):
+class DoseDocument(Record):
     """One of the doses."""
 
     path: str
@@ -71,14 +67,14 @@ class DoseDocument(_Record):
     goals: tuple[GoalDocument, ...]
 
 
-class LeftOutDocument(_Record):
+class LeftOutDocument(Record):
     """A structure without a histogram."""
 
     name: str
     reason: str
 
 
-class GammaDocument(_Record):
+class GammaDocument(Record):
     """Gamma index, the first dose being the reference."""
 
     percent: float = Field(description="Of the largest dose of the reference.")
@@ -90,7 +86,7 @@ class GammaDocument(_Record):
     outside_points: int = Field(description="Compared where the second dose has no voxels: failed.")
 
 
-class DvhDocument(_Record):
+class DvhDocument(Record):
     """What ``isoguide dvh --json`` prints and ``dvh.json`` holds."""
 
     schema_version: str
@@ -133,11 +129,6 @@ def dvh_document(analysis: DvhAnalysis) -> DvhDocument:
         approximations=analysis.approximations,
         warnings=analysis.warnings,
     )
-
-
-def document_text(document: DvhDocument) -> str:
-    """Return the document as indented JSON."""
-    return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def dvh_schema_text() -> str:

@@ -5,8 +5,10 @@ from html import escape
 from isoguide.workflow.dvh.analyse import DvhAnalysis
 from isoguide.workflow.dvh.chart import dvh_svg
 from isoguide.workflow.dvh.tables import dose_table, goal_table
-from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.page import banner, bullets, closing, facts, heading, page, section, table, warnings
 from isoguide.workflow.report_tables import date_text, name_text
+
+STYLE = "dose/dose.css"
 
 
 def dvh_html(analysis: DvhAnalysis) -> str:
@@ -20,17 +22,17 @@ def dvh_html(analysis: DvhAnalysis) -> str:
     sections = [
         _header(analysis),
         _banner(analysis),
-        _warnings(analysis),
+        warnings(analysis.warnings),
         section("Goals", goals),
         section("Dose-volume histograms", _chart(analysis, words)),
-        section("Doses", dose_table(analysis.histograms, analysis.compared, words=words)),
+        section("Doses, Gy", dose_table(analysis.histograms, analysis.compared, words=words)),
         section("Gamma index", _gamma(analysis)),
         section("Not counted", _left_out(analysis)),
         section("What is assumed", bullets(analysis.approximations)),
         section("Identification", _identification(analysis)),
         closing(),
     ]
-    return page(f"isoguide: dose, {_who(analysis)}", sections)
+    return page(f"isoguide: dose, {_who(analysis)}", sections, STYLE)
 
 
 def _words(analysis: DvhAnalysis) -> tuple[str, str]:
@@ -53,11 +55,7 @@ def _header(analysis: DvhAnalysis) -> str:
         f"prescribed {prescription:g} Gy" if prescription is not None else "no prescription",
         f"dose of one of {analysis.fractions} fractions" if analysis.fractions > 1 else "",
     )
-    return (
-        '<header><div class="brand">isoguide <span>dose and volume</span></div>'
-        f"<h1>{escape(_who(analysis))}</h1>"
-        f"<p>{' · '.join(escape(one) for one in told if one)}</p></header>"
-    )
+    return heading("dose and volume", _who(analysis), told)
 
 
 def _banner(analysis: DvhAnalysis) -> str:
@@ -71,17 +69,7 @@ def _banner(analysis: DvhAnalysis) -> str:
     else:
         kind, sign, word = "review", "▲", "LOOK"
         said = f"{missed} of {len(results)} goals missed, {unknown} without a value."
-    return (
-        f'<section class="banner {kind}"><div class="word">'
-        f'<span class="sign" aria-hidden="true">{sign}</span>{word}</div>'
-        f"<div><p>{said}</p></div></section>"
-    )
-
-
-def _warnings(analysis: DvhAnalysis) -> str:
-    if not analysis.warnings:
-        return ""
-    return f'<section class="warnings"><h2>Warnings</h2>{bullets(analysis.warnings)}</section>'
+    return banner(kind, sign, word, f"<p>{said}</p>")
 
 
 def _chart(analysis: DvhAnalysis, words: tuple[str, str]) -> str:

@@ -28,7 +28,7 @@ def dose_table(
         What the two are.
     """
     of_other = {one.name: one for one in others or ()}
-    header = ["Structure", "ml", "mean", "D98%", "D95%", "D50%", "D2%", "largest, Gy"]
+    header = ["Structure", "ml", "mean", "D98%", "D95%", "D50%", "D2%", "largest"]
     rows = []
     for one in histograms:
         name = f"<b>{escape(one.name)}</b>" if one.is_target else escape(one.name)
@@ -37,7 +37,7 @@ def dose_table(
         rows.append(first + _figures(one))
         if other is not None:
             rows.append([f'<span class="small">{escape(words[1])}</span>', *_figures(other)])
-    return table(header, rows, kind="plain")
+    return table(header, rows, kind="plain figures dvh")
 
 
 def _figures(one: DoseVolumeHistogram) -> list[str]:
@@ -54,7 +54,8 @@ def goal_table(
     """Goals with what was found; with others, both answers side by side; nothing where there are no goals."""
     if not results:
         return ""
-    header = ["Structure", "goal", *(words if others else ("found",)), "reason"]
+    is_explained = any(one.reason for one in (*results, *others))
+    header = ["Structure", "goal", *(words if others else ("found",)), *(["reason"] if is_explained else [])]
     rows = []
     for n, one in enumerate(results):
         pair = [one, others[n]] if others else [one]
@@ -62,7 +63,14 @@ def goal_table(
         sign = "≤" if one.goal.is_upper else "≥"
         wanted = f"{measure_words(one.goal)} {sign} {one.goal.limit:g} {one.goal.unit}"
         found = [_found(each) for each in pair]
-        rows.append([escape(one.goal.structure), _together(wanted), *found, escape(reasons)])
+        rows.append(
+            [
+                escape(one.goal.structure),
+                _together(wanted),
+                *found,
+                *([escape(reasons)] if is_explained else []),
+            ]
+        )
     return table(header, rows, kind="plain")
 
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Final
 
-from isoguide.errors import OutputError
 from isoguide.progress import Progress, silent
+from isoguide.workflow.documents import document_text
 from isoguide.workflow.dvh.analyse import DvhAnalysis, analyse
-from isoguide.workflow.dvh.document import curves_csv, document_text, dvh_document
+from isoguide.workflow.dvh.document import curves_csv, dvh_document
 from isoguide.workflow.dvh.report import dvh_html
 from isoguide.workflow.dvh.request import DvhRequest
-from isoguide.workflow.output_folder import published_folder
+from isoguide.workflow.output_folder import published_folder, write_text
 
 PAGE: Final = "report.html"
 DOCUMENT: Final = "dvh.json"
@@ -37,13 +37,5 @@ def analyse_into(
             CURVES: curves_csv(analysis),
         }
         for name, text in texts.items():
-            _write(folder / name, text)
+            write_text(folder / name, text)
         return analysis
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write {path.name} ({error.strerror}): free some space or choose another --out"
-        raise OutputError(msg) from error

@@ -1,13 +1,13 @@
 """What the target did during the beam as one strict JSON document with a published, versioned schema."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 import isoguide
 from isoguide.course import MotionHold, MotionResidual
+from isoguide.workflow.documents import Record
 from isoguide.workflow.motion.figures import MotionFigures
 from isoguide.workflow.motion.recording import Recording
 from isoguide.workflow.motion.recording_lines import settings_values
@@ -19,11 +19,7 @@ SCHEMA_VERSION: Final = "1.0"
 _Vector = tuple[float, float, float]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ResidualDocument(_Record):
+class ResidualDocument(Record):
     """How far the target was from its planned place; lateral, longitudinal, vertical, IEC fixed."""
 
     frames: int
@@ -34,7 +30,7 @@ class ResidualDocument(_Record):
     p95_length_mm: float
 
 
-class HoldDocument(_Record):
+class HoldDocument(Record):
     """A stretch in which beam could not pass."""
 
     began_at: AwareDatetime
@@ -44,7 +40,7 @@ class HoldDocument(_Record):
     proposal_mm: _Vector | None = Field(description="Where the target had been when it asked to re-align.")
 
 
-class FiguresDocument(_Record):
+class FiguresDocument(Record):
     """What came of a recording."""
 
     started_at: AwareDatetime
@@ -65,7 +61,7 @@ class FiguresDocument(_Record):
     true_without_gating: ResidualDocument | None
 
 
-class PredictionDocument(_Record):
+class PredictionDocument(Record):
     """How well the target was predicted over the latency."""
 
     horizon_s: float
@@ -75,7 +71,7 @@ class PredictionDocument(_Record):
     predictions: int
 
 
-class MonitoringDocument(_Record):
+class MonitoringDocument(Record):
     """What ``isoguide monitor --json`` prints."""
 
     schema_version: str
@@ -141,11 +137,6 @@ def monitoring_document(
         prediction=prediction,
         findings=(*findings, *recording.findings),
     )
-
-
-def document_text(document: MonitoringDocument) -> str:
-    """Return the document as indented JSON."""
-    return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def monitoring_schema_text() -> str:

@@ -14,10 +14,10 @@ from isoguide.plan import PatientPosition
 from isoguide.progress import Progress, part_of, silent
 from isoguide.registration.markers import DeclaredMarkers
 from isoguide.treatment.protocol_limits import gate_settings
+from isoguide.workflow.documents import document_text
 from isoguide.workflow.motion.document import (
     MonitoringDocument,
     PredictionDocument,
-    document_text,
     monitoring_document,
 )
 from isoguide.workflow.motion.figures import MotionFigures

@@ -10,7 +10,7 @@ from isoguide.workflow.motion.figures import MotionFigures
 from isoguide.workflow.motion.recording import Recording
 from isoguide.workflow.motion.recording_lines import settings_values
 from isoguide.workflow.motion.report_figures import monitoring_pictures
-from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.page import bullets, closing, facts, heading, page, section, table
 from isoguide.workflow.review.axis_words import SIX, number, signed
 from isoguide.workflow.review.drawing import Picture
 from isoguide.workflow.review.html_parts import STYLES, TRUTH_BADGE, not_available
@@ -105,10 +105,7 @@ def _header(recording: Recording, figures: MotionFigures, title: str) -> str:
         f"gate {header.settings.gate_mm:g} mm",
         f"{figures.started_at:%Y-%m-%d %H:%M:%S} UTC",
     )
-    return (
-        '<header><div class="brand">isoguide <span>monitoring</span></div>'
-        f"<h1>{escape(title)}</h1><p>{' · '.join(escape(text) for text in told if text)}</p></header>"
-    )
+    return heading("monitoring", title, told)
 
 
 def _short(recording: Recording, figures: MotionFigures) -> str:

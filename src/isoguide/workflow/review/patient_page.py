@@ -14,7 +14,7 @@ from isoguide.review.dose_trends import dose_alert_words
 from isoguide.review.error_table import six
 from isoguide.review.multiple_tests import FALSE_DISCOVERIES
 from isoguide.review.patient import PatientAxis, PatientReview, PatientScheme
-from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.page import bullets, closing, facts, heading, page, section, table
 from isoguide.workflow.review.anatomy_figures import ANATOMY_PICTURE
 from isoguide.workflow.review.anatomy_page import HEADING, anatomy_html
 from isoguide.workflow.review.axis_words import SIX, STANDPOINT, AxisWords, number, signed
@@ -94,11 +94,7 @@ def _header(review: PatientReview) -> str:
         f"{counted(len(course.fractions), 'fraction')}{planned}, {len(review.numbers)} measured",
         course_span(course),
     )
-    return (
-        '<header><div class="brand">isoguide <span>review of a course</span></div>'
-        f"<h1>Course {escape(course.course_id)}</h1>"
-        f"<p>{' · '.join(escape(text) for text in told if text)}</p></header>"
-    )
+    return heading("review of a course", f"Course {course.course_id}", told)
 
 
 def _lead(review: PatientReview) -> str:

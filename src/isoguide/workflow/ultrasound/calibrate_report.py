@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from isoguide.geometry.frames import Array
-from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.page import bullets, closing, facts, heading, page, section, table
 from isoguide.workflow.review.drawing import BLUE, GREEN, ORANGE, RULE, Picture, panels, picture, zero_line
 from isoguide.workflow.review.html_parts import STYLES
 from isoguide.workflow.ultrasound.calibrate import DelayFit, ProbeCalibrated, calibration_lines
@@ -47,10 +47,7 @@ def _header(found: ProbeCalibrated) -> str:
         f"{found.request.taken_at:%Y-%m-%d %H:%M}",
         found.request.recording.name,
     )
-    return (
-        '<header><div class="brand">isoguide <span>ultrasound</span></div>'
-        f"<h1>Probe calibration</h1><p>{' · '.join(escape(text) for text in told)}</p></header>"
-    )
+    return heading("ultrasound", "Probe calibration", told)
 
 
 def _short(found: ProbeCalibrated) -> str:

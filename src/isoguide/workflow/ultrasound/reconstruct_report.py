@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from isoguide.geometry.frames import FIXED, PLANNING, Array
 from isoguide.geometry.transforms import rotation_angle_deg
 from isoguide.images.ultrasound_volume import UltrasoundVolume
-from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.page import bullets, closing, facts, heading, page, section, table
 from isoguide.workflow.review.drawing import BLUE, ORANGE, RULE, SMALL_PT, Picture, panels, picture
 from isoguide.workflow.review.html_parts import STYLES
 from isoguide.workflow.ultrasound.load_sweep import LoadedSweep
@@ -46,10 +46,7 @@ def _header(made: UltrasoundReconstruction) -> str:
         made.request.recording.name,
         f"in the coordinates of {made.volume.frame}" if made.is_placed else "without a place in the room",
     )
-    return (
-        '<header><div class="brand">isoguide <span>ultrasound</span></div>'
-        f"<h1>Ultrasound volume</h1><p>{' · '.join(escape(text) for text in told)}</p></header>"
-    )
+    return heading("ultrasound", "Ultrasound volume", told)
 
 
 def _short(made: UltrasoundReconstruction) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isoguide.geometry.frames import Array
-from isoguide.workflow.page import bullets, closing, facts, page, section, table
+from isoguide.workflow.page import bullets, closing, facts, heading, page, section, table
 from isoguide.workflow.review.drawing import (
     BLUE,
     GREEN,
@@ -63,10 +63,7 @@ def _header(track: UltrasoundTrack) -> str:
         f"{count} structure{'s' if count > 1 else ''} in {len(track.seen)} frames",
         where,
     )
-    return (
-        '<header><div class="brand">isoguide <span>ultrasound</span></div>'
-        f"<h1>Structures in ultrasound</h1><p>{' · '.join(escape(text) for text in told)}</p></header>"
-    )
+    return heading("ultrasound", "Structures in ultrasound", told)
 
 
 def _short(track: UltrasoundTrack) -> str:
