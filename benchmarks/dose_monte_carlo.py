@@ -1,0 +1,242 @@
+"""Dose in water, lung and bone by pencil beam and collapsed cone against a Monte Carlo calculation (ompMC).
+
+Run with ``python benchmarks/dose_monte_carlo.py --peer PYTHON [--histories N] [--write]``, where PYTHON is that
+of an environment with ``requirements/dose-peer.txt``. Beams are parallel, without a head: no extra-focal
+photons, no contaminating electrons, no size of the source. What divergence does is judged by the exact sum of
+``dose_water.py``. All doses are set equal at one place only: in water, in the field of 10 cm, 8 to 12 cm deep.
+"""
+
+import argparse
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dose_boxes import Box, ours, square
+from dose_monte_carlo_answers import (
+    DEEP_MM,
+    OUTSIDE_MM,
+    PHANTOMS,
+    SIDES_MM,
+    STEP_MM,
+    NarrowBeam,
+    Phantom,
+    depths_mm,
+    in_pairs,
+    narrow_beam,
+)
+from dose_water import ALGORITHMS, beyond_percent
+from isoguide.dose.beam_data import BeamData, Collimation, HeadModel, Spectrum
+from isoguide.dose.machine import Rectangle, generic_6mv
+from isoguide.dose.machine.calibration import with_pencil_kernels
+from isoguide.dose.machine.fit_axis import fitted_on_axis
+from isoguide.dose.machine.measured import DepthDose, MeasuredBeam
+from isoguide.dose.machine.spectrum import CLINAC_6MV, spectrum_of
+from isoguide.dose.result import DoseAlgorithm
+from page import put_between_marks, table
+
+Floats = NDArray[np.float64]
+PACKAGES: Final = ("isoguide", "numpy", "scipy", "numba")
+FAR_MM: Final = 1e5
+"""From the source to the isocentre: 0.06° between the rays of the widest field."""
+SURFACE_MM: Final = FAR_MM - 100.0
+BUILD_UP_MM: Final = 20.0
+CALIBRATED_MM: Final = (80.0, 120.0)
+CALIBRATED_SIDE_MM: Final = 100.0
+HISTORIES: Final = 1_500_000
+HALF_MM: Final = 80.0
+"""Of our box: between the field and what is looked at all paths lie inside."""
+ACROSS_MM: Final = {"water": (55.0, 105.0, 205.0)}
+"""Depths of profiles; in slabs they are those of IN_SLAB_MM."""
+IN_SLABS_MM: Final = (65.0, 95.0, 145.0)
+
+
+@cache
+def generic_machine() -> BeamData:
+    """The generic machine's photons and kernels, its head left out and its source far away."""
+    plain = HeadModel(np.array([0.0, 400.0]), np.ones(2), (0.05, 0.05), 0.0, 25.0, 125.0, 0.0, 0.1, 50.0)
+    machine = generic_6mv()
+    reference = replace(machine.reference, source_surface_distance_mm=SURFACE_MM)
+    bare = replace(
+        machine,
+        head=plain,
+        collimation=Collimation(0.0, 0.0, 0.0, 0.0),
+        source_axis_distance_mm=FAR_MM,
+        reference=reference,
+    )
+    return with_pencil_kernels(bare)
+
+
+def commissioned_machine(in_water: NarrowBeam) -> BeamData:
+    """The same fitted to depth doses in water, as a physicist does with what was measured: four numbers."""
+    depth = layers_mm()
+    counts = depth > BUILD_UP_MM
+    curves = tuple(
+        DepthDose(Rectangle.square(side), SURFACE_MM, depth[counts], in_water.dose(side, 0.0)[0][counts])
+        for side in SIDES_MM
+    )
+    change = fitted_on_axis(generic_machine(), MeasuredBeam(curves, (), None))
+    return replace(with_pencil_kernels(change.of(generic_machine())), name="commissioned")
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """Dose by distance from the axis and depth, ``[x, depth]``, in steps of 2.5 mm and layers of 10 mm."""
+
+    dose: Floats
+
+    def scaled(self, factor: float) -> "Planes":
+        """Return it times a factor."""
+        return Planes(self.dose * factor)
+
+
+def places_mm(side_mm: float) -> Floats:
+    return np.arange(0.0, side_mm / 2.0 + OUTSIDE_MM + STEP_MM / 2.0, STEP_MM)
+
+
+def layers_mm() -> Floats:
+    return in_pairs(depths_mm())
+
+
+@cache
+def found_by(machine: BeamData, algorithm: DoseAlgorithm, phantom: Phantom, side_mm: float) -> Planes:
+    """What an algorithm of ours says, Gy per monitor unit."""
+    slab = phantom.slab
+    slabs = () if slab is None else ((slab[0], slab[1], slab[2].relative_electron_density),)
+    box = Box(half_mm=HALF_MM, deep_mm=DEEP_MM, slabs=slabs)
+    dose = ours(box, square(side_mm), machine, algorithm).dose_gy
+    middle = dose.shape[2] // 2
+    row = in_pairs(in_pairs(dose[dose.shape[0] // 2].T.astype(np.float64)))
+    count = len(places_mm(side_mm))
+    return Planes(0.5 * (row[middle : middle + count] + row[middle - count + 1 : middle + 1][::-1]))
+
+
+def wanted_of(beam: NarrowBeam, side_mm: float) -> tuple[Planes, Floats]:
+    """What ompMC says, and the standard error on the axis in percent of the dose there."""
+    found, errors = zip(*(beam.dose(side_mm, float(x)) for x in places_mm(side_mm)), strict=True)
+    return Planes(np.stack(found)), 100.0 * errors[0] / found[0]
+
+
+def calibrated(planes: Planes) -> float:
+    """Mean on the axis where doses are set equal."""
+    depth = layers_mm()
+    return float(planes.dose[0, (depth > CALIBRATED_MM[0]) & (depth < CALIBRATED_MM[1])].mean())
+
+
+def zones(phantom: Phantom) -> tuple[tuple[float, float], ...]:
+    """Depths from and to in mm: above, in and behind the slab; thirds of the water where there is none."""
+    if phantom.slab is None:
+        return (BUILD_UP_MM, 100.0), (100.0, 200.0), (200.0, 300.0)
+    start, stop, _ = phantom.slab
+    return (BUILD_UP_MM, start), (start, stop), (stop, 300.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One field in one phantom: ours in units of the Monte Carlo's, and that."""
+
+    machine: str
+    phantom: Phantom
+    side_mm: float
+    algorithm: DoseAlgorithm
+    found: Floats
+    wanted: Floats
+    error_percent: Floats
+
+    @property
+    def _full(self) -> float:
+        return float(self.wanted[0].max())
+
+    def axis_row(self) -> list[str]:
+        depth, percent = layers_mm(), 100.0 * (self.found[0] - self.wanted[0]) / self._full
+        below = depth > BUILD_UP_MM
+        worst = int(np.abs(np.where(below, percent, 0.0)).argmax())
+        means = [
+            f"{100.0 * (self.found[0][held].sum() / self.wanted[0][held].sum() - 1.0):+.1f}"
+            for held in ((depth > start) & (depth < stop) for start, stop in zones(self.phantom))
+        ]
+        return [
+            *self._names(),
+            *means,
+            f"{percent[worst]:+.1f} at {depth[worst]:.0f} mm",
+            f"{np.sqrt((percent[below] ** 2).mean()):.1f}",
+            f"{np.sqrt((self.error_percent[below] ** 2).mean()):.2f}",
+        ]
+
+    def profile_row(self) -> list[str]:
+        depth, cells = layers_mm(), []
+        allowed = (1.0, 1.0) if self.phantom.slab is None else (3.0, 3.0)
+        for at in ACROSS_MM.get(self.phantom.name, IN_SLABS_MM):
+            layer = int(np.abs(depth - at).argmin())
+            found, wanted = self.found[:, layer], self.wanted[:, layer]
+            percent = 100.0 * (found - wanted) / self._full
+            slope = np.abs(np.gradient(wanted, STEP_MM))
+            beyond = beyond_percent(found, wanted, slope, self._full, allowed)
+            root_mean = np.sqrt((percent**2).mean())
+            largest = percent[np.abs(percent).argmax()]
+            cells.append(f"{depth[layer]:.0f} mm: {largest:+.1f}, {root_mean:.1f}, {beyond:.0f}")
+        return [*self._names(), *cells]
+
+    def _names(self) -> list[str]:
+        return [self.phantom.name, self.machine, square(self.side_mm).name, str(self.algorithm)]
+
+
+def comparisons(beams: Sequence[NarrowBeam]) -> Iterator[Compared]:
+    """The generic machine in water, then the commissioned one everywhere."""
+    fitted = commissioned_machine(beams[0])
+    cases = [(generic_machine(), PHANTOMS[0], beams[0])]
+    cases += [(fitted, phantom, beam) for phantom, beam in zip(PHANTOMS, beams, strict=True)]
+    wanted_there = calibrated(wanted_of(beams[0], CALIBRATED_SIDE_MM)[0])
+    for machine, phantom, beam in cases:
+        for side_mm in SIDES_MM:
+            wanted, error = wanted_of(beam, side_mm)
+            for algorithm in ALGORITHMS:
+                there = calibrated(found_by(machine, algorithm, PHANTOMS[0], CALIBRATED_SIDE_MM))
+                found = found_by(machine, algorithm, phantom, side_mm).scaled(wanted_there / there)
+                name = machine.name.partition("-")[0]
+                yield Compared(name, phantom, side_mm, algorithm, found.dose, wanted.dose, error)
+
+
+def clinac_photons() -> Spectrum:
+    return spectrum_of(CLINAC_6MV)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--peer", required=True, help="the Python that has ompMC")
+    parser.add_argument("--histories", type=int, default=HISTORIES, help="photons followed per phantom")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    asked = parser.parse_args(arguments)
+    beams = [narrow_beam(asked.peer, one, clinac_photons(), asked.histories) for one in PHANTOMS]
+    known = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    seconds = ", ".join(f"{beam.seconds:.0f}" for beam in beams)
+    first = (
+        f"Python {platform.python_version()}, {known}, ompMC {beams[0].version}: {beams[0].histories} histories"
+        f" per phantom, {seconds} s of the processor."
+    )
+    compared = list(comparisons(beams))
+    names = ("phantom", "machine", "field", "algorithm")
+    zone = ("above the slab: mean %", "in it: mean %", "behind it: mean %")
+    end = ("largest, % of the maximum", "RMS, % of the maximum", "standard error of ompMC, %")
+    profile = ("1st depth", "2nd depth", "3rd depth")
+    texts = [
+        first,
+        table("On the axis beyond 2 cm", (*names, *zone, *end), [one.axis_row() for one in compared]),
+        table(
+            "Profiles: largest and RMS in % of the maximum, % of points beyond 1 % and 1 mm (slabs: 3 % and 3 mm)",
+            (*names, *profile),
+            [one.profile_row() for one in compared],
+        ),
+    ]
+    print("\n\n".join(texts))
+    if asked.write:
+        put_between_marks("dose by Monte Carlo", "\n\n".join(texts))
+
+
+if __name__ == "__main__":
+    main()
