@@ -1,9 +1,10 @@
 """Dose in water, lung and bone by pencil beam and collapsed cone against a Monte Carlo calculation (ompMC).
 
-Run with ``python benchmarks/dose_monte_carlo.py --peer PYTHON [--histories N] [--write]``, where PYTHON is that
-of an environment with ``requirements/dose-peer.txt``. Beams are parallel, without a head: no extra-focal
-photons, no contaminating electrons, no size of the source. What divergence does is judged by the exact sum of
-``dose_water.py``. All doses are set equal at one place only: in water, in the field of 10 cm, 8 to 12 cm deep.
+Run with ``python benchmarks/dose_monte_carlo.py --peer PYTHON [--histories N] [--keep FOLDER] [--write]``;
+PYTHON is that of an environment with ``requirements/dose-peer.txt``. Beams are parallel, without a head: no
+extra-focal photons, no contaminating electrons, no size of the source. What divergence does is judged by the
+exact sum of ``dose_water.py``. All doses are set equal at one place only: in water, in the field of 10 cm,
+8 to 12 cm deep.
 """
 
 import argparse
@@ -12,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
 from dose_boxes import Box, ours, square
 from dose_monte_carlo_answers import (
@@ -31,12 +34,12 @@ from dose_monte_carlo_answers import (
     narrow_beam,
 )
 from dose_water import ALGORITHMS, beyond_percent
-from isoguide.dose.beam_data import BeamData, Collimation, HeadModel, Spectrum
+from isoguide.dose.beam_data import BeamData, Collimation, HeadModel
 from isoguide.dose.machine import Rectangle, generic_6mv
+from isoguide.dose.machine.beam_change import BeamChange
 from isoguide.dose.machine.calibration import with_pencil_kernels
-from isoguide.dose.machine.fit_axis import fitted_on_axis
-from isoguide.dose.machine.measured import DepthDose, MeasuredBeam
 from isoguide.dose.machine.spectrum import CLINAC_6MV, spectrum_of
+from isoguide.dose.machine.water_dose import WaterTank
 from isoguide.dose.result import DoseAlgorithm
 from page import put_between_marks, table
 
@@ -47,7 +50,6 @@ FAR_MM: Final = 1e5
 SURFACE_MM: Final = FAR_MM - 100.0
 BUILD_UP_MM: Final = 20.0
 CALIBRATED_MM: Final = (80.0, 120.0)
-CALIBRATED_SIDE_MM: Final = 100.0
 HISTORIES: Final = 1_500_000
 HALF_MM: Final = 80.0
 """Of our box: between the field and what is looked at all paths lie inside."""
@@ -73,15 +75,27 @@ def generic_machine() -> BeamData:
 
 
 def commissioned_machine(in_water: NarrowBeam) -> BeamData:
-    """The same fitted to depth doses in water, as a physicist does with what was measured: four numbers."""
+    """The same with its photons as hard as ompMC's depth doses in water say: one number, nothing else."""
     depth = layers_mm()
     counts = depth > BUILD_UP_MM
-    curves = tuple(
-        DepthDose(Rectangle.square(side), SURFACE_MM, depth[counts], in_water.dose(side, 0.0)[0][counts])
-        for side in SIDES_MM
-    )
-    change = fitted_on_axis(generic_machine(), MeasuredBeam(curves, (), None))
+    wanted = np.stack([in_water.dose(side, 0.0)[0] for side in SIDES_MM])
+    wanted = (wanted / in_the_middle(wanted[-1]))[:, counts]
+
+    def misses(hardening_mm: Floats) -> Floats:
+        machine = BeamChange(hardening_mm=float(hardening_mm[0])).of(generic_machine())
+        tank = WaterTank.of(machine, SURFACE_MM, depth)
+        found = np.stack([tank.axis_gy(Rectangle.square(side)) for side in SIDES_MM])
+        return np.asarray((found / in_the_middle(found[-1]))[:, counts] - wanted).ravel()
+
+    found = least_squares(misses, np.zeros(1), x_scale=100.0, diff_step=1e-3, max_nfev=12)
+    change = BeamChange(hardening_mm=float(found.x[0]))
     return replace(with_pencil_kernels(change.of(generic_machine())), name="commissioned")
+
+
+def in_the_middle(on_axis: Floats) -> float:
+    """Mean where doses are set equal."""
+    depth = layers_mm()
+    return float(on_axis[(depth > CALIBRATED_MM[0]) & (depth < CALIBRATED_MM[1])].mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,12 +134,6 @@ def wanted_of(beam: NarrowBeam, side_mm: float) -> tuple[Planes, Floats]:
     """What ompMC says, and the standard error on the axis in percent of the dose there."""
     found, errors = zip(*(beam.dose(side_mm, float(x)) for x in places_mm(side_mm)), strict=True)
     return Planes(np.stack(found)), 100.0 * errors[0] / found[0]
-
-
-def calibrated(planes: Planes) -> float:
-    """Mean on the axis where doses are set equal."""
-    depth = layers_mm()
-    return float(planes.dose[0, (depth > CALIBRATED_MM[0]) & (depth < CALIBRATED_MM[1])].mean())
 
 
 def zones(phantom: Phantom) -> tuple[tuple[float, float], ...]:
@@ -191,45 +199,56 @@ def comparisons(beams: Sequence[NarrowBeam]) -> Iterator[Compared]:
     fitted = commissioned_machine(beams[0])
     cases = [(generic_machine(), PHANTOMS[0], beams[0])]
     cases += [(fitted, phantom, beam) for phantom, beam in zip(PHANTOMS, beams, strict=True)]
-    wanted_there = calibrated(wanted_of(beams[0], CALIBRATED_SIDE_MM)[0])
+    wanted_there = in_the_middle(wanted_of(beams[0], SIDES_MM[-1])[0].dose[0])
     for machine, phantom, beam in cases:
         for side_mm in SIDES_MM:
             wanted, error = wanted_of(beam, side_mm)
             for algorithm in ALGORITHMS:
-                there = calibrated(found_by(machine, algorithm, PHANTOMS[0], CALIBRATED_SIDE_MM))
+                there = in_the_middle(found_by(machine, algorithm, PHANTOMS[0], SIDES_MM[-1]).dose[0])
                 found = found_by(machine, algorithm, phantom, side_mm).scaled(wanted_there / there)
                 name = machine.name.partition("-")[0]
                 yield Compared(name, phantom, side_mm, algorithm, found.dose, wanted.dose, error)
 
 
-def clinac_photons() -> Spectrum:
-    return spectrum_of(CLINAC_6MV)
+def kept_or_new(asked: argparse.Namespace, phantom: Phantom) -> NarrowBeam:
+    """Take ompMC's answer from the folder of kept ones, or ask it: photons of a Clinac (Ali and Rogers)."""
+    place = None if asked.keep is None else asked.keep / f"{phantom.name.replace(' ', '-')}.npz"
+    if place is not None and place.is_file():
+        return NarrowBeam.read(place)
+    found = narrow_beam(asked.peer, phantom, spectrum_of(CLINAC_6MV), asked.histories)
+    if place is not None:
+        found.write(place)
+    return found
+
+
+def made_with(beams: Sequence[NarrowBeam]) -> str:
+    """Versions, histories and times."""
+    known = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    made = ", ".join(
+        f"{phantom.name} {beam.histories / 1e6:g} million in {beam.seconds:.0f} s of the processor"
+        for phantom, beam in zip(PHANTOMS, beams, strict=True)
+    )
+    return f"Python {platform.python_version()}, {known}. ompMC {beams[0].version}, histories: {made}."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--peer", required=True, help="the Python that has ompMC")
     parser.add_argument("--histories", type=int, default=HISTORIES, help="photons followed per phantom")
+    parser.add_argument("--keep", type=Path, help="folder where ompMC's answers are kept and looked for")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     asked = parser.parse_args(arguments)
-    beams = [narrow_beam(asked.peer, one, clinac_photons(), asked.histories) for one in PHANTOMS]
-    known = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    seconds = ", ".join(f"{beam.seconds:.0f}" for beam in beams)
-    first = (
-        f"Python {platform.python_version()}, {known}, ompMC {beams[0].version}: {beams[0].histories} histories"
-        f" per phantom, {seconds} s of the processor."
-    )
+    beams = [kept_or_new(asked, phantom) for phantom in PHANTOMS]
     compared = list(comparisons(beams))
     names = ("phantom", "machine", "field", "algorithm")
-    zone = ("above the slab: mean %", "in it: mean %", "behind it: mean %")
-    end = ("largest, % of the maximum", "RMS, % of the maximum", "standard error of ompMC, %")
-    profile = ("1st depth", "2nd depth", "3rd depth")
+    zone = ("above the slab: mean %", "in it", "behind it")
+    end = ("largest, % of the maximum", "RMS", "standard error of ompMC, %")
     texts = [
-        first,
-        table("On the axis beyond 2 cm", (*names, *zone, *end), [one.axis_row() for one in compared]),
+        made_with(beams),
+        table("On the axis, deeper than 2 cm", (*names, *zone, *end), [one.axis_row() for one in compared]),
         table(
-            "Profiles: largest and RMS in % of the maximum, % of points beyond 1 % and 1 mm (slabs: 3 % and 3 mm)",
-            (*names, *profile),
+            "Profiles: largest and RMS in % of the maximum; % of points beyond 1 % and 1 mm (slabs: 3 and 3)",
+            (*names, "1st depth", "2nd depth", "3rd depth"),
             [one.profile_row() for one in compared],
         ),
     ]

@@ -1,8 +1,9 @@
-"""Narrow beams in layers by ompMC, and what fields get that are added up from them; for ``dose_monte_carlo.py``.
+"""Narrow beams in layers by ompMC, and fields that are added up from them; for ``dose_monte_carlo.py``.
 
 A beam without width that comes straight down on layers without end holds all parallel fields: what a point
-gets from a field is what the narrow beam leaves in the mirrored field about that point. So each history counts
-for every point of every field, and minutes are enough. Borders of voxels lie where edges of fields need them.
+gets from a field is what the narrow beam leaves in the mirrored field about that point. So each history
+counts for every point of every field, and minutes are enough. Borders of voxels lie where edges of fields
+need them.
 """
 
 import subprocess
@@ -104,8 +105,19 @@ class NarrowBeam:
     seconds: float
     version: str
 
+    def write(self, place: Path) -> None:
+        """Keep it in a file."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(place, allow_pickle=False, **vars(self))
+
+    @classmethod
+    def read(cls, place: Path) -> "NarrowBeam":
+        """Read what was kept."""
+        with np.load(place) as kept:
+            return cls(kept["per_mev"], int(kept["histories"]), float(kept["seconds"]), str(kept["version"]))
+
     def dose(self, side_mm: float, x_mm: float) -> tuple[Floats, Floats]:
-        """Gy per MeV/mm² of a square field at a distance from its axis, by pairs of layers; standard error."""
+        """Gy per MeV/mm² of a square field at a distance from its axis, by pairs of layers; its error."""
         x, y, _ = borders_mm()
         near = 0.5 * (y[1:] + y[:-1])
         half = side_mm / 2.0
