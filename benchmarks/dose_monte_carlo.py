@@ -89,7 +89,7 @@ def commissioned_machine(in_water: NarrowBeam) -> BeamData:
         found = np.stack([tank.axis_gy(Rectangle.square(side)) for side in SIDES_MM])
         return np.asarray((found / in_the_middle(found[-1]))[:, counts] - wanted).ravel()
 
-    found = least_squares(misses, np.zeros(1), x_scale=100.0, diff_step=1e-3, max_nfev=12)
+    found = least_squares(misses, np.zeros(1), x_scale=100.0, diff_step=[1e-3], max_nfev=12)
     change = BeamChange(hardening_mm=float(found.x[0]))
     return replace(with_pencil_kernels(change.of(generic_machine())), name="commissioned")
 
