@@ -29,7 +29,7 @@ $(PEERS): requirements/benchmark.txt $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-deps --require-hashes -r requirements/benchmark.txt
 	@touch $@
 
-# pyRadPlan wants an older NumPy than ours, so that it has an environment of its own.
+# pyRadPlan wants an older NumPy than ours, and ompMC is under the GPL: they have an environment of their own.
 $(DOSE_PEER): requirements/dose-peer.txt
 	@$(PYTHON) -m venv .venv-dose-peer
 	@.venv-dose-peer/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-deps --require-hashes -r requirements/dose-peer.txt

@@ -1,9 +1,9 @@
 """Dose, histograms, corrected beams and accumulated dose: times to reach, and each part beside its peers.
 
 Run with ``python benchmarks/dose.py [--peer PYTHON] [--write] [--only PART ...]``; ``--peer`` is the Python
-of the environment that has pyRadPlan (requirements/dose-peer.txt), which does not live beside ours. ``times``
-and ``plans`` are measured here. The other parts are scripts of their own, run one after the other: the
-processor is theirs alone.
+of the environment that has pyRadPlan and ompMC (requirements/dose-peer.txt), which do not live beside ours;
+without it ``monte-carlo`` is left out. ``times`` and ``plans`` are measured here. The other parts are scripts
+of their own, run one after the other: the processor is theirs alone.
 """
 
 import argparse
@@ -26,11 +26,13 @@ HERE: Final = Path(__file__).parent
 SCRIPTS: Final = {
     "water": ("dose_water.py", "--write"),
     "thorax": ("dose_thorax.py", "--write"),
+    "monte-carlo": ("dose_monte_carlo.py", "--write"),
     "dvh": ("dvh.py", "--page"),
     "adaptation": ("adaptation.py", "--write"),
     "accumulation": ("accumulation.py", "--write"),
 }
 """Each part's script, and what makes it write its tables into the page."""
+WITH_PEER: Final = ("water", "monte-carlo")
 PARTS: Final = ("times", "plans", *SCRIPTS)
 RUNS: Final = 5
 WITHIN_S: Final = {"virtual couch shift + dose + histograms": 6.0, "morphing + re-weighting": 20.0}
@@ -65,7 +67,7 @@ def time_section() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peer", default="", help="the Python that has pyRadPlan")
+    parser.add_argument("--peer", default="", help="the Python that has pyRadPlan and ompMC")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     asked = parser.parse_args()
@@ -82,7 +84,9 @@ def main() -> None:
             continue
         script, writes = SCRIPTS[name]
         arguments = [writes] if asked.write else []
-        if name == "water" and asked.peer:
+        if name == "monte-carlo" and not asked.peer:
+            continue
+        if name in WITH_PEER and asked.peer:
             arguments += ["--peer", asked.peer]
         # A part whose goal is missed ends with 1 and has said so; the others still run.
         subprocess.run([sys.executable, str(HERE / script), *arguments], check=False)

@@ -136,7 +136,8 @@ def ours(box: Box, field: Field, machine: BeamData, algorithm: DoseAlgorithm) ->
         for weight in (0.0, 1.0)
     )
     leaves = None if leaf is None else LEAVES
-    beam = Beam(1, "box", "TREATMENT", "PHOTON", "any", points, 1, 100.0, leaves, 1000.0)
+    far_mm = machine.source_axis_distance_mm
+    beam = Beam(1, "box", "TREATMENT", "PHOTON", "any", points, 1, 100.0, leaves, far_mm)
     plan = Plan("1.2.3", "box", PatientPosition.HFS, (beam,))
     settings = DoseSettings(algorithm, box.voxel_mm, curve=WATER)
     begin = time.perf_counter()

@@ -36,9 +36,15 @@ LUNG: Final = ((50.0, 130.0, 0.25),)
 SLAB_DEPTHS_MM: Final = np.array([30.0, 90.0, 125.0, 140.0, 180.0])
 
 
-def beyond_percent(found: Floats, wanted: Floats, gradient_per_mm: Floats, full: float) -> float:
-    """Share of points that neither 1 % of ``full`` nor 1 mm explains."""
-    allowed = np.maximum(full * PERCENT / 100.0, gradient_per_mm * DISTANCE_MM)
+def beyond_percent(
+    found: Floats,
+    wanted: Floats,
+    gradient_per_mm: Floats,
+    full: float,
+    within: tuple[float, float] = (PERCENT, DISTANCE_MM),
+) -> float:
+    """Share of points that neither so many percent of ``full`` nor so many mm explain: 1 and 1 at first."""
+    allowed = np.maximum(full * within[0] / 100.0, gradient_per_mm * within[1])
     return float(100.0 * (np.abs(found - wanted) > allowed).mean())
 
 

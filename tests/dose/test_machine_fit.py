@@ -142,6 +142,15 @@ def test_a_dense_scan_of_the_same_machine_moves_nothing() -> None:
     assert abs(change.electron_share) < 0.02
 
 
+def test_a_dense_scan_without_build_up_fits_a_beam_without_contaminating_electrons() -> None:
+    bare = replace(GENERIC, head=replace(GENERIC.head, electron_share=0.0))
+    depth_mm = np.arange(20.0, 301.0, 10.0)
+    square = Rectangle.square(100.0)
+    dose = WaterTank.of(bare, 1000.0, depth_mm).axis_gy(square)
+    change = fitted_on_axis(bare, MeasuredBeam((DepthDose(square, 1000.0, depth_mm, dose),)), 1)
+    assert abs(change.hardening_mm) < 2.0
+
+
 def test_a_curve_of_another_energy_is_not_met() -> None:
     # A curve that no 6 MV beam can have: nearly flat.
     flat = DepthDose(

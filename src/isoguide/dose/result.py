@@ -22,13 +22,14 @@ class DoseAlgorithm(StrEnum):
 
 WEAKNESS = {
     DoseAlgorithm.PENCIL_BEAM: (
-        "the pencil beam takes every ray as if all around it were like it: in lung and behind air it is too "
-        "high by several percent, and at the edges of lung it is wrong by more; confirm it there by the "
-        "collapsed cone"
+        "the pencil beam takes every ray as if all around it were like it: in lung it is 7 % (10 cm field) "
+        "to 15 % (3 cm field) too high against Monte Carlo, behind air too, and at the edges of lung it is "
+        "wrong by more; confirm it there by the collapsed cone"
     ),
     DoseAlgorithm.COLLAPSED_CONE: (
         "the collapsed cone carries scatter along a few straight cones and knows water of several densities, "
-        "not bone or metal"
+        "not bone or metal: against Monte Carlo it is 3 % too low in lung in a 3 cm field (6 % of the "
+        "maximum near its edges), 5 % too high within bone, and 1 to 2.5 % too high deeper than 20 cm"
     ),
 }
 """What everybody who reads a result has to know about the algorithm."""

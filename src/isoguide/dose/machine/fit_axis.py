@@ -108,11 +108,16 @@ class _Target:
 
 
 def _computed_depths_mm(curves: list[DepthDose]) -> Array:
-    """All measured depths where they are few, else a grid for a spline of the logarithm."""
+    """All measured depths where they are few, else a grid for a spline of the logarithm.
+
+    It begins right above the first of them: at the surface a beam without contaminating electrons has no
+    dose, and no logarithm.
+    """
     measured = np.unique(np.concatenate([curve.depth_mm for curve in curves]))
     if len(measured) <= len(_GRID_MM):
         return measured
-    return _GRID_MM[: int(np.searchsorted(_GRID_MM, measured[-1])) + 1]
+    first = int(np.searchsorted(_GRID_MM, measured[0], side="right")) - 1
+    return _GRID_MM[first : int(np.searchsorted(_GRID_MM, measured[-1])) + 1]
 
 
 def _curve_misses(tank: WaterTank, curve: DepthDose) -> Array:
