@@ -177,7 +177,8 @@ def demonstrate(
     course and of the department. One fraction more is planned than is treated: ``room.json`` says how the
     virtual room goes on with it in real time, at a console, and ``sign-in.txt`` how its staff sign in there.
     Where the protocol has the target watched during the beam, ``monitoring`` gets the recording of each
-    delivery and what it comes to.
+    delivery and what it comes to. Where it has anatomies assessed, the records hold the dose of the
+    last day as the console computes it.
 
     Parameters
     ----------
@@ -231,8 +232,11 @@ def demonstrate(
                 keep=diary.keep,
                 conduct=department.conduct,
                 keep_assessment=department.keep_assessment,
-                progress=part_of(progress, 0.3, 0.9),
+                progress=part_of(progress, 0.3, 0.8),
             )
+            if course.scenario.assessment is not None:
+                progress(0.8, "Computing the dose of the last day")
+                department.keep_dose(fractions, part_of(progress, 0.8, 0.9))
             write_station_file(_next_fraction(course.scenario, department.course.course_id), folder)
             let_sign_in(department.desk.records, (PHYSICIST, THERAPIST, ONCOLOGIST), folder)
             histories = DemoHistories(
