@@ -15,6 +15,7 @@ from isoguide.images.structure import Contour, Structure
 from isoguide.images.volume import Volume
 from isoguide.virtual import Phantom, build_phantom
 from isoguide.virtual.treatment_plan import SITE_SETTINGS, PlanSettings
+from isoguide.workflow import simulation_session
 from isoguide.workflow.simulation_session import write_simulation_session
 
 PATIENT = PatientIdentity("V-1", name="Virtual^Patient", birth_date="19560229", sex="O")
@@ -35,6 +36,12 @@ def phantom() -> Phantom:
         anatomy=Volume(few, whole.anatomy.values[:3]),
         structures=thinned,
     )
+
+
+@pytest.fixture(autouse=True)
+def _plans_as_they_are_shaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three slices far from the isocentre cannot get a dose."""
+    monkeypatch.setattr(simulation_session, "with_prescribed_dose", lambda plan, _phantom: plan)
 
 
 def exported(folder: Path, phantom: Phantom, settings: PlanSettings) -> Path:

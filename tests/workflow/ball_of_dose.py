@@ -16,7 +16,7 @@ from isoguide.plan import PatientPosition, Plan
 def ball_of_dose(
     plan: Plan, _density: object, _machine: object, *, placement: Placement, **_said: Any
 ) -> DoseDistribution:
-    """Give 2 Gy within 45 mm of the room's isocentre, falling off beyond."""
+    """Give 3 Gy within 45 mm of the room's isocentre, falling off beyond."""
     isocentre_mm = plan.beams[0].isocentre_mm
     if isocentre_mm is None:
         raise AssertionError
@@ -25,5 +25,5 @@ def ball_of_dose(
     )
     placed = placement.fixed_from_patient or fixed_from_planning(PatientPosition.HFS, isocentre_mm)
     away_mm = np.linalg.norm(placed.apply(node_positions_mm(grid)), axis=1)
-    dose = 2.0 / (1.0 + np.exp((away_mm - 45.0) / 4.0))
+    dose = 3.0 / (1.0 + np.exp((away_mm - 45.0) / 4.0))
     return DoseDistribution(grid, dose.astype(np.float32).reshape(grid.shape), approximations=("a ball",))

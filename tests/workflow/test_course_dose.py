@@ -17,6 +17,8 @@ from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.geometry.frames import DAILY
 from isoguide.geometry.grid import Grid
 from isoguide.images.volume import Volume
+from isoguide.plan import Plan
+from isoguide.virtual.prescribed_dose import with_prescribed_dose
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.treatment_plan import treatment_plan
 from isoguide.workflow import course_dosimetry, simulate
@@ -54,6 +56,12 @@ def day_room(patient: VirtualPatient, text: str = OFF) -> VirtualRoom:
     return room
 
 
+def a_plan_of_200_mu(patient: VirtualPatient) -> Plan:
+    plan = treatment_plan(patient.phantom)
+    arc = replace(plan.beams[0], meterset_mu=200.0)
+    return replace(plan, beams=(arc, *plan.beams[1:]))
+
+
 @pytest.fixture(scope="module")
 def planned(patient: VirtualPatient) -> Iterator[CourseDosimetry]:
     """The planning side of a course, with the ball of dose for all that is computed."""
@@ -61,7 +69,7 @@ def planned(patient: VirtualPatient) -> Iterator[CourseDosimetry]:
     assert section is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(course_dosimetry, "compute_dose", ball_of_dose)
-        yield CourseDosimetry(patient.phantom, None, section)
+        yield CourseDosimetry(patient.phantom, a_plan_of_200_mu(patient), section)
 
 
 def course_of(planned: CourseDosimetry, *days: tuple[float, VirtualRoom]) -> CourseDose:
@@ -87,10 +95,11 @@ def half(planned: CourseDosimetry, patient: VirtualPatient) -> CourseDose:
 
 
 class TestDosimetry:
-    def test_half_of_the_target_gets_the_prescription(self, aside: CourseDose) -> None:
+    def test_the_dose_is_that_of_the_plan_as_it_is(self, aside: CourseDose) -> None:
+        """The ball of dose gives 3 Gy in its middle, and nothing is made of it."""
         assert aside.prescribed_gy == pytest.approx(3.0)
-        assert named(aside.planned, "PTV").dose_at_volume_gy(50.0) == pytest.approx(3.0, rel=1e-6)
-        assert any("multiplied by" in one for one in aside.approximations)
+        assert named(aside.planned, "PTV").dose_at_volume_gy(2.0) == pytest.approx(3.0, rel=1e-3)
+        assert not any("multiplied" in one for one in aside.approximations)
         assert aside.target_name == "Prostate"
         assert [one.name for one in aside.planned[:2]] == ["PTV", "Prostate"]
 
@@ -142,12 +151,22 @@ class TestDosimetry:
             CourseDosimetry(patient.phantom, replace(plan, prescriptions=()), CourseDoseSection())
 
 
-def test_a_whole_fraction_is_that_of_the_plan_where_there_is_one(patient: VirtualPatient) -> None:
-    plan = treatment_plan(patient.phantom)
-    planned_mu = sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
-    room = day_room(patient)
-    assert course_dosimetry._meterset_mu(plan, room) == pytest.approx(planned_mu)
-    assert course_dosimetry._meterset_mu(None, room) == pytest.approx(200.0)
+def test_with_a_dose_the_room_delivers_the_plan_that_the_dose_is_of(patient: VirtualPatient) -> None:
+    wanted, planned = simulate._with_plan(scenario(DOSE), patient)
+    assert planned.plan is not None
+    total_mu = course_dosimetry.fraction_mu(planned.plan)
+    assert (wanted.plan.meterset_mu, wanted.plan.dose_gy) == (total_mu, 3.0)
+    room = VirtualRoom(
+        patient.phantom,
+        drawn_days(wanted, patient)[0],
+        settings=room_settings(wanted, 1),
+        started_at=treatment_day(1),
+        seed=1,
+        plan=planned.plan,
+    )
+    assert room.beam.status().planned_mu == pytest.approx(total_mu, abs=1e-6)
+    with pytest.raises(InputError, match="leave out the section plan"):
+        simulate._with_plan(scenario("[plan]\nmeterset_mu = 300.0\n" + DOSE), patient)
 
 
 def test_moments_are_spread_over_the_time_with_radiation() -> None:
@@ -259,8 +278,13 @@ def test_a_target_that_moves_is_followed_at_several_moments_by_the_true_engine(
     patient: VirtualPatient,
 ) -> None:
     section = CourseDoseSection(structures=("Rectum",), arc_step_deg=30.0)
-    computed = CourseDosimetry(patient.phantom, None, section)
-    computed.add(1, 200.0, day_room(patient, "[prostate_motion]\n" + OFF.replace("20.0", "0.0")))
+    plan = with_prescribed_dose(treatment_plan(patient.phantom), patient.phantom)
+    computed = CourseDosimetry(patient.phantom, plan, section)
+    computed.add(
+        1,
+        course_dosimetry.fraction_mu(plan),
+        day_room(patient, "[prostate_motion]\n" + OFF.replace("20.0", "0.0")),
+    )
     course = computed.course()
     assert any("interplay" in one for one in course.approximations)
     assert course.days[0].guided["Prostate"].mean_gy == pytest.approx(3.0, rel=0.03)

@@ -30,7 +30,7 @@ from isoguide.workflow.clinic.department import new_desk, open_desk
 from isoguide.workflow.clinic.room_drive import RoomDrive
 from isoguide.workflow.clinic.sign_in_file import let_sign_in
 from isoguide.workflow.clinic.station_file import read_station_file
-from isoguide.workflow.clinic.virtual_department import THERAPIST
+from isoguide.workflow.clinic.virtual_department import THERAPIST, VirtualDepartment
 from isoguide.workflow.clinic.virtual_station import VirtualStation
 from isoguide.workflow.clinic.waiting_fraction import prepare_waiting_fraction
 from isoguide.workflow.course import Course
@@ -53,6 +53,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(simulate, "room_settings", coarse_room)
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
         patched.setattr(demo_course, "ASSESSED_MM", 5.0)
+        patched.setattr(VirtualDepartment, "keep_dose", lambda *_: None)
         # Seeds cannot be found in voxels as coarse as these.
         patched.setattr(demo_course, "WATCHED", {})
         patched.setattr(course_dosimetry, "compute_dose", ball_of_dose)
@@ -68,6 +69,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(simulate, "room_settings", coarse_room)
         patched.setattr(demo_course, "can_reconstruct", lambda: False)
         patched.setattr(demo_course, "ASSESSED_MM", 5.0)
+        patched.setattr(VirtualDepartment, "keep_dose", lambda *_: None)
         patched.setattr(demo_course, "PHASES", 2)
         patched.setattr(simulate, "_dosimetry", lambda *_: None)
         return folder, demonstrate(folder, site="lung", fractions=1, seed=2)
@@ -193,7 +195,7 @@ def test_the_course_is_treated_by_a_protocol_and_recorded_whole(demo: tuple[Path
         assert desk.records.verify_audit().is_intact
         assert desk.store.verify(desk.records.image_hashes()) == ()
         line = next(one for one in desk.records.courses() if one.course_id == "C0001")
-        assert line.protocol == "demonstration v2"
+        assert line.protocol == "demonstration v3"
         (history,) = desk.records.histories(course_ids=["C0001"])
         fraction = desk.records.fraction("C0001", 1)
     assert [one.state for one in history.fractions] == ["closed", "closed"]

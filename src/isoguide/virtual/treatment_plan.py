@@ -1,7 +1,8 @@
 """A treatment plan for a virtual patient: fields shaped to the target, set-up fields, prescription, set-up.
 
-Geometry and delivery are those of a real plan. The dose is not calculated: apertures follow the target's
-outline and the meterset is of a usual size.
+Geometry and delivery are those of a real plan. Apertures follow the target's outline and are not optimised.
+The meterset is of a usual size: the one that gives the prescription is computed by
+:func:`isoguide.virtual.prescribed_dose.with_prescribed_dose`.
 """
 
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ WINDOW: Final = 0.4
 IMRT_INTERVALS: Final = 14
 """Control points then stand where a bank starts or stops: after 4 and 10 of 14 steps with this window."""
 MU_PER_CGY: Final = 2.5
-"""Monitor units for a centigray: of the order of modulated plans. No dose calculation stands behind it."""
+"""Monitor units for a centigray: of the order of modulated plans, until a dose says better."""
 SETUP_JAW_MM: Final = (-100.0, 100.0)
 SETUP_FIELDS: Final = (("kV AP, source 0", 0.0), ("kV LAT, source 90", 90.0), ("CBCT", 0.0))
 """Set-up fields with the angle of the kV source."""
@@ -151,7 +152,8 @@ def treatment_plan(phantom: Phantom, settings: PlanSettings | None = None) -> Pl
     Returns
     -------
     Plan
-        Treatment beams first, then the set-up fields; UIDs are empty until the plan is written.
+        Treatment beams first, then the set-up fields; UIDs are empty until the plan is written. No dose
+        calculation stands behind its monitor units.
 
     Raises
     ------

@@ -38,7 +38,6 @@ from isoguide.images.volume import Volume
 from isoguide.plan import Plan
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.room import VirtualRoom
-from isoguide.virtual.treatment_plan import treatment_plan
 from isoguide.virtual.truth import RoomTruth
 from isoguide.workflow.course_dose import ComparedGoal, CourseDose, DeliveredDay, DoseFigures
 from isoguide.workflow.scenario_dose import CourseDoseSection
@@ -57,20 +56,15 @@ IN_TRUTH: Final = (
     "displacement of his tissue"
 )
 COARSE: Final = "arcs are computed as beams {:g}° apart, on voxels of {:g} mm"
-NORMALISED: Final = (
-    "the virtual plan was made without a dose, so its monitor units are multiplied by {:.3f}: half of {} "
-    "then gets the prescription (D50%, ICRU Report 83)"
-)
 OUTSIDE: Final = "{:.0f} % of {} lies outside the dose grid, far from all fields, and counts with 0 Gy"
 MOVES: Final = "what moves during the beam gets the mean dose of the fraction where it is: no interplay"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Planned:
-    """The planning side: the plan's dose of one fraction, and what makes it the prescribed one."""
+    """The planning side: the plan's dose of one fraction, and what it comes to."""
 
     dose: DoseVolume
-    factor: float
     figures: dict[str, DoseFigures]
 
 
@@ -83,7 +77,7 @@ class CourseDosimetry:
     phantom
         The patient.
     plan
-        What is delivered; None: what is usual at his site.
+        What is delivered.
     section
         What the scenario asks for.
 
@@ -96,16 +90,14 @@ class CourseDosimetry:
     """
 
     phantom: Phantom
-    plan: Plan | None
+    plan: Plan
     section: CourseDoseSection
     _machine: BeamData = field(default_factory=generic_6mv)
     _approximations: dict[str, None] = field(default_factory=dict)
     _days: list[DeliveredDay] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._is_built_in = self.phantom.site is not None
-        self._plan = self.plan or treatment_plan(self.phantom)
-        self._prescribed_gy, self._fractions = _prescription(self._plan)
+        self._prescribed_gy, self._fractions = _prescription(self.plan)
         self._structures = _structures(self.phantom, self.section)
         self._target = _target_of(self._structures)
         self._anatomy = smoothed(self.phantom.anatomy)
@@ -114,7 +106,7 @@ class CourseDosimetry:
 
     def add(self, number: int, delivered_mu: float, room: VirtualRoom) -> None:
         """Add the dose of a fraction; nothing where there was no radiation."""
-        share = min(delivered_mu / _meterset_mu(self.plan, room), 1.0)
+        share = min(delivered_mu / fraction_mu(self.plan), 1.0)
         if share < LEAST_SHARE or not room.beam.intervals:
             return
         density: dict[float, Volume] = {}
@@ -151,15 +143,8 @@ class CourseDosimetry:
         dose = self._computed(coarse_anatomy(self._anatomy, None, PLANNING), None, None)
         told = COARSE.format(self.section.arc_step_deg, self.section.spacing_mm)
         self._note((IN_TRUTH, told, *dose.approximations))
-        factor = 1.0
-        largest = _largest_target(self._structures)
-        if self._is_built_in:
-            (histogram,) = dose_volume_histograms(dose, [largest])
-            factor = self._prescribed_gy / histogram.dose_at_volume_gy(50.0)
-            self._note((NORMALISED.format(factor, largest.name),))
-        scaled = DoseVolume(dose.grid, dose.dose_gy * np.float32(factor))
-        histograms = dose_volume_histograms(scaled, self._structures)
-        return _Planned(scaled, factor, {one.name: DoseFigures.of(one) for one in histograms})
+        histograms = dose_volume_histograms(dose, self._structures)
+        return _Planned(dose, {one.name: DoseFigures.of(one) for one in histograms})
 
     def _computed(
         self, density: Volume, placed: RigidTransform | None, grid: Grid | None
@@ -170,7 +155,7 @@ class CourseDosimetry:
             arc_step_deg=self.section.arc_step_deg,
         )
         return compute_dose(
-            self._plan,
+            self.plan,
             density,
             self._machine,
             placement=Placement(fixed_from_patient=placed, grid=grid),
@@ -189,13 +174,12 @@ class CourseDosimetry:
         placed = _of_day(truth.fixed_from_planning(middle_s if is_guided else 0.0))
         dose = self._computed(known[key], placed, _in_frame(self._planned.dose.grid, DAILY))
         self._note(dose.approximations)
-        scaled = DoseVolume(dose.grid, dose.dose_gy * np.float32(self._planned.factor))
-        density = _on_grid(GENERIC_CURVE.weighed(known[key]), scaled.grid)
+        density = _on_grid(GENERIC_CURVE.weighed(known[key]), dose.grid)
         parts = []
         for at_s in seconds:
             moved = truth.fixed_from_planning(at_s if is_guided else 0.0)
             home = _planning_from_day(moved, placed)
-            parts.append(DeliveredPart("a fraction", scaled, home, truth.moment(at_s).field, None, density))
+            parts.append(DeliveredPart("a fraction", dose, home, truth.moment(at_s).field, None, density))
         if len(parts) > 1:
             self._note((MOVES,))
         return _mean([carried_dose(part, self._planned.dose.grid) for part in parts])
@@ -270,10 +254,8 @@ def _on_grid(density: Volume, grid: Grid) -> Volume:
     return Volume(grid, values.reshape(grid.shape), is_hounsfield=False, source=density.source)
 
 
-def _meterset_mu(plan: Plan | None, room: VirtualRoom) -> float:
-    """Return the meterset of a whole fraction: that of the plan where the room was given one."""
-    if plan is None:
-        return room.settings.beam.planned_mu
+def fraction_mu(plan: Plan) -> float:
+    """Return the meterset of a whole fraction."""
     return sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
 
 
@@ -296,10 +278,6 @@ def _structures(phantom: Phantom, section: CourseDoseSection) -> tuple[Structure
     wanted = set(section.structures)
     organs = [one for one in drawn if one not in targets and (not wanted or one.name in wanted)]
     return (*targets, *organs)
-
-
-def _largest_target(structures: Sequence[Structure]) -> Structure:
-    return structures[0]
 
 
 def _target_of(structures: Sequence[Structure]) -> str:

@@ -50,7 +50,6 @@ from isoguide.workflow.scenario import (
     ImagingSection,
     Matched,
     PatientSection,
-    PlanSection,
     ProstateMotionSection,
     RoomSection,
     Scenario,
@@ -59,7 +58,7 @@ from isoguide.workflow.scenario import (
 )
 from isoguide.workflow.scenario_dose import CourseDoseSection
 from isoguide.workflow.scenario_settings import room_settings
-from isoguide.workflow.simulate import simulate
+from isoguide.workflow.simulate import as_planned, simulate
 from isoguide.workflow.simulation_session import (
     SimulationSession,
     write_reference_ultrasound,
@@ -178,7 +177,8 @@ def demonstrate(
     course and of the department. One fraction more is planned than is treated: ``room.json`` says how the
     virtual room goes on with it in real time, at a console, and ``sign-in.txt`` how its staff sign in there.
     Where the protocol has the target watched during the beam, ``monitoring`` gets the recording of each
-    delivery and what it comes to.
+    delivery and what it comes to. Where it has anatomies assessed, the records hold the dose of the
+    last day as the console computes it.
 
     Parameters
     ----------
@@ -227,13 +227,16 @@ def demonstrate(
             progress=part_of(progress, 0.2, 0.3),
         ) as department:
             course = simulate(
-                _as_planned(scenario, session),
+                as_planned(scenario, session.plan),
                 patient=replace(patient, plan=session.plan),
                 keep=diary.keep,
                 conduct=department.conduct,
                 keep_assessment=department.keep_assessment,
-                progress=part_of(progress, 0.3, 0.9),
+                progress=part_of(progress, 0.3, 0.8),
             )
+            if course.scenario.assessment is not None:
+                progress(0.8, "Computing the dose of the last day")
+                department.keep_dose(fractions, part_of(progress, 0.8, 0.9))
             write_station_file(_next_fraction(course.scenario, department.course.course_id), folder)
             let_sign_in(department.desk.records, (PHYSICIST, THERAPIST, ONCOLOGIST), folder)
             histories = DemoHistories(
@@ -354,15 +357,6 @@ def _next_fraction(scenario: Scenario, course_id: str) -> StationFile:
         first_fraction=following,
         scenario=scenario.model_copy(update={"fractions": following}),
     )
-
-
-def _as_planned(scenario: Scenario, session: SimulationSession) -> Scenario:
-    """Put what the plan gives into the scenario, so that the report says it."""
-    plan = session.plan
-    meterset_mu = sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
-    dose_gy = plan.prescriptions[0].dose_gy / (plan.fractions_planned or 1)
-    said = PlanSection(meterset_mu=meterset_mu, dose_gy=dose_gy)
-    return scenario.model_copy(update={"plan": said})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,9 @@ from typing import Final
 
 import numpy as np
 
+from isoguide.errors import InputError
 from isoguide.images.ultrasound_volume import UltrasoundVolume
+from isoguide.plan import Plan
 from isoguide.progress import Progress, part_of, silent
 from isoguide.treatment import (
     Fraction,
@@ -25,16 +27,18 @@ from isoguide.treatment.ports import DayImage
 from isoguide.treatment.protocol_limits import settings_of_gate
 from isoguide.virtual import PatientDay, draw_days
 from isoguide.virtual.motion import LONGEST_S
+from isoguide.virtual.prescribed_dose import with_prescribed_dose
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import RoomSettings
+from isoguide.virtual.treatment_plan import treatment_plan
 from isoguide.virtual.truth import RoomTruth
 from isoguide.virtual.ultrasound_reference import simulation_ultrasound
 from isoguide.workflow.course import Course, TreatedFraction, TruthAtBeam, TruthAtSetUp, seconds_between
 from isoguide.workflow.course_assessor import CourseAssessor, KeepAssessment, keep_no_assessment
-from isoguide.workflow.course_dosimetry import CourseDosimetry
+from isoguide.workflow.course_dosimetry import CourseDosimetry, fraction_mu
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
 from isoguide.workflow.motion.monitored_room import Monitored, MonitoredDelivery, RoomGate
-from isoguide.workflow.scenario import GateSection, Scenario
+from isoguide.workflow.scenario import GateSection, PlanSection, Scenario
 from isoguide.workflow.scenario_settings import (
     course_settings,
     fraction_limits,
@@ -149,6 +153,8 @@ def simulate(
     begin = time.perf_counter()
     patient = patient or virtual_patient(scenario, part_of(progress, 0.0, 0.14))
     require_possible(scenario, patient.phantom)
+    if scenario.dose is not None and patient.plan is None:
+        scenario, patient = _with_plan(scenario, patient)
     progress(0.14, "Preparing the match")
     patient.prepared(room_settings(scenario, 1), scenario.room.imaging.match)
     progress(0.2, "Drawing the days of the course")
@@ -168,9 +174,42 @@ def simulate(
     return Course(scenario, patient.name, scene, tuple(fractions), time.perf_counter() - begin, dose)
 
 
+def _with_plan(scenario: Scenario, patient: VirtualPatient) -> tuple[Scenario, VirtualPatient]:
+    """Have the room deliver the plan whose dose is told: its own arc has no leaves, and so no dose.
+
+    Raises
+    ------
+    InputError
+        If the scenario says monitor units or dose of a fraction besides.
+    """
+    if "plan" in scenario.model_fields_set:
+        msg = (
+            "with a section dose a plan is made for the built-in patient, and that plan says monitor units "
+            "and dose of a fraction: leave out the section plan"
+        )
+        raise InputError(msg)
+    plan = with_prescribed_dose(treatment_plan(patient.phantom), patient.phantom)
+    return as_planned(scenario, plan), replace(patient, plan=plan)
+
+
+def as_planned(scenario: Scenario, plan: Plan) -> Scenario:
+    """Put what a plan gives into its scenario, so that the report says it.
+
+    Parameters
+    ----------
+    scenario
+        Of the patient who is treated.
+    plan
+        With a prescription and monitor units.
+    """
+    dose_gy = plan.prescriptions[0].dose_gy / (plan.fractions_planned or 1)
+    said = PlanSection(meterset_mu=fraction_mu(plan), dose_gy=dose_gy)
+    return scenario.model_copy(update={"plan": said})
+
+
 def _dosimetry(scenario: Scenario, patient: VirtualPatient, progress: Progress) -> CourseDosimetry | None:
     """Return what computes the dose of the days, the plan's computed already; None where nobody asks."""
-    if scenario.dose is None:
+    if scenario.dose is None or patient.plan is None:
         return None
     progress(0.0, "Computing the dose of the plan")
     return CourseDosimetry(patient.phantom, patient.plan, scenario.dose)

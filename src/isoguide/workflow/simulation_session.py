@@ -38,6 +38,7 @@ from isoguide.plan import PatientPosition, Plan
 from isoguide.progress import Progress, part_of, silent
 from isoguide.virtual import Phantom
 from isoguide.virtual.kv_pair import KILOVOLTAGE
+from isoguide.virtual.prescribed_dose import with_prescribed_dose
 from isoguide.virtual.treatment_plan import PlanSettings, treatment_plan
 
 VIRTUAL_IMAGER: Final = "isoguide virtual kV"
@@ -87,8 +88,9 @@ def write_simulation_session(
 ) -> SimulationSession:
     """Write planning CT, structure set, plan and 4DCT of a virtual patient, head first supine.
 
-    Everything is in one study and one frame of reference. The structure set holds the drawn structures, and
-    as points the markers in the patient, the marks on the skin and the isocentre.
+    Everything is in one study and one frame of reference. The plan's monitor units give half of the target
+    the prescription. The structure set holds the drawn structures, and as points the markers in the patient,
+    the marks on the skin and the isocentre.
 
     Parameters
     ----------
@@ -112,12 +114,12 @@ def write_simulation_session(
     MissingEvidenceError
         If the patient has no target.
     GeometryError
-        If the target is larger than the field of the machine.
+        If the target is larger than the field of the machine, or no beam meets the patient.
     OutputError
         If the folder cannot be written, or a phase is not in the frame PLANNING.
     """
     _check_frames(phases)
-    plan = treatment_plan(phantom, plan_settings)
+    plan = with_prescribed_dose(treatment_plan(phantom, plan_settings), phantom)
     uids = SeriesUids.from_seed(f"{seed} planning")
     acquisition = CtAcquisition(
         acquired_at=PLANNED_AT,

@@ -8,7 +8,7 @@ from isoguide.dose.density.methods import (
     stitched_override,
     virtual_ct,
 )
-from isoguide.dose.density.outline import body_of_ct
+from isoguide.dose.density.outline import body_of_ct, outlined_body, outlines_of
 from isoguide.dose.density.result import DensityImage, DensityMethod, Disagreement, disagreement
 from isoguide.dose.density.warp import warped_planning
 
@@ -21,6 +21,8 @@ __all__ = [
     "body_of_ct",
     "density_images",
     "disagreement",
+    "outlined_body",
+    "outlines_of",
     "shading_corrected",
     "stitched_override",
     "virtual_ct",

@@ -4,6 +4,7 @@ A lung or a gas bubble belongs to the patient because tissue closes it off. A gr
 open, so that it looks like the air around him; the planning CT, which shows the whole patient, tells.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,8 @@ from isoguide.dose.density.warp import planning_from, required_field
 from isoguide.errors import GeometryError
 from isoguide.geometry.frames import Array
 from isoguide.geometry.grid import Grid
+from isoguide.images.mask import structure_mask
+from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume, VolumeValues
 from isoguide.kernels.bspline import sample_cubic
 from isoguide.registration.anatomy import BODY_ABOVE_HU, find_body
@@ -27,6 +30,8 @@ THIN_HU: Final = -400.0
 SURE_INSIDE: Final = 0.85
 """Of the smoothed outline: above it a voxel is body whatever it holds, below the rest of 1 it is not."""
 MIDDLE: Final = 0.5
+OUTLINE: Final = "EXTERNAL"
+"""RTROIInterpretedType of the patient's outline."""
 
 
 def planned_body(planning: Volume, found: DeformableRegistration, grid: Grid) -> tuple[Grid, Float32]:
@@ -111,6 +116,38 @@ def body_of_ct(ct: Volume) -> Mask:
     level = make_level(ct.grid, ct.values, LEVEL_MM, interpolate=False)
     body = _found(level, ct.grid.centre_mm, ct.source or "the CT")
     return _with_edge(body, level, ct.grid, ct.values)
+
+
+def outlines_of(structures: Sequence[Structure]) -> tuple[Structure, ...]:
+    """Return the drawn outlines of the patient; none where nobody drew one."""
+    return tuple(one for one in structures if one.interpreted_type.upper() == OUTLINE and one.is_volume)
+
+
+def outlined_body(ct: Volume, structures: Sequence[Structure]) -> Mask:
+    """Return the patient without what he lies on: within his outlines, else as found in the CT.
+
+    Parameters
+    ----------
+    ct
+        Planning CT, HU.
+    structures
+        Drawn on it.
+
+    Returns
+    -------
+    Mask
+        Bool ``[k, j, i]`` on the CT.
+
+    Raises
+    ------
+    GeometryError
+        If no outline is drawn and no body is found in the CT.
+    """
+    outlines = outlines_of(structures)
+    if not outlines:
+        return body_of_ct(ct)
+    inside: Mask = np.logical_or.reduce([structure_mask(one, ct.grid) for one in outlines])
+    return inside
 
 
 def _with_edge(body: Mask, level: Level, grid: Grid, values: VolumeValues) -> Mask:

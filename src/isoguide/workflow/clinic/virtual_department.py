@@ -5,6 +5,7 @@ a written protocol. What people would do, three virtual persons do: one signs wh
 looks a second time where it wants that, and one is there to make the plan.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,9 @@ from isoguide.course import (
     Role,
 )
 from isoguide.dicom import PatientIdentity
-from isoguide.progress import Progress, silent
+from isoguide.errors import InputError
+from isoguide.progress import Progress, part_of, silent
+from isoguide.records import FractionKey
 from isoguide.review.anatomy_trends import AnatomyTrend
 from isoguide.treatment import (
     Decision,
@@ -38,15 +41,19 @@ from isoguide.treatment.protocol_decision import decide_by_protocol
 from isoguide.treatment.protocol_limits import fraction_limits, gate_settings
 from isoguide.treatment.signatures import require_signatures
 from isoguide.virtual.room import VirtualRoom
+from isoguide.workflow.clinic.day_anatomy import AnatomyDesk
+from isoguide.workflow.clinic.day_dose import DoseDesk
 from isoguide.workflow.clinic.day_export import said_of_export, write_day_image
 from isoguide.workflow.clinic.day_image import TakenImage
 from isoguide.workflow.clinic.delivery_sink import DeliverySink
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
+from isoguide.workflow.clinic.dose_order import DoseAsked
 from isoguide.workflow.clinic.fraction_files import export_fraction
 from isoguide.workflow.clinic.kept_image import keep_image
 from isoguide.workflow.clinic.new_course import NewCourse, new_course
 from isoguide.workflow.clinic.open_fraction import open_fraction
+from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.recorder import FractionRecorder, StoredImage
 from isoguide.workflow.clinic.signing import approver_of
 from isoguide.workflow.motion.course_reports import FOLDER as MONITORING
@@ -56,11 +63,14 @@ from isoguide.workflow.protocol_file import load_protocol
 from isoguide.workflow.review.course_anatomy import course_anatomy
 from isoguide.workflow.simulate import Conducted
 
+_log: Final = logging.getLogger(__name__)
 THERAPIST: Final = Person("virtual-therapist", Role.THERAPIST)
 PHYSICIST: Final = Person("virtual-physicist", Role.PHYSICIST)
 ONCOLOGIST: Final = Person("virtual-oncologist", Role.ONCOLOGIST)
 STAFF: Final = (THERAPIST, PHYSICIST, ONCOLOGIST)
 RECORDS, DAILY, EXPORTS = "records", "daily", "exports"
+BEAM_DATA: Final = DoseAsked("generic-6mv")
+"""Those that the monitor units of virtual plans are made with."""
 OPENED_AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """When the records begin: after the simulation and before the first fraction of every virtual course."""
 
@@ -199,6 +209,36 @@ class VirtualDepartment:
     def keep_assessment(self, number: int, record: AssessmentRecord) -> None:
         """Keep what was found of the anatomy of a fraction."""
         self.desk.records.keep_assessment(self.course.course_id, number, record, by=PHYSICIST.name)
+
+    def keep_dose(self, number: int, progress: Progress = silent) -> None:
+        """Assess the anatomy of a fraction and compute its dose as the console does, and keep what both say.
+
+        A fraction without a matched image has neither, and where they cannot be found the console says why
+        as soon as somebody asks.
+
+        Parameters
+        ----------
+        number
+            Of the fraction.
+        progress
+            Told how far it is.
+        """
+        key = FractionKey(self.course.course_id, number)
+        matches = self.desk.records.fraction(key.course_id, number).matches
+        if not matches:
+            return
+        uid, gallery = matches[0].image_uid, Gallery.of(self.desk)
+        try:
+            AnatomyDesk(self.desk, gallery).assess(
+                key, uid, by=PHYSICIST.name, progress=part_of(progress, 0.0, 0.7)
+            )
+            DoseDesk(self.desk, gallery).compute(
+                key, uid, BEAM_DATA, by=PHYSICIST.name, progress=part_of(progress, 0.7, 1.0)
+            )
+        except InputError as error:
+            _log.warning("%s has no dose: %s", key, error)
+        finally:
+            gallery.close()
 
     def conduct(
         self, number: int, planned: PlannedPosition, room: VirtualRoom, limits: FractionLimits

@@ -5,18 +5,15 @@ from typing import Final
 
 import numpy as np
 
-from isoguide.dose.density import body_of_ct
+from isoguide.dose.density import outlined_body, outlines_of
 from isoguide.errors import AmbiguityError, MissingEvidenceError
 from isoguide.geometry.frames import Array
-from isoguide.images.mask import structure_mask
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.plan import Plan, Prescription
 from isoguide.workflow.dose.day import DosePrescription, Mask
 from isoguide.workflow.target import NOT_ANATOMY, choose_target
 
-OUTLINE: Final = "EXTERNAL"
-"""RTROIInterpretedType of the patient's outline."""
 BOLUS: Final = "BOLUS"
 
 
@@ -130,21 +127,20 @@ def body_of(volume: Volume, structures: Sequence[Structure]) -> tuple[Mask, tupl
     GeometryError
         If no outline is drawn and no body is found in the CT.
     """
-    outlines = [one for one in structures if one.interpreted_type.upper() == OUTLINE and one.is_volume]
+    body, outlines = outlined_body(volume, structures), outlines_of(structures)
     told = [
         f"the bolus '{one.name}' counts only as far as it lies within the outline of the patient"
         for one in structures
         if one.interpreted_type.upper() == BOLUS
     ]
     if outlines:
-        inside: Mask = np.logical_or.reduce([structure_mask(one, volume.grid) for one in outlines])
         names = " and ".join(f"'{one.name}'" for one in outlines)
         told.append(f"the patient is what lies within {names}: couch and cushions are left out")
-        return inside, tuple(told)
+        return body, tuple(told)
     told.append(
         "no outline of the patient is drawn: he was found in the planning CT, without couch and cushions"
     )
-    return body_of_ct(volume), tuple(told)
+    return body, tuple(told)
 
 
 def _prescribed(
