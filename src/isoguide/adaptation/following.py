@@ -14,12 +14,13 @@ Sources: Bol et al., Phys. Med. Biol. 58 (2013) 2989 (virtual couch shift); IEC 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
+from isoguide.adaptation.beam_trim import BeamTrim
 from isoguide.adaptation.field_shape import beams_eye_view_mm
 from isoguide.adaptation.opening import leaf_axis
 from isoguide.geometry.frames import FIXED, Array, Points
@@ -93,6 +94,22 @@ class Following:
     tilt_deg: float
     miss_mm: float
     meterset_factor: float
+
+    def trimmed(self, trim: BeamTrim, axis: str) -> "Following":
+        """Return the same with the opening moved towards the gantry and other monitor units.
+
+        The leaves travel along ``axis``. The outline was met without an offset, so that what the shift adds
+        to the miss adds up in squares.
+        """
+        device = rotation_z(self.collimator_deg)[:2, :2]
+        shift_mm = device.T @ np.array([0.0, trim.shift_mm])
+        along_across_mm = shift_mm if axis == "X" else shift_mm[::-1]
+        return replace(
+            self,
+            view=replace(self.view, shift_mm=self.view.shift_mm + along_across_mm),
+            miss_mm=float(np.hypot(self.miss_mm, trim.shift_mm)),
+            meterset_factor=self.meterset_factor * trim.meterset_factor,
+        )
 
 
 def followed(
