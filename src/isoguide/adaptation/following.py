@@ -137,15 +137,27 @@ def followed(
     """
     motions = [_motion(point, fixed_after_from_before) for point in beam.control_points]
     gantry_deg = _gantry_angles(beam.control_points, motions)
-    views = [
-        _View.of(point, motion, target, angle, sad_mm, leaf_axis(beam))
-        for point, motion, angle in zip(beam.control_points, motions, gantry_deg, strict=True)
-    ]
+    views: list[_View] = []
+    for point, motion, angle in zip(beam.control_points, motions, gantry_deg, strict=True):
+        # A sweep of leaves has one view for all its control points.
+        before = beam.control_points[len(views) - 1] if views else None
+        if before is not None and _same_angles(before, point) and views[-1].gantry_deg == angle:
+            views.append(views[-1])
+        else:
+            views.append(_View.of(point, motion, target, angle, sad_mm, leaf_axis(beam)))
     turns_deg = np.array([view.turn_deg for view in views])
     if not turns_with_beam_on:
         turns_deg[:] = np.average(turns_deg, weights=_weights(beam.control_points))
     turned = _rounded_turns(beam.control_points, turns_deg)
     return tuple(view.followed(turn) for view, turn in zip(views, turned, strict=True))
+
+
+def _same_angles(one: ControlPoint, other: ControlPoint) -> bool:
+    return (one.gantry_deg, one.collimator_deg, one.couch_deg) == (
+        other.gantry_deg,
+        other.collimator_deg,
+        other.couch_deg,
+    )
 
 
 def _motion(point: ControlPoint, fixed_after_from_before: RigidTransform) -> RigidTransform:

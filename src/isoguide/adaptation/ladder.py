@@ -202,9 +202,8 @@ class _Climb:
         plain = self._following({})
         if not is_worth_trimming(plain):
             return plain
-        return trim_tilted(
-            self.problem, self._stand.fixed_from_daily, self._following, self.doses.segments, progress
-        )
+        placed = self._stand.fixed_from_daily
+        return trim_tilted(self.problem, placed, plain, self._following, self.doses.segments, progress)
 
     def _following(self, trims: Mapping[int, BeamTrim]) -> CorrectedBeams:
         return shift_beams(

@@ -67,6 +67,7 @@ def is_worth_trimming(shifted: CorrectedBeams) -> bool:
 def trim_tilted(
     problem: AdaptationProblem,
     fixed_from_daily: RigidTransform,
+    plain: CorrectedBeams,
     shifted: Shifted,
     segments_at: SegmentsAt,
     progress: Progress,
@@ -79,8 +80,10 @@ def trim_tilted(
         The plan and the patient of today.
     fixed_from_daily
         How he lies when the corrected beams are on.
+    plain
+        Beams that only follow the target.
     shifted
-        Makes the beams; without trims they have to be available.
+        Makes the same with trims.
     segments_at
         Computes doses.
     progress
@@ -91,7 +94,6 @@ def trim_tilted(
     GeometryError
         If the target has no voxel in the density of the day.
     """
-    plain = shifted({})
     found = _known(problem, plain, shifted, segments_at, fixed_from_daily, part_of(progress, 0.0, 0.8))
     if isinstance(found, str):
         return plain.with_change(f"nothing is done about the tilt: {found}")

@@ -123,7 +123,7 @@ def shift_beams(
     if reasons:
         return CorrectedBeams(None, reasons, ())
     tilt_deg = {beam.number: max(step.tilt_deg for step in steps) for beam, _, steps in told}
-    return CorrectedBeams(corrected, (), _changes(told), MappingProxyType(tilt_deg))
+    return CorrectedBeams(corrected, (), _changes(told, is_trimmed=bool(trims)), MappingProxyType(tilt_deg))
 
 
 def _refused(plan: Plan, motion: RigidTransform, target: Points) -> tuple[str, ...]:
@@ -248,7 +248,7 @@ def _placed(beam: Beam, isocentre_mm: Array | None, turn_couch_deg: float) -> Be
     return replace(beam, control_points=points)
 
 
-def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]]) -> tuple[str, ...]:
+def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]], *, is_trimmed: bool) -> tuple[str, ...]:
     steps = [step for _, _, one in told for step in one]
     shifts_mm = [float(np.linalg.norm(step.view.shift_mm)) for step in steps]
     turns_deg = [_turn_deg(old, new, "collimator_deg") for old, new, _ in told]
@@ -266,7 +266,8 @@ def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]]) -> tuple[st
     if factors:
         # Adding zero after rounding turns the -0.0 that a display would show into 0.0.
         least, most = (round(100.0 * (one - 1.0), 1) + 0.0 for one in (min(factors), max(factors)))
-        changes.append(f"monitor units of a beam change by {least:+.1f} to {most:+.1f} % for the distance")
+        cause = "the distance and the tilt" if is_trimmed else "the distance"
+        changes.append(f"monitor units of a beam change by {least:+.1f} to {most:+.1f} % for {cause}")
     if any(point.wedges_in for old, _, _ in told for point in old.control_points):
         changes.append("wedges turn with the collimator but stay where they are: the field moves under them")
     miss_mm = max(step.miss_mm for step in steps)
