@@ -44,14 +44,25 @@ Shifted = Callable[[Mapping[int, BeamTrim]], CorrectedBeams]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Known:
-    """Points, what they get with a perfect couch, and from each beam that follows the target."""
+class KnownDoses:
+    """Points, what they get with a perfect couch, and from each beam that follows the target.
+
+    Parameters
+    ----------
+    points_mm
+        (n, 3), daily LPS.
+    structures
+        Which points belong to what, the tissue around the target among them.
+    problem
+        Doses at the points; without parts.
+    """
 
     points_mm: Array
     structures: tuple[SampledStructure, ...]
     problem: TrimProblem
 
     def with_importance(self, of_targets: float) -> TrimProblem:
+        """Return what is to be solved when a target counts so many times as much as an organ."""
         parts = tuple((one.rows, of_targets if one.is_target else 1.0) for one in self.structures)
         known = self.problem
         return TrimProblem(known.wanted_gy, known.beam_gy, known.gy_per_mm, known.tilt_deg, parts)
@@ -94,7 +105,7 @@ def trim_tilted(
     GeometryError
         If the target has no voxel in the density of the day.
     """
-    found = _known(problem, plain, shifted, segments_at, fixed_from_daily, part_of(progress, 0.0, 0.8))
+    found = known_doses(problem, plain, shifted, segments_at, fixed_from_daily, part_of(progress, 0.0, 0.8))
     if isinstance(found, str):
         return plain.with_change(f"nothing is done about the tilt: {found}")
     numbers = sorted(plain.tilt_deg)
@@ -116,15 +127,26 @@ def trim_tilted(
     return plain.with_change(f"nothing is done about the tilt: {reason}")
 
 
-def _known(  # the doses of three plans in one place, each with its share of the progress
+def known_doses(
     problem: AdaptationProblem,
     plain: CorrectedBeams,
     shifted: Shifted,
     segments_at: SegmentsAt,
     fixed_from_daily: RigidTransform,
     progress: Progress,
-) -> _Known | str:
-    """Compute doses at points of the structures; a reason where the openings cannot be moved."""
+) -> KnownDoses | str:
+    """Compute doses at points of the structures, or say why openings cannot be moved.
+
+    Parameters
+    ----------
+    problem, plain, shifted, segments_at, fixed_from_daily, progress
+        As of :func:`trim_tilted`.
+
+    Raises
+    ------
+    GeometryError
+        If the target has no voxel in the density of the day.
+    """
     points_mm, sample = sampled(problem)
     numbers = sorted(plain.tilt_deg)
     moved = [shifted(dict.fromkeys(numbers, BeamTrim(step))) for step in (-STEP_MM, STEP_MM)]
@@ -142,12 +164,13 @@ def _known(  # the doses of three plans in one place, each with its share of the
     tilt_deg = np.array([plain.tilt_deg[number] for number in numbers])
     structures = tuple(one for one in sample.of(doses[1]) if one.name != AROUND or len(one.rows))
     slope = (forth - back) / (2.0 * STEP_MM)
-    return _Known(points_mm, structures, TrimProblem(wanted.sum(axis=0), base, slope, tilt_deg, ()))
+    return KnownDoses(points_mm, structures, TrimProblem(wanted.sum(axis=0), base, slope, tilt_deg, ()))
 
 
 def _by_beam(known: SegmentDoses, numbers: list[int]) -> Array:
     """Add up the segments of each beam, (beams, points) Gy."""
-    doses = known.gy_per_mu.astype(np.float64) * known.meterset_mu[:, None]
+    mu = known.meterset_mu[:, None]
+    doses = np.where(mu > 0.0, known.gy_per_mu, 0.0) * mu
     of_beam = np.array([key.beam_number for key in known.segments])
     return np.array([doses[of_beam == number].sum(axis=0) for number in numbers])
 
@@ -162,7 +185,7 @@ def _has_lost(structures: tuple[SampledStructure, ...], before_gy: Array, after_
     return False
 
 
-def _words(known: _Known, trims: Mapping[int, BeamTrim], before_gy: Array, after_gy: Array) -> str:
+def _words(known: KnownDoses, trims: Mapping[int, BeamTrim], before_gy: Array, after_gy: Array) -> str:
     organs = [one.rows for one in known.structures if not one.is_target and one.name != AROUND]
     wanted_gy = known.problem.wanted_gy
     most = [
