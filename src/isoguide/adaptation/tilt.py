@@ -105,19 +105,21 @@ def trim_tilted(
     GeometryError
         If the target has no voxel in the density of the day.
     """
+    progress(0.0, "making up for the tilt of beams")
     found = known_doses(problem, plain, shifted, segments_at, fixed_from_daily, part_of(progress, 0.0, 0.8))
     if isinstance(found, str):
         return plain.with_change(f"nothing is done about the tilt: {found}")
     numbers = sorted(plain.tilt_deg)
     reason = "no shift of openings and no weights of beams come nearer to the planned dose"
     before_gy = found.problem.beam_gy.sum(axis=0)
-    for importance in TARGET_IMPORTANCE:
+    for turn, importance in enumerate(TARGET_IMPORTANCE):
         asked = found.with_importance(importance)
         trims = dict(zip(numbers, find_trims(asked), strict=True))
         trimmed = shifted(trims)
         if trimmed.plan is None:
             return plain.with_change(f"nothing is done about the tilt: {trimmed.reasons[0]}")
-        known = segments_at(trimmed.plan, fixed_from_daily, found.points_mm, part_of(progress, 0.8, 1.0))
+        part = part_of(progress, 0.8 + 0.06 * turn, 0.86 + 0.06 * turn)
+        known = segments_at(trimmed.plan, fixed_from_daily, found.points_mm, part)
         after_gy = _by_beam(known, numbers).sum(axis=0)
         if asked.penalty(after_gy) > asked.penalty(before_gy) * (1.0 - LEAST_GAIN):
             break
