@@ -29,6 +29,7 @@ SCRIPTS: Final = {
     "monte-carlo": ("dose_monte_carlo.py", "--write"),
     "dvh": ("dvh.py", "--page"),
     "adaptation": ("adaptation.py", "--write"),
+    "tilt": ("adaptation_tilt.py", "--write"),
     "accumulation": ("accumulation.py", "--write"),
 }
 """Each part's script, and what makes it write its tables into the page."""

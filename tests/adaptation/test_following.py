@@ -8,6 +8,7 @@ from beams_to_correct import LEAVES, SAD_MM, arc, field_of, plan_of, small_machi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isoguide.adaptation.beam_trim import BeamTrim
 from isoguide.adaptation.field_shape import beams_eye_view_mm
 from isoguide.adaptation.following import followed
 from isoguide.adaptation.virtual_couch_shift import shift_beams
@@ -174,6 +175,35 @@ def test_an_opening_between_two_leaves_keeps_its_width() -> None:
     middle = LEAVES.pairs // 2
     expected = before.leaf_positions_mm[:, middle - 1 : middle + 1].mean(axis=1)
     np.testing.assert_allclose(after.leaf_positions_mm[:, middle], expected, atol=0.011)
+
+
+@pytest.mark.parametrize("axis", ["X", "Y"])
+@given(gantry=ANGLES, collimator=ANGLES, towards=st.floats(-4.0, 4.0))
+@settings(max_examples=10, deadline=None)
+def test_a_trim_moves_the_opening_towards_the_gantry_at_every_angle_of_the_collimator(
+    axis: str, gantry: float, collimator: float, towards: float
+) -> None:
+    beam = field_of(gantry, collimator, axis=axis)
+    still = moved(np.eye(3), np.zeros(3))
+    step = followed(beam, still, ball(), sad_mm=SAD_MM, turns_with_beam_on=True)[0]
+    trimmed = step.trimmed(BeamTrim(towards, 1.05), axis)
+    order = [0, 1] if axis == "X" else [1, 0]
+    device = rotation_z(step.collimator_deg)[:2, :2]
+    moved_mm = device @ (trimmed.view.shift_mm - step.view.shift_mm)[order]
+    np.testing.assert_allclose(moved_mm, [0.0, towards], atol=1e-9)
+    assert trimmed.meterset_factor == pytest.approx(1.05 * step.meterset_factor)
+    assert trimmed.miss_mm == pytest.approx(abs(towards), abs=0.02)
+
+
+def test_a_trimmed_beam_has_its_jaws_and_monitor_units_changed() -> None:
+    plan = plan_of(field_of(90.0, 0.0))
+    trims = {1: BeamTrim(2.0, 0.95)}
+    corrected = shift_beams(plan, moved(np.eye(3), np.zeros(3)), ball(), small_machine(), trims=trims)
+    assert corrected.plan is not None
+    before, after = plan.beams[0], corrected.plan.beams[0]
+    moved_mm = np.subtract(after.control_points[0].jaw_y_mm, before.control_points[0].jaw_y_mm)
+    np.testing.assert_allclose(moved_mm, 2.0, atol=0.011)
+    assert after.meterset_mu == pytest.approx(0.95 * before.meterset_mu, rel=1e-4)
 
 
 def test_the_planned_beams_stay_as_they_are() -> None:

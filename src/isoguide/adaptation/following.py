@@ -14,12 +14,13 @@ Sources: Bol et al., Phys. Med. Biol. 58 (2013) 2989 (virtual couch shift); IEC 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
+from isoguide.adaptation.beam_trim import BeamTrim
 from isoguide.adaptation.field_shape import beams_eye_view_mm
 from isoguide.adaptation.opening import leaf_axis
 from isoguide.geometry.frames import FIXED, Array, Points
@@ -94,6 +95,22 @@ class Following:
     miss_mm: float
     meterset_factor: float
 
+    def trimmed(self, trim: BeamTrim, axis: str) -> "Following":
+        """Return the same with the opening moved towards the gantry and other monitor units.
+
+        The leaves travel along ``axis``. The outline was met without an offset, so that what the shift adds
+        to the miss adds up in squares.
+        """
+        device = rotation_z(self.collimator_deg)[:2, :2]
+        shift_mm = device.T @ np.array([0.0, trim.shift_mm])
+        along_across_mm = shift_mm if axis == "X" else shift_mm[::-1]
+        return replace(
+            self,
+            view=replace(self.view, shift_mm=self.view.shift_mm + along_across_mm),
+            miss_mm=float(np.hypot(self.miss_mm, trim.shift_mm)),
+            meterset_factor=self.meterset_factor * trim.meterset_factor,
+        )
+
 
 def followed(
     beam: Beam,
@@ -120,15 +137,27 @@ def followed(
     """
     motions = [_motion(point, fixed_after_from_before) for point in beam.control_points]
     gantry_deg = _gantry_angles(beam.control_points, motions)
-    views = [
-        _View.of(point, motion, target, angle, sad_mm, leaf_axis(beam))
-        for point, motion, angle in zip(beam.control_points, motions, gantry_deg, strict=True)
-    ]
+    views: list[_View] = []
+    for point, motion, angle in zip(beam.control_points, motions, gantry_deg, strict=True):
+        # A sweep of leaves has one view for all its control points.
+        before = beam.control_points[len(views) - 1] if views else None
+        if before is not None and _same_angles(before, point) and views[-1].gantry_deg == angle:
+            views.append(views[-1])
+        else:
+            views.append(_View.of(point, motion, target, angle, sad_mm, leaf_axis(beam)))
     turns_deg = np.array([view.turn_deg for view in views])
     if not turns_with_beam_on:
         turns_deg[:] = np.average(turns_deg, weights=_weights(beam.control_points))
     turned = _rounded_turns(beam.control_points, turns_deg)
     return tuple(view.followed(turn) for view, turn in zip(views, turned, strict=True))
+
+
+def _same_angles(one: ControlPoint, other: ControlPoint) -> bool:
+    return (one.gantry_deg, one.collimator_deg, one.couch_deg) == (
+        other.gantry_deg,
+        other.collimator_deg,
+        other.couch_deg,
+    )
 
 
 def _motion(point: ControlPoint, fixed_after_from_before: RigidTransform) -> RigidTransform:

@@ -5,13 +5,14 @@ after they follow the target, and weighted anew after that. A rung that is not a
 next one starts from the last that is.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from uuid import uuid4
 
 import numpy as np
 
+from isoguide.adaptation.beam_trim import BeamTrim
 from isoguide.adaptation.field_shape import target_outline_mm
 from isoguide.adaptation.morphing import morph_apertures
 from isoguide.adaptation.problem import AdaptationProblem, Stand
@@ -19,6 +20,7 @@ from isoguide.adaptation.result import Rung, RungDose, RungResult
 from isoguide.adaptation.reweighting import WeightingProblem, reweight
 from isoguide.adaptation.segment_sample import sampled
 from isoguide.adaptation.segment_weights import with_weights
+from isoguide.adaptation.tilt import is_worth_trimming, trim_tilted
 from isoguide.adaptation.virtual_couch_shift import CorrectedBeams, shift_beams
 from isoguide.dose.compute import Placement, compute_dose
 from isoguide.dose.goals import evaluate_goals
@@ -196,7 +198,14 @@ class _Climb:
             words.append("its isocentre is in the coordinates of the planning CT")
         return tuple(words)
 
-    def _shifted(self, _: Progress) -> CorrectedBeams:
+    def _shifted(self, progress: Progress) -> CorrectedBeams:
+        plain = self._following({})
+        if not is_worth_trimming(plain):
+            return plain
+        placed = self._stand.fixed_from_daily
+        return trim_tilted(self.problem, placed, plain, self._following, self.doses.segments, progress)
+
+    def _following(self, trims: Mapping[int, BeamTrim]) -> CorrectedBeams:
         return shift_beams(
             self.problem.plan,
             self._stand.fixed_after_from_before,
@@ -204,6 +213,7 @@ class _Climb:
             self.problem.machine,
             isocentre_mm=self._stand.isocentre_mm,
             turn_couch_deg=self._stand.turn_couch_deg,
+            trims=trims,
         )
 
     def _morphed(self, _: Progress) -> CorrectedBeams:

@@ -5,12 +5,14 @@ Gantry, collimator, leaves, jaws and monitor units of each control point follow 
 reasons. After Bol et al., Phys. Med. Biol. 58 (2013) 2989.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
+from isoguide.adaptation.beam_trim import BeamTrim
 from isoguide.adaptation.following import Following, followed
 from isoguide.adaptation.machine_limits import violations
 from isoguide.adaptation.opening import Opening, leaf_axis, moved_opening, opening_of, used_pairs
@@ -25,6 +27,7 @@ LARGEST_SHIFT_MM: Final = 50.0
 LARGEST_TURN_DEG: Final = 10.0
 """A target displaced by more was set up wrongly or mistaken for another: move the patient instead."""
 _SAME_JAW_MM: Final = 0.02
+_UNTRIMMED: Final = BeamTrim()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,11 +42,18 @@ class CorrectedBeams:
         Why there is none.
     changes
         What it changes and what remains, one sentence each.
+    tilt_deg
+        By how much each treatment beam that follows the target passes the patient tilted, by its number.
     """
 
     plan: Plan | None
     reasons: tuple[str, ...]
     changes: tuple[str, ...]
+    tilt_deg: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def with_change(self, sentence: str) -> "CorrectedBeams":
+        """Return the same beams with one more sentence about what is changed, or why it is not."""
+        return replace(self, changes=(*self.changes, sentence))
 
 
 def shift_beams(
@@ -54,6 +64,7 @@ def shift_beams(
     *,
     isocentre_mm: Array | None = None,
     turn_couch_deg: float = 0.0,
+    trims: Mapping[int, BeamTrim] = MappingProxyType({}),
 ) -> CorrectedBeams:
     """Let the treatment beams of a plan follow a target that was displaced as a rigid body.
 
@@ -71,6 +82,8 @@ def shift_beams(
         Where the machine's isocentre lies in the frame of the new plan, (3,); the planned one when None.
     turn_couch_deg
         By how much the couch is turned for the new plan; the displacement is what remains after that.
+    trims
+        What is changed besides of the beams with these numbers.
 
     Raises
     ------
@@ -94,8 +107,10 @@ def shift_beams(
             fixed_after_from_before,
             target,
             sad_mm=sad_mm,
-            turns_with_beam_on=machine.limits.collimator_speed_deg_per_s > 0.0 or _stands_still(beam),
+            turns_with_beam_on=machine.limits.collimator_speed_deg_per_s > 0.0 or stands_still(beam),
         )
+        trim = trims.get(beam.number, _UNTRIMMED)
+        steps = tuple(step.trimmed(trim, leaf_axis(beam)) for step in steps)
         lost = _lost_behind_leaves(beam, steps)
         if lost:
             return CorrectedBeams(None, (lost,), ())
@@ -107,7 +122,8 @@ def shift_beams(
     reasons = violations(corrected, machine, plan)
     if reasons:
         return CorrectedBeams(None, reasons, ())
-    return CorrectedBeams(corrected, (), _changes(told))
+    tilt_deg = {beam.number: max(step.tilt_deg for step in steps) for beam, _, steps in told}
+    return CorrectedBeams(corrected, (), _changes(told, is_trimmed=bool(trims)), MappingProxyType(tilt_deg))
 
 
 def _refused(plan: Plan, motion: RigidTransform, target: Points) -> tuple[str, ...]:
@@ -126,7 +142,8 @@ def _refused(plan: Plan, motion: RigidTransform, target: Points) -> tuple[str, .
     return ()
 
 
-def _stands_still(beam: Beam) -> bool:
+def stands_still(beam: Beam) -> bool:
+    """Say whether gantry, collimator and couch of a beam keep their angles."""
     return len({(p.gantry_deg, p.collimator_deg, p.couch_deg) for p in beam.control_points}) == 1
 
 
@@ -231,7 +248,7 @@ def _placed(beam: Beam, isocentre_mm: Array | None, turn_couch_deg: float) -> Be
     return replace(beam, control_points=points)
 
 
-def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]]) -> tuple[str, ...]:
+def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]], *, is_trimmed: bool) -> tuple[str, ...]:
     steps = [step for _, _, one in told for step in one]
     shifts_mm = [float(np.linalg.norm(step.view.shift_mm)) for step in steps]
     turns_deg = [_turn_deg(old, new, "collimator_deg") for old, new, _ in told]
@@ -249,14 +266,24 @@ def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]]) -> tuple[st
     if factors:
         # Adding zero after rounding turns the -0.0 that a display would show into 0.0.
         least, most = (round(100.0 * (one - 1.0), 1) + 0.0 for one in (min(factors), max(factors)))
-        changes.append(f"monitor units of a beam change by {least:+.1f} to {most:+.1f} % for the distance")
+        cause = "the distance and the tilt" if is_trimmed else "the distance"
+        changes.append(f"monitor units of a beam change by {least:+.1f} to {most:+.1f} % for {cause}")
     if any(point.wedges_in for old, _, _ in told for point in old.control_points):
         changes.append("wedges turn with the collimator but stay where they are: the field moves under them")
-    miss_mm, tilt_deg = max(step.miss_mm for step in steps), max(step.tilt_deg for step in steps)
+    miss_mm = max(step.miss_mm for step in steps)
     remains = f"what remains: the outline of the target is met to {miss_mm:.1f} mm (root mean square)"
-    if tilt_deg > 0.05:
-        remains += f", and beams pass through the patient tilted by up to {tilt_deg:.1f}°"
-    return (*changes, remains)
+    return (*changes, remains + _tilt_words(told))
+
+
+def _tilt_words(told: Sequence[tuple[Beam, Beam, Sequence[Following]]]) -> str:
+    """Name the beams that pass tilted, the worst first; those of an arc differ from place to place."""
+    tilts_deg = [(max(step.tilt_deg for step in steps), beam.number) for beam, _, steps in told]
+    named = [
+        f"beam {number} by up to {tilt:.1f}°" if len(tilts_deg) == 1 else f"beam {number} by {tilt:.1f}°"
+        for tilt, number in sorted(tilts_deg, key=lambda one: (-one[0], one[1]))
+        if tilt > 0.05
+    ]
+    return f", and beams pass through the patient tilted: {', '.join(named)}" if named else ""
 
 
 def _turn_deg(old: Beam, new: Beam, name: str) -> float:
