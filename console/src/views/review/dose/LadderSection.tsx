@@ -7,10 +7,11 @@ import { Chip } from "../../../components/Chip";
 import { axisValue, dayAndTime, plain } from "../../../components/format";
 import { Mark } from "../../../components/Mark";
 import { Notice } from "../../../components/Notice";
+import { TableFrame } from "../../../components/TableFrame";
 import { capital } from "../../../components/words";
+import { Assumed } from "../day/DayVerdict";
 import { ChooseDialog } from "./ChooseDialog";
 import { GoalOfDay, Met } from "./DoseTables";
-import { Assumed } from "./DoseVerdict";
 import { DvhChart } from "./DvhChart";
 import { canBeChosen, curvesOf, figureRows, goalRows, rungWords, withEffect } from "./ladder";
 
@@ -19,7 +20,8 @@ export interface LadderProps {
   readonly uid: string;
   readonly dose: DayDose;
   readonly ladder: Ladder;
-  readonly onChosen: (dose: DayDose) => void;
+  /** A correction was marked: what is shown is read again. */
+  readonly onChosen: () => void;
 }
 
 /** The ladder of corrections: what each would do to the dose of the day, and what was chosen for planning. */
@@ -107,54 +109,47 @@ function EffectTable({ ladder }: { ladder: Ladder }) {
     return null;
   }
   return (
-    <section
-      class="table-frame"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the page is scrolled by keys
-      tabIndex={0}
-      aria-label="What each correction would do"
-    >
-      <table class="table effect small">
-        <thead>
-          <tr>
-            <th scope="col">One fraction, Gy (against plan)</th>
-            <th scope="col" class="number">
-              As planned
+    <TableFrame label="What each correction would do" table="effect small">
+      <thead>
+        <tr>
+          <th scope="col">One fraction, Gy (against plan)</th>
+          <th scope="col" class="number">
+            As planned
+          </th>
+          {rungs.map(({ rung }) => (
+            <th key={rung} scope="col" class="number">
+              {capital(rung)}
             </th>
-            {rungs.map(({ rung }) => (
-              <th key={rung} scope="col" class="number">
-                {capital(rung)}
-              </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {figureRows(ladder).map(({ words, plannedGy, rungsGy }) => (
+          <tr key={words}>
+            <th scope="row">{words}</th>
+            <td class="number nowrap">{plain(plannedGy, 2)}</td>
+            {rungsGy.map((valueGy, at) => (
+              <td key={rungs[at]?.rung} class="number nowrap">
+                {rungWords(valueGy, plannedGy)}
+              </td>
             ))}
           </tr>
-        </thead>
-        <tbody>
-          {figureRows(ladder).map(({ words, plannedGy, rungsGy }) => (
-            <tr key={words}>
-              <th scope="row">{words}</th>
-              <td class="number nowrap">{plain(plannedGy, 2)}</td>
-              {rungsGy.map((valueGy, at) => (
-                <td key={rungs[at]?.rung} class="number nowrap">
-                  {rungWords(valueGy, plannedGy)}
-                </td>
-              ))}
-            </tr>
-          ))}
-          {goalRows(ladder).map(({ goal, planned, rungs: goals }) => (
-            <tr key={goal}>
-              <th scope="row">{goal}</th>
-              <td class="number nowrap">
-                <GoalOfDay goal={planned} />
+        ))}
+        {goalRows(ladder).map(({ goal, planned, rungs: goals }) => (
+          <tr key={goal}>
+            <th scope="row">{goal}</th>
+            <td class="number nowrap">
+              <GoalOfDay goal={planned} />
+            </td>
+            {goals.map((one, at) => (
+              <td key={rungs[at]?.rung} class="number nowrap">
+                {one === null ? <Met isMet={null} /> : <GoalOfDay goal={one} />}
               </td>
-              {goals.map((one, at) => (
-                <td key={rungs[at]?.rung} class="number nowrap">
-                  {one === null ? <Met isMet={null} /> : <GoalOfDay goal={one} />}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 

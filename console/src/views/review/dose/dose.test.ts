@@ -1,16 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { CourseDose, DayDose, DayDoseRecord, Ladder, LadderRung } from "../../../api/documents";
+import { standingOf, VERDICT_WORDS } from "../day/standing";
 import { missingOfChoice } from "./ChooseDialog";
-import {
-  besidePlan,
-  doseSeries,
-  goalSign,
-  goalValue,
-  soFarWords,
-  standingOf,
-  VERDICT_WORDS,
-  whyNotBegun,
-} from "./doseWords";
+import { besidePlan, doseSeries, goalSign, goalValue, soFarWords, whyNotBegun } from "./doseWords";
 import { canBeChosen, curvesOf, figureRows, goalRows, rungWords } from "./ladder";
 
 const record = (said: Partial<DayDoseRecord>): DayDoseRecord => ({

@@ -1,27 +1,9 @@
 /** What may be done with the dose of a day, in the words of the page. */
 
-import type { CourseDose, DayDose, DayDoseRecord, DoseGoal } from "../../../api/documents";
+import type { CourseDose, DayDose, DoseGoal } from "../../../api/documents";
 import { plain, signed } from "../../../components/format";
 import type { Tone } from "../../../components/Mark";
 import type { SeriesPoint } from "../../../components/seriesScale";
-
-/** Whether a dose may be decided on, may only be looked at, or could not be computed. */
-export type Standing = "for decision" | "not for decision" | "not available";
-
-/** One that does not hold any more is for looking only, whatever it said. */
-export function standingOf(dose: DayDoseRecord): Standing {
-  if (dose.verdict === "not available") {
-    return "not available";
-  }
-  return dose.is_for_decision ? "for decision" : "not for decision";
-}
-
-/** How each is said and shown. */
-export const VERDICT_WORDS: Readonly<Record<Standing, { readonly title: string; readonly tone: Tone }>> = {
-  "for decision": { title: "For decision", tone: "good" },
-  "not for decision": { title: "NOT FOR DECISION: look, do not decide", tone: "warn" },
-  "not available": { title: "NOT AVAILABLE: no dose could be computed", tone: "bad" },
-};
 
 /** Whether a goal is met, as a sign with its word. */
 export function goalSign(isMet: boolean | null): { readonly tone: Tone; readonly words: string } {
