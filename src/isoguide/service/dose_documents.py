@@ -15,6 +15,7 @@ from isoguide.service.documents.dose import (
     GoalDocument,
     Histograms,
     LadderDocument,
+    PlannedTarget,
     RungDocument,
     RungStructure,
 )
@@ -24,7 +25,9 @@ from isoguide.workflow.clinic.climb import why_no_plans
 from isoguide.workflow.clinic.day_corrections import MAY_CHOOSE, Choice, Ladder, LadderShown, ShownRung
 from isoguide.workflow.clinic.day_dose import ComputedDose, DayDoseShown
 from isoguide.workflow.clinic.dose_curves import CurveSheet, curve_sheet, percents
+from isoguide.workflow.clinic.dose_order import algorithm_of
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
+from isoguide.workflow.dose.day import PlannedDose
 from isoguide.workflow.dose.record import goals_of_day
 
 Colours = Mapping[str, tuple[int, int, int]]
@@ -39,15 +42,19 @@ def dose_of_day_document(
     record, computed = shown.record, shown.computed
     ladder = corrections.ladder
     drawn = computed.drawn if computed is not None else None
-    pictures = histograms = None
+    pictures = histograms = target = algorithm = None
+    if shown.image is not None:
+        algorithm = algorithm_of(shown.image.day.plan.protocol.dose).value
     if computed is not None and drawn is not None and shown.image is not None:
         pose = tuple(shown.image.counting_pose().matrix.ravel().tolist())
         pictures = _pictures(drawn, pose, computed.planned.order.prescription.fraction_gy, address)
-        histograms = _histograms_of(computed)
+        histograms, target = _histograms_of(computed), _target(computed.planned)
     return DoseOfDayDocument(
         image_uid=uid,
         machines=shown.machines,
         beam_data_problem=shown.beam_data_problem,
+        protocol_algorithm=algorithm,
+        target=target,
         dose=DayDoseDocument.of(record, shown.outdated_because) if record is not None else None,
         not_possible_because=shown.not_possible_because,
         pictures=pictures,
@@ -74,6 +81,17 @@ def _pictures(
         ),
         is_in_daily=drawn.is_in_daily,
         structures=tuple(structure_document(one, address) for one in drawn.structures),
+    )
+
+
+def _target(planned: PlannedDose) -> PlannedTarget:
+    order = planned.order
+    found = planned.placed.histograms.get(order.target_name or "")
+    return PlannedTarget(
+        name=order.target_name or "no target",
+        prescription_gy=order.prescription.fraction_gy,
+        fractions=order.prescription.fractions,
+        d95_gy=found.dose_at_volume_gy(95.0) if found is not None else None,
     )
 
 

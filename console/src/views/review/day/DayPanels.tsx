@@ -11,7 +11,7 @@ import { FigureTable } from "../anatomy/FigureTable";
 import { StructureTable } from "../anatomy/StructureTable";
 import { DosePanels } from "../dose/DosePanel";
 import { Assumed, DayVerdict } from "./DayVerdict";
-import { DayWork, type ImageProps, keyOf, useDayResource } from "./dayWork";
+import { DayOf, DayWork, type ImageProps, keyOf, useDayResource } from "./dayWork";
 import { OnceOpened } from "./OnceOpened";
 import { standingOf } from "./standing";
 
@@ -36,7 +36,9 @@ export function DayPanels({ fraction }: { fraction: Fraction }) {
       <Panel
         title="Anatomy of the day"
         aside={
-          kept.length < 2 ? null : (
+          kept.length < 2 ? (
+            <DayOf fraction={fraction} image={image} />
+          ) : (
             <SelectField
               label="Image"
               value={image.uid}

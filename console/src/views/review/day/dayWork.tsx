@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { Fraction, ImageLine, Job } from "../../../api/documents";
 import { asSentence, type Problem } from "../../../api/problem";
 import { Button } from "../../../components/Button";
+import { dayAndTime } from "../../../components/format";
 import { JobProgress } from "../../../components/JobProgress";
 import { ProblemNotice } from "../../../components/Notice";
 import { isUnderWay, once } from "../../../state/actions";
@@ -23,6 +24,15 @@ export const keyOf = ({ fraction, image }: ImageProps): ImageKey => ({
   number: fraction.number,
   uid: image.uid,
 });
+
+/** Which day it is that a panel speaks of. */
+export function DayOf({ fraction, image }: ImageProps) {
+  return (
+    <span class="dim small">
+      Fraction {fraction.number}, image of {dayAndTime(image.acquired_at)}
+    </span>
+  );
+}
 
 /** Names one part of the day of an image. */
 export const dayName = ({ fraction, image }: ImageProps, part: DayPart): string =>

@@ -7,14 +7,14 @@ import { dayAndTime } from "../../../components/format";
 import { Notice, ProblemNotice } from "../../../components/Notice";
 import { Panel } from "../../../components/Panel";
 import { Assumed, DayVerdict } from "../day/DayVerdict";
-import { DayWork, type ImageProps, keyOf, useDayResource } from "../day/dayWork";
+import { DayOf, DayWork, type ImageProps, keyOf, useDayResource } from "../day/dayWork";
 import { OnceOpened } from "../day/OnceOpened";
 import { standingOf } from "../day/standing";
 import { GoalTable, StructureDoseTable } from "./DoseTables";
 import { DoseViews } from "./DoseViews";
 import { DvhChart } from "./DvhChart";
 import { openDose } from "./doseState";
-import { whyNotBegun } from "./doseWords";
+import { prescribedWords, whyNotBegun } from "./doseWords";
 import { Chosen, LadderSection } from "./LadderSection";
 
 interface ShownProps {
@@ -35,12 +35,12 @@ export function DosePanels(of: ImageProps) {
   }
   return (
     <>
-      <Panel title="Dose of the day">
+      <Panel title="Dose of the day" aside={<DayOf {...of} />}>
         {problem}
         <Compute of={of} dose={dose} />
         <Found of={of} dose={dose} />
       </Panel>
-      <Panel title="Corrections of the beams">
+      <Panel title="Corrections of the beams" aside={<DayOf {...of} />}>
         <Corrections of={of} dose={dose} onChosen={() => void reload()} />
       </Panel>
     </>
@@ -59,6 +59,7 @@ function Found({ of, dose }: ShownProps) {
       <DayVerdict record={record}>
         Computed {dayAndTime(record.computed_at)}: {record.algorithm}, beam data {record.beam_data}
       </DayVerdict>
+      {dose.target === null ? null : <Prescribed target={dose.target} />}
       {record.goals.length === 0 ? (
         <p class="dim">The protocol of this course states no goals of the dose.</p>
       ) : (
@@ -80,6 +81,12 @@ function Found({ of, dose }: ShownProps) {
       <Assumed approximations={record.approximations} />
     </>
   );
+}
+
+/** What is prescribed beside what the plan gives; a warning where they do not belong together. */
+function Prescribed({ target }: { target: NonNullable<DayDose["target"]> }) {
+  const { words, isFar } = prescribedWords(target);
+  return isFar ? <Notice tone="warn">{asSentence(words)}</Notice> : <p class="small">{asSentence(words)}</p>;
 }
 
 /** With which beam data and algorithm the dose is computed. */
@@ -142,7 +149,7 @@ function Choices(props: {
           label="Algorithm"
           value={algorithm.value}
           options={[
-            { value: "", words: "as the protocol says" },
+            { value: "", words: `as the protocol says: ${dose.protocol_algorithm ?? "not known"}` },
             { value: "pencil beam", words: "pencil beam" },
             { value: "collapsed cone", words: "collapsed cone" },
           ]}

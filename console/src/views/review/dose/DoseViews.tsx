@@ -1,5 +1,6 @@
 import type { Fraction } from "../../../api/documents";
 import { ToggleField } from "../../../components/Fields";
+import { day } from "../../../components/format";
 import { DoseLegend } from "../../../components/viewer/StructureList";
 import { DayViews, OutlineToggles } from "../day/DayViews";
 import type { Standing } from "../day/standing";
@@ -17,7 +18,7 @@ export function DoseViews(props: {
       {...props}
       name="dose"
       planWords=", rigid match"
-      dayWords=", dose of this day"
+      dayWords={`, dose of fraction ${props.fraction.number}, ${day(state.session.daily.acquired_at)}`}
       tools={(pictures) => (
         <section class="tool-group" aria-label="Over the images">
           <fieldset class="modes">

@@ -1,10 +1,9 @@
 import { useSignal } from "@preact/signals";
 import type { DayDose, Fraction, Ladder, LadderRung } from "../../../api/documents";
 import { asSentence } from "../../../api/problem";
-import { SIX_AXES } from "../../../components/axes";
 import { Button } from "../../../components/Button";
 import { Chip } from "../../../components/Chip";
-import { axisValue, dayAndTime, plain } from "../../../components/format";
+import { dayAndTime, plain } from "../../../components/format";
 import { Mark } from "../../../components/Mark";
 import { Notice } from "../../../components/Notice";
 import { TableFrame } from "../../../components/TableFrame";
@@ -37,7 +36,8 @@ export function LadderSection(props: LadderProps) {
       <Chosen dose={dose} />
       <p class="small dim">
         Worked out {dayAndTime(ladder.computed_at)} on the dose above. Nothing is sent or treated by itself: a
-        plan is fetched as a file marked UNAPPROVED, and has to be checked and approved where plans are.
+        plan is fetched as a file marked UNAPPROVED, and has to be checked and approved where plans are. “As
+        the patient lies” is as the image shows him, before the couch moves.
       </p>
       {ladder.no_plans_because === "" ? null : (
         <Notice tone="warn" isQuiet>
@@ -184,7 +184,6 @@ function Rung(props: {
             {asSentence(change)}
           </p>
         ))}
-        <CouchWords rung={rung} />
       </div>
       <div class="buttons">
         {curvesOf(rung) === null ? null : (
@@ -198,14 +197,5 @@ function Rung(props: {
         {canChoose ? <Button onClick={onChoose}>Choose for planning…</Button> : null}
       </div>
     </li>
-  );
-}
-
-function CouchWords({ rung }: { rung: LadderRung }) {
-  const { couch } = rung;
-  return couch === null ? null : (
-    <p class="small">
-      {SIX_AXES.map(({ key, name, unit }) => `${name} ${axisValue(couch[key], unit)}`).join(", ")}
-    </p>
   );
 }

@@ -5,6 +5,28 @@ import { plain, signed } from "../../../components/format";
 import type { Tone } from "../../../components/Mark";
 import type { SeriesPoint } from "../../../components/seriesScale";
 
+/** What the plan gives its target may differ from what is prescribed by this share before a person is warned. */
+const AS_PRESCRIBED = 0.1;
+
+/** What is prescribed, and whether the plan as it was computed gives about that: else the dose is of no use. */
+export function prescribedWords(target: NonNullable<DayDose["target"]>): {
+  readonly words: string;
+  readonly isFar: boolean;
+} {
+  const { name, prescription_gy: prescribedGy, fractions, d95_gy: plannedGy } = target;
+  if (prescribedGy === null || plannedGy === null) {
+    const what = prescribedGy === null ? "what is prescribed is not known" : `what ${name} gets is not known`;
+    return { words: `${what}: no dose here is compared with the prescription`, isFar: true };
+  }
+  const percent = plain((100 * plannedGy) / prescribedGy, 0);
+  const said = `prescribed to ${name}: ${plain(prescribedGy, 2)} Gy a fraction, ${fractions} fractions; the plan as computed here gives D95% ${plain(plannedGy, 2)} Gy, ${percent} % of it`;
+  const isFar = Math.abs(plannedGy / prescribedGy - 1) > AS_PRESCRIBED;
+  return {
+    words: isFar ? `${said}: check beam data and monitor units before you believe a dose` : said,
+    isFar,
+  };
+}
+
 /** Whether a goal is met, as a sign with its word. */
 export function goalSign(isMet: boolean | null): { readonly tone: Tone; readonly words: string } {
   if (isMet === null) {
