@@ -2314,7 +2314,7 @@ export interface components {
              * @description By which it is computed when nobody chooses; null where it cannot be computed.
              */
             protocol_algorithm: ("pencil beam" | "collapsed cone") | null;
-            /** @description Of the dose that is drawn; null without pictures. */
+            /** @description Null where no dose of a target is known. */
             target: components["schemas"]["PlannedTarget"] | null;
         };
         /**
@@ -3701,11 +3701,9 @@ export interface components {
         PlannedTarget: {
             /**
              * D95 Gy
-             * @description Of one fraction as planned; null where it was not computed.
+             * @description Of one fraction as planned.
              */
-            d95_gy: number | null;
-            /** Fractions */
-            fractions: number;
+            d95_gy: number;
             /** Name */
             name: string;
             /**

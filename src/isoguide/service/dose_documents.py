@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from isoguide.adaptation.result import RungDose
+from isoguide.course import DoseRecord
 from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.service.documents.base import Six
 from isoguide.service.documents.dose import (
@@ -27,7 +28,7 @@ from isoguide.workflow.clinic.day_dose import ComputedDose, DayDoseShown
 from isoguide.workflow.clinic.dose_curves import CurveSheet, curve_sheet, percents
 from isoguide.workflow.clinic.dose_order import algorithm_of
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
-from isoguide.workflow.dose.day import PlannedDose
+from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.dose.record import goals_of_day
 
 Colours = Mapping[str, tuple[int, int, int]]
@@ -42,19 +43,19 @@ def dose_of_day_document(
     record, computed = shown.record, shown.computed
     ladder = corrections.ladder
     drawn = computed.drawn if computed is not None else None
-    pictures = histograms = target = algorithm = None
+    pictures = histograms = algorithm = None
     if shown.image is not None:
         algorithm = algorithm_of(shown.image.day.plan.protocol.dose).value
     if computed is not None and drawn is not None and shown.image is not None:
         pose = tuple(shown.image.counting_pose().matrix.ravel().tolist())
         pictures = _pictures(drawn, pose, computed.planned.order.prescription.fraction_gy, address)
-        histograms, target = _histograms_of(computed), _target(computed.planned)
+        histograms = _histograms_of(computed)
     return DoseOfDayDocument(
         image_uid=uid,
         machines=shown.machines,
         beam_data_problem=shown.beam_data_problem,
         protocol_algorithm=algorithm,
-        target=target,
+        target=_target(record, shown.image) if record is not None else None,
         dose=DayDoseDocument.of(record, shown.outdated_because) if record is not None else None,
         not_possible_because=shown.not_possible_because,
         pictures=pictures,
@@ -84,14 +85,14 @@ def _pictures(
     )
 
 
-def _target(planned: PlannedDose) -> PlannedTarget:
-    order = planned.order
-    found = planned.placed.histograms.get(order.target_name or "")
+def _target(record: DoseRecord, image: OpenImage | None) -> PlannedTarget | None:
+    """Return the target that the course names, else the first, as the records hold it."""
+    named = image.day.plan.course.simulation.target if image is not None else ""
+    targets = sorted((one for one in record.structures if one.is_target), key=lambda one: one.name != named)
+    if not targets:
+        return None
     return PlannedTarget(
-        name=order.target_name or "no target",
-        prescription_gy=order.prescription.fraction_gy,
-        fractions=order.prescription.fractions,
-        d95_gy=found.dose_at_volume_gy(95.0) if found is not None else None,
+        name=targets[0].name, prescription_gy=record.prescribed_gy, d95_gy=targets[0].planned_d95_gy
     )
 
 

@@ -138,10 +138,15 @@ export function Line({ lines, drawn, level, style }: LineProps) {
   );
 }
 
+/** Of a label from its middle, CSS pixels: none is cut by the edge of the view. */
+const LABEL_PX = 20;
+
 function DoseLine(props: Omit<LineProps, "level" | "style"> & { readonly level: DoseLevel }) {
   const { lines, drawn, level } = props;
   const label = useComputed(() => {
-    const place = labelPlace(levelOf(lines.value, level.level));
+    const { widthPx, heightPx, mmPerPx } = drawn.value;
+    const halfMm = [(widthPx / 2 - LABEL_PX) * mmPerPx, (heightPx / 2 - LABEL_PX) * mmPerPx] as const;
+    const place = labelPlace(levelOf(lines.value, level.level), level.toward, halfMm);
     const carried = placing(lines.value, drawn.value);
     return place === null || carried === null
       ? null

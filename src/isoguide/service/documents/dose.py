@@ -150,8 +150,7 @@ class PlannedTarget(Document):
 
     name: str
     prescription_gy: float | None = Field(description="Of one fraction; null where the plan states none.")
-    fractions: int
-    d95_gy: float | None = Field(description="Of one fraction as planned; null where it was not computed.")
+    d95_gy: float = Field(description="Of one fraction as planned.")
 
 
 class DosePictures(Document):
@@ -229,7 +228,7 @@ class DoseOfDayDocument(Document):
         description="By which it is computed when nobody chooses; null where it cannot be computed."
     )
     dose: DayDoseDocument | None
-    target: PlannedTarget | None = Field(description="Of the dose that is drawn; null without pictures.")
+    target: PlannedTarget | None = Field(description="Null where no dose of a target is known.")
     not_possible_because: str = Field(description="Why it cannot be computed; empty where it can.")
     pictures: DosePictures | None
     no_pictures_because: str = Field(description="Empty where there are pictures.")

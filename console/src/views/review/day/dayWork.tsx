@@ -100,7 +100,7 @@ export function DayWork(props: {
             >
               {words}
             </Button>
-            <p class="dim small">{asSentence(why || hint)}</p>
+            <p class="dim small">{[...new Set([why, hint])].map(asSentence).join(" ")}</p>
           </div>
         </>
       )}

@@ -13,13 +13,15 @@ export function prescribedWords(target: NonNullable<DayDose["target"]>): {
   readonly words: string;
   readonly isFar: boolean;
 } {
-  const { name, prescription_gy: prescribedGy, fractions, d95_gy: plannedGy } = target;
-  if (prescribedGy === null || plannedGy === null) {
-    const what = prescribedGy === null ? "what is prescribed is not known" : `what ${name} gets is not known`;
-    return { words: `${what}: no dose here is compared with the prescription`, isFar: true };
+  const { name, prescription_gy: prescribedGy, d95_gy: plannedGy } = target;
+  if (prescribedGy === null) {
+    return {
+      words: "what is prescribed is not known: no dose here is compared with a prescription",
+      isFar: true,
+    };
   }
   const percent = plain((100 * plannedGy) / prescribedGy, 0);
-  const said = `prescribed to ${name}: ${plain(prescribedGy, 2)} Gy a fraction, ${fractions} fractions; the plan as computed here gives D95% ${plain(plannedGy, 2)} Gy, ${percent} % of it`;
+  const said = `prescribed to ${name}: ${plain(prescribedGy, 2)} Gy a fraction; the plan as computed here gives D95% ${plain(plannedGy, 2)} Gy, ${percent} % of it`;
   const isFar = Math.abs(plannedGy / prescribedGy - 1) > AS_PRESCRIBED;
   return {
     words: isFar ? `${said}: check beam data and monitor units before you believe a dose` : said,
