@@ -96,10 +96,14 @@ export function DoseLines({ session, pictures, viewId, drawn }: LinesProps) {
   if (dose === null) {
     return null;
   }
+  const levels = doseLevels(dose);
   return (
     <>
-      {doseLevels(dose).map((level) => (
-        <DoseLine key={level.percent} lines={lines} drawn={drawn} level={level} />
+      {levels.map(({ percent, level, style }) => (
+        <Line key={percent} lines={lines} drawn={drawn} level={level} style={style} />
+      ))}
+      {levels.map((level) => (
+        <DoseLabel key={level.percent} lines={lines} drawn={drawn} level={level} />
       ))}
     </>
   );
@@ -141,7 +145,8 @@ export function Line({ lines, drawn, level, style }: LineProps) {
 /** Of a label from its middle, CSS pixels: none is cut by the edge of the view. */
 const LABEL_PX = 20;
 
-function DoseLine(props: Omit<LineProps, "level" | "style"> & { readonly level: DoseLevel }) {
+/** Above all lines, so that none goes through it. */
+function DoseLabel(props: Omit<LineProps, "level" | "style"> & { readonly level: DoseLevel }) {
   const { lines, drawn, level } = props;
   const label = useComputed(() => {
     const { widthPx, heightPx, mmPerPx } = drawn.value;
@@ -155,12 +160,9 @@ function DoseLine(props: Omit<LineProps, "level" | "style"> & { readonly level: 
   const transform = useComputed(() => label.value ?? "");
   const display = useComputed(() => (label.value === null ? "none" : "inline"));
   return (
-    <>
-      <Line lines={lines} drawn={drawn} level={level.level} style={level.style} />
-      <text class="line-label" transform={transform} display={display} fill={level.style.color} dy="-3">
-        {level.percent} %
-      </text>
-    </>
+    <text class="line-label" transform={transform} display={display} fill={level.style.color} dy="-3">
+      {level.percent} %
+    </text>
   );
 }
 
