@@ -6,8 +6,10 @@ from urllib.parse import quote
 from isoguide.adaptation.result import RungDose
 from isoguide.course import DoseRecord
 from isoguide.dose.dvh import DoseVolumeHistogram
+from isoguide.dose.result import DoseAlgorithm
 from isoguide.service.documents.base import Six
 from isoguide.service.documents.dose import (
+    AlgorithmName,
     ChoiceDocument,
     DayDoseDocument,
     DoseCurve,
@@ -43,9 +45,7 @@ def dose_of_day_document(
     record, computed = shown.record, shown.computed
     ladder = corrections.ladder
     drawn = computed.drawn if computed is not None else None
-    pictures = histograms = algorithm = None
-    if shown.image is not None:
-        algorithm = algorithm_of(shown.image.day.plan.protocol.dose).value
+    pictures = histograms = None
     if computed is not None and drawn is not None and shown.image is not None:
         pose = tuple(shown.image.counting_pose().matrix.ravel().tolist())
         pictures = _pictures(drawn, pose, computed.planned.order.prescription.fraction_gy, address)
@@ -54,7 +54,7 @@ def dose_of_day_document(
         image_uid=uid,
         machines=shown.machines,
         beam_data_problem=shown.beam_data_problem,
-        protocol_algorithm=algorithm,
+        protocol_algorithm=_algorithm(shown.image) if shown.image is not None else None,
         target=_target(record, shown.image) if record is not None else None,
         dose=DayDoseDocument.of(record, shown.outdated_because) if record is not None else None,
         not_possible_because=shown.not_possible_because,
@@ -83,6 +83,11 @@ def _pictures(
         is_in_daily=drawn.is_in_daily,
         structures=tuple(structure_document(one, address) for one in drawn.structures),
     )
+
+
+def _algorithm(image: OpenImage) -> AlgorithmName:
+    is_pencil = algorithm_of(image.day.plan.protocol.dose) is DoseAlgorithm.PENCIL_BEAM
+    return "pencil beam" if is_pencil else "collapsed cone"
 
 
 def _target(record: DoseRecord, image: OpenImage | None) -> PlannedTarget | None:
