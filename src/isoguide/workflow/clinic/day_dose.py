@@ -38,7 +38,7 @@ from isoguide.workflow.review.outdated_dose import (
 )
 from isoguide.workflow.treatment_setup import TreatmentSetup
 
-NO_ANATOMY: Final = "the anatomy of the day has to be assessed first"
+NO_ANATOMY: Final = "no dose yet: the anatomy of the day has to be assessed first"
 NOT_COMPUTED: Final = "the dose of the day was not computed: compute it to see it"
 NOT_KEPT: Final = "the dose itself is not kept, only what it says: compute it again to see it"
 
