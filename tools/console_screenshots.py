@@ -186,6 +186,7 @@ class Camera:
         self.page.wait_for_timeout(4000)
         self.take("review")
         self.dose()
+        self.corrections()
         for name in ("Population", "Protocols", "Audit"):
             self.go(name)
             self.page.get_by_role("heading", name=name, level=1).wait_for()
@@ -208,6 +209,16 @@ class Camera:
         page.wait_for_timeout(4000)  # dose and structures follow the image
         views.evaluate("one => one.scrollIntoView({ block: 'center' })")
         self.take("dose")
+        page.evaluate("window.scrollTo(0, 0)")
+
+    def corrections(self) -> None:
+        """Work out the ladder of corrections on the dose, and look at what each would do."""
+        page = self.page
+        panel = page.get_by_role("region", name="Corrections of the beams", exact=True)
+        panel.get_by_role("button", name="Work out the corrections").click()
+        panel.locator(".rungs").wait_for(timeout=PREPARED_MS)
+        panel.evaluate("one => one.scrollIntoView({ block: 'start' })")
+        self.take("corrections")
         page.evaluate("window.scrollTo(0, 0)")
 
 

@@ -113,6 +113,7 @@ def dosed(
 def test_beam_data_of_another_machine_are_never_taken_by_themselves(dosed: Dosed) -> None:
     assert "no beam data" in dosed.now["beam_data_problem"]
     assert dosed.now["machines"] == ["generic-6mv"]
+    assert dosed.now["protocol_algorithm"] == "pencil beam"
     assert "no beam data" in dosed.page.post(dosed.address, {}, 422)["detail"]
     assert "choose one of" in dosed.page.post(dosed.address, {"beam_data": "none-such"}, 422)["detail"]
     assert dosed.kept == ()
@@ -259,6 +260,10 @@ def test_a_dose_is_not_kept_in_memory_for_ever(dosed: Dosed) -> None:
     assert shown["dose"]["is_for_decision"]
     assert shown["pictures"] is None
     assert "compute it again to see it" in shown["no_pictures_because"]
+    # What the plan gives beside what is prescribed does not go with it.
+    target, structure = shown["target"], shown["dose"]["structures"][0]
+    assert (target["name"], target["prescription_gy"]) == ("PTV", dosed.fraction_gy)
+    assert target["d95_gy"] == structure["planned_d95_gy"]
 
 
 def test_nobody_sees_or_asks_without_signing_in(dosed: Dosed) -> None:

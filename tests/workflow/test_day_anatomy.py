@@ -12,6 +12,7 @@ from isoguide.course import AssessmentRecord, DecisionRecord, FieldFigures, Matc
 from isoguide.geometry.frames import PLANNING
 from isoguide.geometry.grid import Grid
 from isoguide.images.displacement_field import DisplacementField
+from isoguide.records import newest_of
 from isoguide.registration.deformable.quality import QualityLimits
 from isoguide.registration.result import Verdict
 from isoguide.registration.verdict import deformation_doubt
@@ -22,7 +23,6 @@ from isoguide.workflow.clinic.anatomy_figures import figure_lines
 from isoguide.workflow.clinic.day_anatomy import (
     DEFORMED,
     as_matched,
-    newest_assessment,
     says_the_same,
     was_found_alike,
 )
@@ -94,8 +94,8 @@ class TestAnAssessment:
     def test_that_counts_is_the_newest_of_its_image(self) -> None:
         first, second, other = record(), record(algorithm="later"), record(image_uid="9.9")
         stored = fraction(assessments=(first, second, other))
-        assert newest_assessment(stored, "1.2") is second
-        assert newest_assessment(stored, "3.3") is None
+        assert newest_of(stored.assessments, "1.2") is second
+        assert newest_of(stored.assessments, "3.3") is None
 
     @pytest.mark.parametrize(
         ("changed", "is_same"),

@@ -1470,19 +1470,16 @@ export interface components {
         };
         /**
          * AssessmentDocument
-         * @description What an assessment of the anatomy of a day says, as it is kept.
+         * @description What an assessment of the anatomy of a day says; its alerts: why re-planning should be considered.
          */
         AssessmentDocument: {
-            /**
-             * Alerts
-             * @description Why re-planning should be considered.
-             */
+            /** Alerts */
             alerts: string[];
             /** Algorithm */
             algorithm: string;
             /**
              * Approximations
-             * @description What was assumed rather than seen.
+             * @description What was assumed rather than known.
              */
             approximations: string[];
             /**
@@ -1501,7 +1498,7 @@ export interface components {
             is_for_decision: boolean;
             /**
              * Outdated Because
-             * @description Why it does not hold for the match that counts now; empty where it does.
+             * @description Why it does not hold for the match and anatomy that count now; empty where it does.
              */
             outdated_because: string;
             /** Reasons */
@@ -2045,7 +2042,7 @@ export interface components {
             is_for_decision: boolean;
             /**
              * Outdated Because
-             * @description Why it does not hold for the anatomy that counts now; empty where it does.
+             * @description Why it does not hold for the match and anatomy that count now; empty where it does.
              */
             outdated_because: string;
             /** Reasons */
@@ -2312,6 +2309,13 @@ export interface components {
              */
             not_possible_because: string;
             pictures: components["schemas"]["DosePictures"] | null;
+            /**
+             * Protocol Algorithm
+             * @description By which it is computed when nobody chooses; null where it cannot be computed.
+             */
+            protocol_algorithm: ("pencil beam" | "collapsed cone") | null;
+            /** @description Null where no dose of a target is known. */
+            target: components["schemas"]["PlannedTarget"] | null;
         };
         /**
          * DosePictures
@@ -3689,6 +3693,24 @@ export interface components {
             not_drawn: string[];
             /** Structures */
             structures: components["schemas"]["StructureDocument"][];
+        };
+        /**
+         * PlannedTarget
+         * @description What is prescribed for a fraction, and what the plan itself gives, computed as the day's dose is.
+         */
+        PlannedTarget: {
+            /**
+             * D95 Gy
+             * @description Of one fraction as planned.
+             */
+            d95_gy: number;
+            /** Name */
+            name: string;
+            /**
+             * Prescription Gy
+             * @description Of one fraction; null where the plan states none.
+             */
+            prescription_gy: number | null;
         };
         /**
          * PlanningPictures

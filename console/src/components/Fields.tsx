@@ -1,3 +1,4 @@
+import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 
@@ -140,5 +141,18 @@ export function CheckField(props: {
       />
       <span>{props.label}</span>
     </label>
+  );
+}
+
+/** A box that switches a signal. */
+export function ToggleField({ label, of }: { label: ComponentChildren; of: Signal<boolean> }) {
+  return (
+    <CheckField
+      label={label}
+      isChecked={of.value}
+      onChange={(isChecked) => {
+        of.value = isChecked;
+      }}
+    />
   );
 }

@@ -36,18 +36,27 @@ export interface LabelPlace {
   readonly yMm: number;
 }
 
-/** Where a line is labelled: at the upper end of its longest part, so that labels of nested lines part. */
-export function labelPlace(lines: readonly LineMm[]): LabelPlace | null {
+/**
+ * Where a line is labelled: at the end of its longest part towards one side, as far as it is in the picture.
+ *
+ * Levels that lie close together are labelled towards different sides, so that none hides another.
+ */
+export function labelPlace(
+  lines: readonly LineMm[],
+  toward: readonly [number, number],
+  halfMm: readonly [number, number],
+): LabelPlace | null {
   const longest = lines.reduce<LineMm | null>(
     (best, line) => (best === null || line.xyMm.length > best.xyMm.length ? line : best),
     null,
   );
-  if (longest === null || longest.xyMm.length < 4) {
-    return null;
+  let [found, farthest]: [LabelPlace | null, number] = [null, Number.NEGATIVE_INFINITY];
+  for (let at = 0; longest !== null && at + 1 < longest.xyMm.length; at += 2) {
+    const [xMm, yMm] = [longest.xyMm[at]!, longest.xyMm[at + 1]!];
+    const along = xMm * toward[0] + yMm * toward[1];
+    if (along > farthest && Math.abs(xMm) < halfMm[0] && Math.abs(yMm) < halfMm[1]) {
+      [found, farthest] = [{ xMm, yMm }, along];
+    }
   }
-  let top = 0;
-  for (let at = 2; at + 1 < longest.xyMm.length; at += 2) {
-    top = longest.xyMm[at + 1]! < longest.xyMm[top + 1]! ? at : top;
-  }
-  return { xMm: longest.xyMm[top]!, yMm: longest.xyMm[top + 1]! };
+  return found;
 }

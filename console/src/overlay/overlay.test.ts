@@ -32,11 +32,14 @@ describe("lines as paths", () => {
     expect(pathOf([])).toBe("");
   });
 
-  test("a label stands at the top of the longest line", () => {
+  test("a label stands at the end of the longest line towards its side, and within the picture", () => {
     const short = { closed: false, xyMm: Float32Array.from([0, -50, 1, -50]) };
     const long = { closed: true, xyMm: Float32Array.from([0, 5, 3, -7, 6, 5, 3, 8]) };
-    expect(labelPlace([short, long])).toEqual({ xMm: 3, yMm: -7 });
-    expect(labelPlace([])).toBeNull();
+    expect(labelPlace([short, long], [0, -1], [60, 60])).toEqual({ xMm: 3, yMm: -7 });
+    expect(labelPlace([short, long], [1, 0], [60, 60])).toEqual({ xMm: 6, yMm: 5 });
+    expect(labelPlace([short, long], [0, -1], [60, 6])).toEqual({ xMm: 0, yMm: 5 });
+    expect(labelPlace([long], [0, -1], [60, 4])).toBeNull();
+    expect(labelPlace([], [0, -1], [60, 60])).toBeNull();
   });
 
   test("overlays in mm are brought to the middle of the view", () => {

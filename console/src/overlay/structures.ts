@@ -70,6 +70,8 @@ export interface DoseLevel {
   readonly level: number;
   readonly label: string;
   readonly style: LineStyle;
+  /** Towards which side it is labelled: to the right and down, of length 1. */
+  readonly toward: readonly [number, number];
 }
 
 /** Percent, colour, dashes: each line is told by its label and its dashes, not by the colour alone. */
@@ -82,6 +84,9 @@ const LEVELS = [
   [20, "#c58cff", "1 4"],
 ] as const;
 
+/** The first level is labelled so far clockwise from the top, past the letter of the edge. */
+const LABELLED_FROM = Math.PI / 9;
+
 /** A dose below this is written with two decimals: 95 % and 107 % of one fraction are little apart. */
 const FINE_BELOW_GY = 10;
 
@@ -92,9 +97,16 @@ export function doseLevels({ prescription_gy, largest_gy, steps_per_gy }: DoseLo
     return [];
   }
   const decimals = wholeGy < FINE_BELOW_GY ? 2 : 1;
-  return LEVELS.map(([percent, color, dashes]) => {
+  return LEVELS.map(([percent, color, dashes], at) => {
+    const turned = LABELLED_FROM + (2 * Math.PI * at) / LEVELS.length;
     const levelGy = (percent * wholeGy) / 100;
     const label = `${percent} % ${levelGy.toFixed(decimals)} Gy`;
-    return { percent, level: levelGy * steps_per_gy, label, style: { color, widthPx: 1.5, dashes } };
+    return {
+      percent,
+      level: levelGy * steps_per_gy,
+      label,
+      style: { color, widthPx: 1.5, dashes },
+      toward: [Math.sin(turned), -Math.cos(turned)] as const,
+    };
   }).filter(({ level }) => level < largest_gy * steps_per_gy);
 }

@@ -19,6 +19,7 @@ from isoguide.records.stored import (
     StoredPassword,
     StoredProtocol,
     StoredStep,
+    newest_of,
 )
 from isoguide.records.verification import AuditReport
 
@@ -45,6 +46,7 @@ __all__ = [
     "StoredProtocol",
     "StoredStep",
     "create_records",
+    "newest_of",
     "open_records",
     "upgrade",
 ]

@@ -17,7 +17,7 @@ from isoguide.course import (
     MotionRecord,
 )
 from isoguide.errors import InputError, UnknownNameError
-from isoguide.records import assessments, audit, courses, day_doses
+from isoguide.records import audit, courses, of_image
 from isoguide.records.audit import Write
 from isoguide.records.errors import ConflictError
 from isoguide.records.model import (
@@ -185,8 +185,8 @@ def fraction(connection: Connection, key: FractionKey) -> StoredFraction:
         _records(DecisionRecord, _parts(connection, DECISIONS, key), f"a decision of {key}"),
         _records(DeliveryRecord, _parts(connection, DELIVERIES, key), f"a delivery of {key}"),
         _records(MotionRecord, _parts(connection, MOTIONS, key), f"the motion in {key}"),
-        tuple(assessments.record_of(found) for found in _parts(connection, ASSESSMENTS, key)),
-        tuple(day_doses.record_of(found) for found in _parts(connection, DAY_DOSES, key)),
+        tuple(of_image.ANATOMY.record_of(found) for found in _parts(connection, ASSESSMENTS, key)),
+        tuple(of_image.DOSE.record_of(found) for found in _parts(connection, DAY_DOSES, key)),
     )
 
 

@@ -15,13 +15,12 @@ from isoguide.course import (
 from isoguide.errors import InputError
 from isoguide.progress import Progress, silent
 from isoguide.records import (
-    assessments,
     audit,
     courses,
-    day_doses,
     fractions,
     histories,
     kept_images,
+    of_image,
     passwords,
     protocols,
     schema,
@@ -320,7 +319,7 @@ class Records:
             If the image is not one of this fraction, or is younger than its assessment.
         """
         with self._database.writing(self._clock, by) as write:
-            return assessments.keep_assessment(write, FractionKey(course_id, fraction), assessment)
+            return of_image.ANATOMY.keep(write, FractionKey(course_id, fraction), assessment)
 
     def assessments(self, course_id: str) -> tuple[tuple[int, AssessmentRecord], ...]:
         """Return what was found of a course's anatomy, each with its fraction, in the order of fractions.
@@ -331,7 +330,7 @@ class Records:
             If there is no such course.
         """
         with self._database.reading() as connection:
-            return assessments.assessments(connection, course_id)
+            return of_image.ANATOMY.of_course(connection, course_id)
 
     def keep_dose(self, course_id: str, fraction: int, dose: DoseRecord, *, by: str) -> int:
         """Keep what the treatment of a day delivered, and return which one of the fraction it is.
@@ -347,7 +346,7 @@ class Records:
             If the image is not one of this fraction, or is younger than the dose.
         """
         with self._database.writing(self._clock, by) as write:
-            return day_doses.keep_dose(write, FractionKey(course_id, fraction), dose)
+            return of_image.DOSE.keep(write, FractionKey(course_id, fraction), dose)
 
     def doses(self, course_id: str) -> tuple[tuple[int, DoseRecord], ...]:
         """Return what the days of a course delivered, each with its fraction, in the order of fractions.
@@ -358,7 +357,7 @@ class Records:
             If there is no such course.
         """
         with self._database.reading() as connection:
-            return day_doses.doses(connection, course_id)
+            return of_image.DOSE.of_course(connection, course_id)
 
     def fraction(self, course_id: str, number: int) -> StoredFraction:
         """Return everything of a fraction.

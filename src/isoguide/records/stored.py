@@ -1,9 +1,10 @@
 """What the records give out and take in, as frozen values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from isoguide.course import (
     AssessmentRecord,
@@ -165,6 +166,22 @@ class StoredFraction:
     def version(self) -> int:
         """What the next step has to expect."""
         return self.line.version
+
+
+class OfImage(Protocol):
+    """What belongs to an image of a fraction."""
+
+    @property
+    def image_uid(self) -> str:
+        """Of that image."""
+
+
+Made = TypeVar("Made", bound=OfImage)
+
+
+def newest_of(made: Sequence[Made], uid: str) -> Made | None:
+    """Return the one of an image that counts: the newest, None where there is none."""
+    return next((one for one in reversed(made) if one.image_uid == uid), None)
 
 
 @dataclass(frozen=True, slots=True)

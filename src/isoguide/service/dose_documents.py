@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from isoguide.adaptation.result import RungDose
+from isoguide.course import DoseRecord
 from isoguide.dose.dvh import DoseVolumeHistogram
+from isoguide.dose.result import DoseAlgorithm
 from isoguide.service.documents.base import Six
 from isoguide.service.documents.dose import (
+    AlgorithmName,
     ChoiceDocument,
     DayDoseDocument,
     DoseCurve,
@@ -15,6 +18,7 @@ from isoguide.service.documents.dose import (
     GoalDocument,
     Histograms,
     LadderDocument,
+    PlannedTarget,
     RungDocument,
     RungStructure,
 )
@@ -24,7 +28,9 @@ from isoguide.workflow.clinic.climb import why_no_plans
 from isoguide.workflow.clinic.day_corrections import MAY_CHOOSE, Choice, Ladder, LadderShown, ShownRung
 from isoguide.workflow.clinic.day_dose import ComputedDose, DayDoseShown
 from isoguide.workflow.clinic.dose_curves import CurveSheet, curve_sheet, percents
+from isoguide.workflow.clinic.dose_order import algorithm_of
 from isoguide.workflow.clinic.pictures.drawn_dose import DrawnDose
+from isoguide.workflow.clinic.pictures.open_image import OpenImage
 from isoguide.workflow.dose.record import goals_of_day
 
 Colours = Mapping[str, tuple[int, int, int]]
@@ -48,6 +54,8 @@ def dose_of_day_document(
         image_uid=uid,
         machines=shown.machines,
         beam_data_problem=shown.beam_data_problem,
+        protocol_algorithm=_algorithm(shown.image) if shown.image is not None else None,
+        target=_target(record, shown.image) if record is not None else None,
         dose=DayDoseDocument.of(record, shown.outdated_because) if record is not None else None,
         not_possible_because=shown.not_possible_because,
         pictures=pictures,
@@ -74,6 +82,22 @@ def _pictures(
         ),
         is_in_daily=drawn.is_in_daily,
         structures=tuple(structure_document(one, address) for one in drawn.structures),
+    )
+
+
+def _algorithm(image: OpenImage) -> AlgorithmName:
+    is_pencil = algorithm_of(image.day.plan.protocol.dose) is DoseAlgorithm.PENCIL_BEAM
+    return "pencil beam" if is_pencil else "collapsed cone"
+
+
+def _target(record: DoseRecord, image: OpenImage | None) -> PlannedTarget | None:
+    """Return the target that the course names, else the first, as the records hold it."""
+    named = image.day.plan.course.simulation.target if image is not None else ""
+    targets = sorted((one for one in record.structures if one.is_target), key=lambda one: one.name != named)
+    if not targets:
+        return None
+    return PlannedTarget(
+        name=targets[0].name, prescription_gy=record.prescribed_gy, d95_gy=targets[0].planned_d95_gy
     )
 
 

@@ -12,7 +12,7 @@ from isoguide.progress import Progress
 from isoguide.records import FractionKey
 from isoguide.service.clinic import Clinic
 from isoguide.service.documents.course import NewCourseRequest
-from isoguide.service.jobs import Job, Task
+from isoguide.service.jobs import DayPart, Job, Task, Work
 from isoguide.workflow.clinic.asked import Asked
 from isoguide.workflow.clinic.audit_check import check_audit
 from isoguide.workflow.clinic.day_image import ImageSaid
@@ -86,16 +86,22 @@ def assess_image(clinic: Clinic, key: FractionKey, uid: str, *, by: str) -> Job:
     """
     clinic.anatomy.require_possible(key, uid, by=by)
 
+    def found(progress: Progress) -> Mapping[str, Any]:
+        return {"verdict": clinic.anatomy.assess(key, uid, by=by, progress=progress).verdict}
+
+    return _day_job(clinic, (key, uid), "anatomy", by, found)
+
+
+def _day_job(clinic: Clinic, of: tuple[FractionKey, str], part: DayPart, by: str, found: Work) -> Job:
+    """Find out a part of the day that an image shows; the result says of which image."""
+    key, uid = of
+
     def work(progress: Progress) -> Mapping[str, Any]:
-        record = clinic.anatomy.assess(key, uid, by=by, progress=progress)
-        return _result(key, uid, verdict=record.verdict)
+        said = found(progress) or {}
+        return {"course_id": key.course_id, "number": key.number, "image_uid": uid, **said}
 
-    title = f"Anatomy of fraction {key.number}"
-    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid, part="anatomy"))
-
-
-def _result(key: FractionKey, uid: str, **found: Any) -> Mapping[str, Any]:
-    return {"course_id": key.course_id, "number": key.number, "image_uid": uid, **found}
+    title = f"{part.capitalize()} of fraction {key.number}"
+    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid, part=part))
 
 
 def compute_dose(clinic: Clinic, key: FractionKey, uid: str, asked: DoseAsked, *, by: str) -> Job:
@@ -108,12 +114,10 @@ def compute_dose(clinic: Clinic, key: FractionKey, uid: str, asked: DoseAsked, *
     """
     clinic.doses.require_possible(key, uid, asked, by=by)
 
-    def work(progress: Progress) -> Mapping[str, Any]:
-        record = clinic.doses.compute(key, uid, asked, by=by, progress=progress)
-        return _result(key, uid, verdict=record.verdict)
+    def found(progress: Progress) -> Mapping[str, Any]:
+        return {"verdict": clinic.doses.compute(key, uid, asked, by=by, progress=progress).verdict}
 
-    title = f"Dose of fraction {key.number}"
-    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid, part="dose"))
+    return _day_job(clinic, (key, uid), "dose", by, found)
 
 
 def work_out_corrections(clinic: Clinic, key: FractionKey, uid: str, *, by: str) -> Job:
@@ -126,13 +130,11 @@ def work_out_corrections(clinic: Clinic, key: FractionKey, uid: str, *, by: str)
     """
     clinic.corrections.require_possible(key, uid, by=by)
 
-    def work(progress: Progress) -> Mapping[str, Any]:
+    def found(progress: Progress) -> Mapping[str, Any]:
         ladder = clinic.corrections.climb(key, uid, by=by, progress=progress)
-        available = [one.result.rung.value for one in ladder.rungs if one.result.is_available]
-        return _result(key, uid, available=available)
+        return {"available": [one.result.rung.value for one in ladder.rungs if one.result.is_available]}
 
-    title = f"Corrections of fraction {key.number}"
-    return clinic.jobs.add(Task(title, by, work, key.course_id, assesses=uid, part="corrections"))
+    return _day_job(clinic, (key, uid), "corrections", by, found)
 
 
 def begin_course(clinic: Clinic, wanted: NewCourseRequest, *, by: str) -> Job:

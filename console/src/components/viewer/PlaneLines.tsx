@@ -96,10 +96,14 @@ export function DoseLines({ session, pictures, viewId, drawn }: LinesProps) {
   if (dose === null) {
     return null;
   }
+  const levels = doseLevels(dose);
   return (
     <>
-      {doseLevels(dose).map((level) => (
-        <DoseLine key={level.percent} lines={lines} drawn={drawn} level={level} />
+      {levels.map(({ percent, level, style }) => (
+        <Line key={percent} lines={lines} drawn={drawn} level={level} style={style} />
+      ))}
+      {levels.map((level) => (
+        <DoseLabel key={level.percent} lines={lines} drawn={drawn} level={level} />
       ))}
     </>
   );
@@ -138,10 +142,16 @@ export function Line({ lines, drawn, level, style }: LineProps) {
   );
 }
 
-function DoseLine(props: Omit<LineProps, "level" | "style"> & { readonly level: DoseLevel }) {
+/** Of a label from its middle, CSS pixels: none is cut by the edge of the view. */
+const LABEL_PX = 20;
+
+/** Above all lines, so that none goes through it. */
+function DoseLabel(props: Omit<LineProps, "level" | "style"> & { readonly level: DoseLevel }) {
   const { lines, drawn, level } = props;
   const label = useComputed(() => {
-    const place = labelPlace(levelOf(lines.value, level.level));
+    const { widthPx, heightPx, mmPerPx } = drawn.value;
+    const halfMm = [(widthPx / 2 - LABEL_PX) * mmPerPx, (heightPx / 2 - LABEL_PX) * mmPerPx] as const;
+    const place = labelPlace(levelOf(lines.value, level.level), level.toward, halfMm);
     const carried = placing(lines.value, drawn.value);
     return place === null || carried === null
       ? null
@@ -150,12 +160,9 @@ function DoseLine(props: Omit<LineProps, "level" | "style"> & { readonly level: 
   const transform = useComputed(() => label.value ?? "");
   const display = useComputed(() => (label.value === null ? "none" : "inline"));
   return (
-    <>
-      <Line lines={lines} drawn={drawn} level={level.level} style={level.style} />
-      <text class="line-label" transform={transform} display={display} fill={level.style.color} dy="-3">
-        {level.percent} %
-      </text>
-    </>
+    <text class="line-label" transform={transform} display={display} fill={level.style.color} dy="-3">
+      {level.percent} %
+    </text>
   );
 }
 

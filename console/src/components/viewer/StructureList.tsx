@@ -5,6 +5,7 @@ import type { AlignSession } from "../../views/align/alignSession";
 import type { StructureDocument } from "../../views/align/documents";
 import { DOSE, type Pictures, structureId } from "../../views/align/pictures";
 import { Button } from "../Button";
+import { plain } from "../format";
 import { Notice } from "../Notice";
 import { residualScale } from "./PlaneMarks";
 
@@ -177,9 +178,20 @@ export function DoseLegend({ session, pictures }: { session: AlignSession; pictu
           <LineSample style={style} /> {label}
         </li>
       ))}
-      {dose.prescription_gy === null ? <li class="small dim">Percent of the largest dose.</li> : null}
+      <li class="small dim">{largestWords(dose)}</li>
     </ul>
   );
+}
+
+/** How high the dose goes: no line says so above the highest level. */
+function largestWords({
+  prescription_gy,
+  largest_gy,
+}: NonNullable<AlignSession["planning"]["dose"]>): string {
+  const largest = `${plain(largest_gy, 2)} Gy`;
+  return prescription_gy === null
+    ? `Percent of the largest dose, ${largest}.`
+    : `Percent of ${plain(prescription_gy, 2)} Gy prescribed; largest dose ${largest}, ${plain((100 * largest_gy) / prescription_gy, 0)} %.`;
 }
 
 /** A piece of a line as it is drawn. */

@@ -11,7 +11,7 @@ import { capital, stateTone, stateWords } from "../../components/words";
 import { assessmentsEnded } from "../../state/jobs";
 import { useResource } from "../../state/resource";
 import { CourseAnatomyPanel } from "./anatomy/CourseAnatomyPanel";
-import { DayPanels } from "./anatomy/DayPanels";
+import { DayPanels } from "./day/DayPanels";
 import "../../components/viewer/tools.css";
 import "../../components/viewer/viewer.css";
 import "./anatomy/anatomy.css";
@@ -137,7 +137,7 @@ export function ReviewView(props: { course: Course; number: number; fraction: Fr
         <div class="stack">
           {resource.problem === null ? null : <ProblemNotice problem={resource.problem} />}
           {isShown ? <FractionRecord fraction={fraction} /> : null}
-          {isShown ? <DayPanels key={fraction.number} course={course} fraction={fraction} /> : null}
+          {isShown ? <DayPanels key={fraction.number} fraction={fraction} /> : null}
           {isShown ? <FractionPictures fraction={fraction} /> : null}
           {review === null ? null : (
             <>

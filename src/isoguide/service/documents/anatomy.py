@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field
 
 from isoguide.course.assessment import AssessmentRecord, StructureOfDay
+from isoguide.course.dose_of_day import DoseRecord
 from isoguide.registration.deformable.quality import QualityLimits
 from isoguide.service.documents.base import Document, Sixteen, Three, three
 from isoguide.service.documents.images import StructureDocument, VolumeHeader
@@ -86,44 +87,50 @@ class FieldFigureDocument(Document):
         return cls.model_validate(line)
 
 
-class AssessmentDocument(Document):
-    """What an assessment of the anatomy of a day says, as it is kept."""
+class FoundDocument(Document):
+    """What the assessment and the dose of a day have in common, as they are kept."""
 
     image_uid: str
-    assessed_at: datetime
     verdict: FieldVerdictName
     is_for_decision: bool = Field(
         description="Whether anything of it may be decided on: otherwise all of it is for looking only."
     )
     reasons: tuple[str, ...]
-    approximations: tuple[str, ...] = Field(description="What was assumed rather than seen.")
+    approximations: tuple[str, ...] = Field(description="What was assumed rather than known.")
     outdated_because: str = Field(
-        description="Why it does not hold for the match that counts now; empty where it does."
+        description="Why it does not hold for the match and anatomy that count now; empty where it does."
     )
-    figures: tuple[FieldFigureDocument, ...]
-    structures: tuple[StructureOfDayDocument, ...] = Field(description="The target first.")
-    alerts: tuple[str, ...] = Field(description="Why re-planning should be considered.")
+    alerts: tuple[str, ...]
     algorithm: str
     version: str
 
     @classmethod
+    def found(cls, record: AssessmentRecord | DoseRecord, outdated_because: str, **own: Any) -> Self:
+        """Return what was found as a document; ``own`` is what only this kind has."""
+        said: dict[str, Any] = {
+            "is_for_decision": record.is_for_decision and not outdated_because,
+            "outdated_because": outdated_because,
+        }
+        same = {name: getattr(record, name) for name in FoundDocument.model_fields if name not in said}
+        return cls(**same, **said, **own)
+
+
+class AssessmentDocument(FoundDocument):
+    """What an assessment of the anatomy of a day says; its alerts: why re-planning should be considered."""
+
+    assessed_at: datetime
+    figures: tuple[FieldFigureDocument, ...]
+    structures: tuple[StructureOfDayDocument, ...] = Field(description="The target first.")
+
+    @classmethod
     def of(cls, record: AssessmentRecord, outdated_because: str, limits: QualityLimits) -> Self:
         """Return an assessment as a document."""
-        return cls.model_validate(
-            {
-                "image_uid": record.image_uid,
-                "assessed_at": record.assessed_at,
-                "verdict": record.verdict,
-                "is_for_decision": record.is_for_decision and not outdated_because,
-                "reasons": record.reasons,
-                "approximations": record.approximations,
-                "outdated_because": outdated_because,
-                "figures": tuple(map(FieldFigureDocument.of, figure_lines(record.figures, limits))),
-                "structures": tuple(map(StructureOfDayDocument.of, record.structures)),
-                "alerts": record.alerts,
-                "algorithm": record.algorithm,
-                "version": record.version,
-            }
+        return cls.found(
+            record,
+            outdated_because,
+            assessed_at=record.assessed_at,
+            figures=tuple(map(FieldFigureDocument.of, figure_lines(record.figures, limits))),
+            structures=tuple(map(StructureOfDayDocument.of, record.structures)),
         )
 
 

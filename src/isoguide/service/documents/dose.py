@@ -1,19 +1,19 @@
 """The dose of a day: what the records say, its histograms, what is drawn, and what corrections would do."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import ConfigDict, Field
 
 from isoguide.course.dose_of_day import DoseRecord, GoalOfDay, StructureDose
 from isoguide.course.staff import Role
 from isoguide.dose.result import DoseAlgorithm
+from isoguide.service.documents.anatomy import FoundDocument
 from isoguide.service.documents.base import Document, Six, Sixteen
 from isoguide.service.documents.fraction import Signature
 from isoguide.service.documents.images import DoseDocument, StructureDocument
 
 AlgorithmName = Literal["pencil beam", "collapsed cone"]
-DoseVerdictName = Literal["for decision", "not for decision", "not available"]
 RungName = Literal[
     "as the patient lies",
     "couch",
@@ -104,42 +104,26 @@ class GoalDocument(Document):
         return cls.model_validate(one)
 
 
-class DayDoseDocument(Document):
+class DayDoseDocument(FoundDocument):
     """What is known of the dose of a day, as it is kept."""
 
-    image_uid: str
     computed_at: datetime
-    verdict: DoseVerdictName
-    is_for_decision: bool = Field(
-        description="Whether anything of it may be decided on: otherwise all of it is for looking only."
-    )
-    reasons: tuple[str, ...]
-    approximations: tuple[str, ...] = Field(description="What was assumed rather than known.")
-    outdated_because: str = Field(
-        description="Why it does not hold for the anatomy that counts now; empty where it does."
-    )
     structures: tuple[StructureDoseDocument, ...] = Field(description="Targets first.")
     goals: tuple[GoalDocument, ...]
-    alerts: tuple[str, ...]
     fractions_so_far: int = Field(description="How many fractions the accumulated doses hold; 0 for none.")
-    algorithm: str
     beam_data: str = Field(description="Which data of a machine it was computed with.")
-    version: str
 
     @classmethod
     def of(cls, record: DoseRecord, outdated_because: str) -> Self:
         """Return the dose of a day as a document."""
-        said: dict[str, Any] = {
-            name: getattr(record, name)
-            for name in cls.model_fields
-            if name not in ("is_for_decision", "outdated_because", "structures", "goals")
-        }
-        return cls(
-            **said,
-            is_for_decision=record.verdict == "for decision" and not outdated_because,
-            outdated_because=outdated_because,
+        return cls.found(
+            record,
+            outdated_because,
+            computed_at=record.computed_at,
             structures=tuple(map(StructureDoseDocument.of, record.structures)),
             goals=tuple(map(GoalDocument.of, record.goals)),
+            fractions_so_far=record.fractions_so_far,
+            beam_data=record.beam_data,
         )
 
 
@@ -159,6 +143,14 @@ class Histograms(Document):
     step_gy: float = Field(gt=0.0, description="Between two values of a curve; the first is at 0 Gy.")
     prescription_gy: float | None = Field(description="Of one fraction.")
     curves: tuple[DoseCurve, ...] = Field(description="Targets first.")
+
+
+class PlannedTarget(Document):
+    """What is prescribed for a fraction, and what the plan itself gives, computed as the day's dose is."""
+
+    name: str
+    prescription_gy: float | None = Field(description="Of one fraction; null where the plan states none.")
+    d95_gy: float = Field(description="Of one fraction as planned.")
 
 
 class DosePictures(Document):
@@ -232,7 +224,11 @@ class DoseOfDayDocument(Document):
     beam_data_problem: str = Field(
         description="Why the beam data have to be named by the person who asks; empty where they are known."
     )
+    protocol_algorithm: AlgorithmName | None = Field(
+        description="By which it is computed when nobody chooses; null where it cannot be computed."
+    )
     dose: DayDoseDocument | None
+    target: PlannedTarget | None = Field(description="Null where no dose of a target is known.")
     not_possible_because: str = Field(description="Why it cannot be computed; empty where it can.")
     pictures: DosePictures | None
     no_pictures_because: str = Field(description="Empty where there are pictures.")

@@ -11,7 +11,7 @@ from typing import Final
 from isoguide.course import AssessmentRecord, ProtocolAction, StructureOfDay
 from isoguide.errors import InputError, MissingEvidenceError
 from isoguide.progress import Progress, part_of, silent
-from isoguide.records import ConflictError, FractionKey, StoredFraction
+from isoguide.records import ConflictError, FractionKey, StoredFraction, newest_of
 from isoguide.registration.deformable.quality import QualityLimits
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.registration.result import Verdict
@@ -21,7 +21,7 @@ from isoguide.workflow.assess.anatomy import assessment_record
 from isoguide.workflow.assess.protocol_limits import quality_limits
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.open_fraction import protocol_of
-from isoguide.workflow.clinic.pictures.day_scene import image_of, last_match
+from isoguide.workflow.clinic.pictures.day_scene import image_of
 from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy
 from isoguide.workflow.clinic.pictures.gallery import Gallery
 from isoguide.workflow.clinic.pictures.open_image import OpenImage
@@ -122,13 +122,13 @@ class AnatomyDesk:
         image.drawn_anatomy()
         progress(0.99, "Keeping what was found")
         now = self.gallery.image(key.course_id, key.number, uid)
-        if not _same_pose(image, now):
+        if not same_pose(image, now):
             msg = f"image {uid} of {key} was matched anew while it was assessed: assess it again"
             raise ConflictError(msg)
         record = as_matched(
             assessment_record(anatomy, image_uid=uid, assessed_at=self.desk.clock.now()), now.stored
         )
-        newest = newest_assessment(now.stored, uid)
+        newest = newest_of(now.stored.assessments, uid)
         if newest is not None and not outdated_words(now.stored, newest) and says_the_same(newest, record):
             self.desk.records.note("assess again", str(key), by=by, image=uid, says="what was kept")
             record = newest
@@ -150,7 +150,7 @@ class AnatomyDesk:
         """
         stored = self.desk.records.fraction(key.course_id, key.number)
         image_of(stored, uid)
-        record = newest_assessment(stored, uid)
+        record = newest_of(stored.assessments, uid)
         outdated = outdated_words(stored, record) if record is not None else ""
         limits = quality_limits(protocol_of(self.desk.records.course(key.course_id)).assessment)
         try:
@@ -207,17 +207,12 @@ class AnatomyDesk:
         return image.drawn_anatomy(), ""
 
 
-def newest_assessment(stored: StoredFraction, uid: str) -> AssessmentRecord | None:
-    """Return the assessment of an image that counts: the newest one."""
-    return next((one for one in reversed(stored.assessments) if one.image_uid == uid), None)
-
-
 def as_matched(record: AssessmentRecord, stored: StoredFraction) -> AssessmentRecord:
     """Let the doubts about the rigid match count until a person has looked at it.
 
     A deformation answers one of them: that regions of the patient do not move together.
     """
-    match = last_match(stored, record.image_uid)
+    match = newest_of(stored.matches, record.image_uid)
     if match is None or match.verdict is not Verdict.REVIEW or not record.is_for_decision:
         return record
     if match.algorithm == BY_HAND or _was_signed(stored, record.image_uid):
@@ -262,5 +257,6 @@ def _same_structures(kept: Sequence[StructureOfDay], again: Sequence[StructureOf
     )
 
 
-def _same_pose(one: OpenImage, other: OpenImage) -> bool:
+def same_pose(one: OpenImage, other: OpenImage) -> bool:
+    """Tell whether the match that counts is the same for both."""
     return one.counting_pose().matrix.tobytes() == other.counting_pose().matrix.tobytes()

@@ -183,7 +183,7 @@ class CorrectionsDesk:
         ladder = self.doses.gallery.cache.known(_memory_key(key, uid), Ladder)
         choice = self._choice(key, uid)
         if dose.computed is None:
-            why = f"the corrections rest on the dose of the day: {dose.not_shown_because}"
+            why = f"the corrections rest on the dose of the day; {dose.not_shown_because}"
             return LadderShown(None, why, why, choice)
         if ladder is None or ladder.dose is not dose.computed:
             return LadderShown(None, NOT_CLIMBED, "", choice)

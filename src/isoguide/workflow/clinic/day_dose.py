@@ -13,11 +13,11 @@ from isoguide.dose.accumulate import AccumulatedDose
 from isoguide.errors import GeometryError, InputError, MismatchError, MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
 from isoguide.progress import Progress, part_of, silent
-from isoguide.records import ConflictError, FractionKey, StoredFraction
+from isoguide.records import ConflictError, FractionKey, StoredFraction, newest_of
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, assessment_record
 from isoguide.workflow.clinic.beam_data_shelf import OWN_BEAM_DATA, BeamDataShelf
 from isoguide.workflow.clinic.course_so_far import CourseSoFar
-from isoguide.workflow.clinic.day_anatomy import LOOK_FIRST, newest_assessment, was_found_alike
+from isoguide.workflow.clinic.day_anatomy import LOOK_FIRST, same_pose, was_found_alike
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.dose_order import DoseAsked, dose_order
 from isoguide.workflow.clinic.open_fraction import protocol_of
@@ -230,7 +230,7 @@ class DoseDesk:
         """
         stored = self.desk.records.fraction(key.course_id, key.number)
         image_of(stored, uid)
-        record, computed = newest_dose(stored, uid), self.computed(key, uid)
+        record, computed = newest_of(stored.doses, uid), self.computed(key, uid)
         if computed is not None and computed.record != record:
             computed = None
         outdated = ""
@@ -267,7 +267,7 @@ class DoseDesk:
         image = self.gallery.image(key.course_id, key.number, uid)
         _ = image.day.image.volume
         image.counting_pose()
-        assessed = newest_assessment(image.stored, uid)
+        assessed = newest_of(image.stored.assessments, uid)
         if assessed is None:
             raise MissingEvidenceError(NO_ANATOMY)
         outdated = outdated_words(image.stored, assessed)
@@ -292,11 +292,12 @@ class DoseDesk:
         self, key: FractionKey, uid: str, ready: _Ready, correction: CouchCorrection
     ) -> _Ready:
         now = self._ready(key, uid)
-        is_same_pose = (
-            now.image.counting_pose().matrix.tobytes() == ready.image.counting_pose().matrix.tobytes()
-        )
         is_same_anatomy = now.assessed.assessed_at == ready.assessed.assessed_at
-        if not (is_same_pose and is_same_anatomy and correction_of(now.image.stored, uid)[0] == correction):
+        if not (
+            same_pose(now.image, ready.image)
+            and is_same_anatomy
+            and correction_of(now.image.stored, uid)[0] == correction
+        ):
             msg = (
                 f"image {uid} of {key} was assessed or decided about anew while its dose was computed: again"
             )
@@ -305,7 +306,7 @@ class DoseDesk:
 
     def _kept(self, key: FractionKey, stored: StoredFraction, record: DoseRecord, by: str) -> DoseRecord:
         """Keep a dose, unless the newest one that still holds says the same."""
-        newest = newest_dose(stored, record.image_uid)
+        newest = newest_of(stored.doses, record.image_uid)
         if newest is not None and self._holds(stored, newest) and _says_the_same(newest, record):
             self.desk.records.note(
                 "compute dose again", str(key), by=by, image=record.image_uid, says="what was kept"
@@ -329,11 +330,6 @@ class DoseDesk:
         }
         instructions = protocol_of(records.course(course_id)).dose
         return with_alerts(record, key.number, tuple(earlier.items()), instructions)
-
-
-def newest_dose(stored: StoredFraction, uid: str) -> DoseRecord | None:
-    """Return the dose of an image that counts: the newest one."""
-    return next((one for one in reversed(stored.doses) if one.image_uid == uid), None)
 
 
 def _carried(

@@ -56,11 +56,12 @@ def dose_order(plan: PlanScene, asked: DoseAsked, shelf: BeamDataShelf) -> DoseO
         prescription=prescription,
         body=body,
         goals=said.goals if said is not None else (),
-        algorithm=asked.algorithm or _algorithm(said),
+        algorithm=asked.algorithm or algorithm_of(said),
         spacing_mm=said.spacing_mm if said is not None else SPACING_MM,
         assumed=(*about_machine, *about_dose, *about_body),
     )
 
 
-def _algorithm(said: DoseInstructions | None) -> DoseAlgorithm:
+def algorithm_of(said: DoseInstructions | None) -> DoseAlgorithm:
+    """Return by which algorithm a protocol wants the dose of a day; pencil beam where it says nothing."""
     return said.algorithm if said is not None else DoseAlgorithm.PENCIL_BEAM

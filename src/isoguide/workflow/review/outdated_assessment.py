@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
-from isoguide.course import AssessmentRecord
+from isoguide.course import AssessmentRecord, DoseRecord
 from isoguide.records import StoredFraction
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.treatment.states import Event
@@ -22,7 +22,14 @@ def outdated_words(stored: StoredFraction, record: AssessmentRecord) -> str:
 
 def as_it_stands(stored: StoredFraction, record: AssessmentRecord) -> AssessmentRecord:
     """Return an assessment, not for decision any more where it does not hold any more."""
-    outdated = outdated_words(stored, record)
+    return unless_outdated(record, outdated_words(stored, record))
+
+
+Found = TypeVar("Found", AssessmentRecord, DoseRecord)
+
+
+def unless_outdated(record: Found, outdated: str) -> Found:
+    """Return what was found of a day, not for decision any more where a reason says that it is outdated."""
     if not (outdated and record.is_for_decision):
         return record
     return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION.value, reasons=(outdated,))

@@ -1,14 +1,12 @@
 """Whether the dose of a day still holds: it rests on the anatomy, and on where the couch goes."""
 
-from dataclasses import replace
 from typing import Final
 
 from isoguide.course import DoseRecord, ProtocolAction
 from isoguide.errors import MissingEvidenceError
 from isoguide.geometry.correction import CouchCorrection
-from isoguide.records import StoredFraction
-from isoguide.registration.deformable.result import FieldVerdict
-from isoguide.workflow.review.outdated_assessment import last_matched_at
+from isoguide.records import StoredFraction, newest_of
+from isoguide.workflow.review.outdated_assessment import last_matched_at, unless_outdated
 
 UNDECIDED: Final = (
     "nobody has decided about the match yet: the couch is taken to make the correction that the match calls "
@@ -43,10 +41,7 @@ def outdated_dose(stored: StoredFraction, record: DoseRecord) -> str:
 
 def dose_as_it_stands(stored: StoredFraction, record: DoseRecord) -> DoseRecord:
     """Return a dose, not for decision any more where it does not hold any more."""
-    outdated = outdated_dose(stored, record) if record.is_for_decision else ""
-    if not outdated:
-        return record
-    return replace(record, verdict=FieldVerdict.NOT_FOR_DECISION.value, reasons=(outdated,))
+    return unless_outdated(record, outdated_dose(stored, record))
 
 
 def couch_words(correction: CouchCorrection) -> str:
@@ -70,11 +65,11 @@ def correction_of(stored: StoredFraction, uid: str) -> tuple[CouchCorrection, tu
     MissingEvidenceError
         If the match has no answer.
     """
-    match = next((one for one in reversed(stored.matches) if one.image_uid == uid), None)
+    match = newest_of(stored.matches, uid)
     if match is None or match.correction is None:
         msg = f"image {uid} has no match with an answer, so nobody knows where the patient lay: match it"
         raise MissingEvidenceError(msg)
-    decision = next((one for one in reversed(stored.decisions) if one.image_uid == uid), None)
+    decision = newest_of(stored.decisions, uid)
     if decision is None or decision.action == ProtocolAction.SECOND_LOOK:
         return match.correction, (UNDECIDED,)
     if decision.action == ProtocolAction.NO_CORRECTION:

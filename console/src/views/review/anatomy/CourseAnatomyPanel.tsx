@@ -1,9 +1,8 @@
 import type { CourseAnatomy } from "../../../api/documents";
-import { asSentence } from "../../../api/problem";
 import { plain, signed } from "../../../components/format";
-import { Notice } from "../../../components/Notice";
 import { Panel } from "../../../components/Panel";
 import { SeriesChart } from "../../../components/SeriesChart";
+import { CourseAlerts, DoubtfulDays } from "../day/CourseParts";
 import { raisedIn, volumeSeries } from "./volumeSeries";
 
 /** What each sign of the charts means. */
@@ -39,11 +38,7 @@ function Legend({ hasLimits }: { hasLimits: boolean }) {
 export function CourseAnatomyPanel({ anatomy }: { anatomy: CourseAnatomy }) {
   return (
     <Panel title="Anatomy over the course">
-      {anatomy.alerts.map(({ in_words, ended_in }) => (
-        <Notice key={in_words} tone={ended_in === null ? "warn" : "info"} isQuiet>
-          {asSentence(in_words)}
-        </Notice>
-      ))}
+      <CourseAlerts alerts={anatomy.alerts} />
       {anatomy.has_limits ? null : (
         <p class="dim">The protocol does not say when re-planning should be considered.</p>
       )}
@@ -71,13 +66,7 @@ export function CourseAnatomyPanel({ anatomy }: { anatomy: CourseAnatomy }) {
           );
         })}
       </div>
-      {anatomy.days
-        .filter(({ verdict }) => verdict !== "for decision")
-        .map(({ fraction, verdict, reasons }) => (
-          <p key={fraction} class="small">
-            Fraction {fraction}: <b>{verdict}</b>. {reasons.map(asSentence).join(" ")}
-          </p>
-        ))}
+      <DoubtfulDays days={anatomy.days} />
     </Panel>
   );
 }

@@ -1,54 +1,20 @@
 import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { drawnPlane } from "../../../components/viewer/drawnPlane";
-import type { Orientation, Plane } from "../../../geometry/planes";
+import type { Plane } from "../../../geometry/planes";
 import { pathOf } from "../../../overlay/lines";
-import { arrowScale, overlayTransform } from "../../../overlay/residuals";
+import { arrowScale } from "../../../overlay/residuals";
 import { pageLength } from "../../../overlay/structures";
-import type { Pictures } from "../../align/pictures";
 import type { AnatomyState } from "./anatomyState";
 import { arrowsPath, gridLines, shiftArrows } from "./deformation";
-import { Outlines } from "./Outlines";
 import { washOf } from "./volumeWash";
 
-interface OverlayProps {
+interface DrawnProps {
   readonly state: AnatomyState;
-  readonly pictures: Pictures;
-  readonly orientation: Orientation;
-}
-
-interface DrawnProps extends OverlayProps {
   readonly drawn: ReadonlySignal<Plane>;
 }
 
-/** What lies over one plane: the change of volume, the deformation, structures as planned and as they are today. */
-export function DeformationOverlay(props: OverlayProps) {
-  const { state, pictures, orientation } = props;
-  const { plane, size } = state.session.planes[orientation];
-  const drawn = useComputed(() => drawnPlane(plane.value, pictures.report.value, orientation));
-  const viewBox = useComputed(() => `0 0 ${size.value.widthPx || 1} ${size.value.heightPx || 1}`);
-  const transform = useComputed(() => overlayTransform(drawn.value));
-  return (
-    <>
-      <Wash {...props} drawn={drawn} />
-      <svg class="overlay" viewBox={viewBox} aria-hidden="true">
-        <g transform={transform}>
-          <Displacement {...props} drawn={drawn} />
-          <Outlines
-            planned={state.planned()}
-            today={state.pictures.structures}
-            pictures={pictures}
-            orientation={orientation}
-            drawn={drawn}
-          />
-        </g>
-      </svg>
-    </>
-  );
-}
-
 /** The grid that the tissue took along, or arrows. */
-function Displacement({ state, drawn }: DrawnProps) {
+export function Displacement({ state, drawn }: DrawnProps) {
   const path = useComputed(() => {
     const field = state.field.value;
     const anchor = state.session.planIsocentreMm;
@@ -81,7 +47,7 @@ function Displacement({ state, drawn }: DrawnProps) {
 }
 
 /** The change of volume as colour; redrawn with every picture, so that it never lies on another slice. */
-function Wash({ state, drawn }: DrawnProps) {
+export function Wash({ state, drawn }: DrawnProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useSignalEffect(() => {
     const element = canvas.current;

@@ -1,18 +1,16 @@
-import type { Signal } from "@preact/signals";
-import { CheckField } from "../../../components/Fields";
+import { ToggleField } from "../../../components/Fields";
 import { percent, plain } from "../../../components/format";
-import { FusionTools } from "../../../components/viewer/FusionTools";
 import { arrowScale } from "../../../overlay/residuals";
-import type { Pictures } from "../../align/pictures";
 import { sidesWords } from "../../align/ultrasound";
+import { OutlineToggles } from "../day/DayViews";
 import type { AnatomyState, Shown } from "./anatomyState";
 import { WASH } from "./volumeWash";
 
 /** What is shown of an assessment, and what it says at the crosshair. */
-export function DeformationTools({ state, pictures }: { state: AnatomyState; pictures: Pictures }) {
+export function DeformationTools({ state }: { state: AnatomyState }) {
   const { look } = state.session;
   return (
-    <aside class="anatomy-tools" aria-label="What is shown of the deformation">
+    <>
       <Choice
         legend="Plan under the day's image"
         name="plan"
@@ -46,35 +44,18 @@ export function DeformationTools({ state, pictures }: { state: AnatomyState; pic
       <section class="tool-group" aria-label="Over the images">
         <fieldset class="modes">
           <legend>Over the images</legend>
-          <Toggle label="Structures as planned (dashed)" of={state.hasPlanned} />
-          <Toggle label="Structures today (solid)" of={state.hasToday} />
-          <Toggle label="Change of volume (Jacobian)" of={state.hasWash} />
+          <OutlineToggles state={state} />
+          <ToggleField label="Change of volume (Jacobian)" of={state.hasWash} />
           {state.hasWash.value ? <WashLegend /> : null}
         </fieldset>
       </section>
-      {pictures.noStructures.value === null ? null : (
-        <p class="warn-text small">No structures of the plan: {pictures.noStructures.value}</p>
-      )}
-      <FusionTools look={look} hasCompare={false} />
-    </aside>
+    </>
   );
 }
 
 function arrowWords(longestMm: number): string {
   const factor = arrowScale(longestMm);
   return factor === 1 ? "Arrows from planned to today" : `Arrows, drawn ${factor} × as long`;
-}
-
-function Toggle({ label, of }: { label: string; of: Signal<boolean> }) {
-  return (
-    <CheckField
-      label={label}
-      isChecked={of.value}
-      onChange={(isChecked) => {
-        of.value = isChecked;
-      }}
-    />
-  );
 }
 
 function Choice<T extends string>(props: {

@@ -1,7 +1,9 @@
 import type { Assessment, StructureOfDay } from "../../../api/documents";
 import { percent, plain, signed } from "../../../components/format";
+import { TableFrame } from "../../../components/TableFrame";
 import { sidesWords } from "../../align/ultrasound";
-import { standingOf, VERDICT_WORDS } from "./verdictWords";
+import { Band, markOf } from "../day/DayVerdict";
+import { standingOf } from "../day/standing";
 
 /** A structure of which the day's image shows this share is shown whole: nodes are coarse. */
 const WHOLLY_SEEN = 0.995;
@@ -10,50 +12,36 @@ const COLUMNS = ["Planned", "Today ± SD", "Change", "Centre has moved", "Extent
 /** The target and the organs as planned and as they are today. */
 export function StructureTable({ assessment }: { assessment: Assessment }) {
   const standing = standingOf(assessment);
-  const isFree = standing === "for decision";
   const hasDrawn = assessment.structures.some(({ dice }) => dice !== null);
   return (
-    <section
-      class={`table-frame${isFree ? "" : " anatomy-marked"}`}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the page is scrolled by keys
-      tabIndex={0}
-      aria-label="Structures"
-    >
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">Structure</th>
-            {COLUMNS.map((name) => (
-              <th key={name} scope="col" class={name.startsWith("Centre") ? "" : "number"}>
-                {name}
-              </th>
-            ))}
-            <th scope="col" class="number">
-              <abbr title="95th percentile of the distance of the surface from where it was planned">
-                Surface 95 %
-              </abbr>
+    <TableFrame label="Structures" frame={markOf(standing)}>
+      <thead>
+        <tr>
+          <th scope="col">Structure</th>
+          {COLUMNS.map((name) => (
+            <th key={name} scope="col" class={name.startsWith("Centre") ? "" : "number"}>
+              {name}
             </th>
-            {hasDrawn ? (
-              <th scope="col" class="number">
-                <abbr title="overlap with what was drawn on the day's image, and mean distance">Drawn</abbr>
-              </th>
-            ) : null}
-          </tr>
-        </thead>
-        <tbody>
-          {isFree ? null : (
-            <tr>
-              <td class="anatomy-band" colSpan={COLUMNS.length + (hasDrawn ? 3 : 2)}>
-                {VERDICT_WORDS[standing].title}
-              </td>
-            </tr>
-          )}
-          {assessment.structures.map((one) => (
-            <Row key={one.name} one={one} hasDrawn={hasDrawn} />
           ))}
-        </tbody>
-      </table>
-    </section>
+          <th scope="col" class="number">
+            <abbr title="95th percentile of the distance of the surface from where it was planned">
+              Surface 95 %
+            </abbr>
+          </th>
+          {hasDrawn ? (
+            <th scope="col" class="number">
+              <abbr title="overlap with what was drawn on the day's image, and mean distance">Drawn</abbr>
+            </th>
+          ) : null}
+        </tr>
+      </thead>
+      <tbody>
+        <Band standing={standing} columns={COLUMNS.length + (hasDrawn ? 3 : 2)} />
+        {assessment.structures.map((one) => (
+          <Row key={one.name} one={one} hasDrawn={hasDrawn} />
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Assessment } from "../../../api/documents";
 import { actionOf, type KeyPress } from "../../../input/keymap";
-import { isAllowed } from "./useViewKeys";
-import { standingOf, VERDICT_WORDS } from "./verdictWords";
+import { standingOf, VERDICT_WORDS } from "../day/standing";
+import { isAllowed } from "../day/useViewKeys";
 import { raisedIn, type StructureOfCourse, volumeSeries } from "./volumeSeries";
 
 const assessment = (said: Partial<Assessment>): Assessment => ({

@@ -3,21 +3,19 @@
 import { type Signal, signal } from "@preact/signals";
 import { fetchBytes } from "../../../api/client";
 import type { DeformationPictures } from "../../../api/documents";
-import type { AlignSession } from "../../align/alignSession";
-import { headerOf, type StructureDocument, type VolumeDocument } from "../../align/documents";
-import { type Pictures, structureId } from "../../align/pictures";
+import { rigidTransform } from "../../../geometry/rigid";
+import { AlignSession } from "../../align/alignSession";
+import { headerOf, type ImageKey, readDaily, readPlanning, type VolumeDocument } from "../../align/documents";
+import type { Pictures } from "../../align/pictures";
+import { DayState } from "../day/dayState";
 import { Field } from "./field";
 
 /** How the displacement is drawn. */
 export const SHOWN = ["grid", "arrows", "nothing"] as const;
 export type Shown = (typeof SHOWN)[number];
 
-/** Identifier of a structure as it is today among the scalar volumes. */
-export const todayId = (number: number): string => `today ${number}`;
-
 /** See the top of this file. */
-export class AnatomyState {
-  readonly session: AlignSession;
+export class AnatomyState extends DayState {
   readonly pictures: DeformationPictures;
   /** Null until it is there. */
   readonly field: Signal<Field | null> = signal(null);
@@ -27,22 +25,14 @@ export class AnatomyState {
   readonly isDeformed: Signal<boolean> = signal(false);
   readonly shown: Signal<Shown> = signal("grid");
   readonly hasWash: Signal<boolean> = signal(false);
-  readonly hasPlanned: Signal<boolean> = signal(true);
-  readonly hasToday: Signal<boolean> = signal(true);
 
   constructor(session: AlignSession, pictures: DeformationPictures) {
-    this.session = session;
+    super(session, pictures.structures, true);
     this.pictures = pictures;
-    session.look.mode.value = "daily";
-    session.layers.uncertainty.value = false;
-    // Its lines are drawn with those of today, each in a style of its own.
-    session.layers.structures.value = false;
   }
 
-  /** The structures as planned that are there today too. */
-  planned(): readonly StructureDocument[] {
-    const today = new Set(this.pictures.structures.map(({ name }) => name));
-    return (this.session.structures.value?.structures ?? []).filter(({ name }) => today.has(name));
+  override get isLoaded(): boolean {
+    return this.field.value !== null;
   }
 
   /** Put the plan as planned, or in the day's body, under the day's image. */
@@ -51,24 +41,12 @@ export class AnatomyState {
     this.session.underlay.value = isDeformed ? this.pictures.plan : null;
   }
 
-  /** Load all of it: what is seen first comes first. */
-  async loadAll(pictures: Pictures): Promise<void> {
-    await Promise.all([pictures.loadImage("daily"), pictures.loadImage("planning"), this.#loadField()]);
-    for (const { number, distance } of this.pictures.structures) {
-      await pictures.loadScalar(todayId(number), distance, "daily");
-    }
-    await pictures.loadStructures();
+  override async loadAll(pictures: Pictures): Promise<void> {
+    await super.loadAll(pictures);
     await this.#keepAtHand();
   }
 
-  /** The lines that are wanted; read inside an effect, it follows. */
-  outlines(): readonly string[] {
-    const today = this.hasToday.value ? this.pictures.structures.map(({ number }) => todayId(number)) : [];
-    const planned = this.hasPlanned.value ? this.planned().map(({ number }) => structureId(number)) : [];
-    return [...planned, ...today];
-  }
-
-  async #loadField(): Promise<void> {
+  protected override async loadOwn(): Promise<void> {
     const { shift_x, shift_y, shift_z, volume_ratio } = this.pictures;
     try {
       const [x, y, z, ratio] = await Promise.all([shift_x, shift_y, shift_z, volume_ratio].map(valuesOf));
@@ -93,4 +71,12 @@ export class AnatomyState {
 
 async function valuesOf(volume: VolumeDocument): Promise<Int16Array> {
   return new Int16Array(await fetchBytes(volume.address));
+}
+
+/** Open what is drawn of an assessment. */
+export async function openAnatomy(key: ImageKey, pictures: DeformationPictures): Promise<AnatomyState> {
+  const [planning, daily] = await Promise.all([readPlanning(key.courseId), readDaily(key)]);
+  // The pose of the assessment, not the one that counts now: lines and images belong together.
+  const pose = rigidTransform("planning from daily", pictures.planning_from_daily);
+  return new AnatomyState(new AlignSession(key, planning, daily, pose), pictures);
 }

@@ -50,7 +50,7 @@ export function ChooseDialog(
     if (outcome.kind === "problem") {
       problem.value = outcome.problem;
     } else if (outcome.kind === "done") {
-      onChosen(outcome.value);
+      onChosen();
       onClose();
     }
   };

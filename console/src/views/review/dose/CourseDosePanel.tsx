@@ -1,9 +1,9 @@
 import type { CourseDose } from "../../../api/documents";
-import { asSentence } from "../../../api/problem";
 import { day } from "../../../components/format";
-import { Notice } from "../../../components/Notice";
 import { Panel } from "../../../components/Panel";
 import { SeriesChart } from "../../../components/SeriesChart";
+import { TableFrame } from "../../../components/TableFrame";
+import { CourseAlerts, DoubtfulDays } from "../day/CourseParts";
 import { GoalOfDay, Met } from "./DoseTables";
 import { doseSeries, followedWords, soFarWords } from "./doseWords";
 
@@ -12,11 +12,7 @@ export function CourseDosePanel({ dose }: { dose: CourseDose }) {
   const prescribedGy = new Map(dose.days.map(({ fraction, prescribed_gy }) => [fraction, prescribed_gy]));
   return (
     <Panel title="Dose over the course">
-      {dose.alerts.map(({ in_words, ended_in }) => (
-        <Notice key={in_words} tone={ended_in === null ? "warn" : "info"} isQuiet>
-          {asSentence(in_words)}
-        </Notice>
-      ))}
+      <CourseAlerts alerts={dose.alerts} />
       {dose.has_limits ? null : (
         <p class="dim">The protocol gives neither goals nor limits for the dose of a day.</p>
       )}
@@ -42,13 +38,7 @@ export function CourseDosePanel({ dose }: { dose: CourseDose }) {
         })}
       </div>
       <GoalsOfCourse dose={dose} />
-      {dose.days
-        .filter(({ verdict }) => verdict !== "for decision")
-        .map(({ fraction, verdict, reasons }) => (
-          <p key={fraction} class="small">
-            Fraction {fraction}: <b>{verdict}</b>. {reasons.map(asSentence).join(" ")}
-          </p>
-        ))}
+      <DoubtfulDays days={dose.days} />
     </Panel>
   );
 }
@@ -82,50 +72,43 @@ function GoalsOfCourse({ dose }: { dose: CourseDose }) {
     return null;
   }
   return (
-    <section
-      class="table-frame"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the page is scrolled by keys
-      tabIndex={0}
-      aria-label="Goals over the course"
-    >
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">If every fraction were like this one</th>
-            <th scope="col">As planned</th>
-            {dose.days.map(({ fraction }) => (
-              <th key={fraction} scope="col">
-                Fraction {fraction}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {dose.goals.map((goal) => (
-            <tr key={goal.goal}>
-              <th scope="row">{goal.goal}</th>
-              <td>
-                <Met isMet={goal.was_met_in_plan} />
-              </td>
-              {dose.days.map(({ fraction }) => {
-                const one = goal.days.find((found) => found.fraction === fraction);
-                return (
-                  <td key={fraction} class="nowrap">
-                    {one === undefined || one.value === null ? (
-                      <span class="dim">no value</span>
-                    ) : (
-                      <>
-                        <GoalOfDay goal={{ ...goal, ...one }} />
-                        {one.counts ? null : <p class="dim small">does not count</p>}
-                      </>
-                    )}
-                  </td>
-                );
-              })}
-            </tr>
+    <TableFrame label="Goals over the course">
+      <thead>
+        <tr>
+          <th scope="col">If every fraction were like this one</th>
+          <th scope="col">As planned</th>
+          {dose.days.map(({ fraction }) => (
+            <th key={fraction} scope="col">
+              Fraction {fraction}
+            </th>
           ))}
-        </tbody>
-      </table>
-    </section>
+        </tr>
+      </thead>
+      <tbody>
+        {dose.goals.map((goal) => (
+          <tr key={goal.goal}>
+            <th scope="row">{goal.goal}</th>
+            <td>
+              <Met isMet={goal.was_met_in_plan} />
+            </td>
+            {dose.days.map(({ fraction }) => {
+              const one = goal.days.find((found) => found.fraction === fraction);
+              return (
+                <td key={fraction} class="nowrap">
+                  {one === undefined || one.value === null ? (
+                    <span class="dim">no value</span>
+                  ) : (
+                    <>
+                      <GoalOfDay goal={{ ...goal, ...one }} />
+                      {one.counts ? null : <p class="dim small">does not count</p>}
+                    </>
+                  )}
+                </td>
+              );
+            })}
+          </tr>
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }

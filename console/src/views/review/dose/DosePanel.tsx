@@ -1,93 +1,65 @@
 import { type Signal, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { computeDayDose, readDayDose, workOutCorrections } from "../../../api/calls";
-import type { DayDose, DoseRequest, Fraction, ImageLine, Job } from "../../../api/documents";
-import { asSentence, type Problem } from "../../../api/problem";
-import { Button } from "../../../components/Button";
+import type { DayDose, DoseRequest } from "../../../api/documents";
+import { asSentence } from "../../../api/problem";
 import { SelectField } from "../../../components/Fields";
-import { JobProgress } from "../../../components/JobProgress";
+import { dayAndTime } from "../../../components/format";
 import { Notice, ProblemNotice } from "../../../components/Notice";
 import { Panel } from "../../../components/Panel";
-import { isUnderWay, once } from "../../../state/actions";
-import { type DayPart, dayJobOf, isOver, takeJob } from "../../../state/jobs";
-import { useResource } from "../../../state/resource";
-import { DoseDesk } from "./DoseDesk";
+import { Assumed, DayVerdict } from "../day/DayVerdict";
+import { DayOf, DayWork, type ImageProps, keyOf, useDayResource } from "../day/dayWork";
+import { OnceOpened } from "../day/OnceOpened";
+import { standingOf } from "../day/standing";
 import { GoalTable, StructureDoseTable } from "./DoseTables";
-import { Assumed, DoseVerdict } from "./DoseVerdict";
+import { DoseViews } from "./DoseViews";
 import { DvhChart } from "./DvhChart";
-import { whyNotBegun } from "./doseWords";
+import { openDose } from "./doseState";
+import { prescribedWords, whyNotBegun } from "./doseWords";
 import { Chosen, LadderSection } from "./LadderSection";
 
-interface ImageProps {
-  readonly fraction: Fraction;
-  readonly image: ImageLine;
-}
-
-interface ShownProps extends ImageProps {
+interface ShownProps {
+  readonly of: ImageProps;
   readonly dose: DayDose;
 }
 
-const PARTS: readonly DayPart[] = ["anatomy", "dose", "corrections"];
-
 /** The dose of the day, and the corrections of its beams. */
-export function DosePanels({ fraction, image }: ImageProps) {
-  const { course_id, number, version } = fraction;
-  // Anew when the fraction got another version: what was decided since may take the dose its worth.
-  const { resource, reload } = useResource(`dose ${course_id}/${number}/${image.uid} ${version}`, () =>
-    readDayDose(course_id, number, image.uid),
+export function DosePanels(of: ImageProps) {
+  const { course_id, number } = of.fraction;
+  const { resource, reload } = useDayResource(of, ["dose", "anatomy", "corrections"], () =>
+    readDayDose(course_id, number, of.image.uid),
   );
-  const chosen = useSignal<DayDose | null>(null);
-  const ended = PARTS.map((part) => endedJob(dayJobOf(image.uid, part))).join(" ");
-  useEffect(() => {
-    if (ended.trim() !== "") {
-      chosen.value = null;
-      void reload();
-    }
-  }, [ended, reload, chosen]);
-  const dose = chosen.value ?? resource.value;
+  const dose = resource.value;
+  const problem = resource.problem === null ? null : <ProblemNotice problem={resource.problem} />;
   if (dose === null) {
-    return (
-      <Panel title="Dose of the day">
-        {resource.problem === null ? (
-          <p class="empty dim">The dose is loaded.</p>
-        ) : (
-          <ProblemNotice problem={resource.problem} />
-        )}
-      </Panel>
-    );
+    return <Panel title="Dose of the day">{problem ?? <p class="empty dim">The dose is loaded.</p>}</Panel>;
   }
-  const shown = { fraction, image, dose };
   return (
     <>
-      <Panel title="Dose of the day">
-        {resource.problem === null ? null : <ProblemNotice problem={resource.problem} />}
-        <Compute {...shown} />
-        <Found {...shown} />
+      <Panel title="Dose of the day" aside={<DayOf {...of} />}>
+        {problem}
+        <Compute of={of} dose={dose} />
+        <Found of={of} dose={dose} />
       </Panel>
-      <Panel title="Corrections of the beams">
-        <Corrections
-          {...shown}
-          onChosen={(next) => {
-            chosen.value = next;
-          }}
-        />
+      <Panel title="Corrections of the beams" aside={<DayOf {...of} />}>
+        <Corrections of={of} dose={dose} onChosen={() => void reload()} />
       </Panel>
     </>
   );
 }
 
-const endedJob = (job: Job | undefined): string => (job !== undefined && isOver(job) ? job.job_id : "");
-
 /** What is known of the dose: verdict, goals, doses, histograms, isodoses. */
-function Found({ fraction, image, dose }: ShownProps) {
+function Found({ of, dose }: ShownProps) {
   const hidden = useSignal<ReadonlySet<string>>(new Set());
-  const record = dose.dose;
+  const { dose: record, pictures } = dose;
   if (record === null) {
     return null;
   }
   return (
     <>
-      <DoseVerdict dose={record} />
+      <DayVerdict record={record}>
+        Computed {dayAndTime(record.computed_at)}: {record.algorithm}, beam data {record.beam_data}
+      </DayVerdict>
+      {dose.target === null ? null : <Prescribed target={dose.target} />}
       {record.goals.length === 0 ? (
         <p class="dim">The protocol of this course states no goals of the dose.</p>
       ) : (
@@ -97,75 +69,45 @@ function Found({ fraction, image, dose }: ShownProps) {
       {dose.histograms === null ? null : (
         <DvhChart histograms={dose.histograms} hidden={hidden} dayWords="today" />
       )}
-      {dose.pictures === null ? null : (
-        <DoseDesk
-          key={dose.pictures.dose.volume.sha256}
-          fraction={fraction}
-          uid={image.uid}
-          dose={record}
-          pictures={dose.pictures}
-        />
+      {pictures === null ? null : (
+        <OnceOpened
+          key={pictures.dose.volume.sha256}
+          words="Look at the isodoses"
+          open={() => openDose(keyOf(of), pictures)}
+        >
+          {(state) => <DoseViews state={state} fraction={of.fraction} standing={standingOf(record)} />}
+        </OnceOpened>
       )}
       <Assumed approximations={record.approximations} />
     </>
   );
 }
 
-/** Long work on a part of the day: how it is begun, how far it is, and why it was not begun. */
-function useDayWork(uid: string, part: DayPart, name: string, ask: () => Promise<Job>) {
-  const problem = useSignal<Problem | null>(null);
-  const job = dayJobOf(uid, part);
-  const begin = async () => {
-    const outcome = await once(name, ask);
-    problem.value = outcome.kind === "problem" ? outcome.problem : null;
-    if (outcome.kind === "done") {
-      takeJob(outcome.value);
-    }
-  };
-  return {
-    begin: () => void begin(),
-    isBusy: isUnderWay(name),
-    isRunning: job !== undefined && !isOver(job),
-    said: (
-      <>
-        {job !== undefined && job.state !== "done" ? <JobProgress job={job} /> : null}
-        {problem.value === null ? null : <ProblemNotice problem={problem.value} />}
-      </>
-    ),
-  };
+/** What is prescribed beside what the plan gives; a warning where they do not belong together. */
+function Prescribed({ target }: { target: NonNullable<DayDose["target"]> }) {
+  const { words, isFar } = prescribedWords(target);
+  return isFar ? <Notice tone="warn">{asSentence(words)}</Notice> : <p class="small">{asSentence(words)}</p>;
 }
 
-/** Begin the computation, follow it, and say why it cannot be begun. */
-function Compute({ fraction, image, dose }: ShownProps) {
-  const { course_id, number } = fraction;
+/** With which beam data and algorithm the dose is computed. */
+function Compute({ of, dose }: ShownProps) {
+  const { course_id, number } = of.fraction;
   const machine = useSignal("");
   const algorithm = useSignal("");
-  const work = useDayWork(image.uid, "dose", `dose ${course_id}/${number}/${image.uid}`, () =>
-    computeDayDose(course_id, number, image.uid, requestOf(machine.peek(), algorithm.peek())),
-  );
-  if (work.isRunning) {
-    return work.said;
-  }
-  const why = whyNotBegun(dose, machine.value);
   return (
-    <>
-      {work.said}
+    <DayWork
+      of={of}
+      part="dose"
+      ask={() => computeDayDose(course_id, number, of.image.uid, requestOf(machine.peek(), algorithm.peek()))}
+      words={dose.dose === null ? "Compute the dose" : "Compute again"}
+      why={whyNotBegun(dose, machine.value)}
+      hint={dose.no_pictures_because}
+      isFirst={dose.dose === null}
+    >
       {dose.not_possible_because === "" ? (
         <Choices dose={dose} machine={machine} algorithm={algorithm} />
       ) : null}
-      <div class="buttons">
-        <Button
-          tone={dose.dose === null && why === "" ? "primary" : "plain"}
-          isBusy={work.isBusy}
-          isDisabled={why !== ""}
-          why={why}
-          onClick={work.begin}
-        >
-          {dose.dose === null ? "Compute the dose" : "Compute again"}
-        </Button>
-        <p class="dim small">{asSentence(why || dose.no_pictures_because)}</p>
-      </div>
-    </>
+    </DayWork>
   );
 }
 
@@ -207,7 +149,7 @@ function Choices(props: {
           label="Algorithm"
           value={algorithm.value}
           options={[
-            { value: "", words: "as the protocol says" },
+            { value: "", words: `as the protocol says: ${dose.protocol_algorithm ?? "not known"}` },
             { value: "pencil beam", words: "pencil beam" },
             { value: "collapsed cone", words: "collapsed cone" },
           ]}
@@ -221,25 +163,20 @@ function Choices(props: {
 }
 
 /** The ladder of corrections, worked out when somebody asks. */
-function Corrections(props: ShownProps & { readonly onChosen: (dose: DayDose) => void }) {
-  const { fraction, image, dose, onChosen } = props;
+function Corrections({ of, dose, onChosen }: ShownProps & { readonly onChosen: () => void }) {
+  const { fraction, image } = of;
   const { course_id, number } = fraction;
-  const name = `corrections ${course_id}/${number}/${image.uid}`;
-  const work = useDayWork(image.uid, "corrections", name, () =>
-    workOutCorrections(course_id, number, image.uid),
-  );
-  const why = dose.not_climbed_because;
   return (
     <>
-      {work.said}
-      {work.isRunning ? null : (
-        <div class="buttons">
-          <Button isBusy={work.isBusy} isDisabled={why !== ""} why={why} onClick={work.begin}>
-            {dose.ladder === null ? "Work out the corrections" : "Work out again"}
-          </Button>
-          <p class="dim small">{asSentence(why || dose.no_ladder_because)}</p>
-        </div>
-      )}
+      <DayWork
+        of={of}
+        part="corrections"
+        ask={() => workOutCorrections(course_id, number, image.uid)}
+        words={dose.ladder === null ? "Work out the corrections" : "Work out again"}
+        why={dose.not_climbed_because}
+        hint={dose.no_ladder_because}
+        isFirst={dose.ladder === null}
+      />
       {dose.ladder === null ? (
         <Chosen dose={dose} />
       ) : (

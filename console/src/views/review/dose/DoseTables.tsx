@@ -1,55 +1,38 @@
 import type { DayDoseRecord, DoseGoal, StructureDose } from "../../../api/documents";
 import { plain } from "../../../components/format";
 import { Mark } from "../../../components/Mark";
-import { besidePlan, goalSign, goalValue, type Standing, standingOf, VERDICT_WORDS } from "./doseWords";
-
-/** A line across a table that nobody may decide by. */
-function Band({ standing, columns }: { standing: Standing; columns: number }) {
-  return standing === "for decision" ? null : (
-    <tr>
-      <td class="anatomy-band" colSpan={columns}>
-        {VERDICT_WORDS[standing].title}
-      </td>
-    </tr>
-  );
-}
-
-const marked = (standing: Standing): string => (standing === "for decision" ? "" : " anatomy-marked");
+import { TableFrame } from "../../../components/TableFrame";
+import { Band, markOf } from "../day/DayVerdict";
+import { standingOf } from "../day/standing";
+import { besidePlan, goalSign, goalValue } from "./doseWords";
 
 /** The goals of the course: as planned, and if every fraction were like this one. */
 export function GoalTable({ dose }: { dose: DayDoseRecord }) {
   const standing = standingOf(dose);
   return (
-    <section
-      class={`table-frame${marked(standing)}`}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the page is scrolled by keys
-      tabIndex={0}
-      aria-label="Goals"
-    >
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">Goal of the course</th>
-            <th scope="col">As planned</th>
-            <th scope="col">If every fraction were like this one</th>
+    <TableFrame label="Goals" frame={markOf(standing)}>
+      <thead>
+        <tr>
+          <th scope="col">Goal of the course</th>
+          <th scope="col">As planned</th>
+          <th scope="col">If every fraction were like this one</th>
+        </tr>
+      </thead>
+      <tbody>
+        <Band standing={standing} columns={3} />
+        {dose.goals.map((goal) => (
+          <tr key={goal.goal}>
+            <th scope="row">{goal.goal}</th>
+            <td class="nowrap">
+              <Met isMet={goal.was_met_in_plan} />
+            </td>
+            <td class="nowrap">
+              <GoalOfDay goal={goal} />
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          <Band standing={standing} columns={3} />
-          {dose.goals.map((goal) => (
-            <tr key={goal.goal}>
-              <th scope="row">{goal.goal}</th>
-              <td class="nowrap">
-                <Met isMet={goal.was_met_in_plan} />
-              </td>
-              <td class="nowrap">
-                <GoalOfDay goal={goal} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 
@@ -82,36 +65,29 @@ export function StructureDoseTable({ dose }: { dose: DayDoseRecord }) {
   const standing = standingOf(dose);
   const hasSum = dose.structures.some(({ accumulated_mean_gy }) => accumulated_mean_gy !== null);
   return (
-    <section
-      class={`table-frame${marked(standing)}`}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the page is scrolled by keys
-      tabIndex={0}
-      aria-label="Doses of the structures"
-    >
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">One fraction: today (against plan)</th>
-            {COLUMNS.map((name) => (
-              <th key={name} scope="col" class="number">
-                {name}
-              </th>
-            ))}
-            {hasSum ? (
-              <th scope="col" class="number">
-                Added up over {dose.fractions_so_far}: D95%, mean ± SD
-              </th>
-            ) : null}
-          </tr>
-        </thead>
-        <tbody>
-          <Band standing={standing} columns={COLUMNS.length + (hasSum ? 2 : 1)} />
-          {dose.structures.map((one) => (
-            <StructureRow key={one.name} one={one} hasSum={hasSum} />
+    <TableFrame label="Doses of the structures" frame={markOf(standing)}>
+      <thead>
+        <tr>
+          <th scope="col">One fraction: today (against plan)</th>
+          {COLUMNS.map((name) => (
+            <th key={name} scope="col" class="number">
+              {name}
+            </th>
           ))}
-        </tbody>
-      </table>
-    </section>
+          {hasSum ? (
+            <th scope="col" class="number">
+              Added up over {dose.fractions_so_far}: D95%, mean ± SD
+            </th>
+          ) : null}
+        </tr>
+      </thead>
+      <tbody>
+        <Band standing={standing} columns={COLUMNS.length + (hasSum ? 2 : 1)} />
+        {dose.structures.map((one) => (
+          <StructureRow key={one.name} one={one} hasSum={hasSum} />
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 

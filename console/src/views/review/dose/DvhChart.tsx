@@ -5,7 +5,7 @@ import { plain } from "../../../components/format";
 import { structureStyle } from "../../../overlay/structures";
 import { type Axes, type Curve, curvePath, decimalsOf, doseAxis, percentAt, ticksOf } from "./dvh";
 
-const SIZE = { width: 640, height: 340, left: 44, right: 12, top: 10, bottom: 40 } as const;
+const SIZE = { width: 480, height: 300, left: 46, right: 12, top: 10, bottom: 42 } as const;
 const PERCENTS = [0, 20, 40, 60, 80, 100] as const;
 
 /** Of the prescription: what a target has to get at least, mostly. */
@@ -43,7 +43,7 @@ export function DvhChart({ histograms, hidden, dayWords, further = null }: DvhCh
   const shown = curves.filter(({ name }) => !hidden.value.has(name));
   return (
     <div class="dvh">
-      <Kinds dayWords={dayWords} further={further} />
+      <Kinds dayWords={dayWords} further={further} prescribedGy={prescribedGy} />
       <svg
         viewBox={`0 0 ${SIZE.width} ${SIZE.height}`}
         role="img"
@@ -83,11 +83,15 @@ function doseUnder(event: PointerEvent & { readonly currentTarget: SVGElement },
 }
 
 /** What each kind of line is. */
-function Kinds({ dayWords, further }: { dayWords: string; further: Further | null }) {
+function Kinds(props: { dayWords: string; further: Further | null; prescribedGy: number | null }) {
+  const { dayWords, further, prescribedGy } = props;
   const kinds = [
     { words: "as planned", name: "dvh-planned" },
     { words: dayWords, name: "dvh-day" },
     ...(further === null ? [] : [{ words: further.words, name: "dvh-further" }]),
+    ...(prescribedGy === null
+      ? []
+      : [{ words: `prescribed, ${plain(prescribedGy, 2)} Gy`, name: "dvh-prescribed" }]),
   ];
   return (
     <ul class="legend">

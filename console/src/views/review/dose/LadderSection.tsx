@@ -1,16 +1,16 @@
 import { useSignal } from "@preact/signals";
 import type { DayDose, Fraction, Ladder, LadderRung } from "../../../api/documents";
 import { asSentence } from "../../../api/problem";
-import { SIX_AXES } from "../../../components/axes";
 import { Button } from "../../../components/Button";
 import { Chip } from "../../../components/Chip";
-import { axisValue, dayAndTime, plain } from "../../../components/format";
+import { dayAndTime, plain } from "../../../components/format";
 import { Mark } from "../../../components/Mark";
 import { Notice } from "../../../components/Notice";
+import { TableFrame } from "../../../components/TableFrame";
 import { capital } from "../../../components/words";
+import { Assumed } from "../day/DayVerdict";
 import { ChooseDialog } from "./ChooseDialog";
 import { GoalOfDay, Met } from "./DoseTables";
-import { Assumed } from "./DoseVerdict";
 import { DvhChart } from "./DvhChart";
 import { canBeChosen, curvesOf, figureRows, goalRows, rungWords, withEffect } from "./ladder";
 
@@ -19,7 +19,8 @@ export interface LadderProps {
   readonly uid: string;
   readonly dose: DayDose;
   readonly ladder: Ladder;
-  readonly onChosen: (dose: DayDose) => void;
+  /** A correction was marked: what is shown is read again. */
+  readonly onChosen: () => void;
 }
 
 /** The ladder of corrections: what each would do to the dose of the day, and what was chosen for planning. */
@@ -35,7 +36,8 @@ export function LadderSection(props: LadderProps) {
       <Chosen dose={dose} />
       <p class="small dim">
         Worked out {dayAndTime(ladder.computed_at)} on the dose above. Nothing is sent or treated by itself: a
-        plan is fetched as a file marked UNAPPROVED, and has to be checked and approved where plans are.
+        plan is fetched as a file marked UNAPPROVED, and has to be checked and approved where plans are. “As
+        the patient lies” is as the image shows him, before the couch moves.
       </p>
       {ladder.no_plans_because === "" ? null : (
         <Notice tone="warn" isQuiet>
@@ -107,54 +109,47 @@ function EffectTable({ ladder }: { ladder: Ladder }) {
     return null;
   }
   return (
-    <section
-      class="table-frame"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the page is scrolled by keys
-      tabIndex={0}
-      aria-label="What each correction would do"
-    >
-      <table class="table effect small">
-        <thead>
-          <tr>
-            <th scope="col">One fraction, Gy (against plan)</th>
-            <th scope="col" class="number">
-              As planned
+    <TableFrame label="What each correction would do" table="effect small">
+      <thead>
+        <tr>
+          <th scope="col">One fraction, Gy (against plan)</th>
+          <th scope="col" class="number">
+            As planned
+          </th>
+          {rungs.map(({ rung }) => (
+            <th key={rung} scope="col" class="number">
+              {capital(rung)}
             </th>
-            {rungs.map(({ rung }) => (
-              <th key={rung} scope="col" class="number">
-                {capital(rung)}
-              </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {figureRows(ladder).map(({ words, plannedGy, rungsGy }) => (
+          <tr key={words}>
+            <th scope="row">{words}</th>
+            <td class="number nowrap">{plain(plannedGy, 2)}</td>
+            {rungsGy.map((valueGy, at) => (
+              <td key={rungs[at]?.rung} class="number nowrap">
+                {rungWords(valueGy, plannedGy)}
+              </td>
             ))}
           </tr>
-        </thead>
-        <tbody>
-          {figureRows(ladder).map(({ words, plannedGy, rungsGy }) => (
-            <tr key={words}>
-              <th scope="row">{words}</th>
-              <td class="number nowrap">{plain(plannedGy, 2)}</td>
-              {rungsGy.map((valueGy, at) => (
-                <td key={rungs[at]?.rung} class="number nowrap">
-                  {rungWords(valueGy, plannedGy)}
-                </td>
-              ))}
-            </tr>
-          ))}
-          {goalRows(ladder).map(({ goal, planned, rungs: goals }) => (
-            <tr key={goal}>
-              <th scope="row">{goal}</th>
-              <td class="number nowrap">
-                <GoalOfDay goal={planned} />
+        ))}
+        {goalRows(ladder).map(({ goal, planned, rungs: goals }) => (
+          <tr key={goal}>
+            <th scope="row">{goal}</th>
+            <td class="number nowrap">
+              <GoalOfDay goal={planned} />
+            </td>
+            {goals.map((one, at) => (
+              <td key={rungs[at]?.rung} class="number nowrap">
+                {one === null ? <Met isMet={null} /> : <GoalOfDay goal={one} />}
               </td>
-              {goals.map((one, at) => (
-                <td key={rungs[at]?.rung} class="number nowrap">
-                  {one === null ? <Met isMet={null} /> : <GoalOfDay goal={one} />}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 
@@ -189,7 +184,6 @@ function Rung(props: {
             {asSentence(change)}
           </p>
         ))}
-        <CouchWords rung={rung} />
       </div>
       <div class="buttons">
         {curvesOf(rung) === null ? null : (
@@ -203,14 +197,5 @@ function Rung(props: {
         {canChoose ? <Button onClick={onChoose}>Choose for planning…</Button> : null}
       </div>
     </li>
-  );
-}
-
-function CouchWords({ rung }: { rung: LadderRung }) {
-  const { couch } = rung;
-  return couch === null ? null : (
-    <p class="small">
-      {SIX_AXES.map(({ key, name, unit }) => `${name} ${axisValue(couch[key], unit)}`).join(", ")}
-    </p>
   );
 }

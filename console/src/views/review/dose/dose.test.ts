@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { CourseDose, DayDose, DayDoseRecord, Ladder, LadderRung } from "../../../api/documents";
+import { standingOf, VERDICT_WORDS } from "../day/standing";
 import { missingOfChoice } from "./ChooseDialog";
 import {
   besidePlan,
   doseSeries,
   goalSign,
   goalValue,
+  prescribedWords,
   soFarWords,
-  standingOf,
-  VERDICT_WORDS,
   whyNotBegun,
 } from "./doseWords";
 import { canBeChosen, curvesOf, figureRows, goalRows, rungWords } from "./ladder";
@@ -39,6 +39,20 @@ describe("what may be done with the dose of a day", () => {
     );
     expect(standingOf(record({ verdict: "not available", is_for_decision: false }))).toBe("not available");
     expect(VERDICT_WORDS["not for decision"].title).toContain("NOT FOR DECISION");
+  });
+
+  it("stands beside the prescription, and a plan that does not give it is warned of", () => {
+    const target = { name: "PTV", prescription_gy: 3, d95_gy: 2.9 };
+    expect(prescribedWords(target)).toEqual({
+      words:
+        "prescribed to PTV: 3.00 Gy a fraction; the plan as computed here gives D95% 2.90 Gy, 97 % of it",
+      isFar: false,
+    });
+    const tooMuch = prescribedWords({ ...target, d95_gy: 4.68 });
+    expect(tooMuch.isFar).toBe(true);
+    expect(tooMuch.words).toContain("156 % of it: check beam data and monitor units");
+    expect(prescribedWords({ ...target, d95_gy: 2.6 }).isFar).toBe(true);
+    expect(prescribedWords({ ...target, prescription_gy: null }).isFar).toBe(true);
   });
 
   it("is told by sign and word for a goal, and a goal without a value is neither met nor missed", () => {

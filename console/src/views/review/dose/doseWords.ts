@@ -1,27 +1,33 @@
 /** What may be done with the dose of a day, in the words of the page. */
 
-import type { CourseDose, DayDose, DayDoseRecord, DoseGoal } from "../../../api/documents";
+import type { CourseDose, DayDose, DoseGoal } from "../../../api/documents";
 import { plain, signed } from "../../../components/format";
 import type { Tone } from "../../../components/Mark";
 import type { SeriesPoint } from "../../../components/seriesScale";
 
-/** Whether a dose may be decided on, may only be looked at, or could not be computed. */
-export type Standing = "for decision" | "not for decision" | "not available";
+/** What the plan gives its target may differ from what is prescribed by this share before a person is warned. */
+const AS_PRESCRIBED = 0.1;
 
-/** One that does not hold any more is for looking only, whatever it said. */
-export function standingOf(dose: DayDoseRecord): Standing {
-  if (dose.verdict === "not available") {
-    return "not available";
+/** What is prescribed, and whether the plan as it was computed gives about that: else the dose is of no use. */
+export function prescribedWords(target: NonNullable<DayDose["target"]>): {
+  readonly words: string;
+  readonly isFar: boolean;
+} {
+  const { name, prescription_gy: prescribedGy, d95_gy: plannedGy } = target;
+  if (prescribedGy === null) {
+    return {
+      words: "what is prescribed is not known: no dose here is compared with a prescription",
+      isFar: true,
+    };
   }
-  return dose.is_for_decision ? "for decision" : "not for decision";
+  const percent = plain((100 * plannedGy) / prescribedGy, 0);
+  const said = `prescribed to ${name}: ${plain(prescribedGy, 2)} Gy a fraction; the plan as computed here gives D95% ${plain(plannedGy, 2)} Gy, ${percent} % of it`;
+  const isFar = Math.abs(plannedGy / prescribedGy - 1) > AS_PRESCRIBED;
+  return {
+    words: isFar ? `${said}: check beam data and monitor units before you believe a dose` : said,
+    isFar,
+  };
 }
-
-/** How each is said and shown. */
-export const VERDICT_WORDS: Readonly<Record<Standing, { readonly title: string; readonly tone: Tone }>> = {
-  "for decision": { title: "For decision", tone: "good" },
-  "not for decision": { title: "NOT FOR DECISION: look, do not decide", tone: "warn" },
-  "not available": { title: "NOT AVAILABLE: no dose could be computed", tone: "bad" },
-};
 
 /** Whether a goal is met, as a sign with its word. */
 export function goalSign(isMet: boolean | null): { readonly tone: Tone; readonly words: string } {

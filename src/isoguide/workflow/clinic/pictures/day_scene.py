@@ -124,11 +124,6 @@ def engine_match(stored: StoredFraction, uid: str) -> MatchRecord | None:
     return next((match for match in stored.matches if match.image_uid == uid), None)
 
 
-def last_match(stored: StoredFraction, uid: str) -> MatchRecord | None:
-    """Return the match of an image that counts: the newest one."""
-    return next((match for match in reversed(stored.matches) if match.image_uid == uid), None)
-
-
 def read_day_scene(
     store: ImageStore, plan: Callable[[], PlanScene], protocol: Protocol, image: ImageRecord
 ) -> DayScene:

@@ -9,7 +9,7 @@ from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of
-from isoguide.records import StoredFraction
+from isoguide.records import StoredFraction, newest_of
 from isoguide.registration import PreparedPlanning
 from isoguide.registration.day_match import Prepared
 from isoguide.registration.engine import daily_levels, similarity_at
@@ -29,7 +29,6 @@ from isoguide.workflow.clinic.pictures.day_scene import (
     DayScene,
     engine_match,
     kind_of_content,
-    last_match,
 )
 from isoguide.workflow.clinic.pictures.drawn_anatomy import DrawnAnatomy, draw_anatomy
 from isoguide.workflow.clinic.pictures.match_figures import FoundAgain, match_again, prepare_again
@@ -276,7 +275,7 @@ class OpenImage:
         MissingEvidenceError
             If it has no answer.
         """
-        match = last_match(self.stored, self.day.image.uid)
+        match = newest_of(self.stored.matches, self.day.image.uid)
         if match is None or match.planning_from_daily is None:
             msg = f"image {self.day.image.uid} has no answer to draw: look at it as the patient lay"
             raise MissingEvidenceError(msg)

@@ -4,7 +4,7 @@ import type { Orientation, Plane } from "../../../geometry/planes";
 import { type LineStyle, structureStyle } from "../../../overlay/structures";
 import type { StructureDocument } from "../../align/documents";
 import { type Pictures, structureId } from "../../align/pictures";
-import { todayId } from "./anatomyState";
+import { todayId } from "./dayState";
 
 /** A structure as planned: dashed. As it is today: solid, and thicker. */
 const plannedStyle = (structure: StructureDocument): LineStyle => ({
@@ -27,26 +27,13 @@ export function Outlines(props: {
   readonly drawn: ReadonlySignal<Plane>;
 }) {
   const { planned, today, pictures, orientation, drawn } = props;
+  const line = (id: string, style: LineStyle) => (
+    <Line key={id} lines={pictures.linesOn(orientation, id)} drawn={drawn} level={0} style={style} />
+  );
   return (
     <>
-      {planned.map((structure) => (
-        <Line
-          key={`planned ${structure.number}`}
-          lines={pictures.linesOn(orientation, structureId(structure.number))}
-          drawn={drawn}
-          level={0}
-          style={plannedStyle(structure)}
-        />
-      ))}
-      {today.map((structure) => (
-        <Line
-          key={`today ${structure.number}`}
-          lines={pictures.linesOn(orientation, todayId(structure.number))}
-          drawn={drawn}
-          level={0}
-          style={todayStyle(structure)}
-        />
-      ))}
+      {planned.map((one) => line(structureId(one.number), plannedStyle(one)))}
+      {today.map((one) => line(todayId(one.number), todayStyle(one)))}
     </>
   );
 }
