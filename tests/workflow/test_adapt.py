@@ -51,14 +51,14 @@ CHOICE = DoseChoice("generic-6mv", goals=("PTV D95% >= 90 %", "Prostate max <= 1
 
 
 def dose_by_formula(plan, density, machine, *, placement, settings=None, progress=None) -> DoseDistribution:
-    """3 Gy about the isocentre of the room, falling off from 40 mm, on 8 mm."""
+    """3.3 Gy about the isocentre of the room, falling off from 40 mm, on 8 mm: half of the PTV gets 3 Gy."""
     coarse = density.grid
     shape = tuple(int(n) for n in np.ceil(np.array(coarse.extent_mm)[::-1] / 8.0) + 1)
     grid = Grid(coarse.frame, shape, np.full(3, 8.0), coarse.origin_mm, coarse.direction)
     indices = np.stack(np.unravel_index(np.arange(np.prod(shape)), shape)[::-1], axis=1).astype(float)
     placed = placement.fixed_from_patient or fixed_from_planning("HFS", plan.isocentre_mm())
     away_mm = np.linalg.norm(placed.apply(grid.xyz(indices)), axis=1)
-    dose = 3.0 / (1.0 + np.exp((away_mm - 40.0) / 8.0))
+    dose = 3.3 / (1.0 + np.exp((away_mm - 40.0) / 8.0))
     return DoseDistribution(
         grid,
         dose.reshape(shape).astype(np.float32),

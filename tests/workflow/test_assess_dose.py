@@ -28,7 +28,7 @@ from isoguide.workflow.assess.request import DoseChoice
 from isoguide.workflow.assess.write_results import assess_into
 from isoguide.workflow.dose.scene import DoseScene
 
-CHOICE = DoseChoice("generic-6mv", goals=("PTV D95% >= 150 %", "PTV max <= 10 Gy"))
+CHOICE = DoseChoice("generic-6mv", goals=("PTV D95% >= 75 %", "PTV max <= 10 Gy"))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,8 @@ def of_two_beams(alignment: Alignment) -> Alignment:
         tight = np.stack([np.minimum(low + 6.0, middle), np.maximum(high - 6.0, middle)])
         narrow = replace(nearest, leaf_positions_mm=tight)
         points = tuple(replace(narrow, cumulative_meterset=share) for share in (0.0, 1.0))
-        return replace(arc, number=number, control_points=points)
+        # So many monitor units that the PTV gets about its prescription.
+        return replace(arc, number=number, control_points=points, meterset_mu=(arc.meterset_mu or 0.0) / 2.0)
 
     plan = replace(planning.plan, beams=(still(1, 0.0), still(2, 90.0)))
     return replace(alignment, planning=replace(planning, dicom=replace(planning.dicom, plan=plan)))
@@ -144,7 +145,7 @@ def test_limits_of_a_protocol_raise_alerts_about_this_day(
 ) -> None:
     found = result[1].dose
     assert found is not None
-    goals = (parse_goal("PTV D95% >= 150 %"),)
+    goals = (parse_goal("PTV D95% >= 75 %"),)
     asked = DoseInstructions(goals=goals, target_d95_percent=0.5, days=3)
     alerts = dose_module.day_alerts(found.planned, found.day, alignment, asked)
     assert any("PTV" in alert and "D95" in alert for alert in alerts)

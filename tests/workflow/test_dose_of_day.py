@@ -20,6 +20,7 @@ from isoguide.workflow.assess.anatomy import AnatomyOfDay
 from isoguide.workflow.dose.day import (
     DayDose,
     DayPlacement,
+    DosePrescription,
     PlannedDose,
     dose_of_day,
     planned_dose,
@@ -112,18 +113,22 @@ def test_a_structure_that_leaves_the_image_is_followed_and_named(day: DayDose) -
     assert day.histograms["Right"].volume_ml == pytest.approx(18.0, rel=0.15)
 
 
-def test_doubts_about_match_and_field_make_the_dose_doubtful(
+def test_doubts_about_match_field_and_plan_make_the_dose_doubtful(
     planned: PlannedDose, placement: DayPlacement
 ) -> None:
+    half_gy = planned.placed.histograms["PTV"].dose_at_volume_gy(50.0)
+    much = replace(planned.order, prescription=DosePrescription(20.0 * half_gy / 1.6, 20))
     doubted = day_of(
-        planned, replace(placement, as_found=None, doubts=("two vertebrae fit",)),
+        replace(planned, order=much), replace(placement, as_found=None, doubts=("two vertebrae fit",)),
         verdict=FieldVerdict.NOT_FOR_DECISION,
     )  # fmt: skip
     assert doubted.verdict is FieldVerdict.NOT_FOR_DECISION
-    assert doubted.reasons == (
+    *known, prescribed = doubted.reasons
+    assert known == [
         "the rigid match needs a look first: two vertebrae fit",
         "the anatomy of the day is not for decision: the test says so",
-    )
+    ]
+    assert prescribed.startswith("the plan gives half of 'PTV' at least 160 % of the prescription")
     assert doubted.as_found is None
     assert doubted.dose is not None
 

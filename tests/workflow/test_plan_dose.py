@@ -15,8 +15,8 @@ from isoguide.dicom import read_dose
 from isoguide.dose.stated import NO_POINT
 from isoguide.errors import InputError
 from isoguide.plan import Beam, Wedge
-from isoguide.workflow.dose.compute import PlanDose, dose_of_plan, far_from_prescription
-from isoguide.workflow.dose.day import DosePrescription
+from isoguide.workflow.dose.compute import PlanDose, dose_of_plan
+from isoguide.workflow.dose.day import DosePrescription, far_from_prescription
 from isoguide.workflow.dose.document import DoseDocument, dose_schema_text
 from isoguide.workflow.dose.figures import beside_gy
 from isoguide.workflow.dose.request import DoseRequest
@@ -79,7 +79,7 @@ def test_a_target_that_gets_another_dose_than_prescribed_is_named(
     order = replace(planned.order, prescription=DosePrescription(20.0 * half_gy / share, 20))
     told = far_from_prescription(replace(planned, order=order))
     assert bool(told) == is_told
-    assert all(f"half of 'PTV' gets {100.0 * share:.0f} % of the prescription" in one for one in told)
+    assert all(f"half of 'PTV' at least {100.0 * share:.0f} % of the prescription" in one for one in told)
 
 
 def test_a_dose_and_its_change_agree_to_the_last_figure() -> None:

@@ -4,21 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final
 
 from isoguide.dose.placement import DoseSettings, Placement
 from isoguide.dose.stated import BeamCheck, check_stated
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.dose.compare import DoseComparison, compare_dose
-from isoguide.workflow.dose.day import PlannedDose, planned_dose
+from isoguide.workflow.dose.day import PlannedDose, far_from_prescription, planned_dose
 from isoguide.workflow.dose.inputs import DoseInput, load_dose_input
 from isoguide.workflow.dose.request import DoseRequest
 from isoguide.workflow.dose.stated import stated_warnings
 from isoguide.workflow.match_day import timed
-
-USUAL_PERCENT: Final = (90.0, 150.0)
-"""Of the prescription, the median of a target: stereotactic plans are prescribed to isodoses down to about
-60 % of the maximum (ICRU Report 91), so that the median may be half as high again, and none is much below."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,22 +87,3 @@ def _stated(given: DoseInput, progress: Progress) -> tuple[BeamCheck, ...]:
     settings = DoseSettings(spacing_mm=order.spacing_mm)
     placement = Placement(body=order.body)
     return check_stated(order.plan, order.volume, order.machine, placement, settings, progress)
-
-
-def far_from_prescription(planned: PlannedDose) -> tuple[str, ...]:
-    """Say that a target gets another dose than is prescribed: goals of "at least" hide what is too much."""
-    order = planned.order
-    target, prescribed_gy = (
-        planned.placed.histograms.get(order.target_name or ""),
-        order.prescription.fraction_gy,
-    )
-    if target is None or prescribed_gy is None:
-        return ()
-    percent = 100.0 * target.dose_at_volume_gy(50.0) / prescribed_gy
-    lowest, highest = USUAL_PERCENT
-    if lowest <= percent <= highest:
-        return ()
-    return (
-        f"half of '{target.name}' gets {percent:.0f} % of the prescription or more: check that beam data, "
-        "monitor units and prescription belong together",
-    )

@@ -38,6 +38,9 @@ MARGIN_MM: Final = 15.0
 """About the body of the planning CT: so much a patient may have grown."""
 LEAST_SEEN: Final = 0.95
 """Of the target: a dose to tissue that the day's image does not show is a guess."""
+USUAL_PERCENT: Final = (90.0, 150.0)
+"""Of the prescription, the median of a target: stereotactic plans are prescribed to isodoses down to about
+60 % of the maximum (ICRU Report 91), so that the median may be half as high again, and none is much below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,23 @@ def planned_dose(order: DoseOrder, progress: Progress = silent) -> PlannedDose:
     return PlannedDose(order, placed, told, left_out)
 
 
+def far_from_prescription(planned: PlannedDose) -> tuple[str, ...]:
+    """Say that a target gets another dose than is prescribed: goals of "at least" hide what is too much."""
+    order = planned.order
+    target = planned.placed.histograms.get(order.target_name or "")
+    prescribed_gy = order.prescription.fraction_gy
+    if target is None or prescribed_gy is None:
+        return ()
+    percent = 100.0 * target.dose_at_volume_gy(50.0) / prescribed_gy
+    lowest, highest = USUAL_PERCENT
+    if lowest <= percent <= highest:
+        return ()
+    return (
+        f"the plan gives half of '{target.name}' at least {percent:.0f} % of the prescription: check that "
+        "beam data, monitor units and prescription belong together",
+    )
+
+
 def dose_of_day(
     planned: PlannedDose,
     anatomy: AnatomyOfDay,
@@ -323,7 +343,7 @@ def dose_of_day(
     if missed:
         return _no_dose((missed, *told))
     as_found, unmoved = _as_found(order, density, structures, placement, part_of(progress, 0.755, 1.0))
-    reasons = _doubts(order, anatomy, placement)
+    reasons = _doubts(planned, anatomy, placement)
     approximations = _each_once(
         order.assumed,
         treated.dose.approximations,
@@ -473,16 +493,16 @@ def _structures_today(
     return tuple(found), tuple(told)
 
 
-def _doubts(order: DoseOrder, anatomy: AnatomyOfDay, placement: DayPlacement) -> tuple[str, ...]:
+def _doubts(planned: PlannedDose, anatomy: AnatomyOfDay, placement: DayPlacement) -> tuple[str, ...]:
     """Say why the dose of the day may not be decided by."""
     told = [f"the rigid match needs a look first: {one}" for one in placement.doubts]
     if anatomy.verdict is not FieldVerdict.FOR_DECISION:
         told += [f"the anatomy of the day is {anatomy.verdict}: {one}" for one in anatomy.reasons]
         told = told or [f"the anatomy of the day is {anatomy.verdict}"]
-    target = next((one for one in anatomy.structures if one.name == order.target_name), None)
+    target = next((one for one in anatomy.structures if one.name == planned.order.target_name), None)
     if target is not None and target.seen_fraction < LEAST_SEEN:
         told.append(f"the day's image shows only {100.0 * target.seen_fraction:.0f} % of '{target.name}'")
-    return _each_once(told)
+    return _each_once(told, far_from_prescription(planned))
 
 
 def _beyond(histograms: Mapping[str, DoseVolumeHistogram]) -> tuple[str, ...]:
