@@ -9,6 +9,7 @@ from beams_to_correct import arc, field_of, plan_of, small_machine
 from isoguide.adaptation.ladder import climb, require_one_isocentre
 from isoguide.adaptation.problem import AdaptationProblem, Stand
 from isoguide.adaptation.result import Rung, RungDose
+from isoguide.adaptation.virtual_couch_shift import AS_PLANNED
 from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.dose.pencil_beam import SegmentDoses, SegmentKey
 from isoguide.dose.result import DoseDistribution
@@ -144,6 +145,7 @@ def test_beams_do_what_the_couch_leaves(couch: int) -> None:
     if couch == 6:
         before = problem().plan.beams[0].control_points[3].leaf_positions_mm
         np.testing.assert_allclose(plan.beams[0].control_points[3].leaf_positions_mm, before, atol=0.02)
+        assert AS_PLANNED in found[Rung.VIRTUAL_COUCH_SHIFT].changes
 
 
 def test_a_yaw_of_the_couch_is_the_couch_angle_of_the_corrected_plan() -> None:

@@ -27,6 +27,9 @@ LARGEST_SHIFT_MM: Final = 50.0
 LARGEST_TURN_DEG: Final = 10.0
 """A target displaced by more was set up wrongly or mistaken for another: move the patient instead."""
 _SAME_JAW_MM: Final = 0.02
+_NOTHING: Final = 0.05
+"""mm or degrees: less is not told as a movement."""
+AS_PLANNED: Final = "the target lies where it was planned: nothing is left that beams could follow"
 _UNTRIMMED: Final = BeamTrim()
 
 
@@ -256,6 +259,8 @@ def _changes(told: Sequence[tuple[Beam, Beam, Sequence[Following]]], *, is_trimm
     factors = [
         new.meterset_mu / old.meterset_mu for old, new, _ in told if old.meterset_mu and new.meterset_mu
     ]
+    if max(*shifts_mm, *turns_deg, *swings_deg) < _NOTHING:
+        return (AS_PLANNED,)
     changes = [
         f"leaves and jaws follow the target by up to {max(shifts_mm):.1f} mm in the plane of the isocentre"
     ]
