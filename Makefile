@@ -44,7 +44,7 @@ console: $(STAMP) $(PAGE)
 	@$(BIN)/isoguide serve --demo $(DEMO_DIR)
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)
 	@$(BIN)/python tools/check.py

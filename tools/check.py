@@ -51,7 +51,7 @@ GATES: Final = (
     Gate(
         "tests",
         "all tests pass, warnings are errors",
-        (PYTHON, "-m", "pytest", "tests", "-n", WORKERS, "--cov", "--cov-report="),
+        (PYTHON, "-m", "pytest", "tests", "-n", WORKERS, "--dist", "loadfile", "--cov", "--cov-report="),
     ),
     Gate("coverage", "each package reaches its share of lines", (PYTHON, "tools/coverage_by_package.py")),
     Gate("console-lint", "Biome finds nothing in the page's sources", (PYTHON, "tools/console.py", "lint")),

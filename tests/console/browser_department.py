@@ -54,8 +54,6 @@ FRACTIONS = 40
 """Each test takes the next one."""
 QUICK_MU_MIN, SLOW_MU_MIN = 60_000.0, 300.0
 """A beam that is through in some seconds, and one that is on for as long as a test needs it."""
-PLANNED_MU = 750.0
-"""Of the arc of the virtual patient."""
 GATE_MM, WATCHED = 3.0, Monitoring("bone, stereo pair", stale_s=0.8)
 """What the protocol asks for where it asks for monitoring; a busy computer is slow."""
 

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
-from browser_department import PLANNED_MU, BrowserDepartment
+from browser_department import BrowserDepartment
 from operated_page import ConsolePage
 from picture_pixels import colours_in
 from playwright.sync_api import expect
@@ -46,7 +46,7 @@ def test_a_fraction_from_the_worklist_to_the_signed_record(
     expect(record).to_contain_text("Signed: Correct the position")
     expect(record).to_contain_text("anna (therapist)")
     expect(record.get_by_role("table").first).to_contain_text(f"{served.recorded_mu:.1f}")
-    assert served.recorded_mu == pytest.approx(PLANNED_MU, abs=0.05)
+    assert served.recorded_mu == pytest.approx(served.now.planned_mu, abs=0.05)
     assert not served.is_radiating
 
 

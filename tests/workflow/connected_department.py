@@ -198,6 +198,10 @@ def recorded_mu(d: ConnectedDepartment) -> float:
     return sum(one.delivered_mu for one in d.drive.desk.status(COURSE).stored.deliveries)
 
 
+def planned_mu(d: ConnectedDepartment) -> float:
+    return d.drive.desk.status(COURSE).planned_mu
+
+
 def events_of(d: ConnectedDepartment) -> list[str]:
     return [str(step.entry.event) for step in d.drive.desk.status(COURSE).stored.steps]
 

@@ -414,8 +414,9 @@ class TestDelivering:
         more = [replace(one, delivered_mu=2.0 * one.delivered_mu) for one in all_delivered(d)]
         status = d.desk.deliver(d.course, more, by="anna", couch=target)
         assert status.state is State.HELD
-        assert "1500.0 MU were delivered, more than the 750.0 planned" in status.reason
-        assert status.delivered_mu == pytest.approx(1500.0)
+        twice, once = 2.0 * status.planned_mu, status.planned_mu
+        assert f"{twice:.1f} MU were delivered, more than the {once:.1f} planned" in status.reason
+        assert status.delivered_mu == pytest.approx(twice)
 
     def test_the_rest_after_a_new_image_adds_up(self, department: Department) -> None:
         d = department

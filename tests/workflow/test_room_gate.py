@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from connected_department import CONSOLE, COURSE, ConnectedDepartment, OpenRoom, events_of, recorded_mu
+from connected_department import (
+    CONSOLE,
+    COURSE,
+    ConnectedDepartment,
+    OpenRoom,
+    events_of,
+    planned_mu,
+    recorded_mu,
+)
 from scripted_gate import Gates, IdleWatch, ScriptedGate
 from small_department import PROTOCOL
 
@@ -67,7 +75,7 @@ class TestABeamUnderAGate:
         gate.say(GateState.BEAM_ON, position_mm=INSIDE)
         d.run(1000.0)
         assert d.drive.desk.status(COURSE).state is State.CLOSED
-        assert recorded_mu(d) == pytest.approx(750.0, abs=0.5)
+        assert recorded_mu(d) == pytest.approx(planned_mu(d), abs=0.5)
         # What a patient does 15 times a minute is no step of the fraction.
         assert "hold" not in events_of(d)
         assert gate.ended == 1

@@ -2,6 +2,7 @@ import type { CourseReview, FractionRecord, Six } from "../../api/documents";
 import { SIX_AXES } from "../../components/axes";
 import { axisValue, day, estimate, meterset, NOT_AVAILABLE, plain, signed } from "../../components/format";
 import { Panel } from "../../components/Panel";
+import { TableFrame } from "../../components/TableFrame";
 import { capital, stateWords } from "../../components/words";
 
 /** The six numbers with their signs in one cell; their units stand in the head of the column. */
@@ -64,33 +65,31 @@ export function FractionTable({ review }: { review: CourseReview }) {
       title="Fractions in numbers"
       aside={<span class="dim small">six numbers: {axes}, in mm and °</span>}
     >
-      <div class="table-frame">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col" class="number">
-                No.
+      <TableFrame label="Fractions in numbers">
+        <thead>
+          <tr>
+            <th scope="col" class="number">
+              No.
+            </th>
+            {["Day", "Called for", "Couch moved", "Left", "Decision"].map((name) => (
+              <th key={name} scope="col">
+                {name}
               </th>
-              {["Day", "Called for", "Couch moved", "Left", "Decision"].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-              <th scope="col" class="number">
-                Images
-              </th>
-              <th scope="col" class="number">
-                Delivered
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {review.fractions.map((line) => (
-              <FractionRow key={line.number} line={line} />
             ))}
-          </tbody>
-        </table>
-      </div>
+            <th scope="col" class="number">
+              Images
+            </th>
+            <th scope="col" class="number">
+              Delivered
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {review.fractions.map((line) => (
+            <FractionRow key={line.number} line={line} />
+          ))}
+        </tbody>
+      </TableFrame>
     </Panel>
   );
 }
@@ -121,26 +120,24 @@ function AxisRow({ record }: { record: AxisRecord }) {
 export function AxesTable({ review }: { review: CourseReview }) {
   return (
     <Panel title="Axes" aside={<span class="dim small">value (95 % interval)</span>}>
-      <div class="table-frame">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">Axis</th>
-              {["Mean", "Spread (SD)", "Trend per fraction", "p of a drift, adjusted"].map((name) => (
-                <th key={name} scope="col" class="number">
-                  {name}
-                </th>
-              ))}
-              <th scope="col">Likeliest change</th>
-            </tr>
-          </thead>
-          <tbody>
-            {review.axes.map((record) => (
-              <AxisRow key={record.axis} record={record} />
+      <TableFrame label="Axes">
+        <thead>
+          <tr>
+            <th scope="col">Axis</th>
+            {["Mean", "Spread (SD)", "Trend per fraction", "p of a drift, adjusted"].map((name) => (
+              <th key={name} scope="col" class="number">
+                {name}
+              </th>
             ))}
-          </tbody>
-        </table>
-      </div>
+            <th scope="col">Likeliest change</th>
+          </tr>
+        </thead>
+        <tbody>
+          {review.axes.map((record) => (
+            <AxisRow key={record.axis} record={record} />
+          ))}
+        </tbody>
+      </TableFrame>
     </Panel>
   );
 }
