@@ -72,7 +72,6 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(VirtualDepartment, "keep_dose", lambda *_: None)
         patched.setattr(demo_course, "PHASES", 2)
         patched.setattr(simulate, "_dosimetry", lambda *_: None)
-        patched.setattr(VirtualDepartment, "keep_dose", lambda *_: None)
         return folder, demonstrate(folder, site="lung", fractions=1, seed=2)
 
 

@@ -14,6 +14,7 @@ from isoguide.images.volume import Volume
 from isoguide.progress import Progress, part_of, silent
 from isoguide.projection.rtk import INSTALL, prepare_rtk
 from isoguide.review.anatomy_trends import AnatomyTrend
+from isoguide.review.dose_trends import DoseTrend
 from isoguide.review.simulated import KnownErrors, WhereTreated, simulate_population
 from isoguide.treatment.ports import DayImage
 from isoguide.virtual import Breathing, breathing_phases, moved_anatomy
@@ -240,7 +241,7 @@ def demonstrate(
             write_station_file(_next_fraction(course.scenario, department.course.course_id), folder)
             let_sign_in(department.desk.records, (PHYSICIST, THERAPIST, ONCOLOGIST), folder)
             histories = DemoHistories(
-                department.history, _earlier_courses(department, seed), department.anatomy
+                department.history, _earlier_courses(department, seed), department.anatomy, department.dose
             )
         progress(0.9, "Reviewing the course")
         _review(histories, folder / REVIEW)
@@ -361,17 +362,19 @@ def _next_fraction(scenario: Scenario, course_id: str) -> StationFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DemoHistories:
-    """What is reviewed: the course of the demonstration, its anatomy, the earlier ones of its department."""
+    """What is reviewed: the course with its anatomy and dose, and the earlier ones of its department."""
 
     patient: CourseHistory
     department: tuple[CourseHistory, ...]
     anatomy: AnatomyTrend | None
+    dose: DoseTrend | None
 
 
 def _review(histories: DemoHistories, folder: Path) -> None:
     """Write the review of the patient's course, and of a department whose errors are known."""
     folder.mkdir()
-    review_patient_into(histories.patient, folder / "patient", anatomy=histories.anatomy)
+    patient = folder / "patient"
+    review_patient_into(histories.patient, patient, anatomy=histories.anatomy, dose=histories.dose)
     review_population_into(histories.department, folder / "population", truth=KNOWN_ERRORS)
 
 

@@ -28,6 +28,7 @@ from isoguide.errors import InputError
 from isoguide.progress import Progress, part_of, silent
 from isoguide.records import FractionKey
 from isoguide.review.anatomy_trends import AnatomyTrend
+from isoguide.review.dose_trends import DoseTrend
 from isoguide.treatment import (
     Decision,
     Fraction,
@@ -61,6 +62,7 @@ from isoguide.workflow.motion.kept_recording import keep_recording
 from isoguide.workflow.motion.monitored_room import Monitored, RoomGate
 from isoguide.workflow.protocol_file import load_protocol
 from isoguide.workflow.review.course_anatomy import course_anatomy
+from isoguide.workflow.review.course_dose import course_dose
 from isoguide.workflow.simulate import Conducted
 
 _log: Final = logging.getLogger(__name__)
@@ -205,6 +207,11 @@ class VirtualDepartment:
     def anatomy(self) -> AnatomyTrend | None:
         """How the anatomy changed, as reviews read it; None where nobody asked."""
         return course_anatomy(self.desk.records, self.course.course_id)
+
+    @property
+    def dose(self) -> DoseTrend | None:
+        """What its days delivered, as reviews read it; None where nobody asked."""
+        return course_dose(self.desk.records, self.course.course_id)
 
     def keep_assessment(self, number: int, record: AssessmentRecord) -> None:
         """Keep what was found of the anatomy of a fraction."""
