@@ -183,6 +183,15 @@ class Beam:
         """Isocentre of the first control point, planning LPS mm, None where the beam has none."""
         return self.control_points[0].isocentre_mm if self.control_points else None
 
+    @property
+    def interval_mu(self) -> list[float]:
+        """Monitor units between each two control points; nothing where the beam states none."""
+        total = self.control_points[-1].cumulative_meterset if self.control_points else 0.0
+        if self.meterset_mu is None or total <= 0.0:
+            return [0.0] * (len(self.control_points) - 1)
+        weights = np.diff([point.cumulative_meterset for point in self.control_points])
+        return [float(one) for one in weights * self.meterset_mu / total]
+
 
 @dataclass(frozen=True, slots=True)
 class Prescription:
@@ -255,6 +264,25 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
     prescriptions: tuple[Prescription, ...] = ()
     setups: tuple[PatientSetup, ...] = ()
+
+    @property
+    def treatment_mu(self) -> float:
+        """Monitor units of all treatment beams, one fraction; a beam that states none adds nothing."""
+        return sum(beam.meterset_mu or 0.0 for beam in self.beams if beam.is_treatment)
+
+    def fraction_prescription(self, target: str = "its target") -> tuple[float, int]:
+        """Return what a fraction shall give, Gy, by the highest prescription, and how many there are.
+
+        Raises
+        ------
+        MissingEvidenceError
+            If the plan does not say, in a sentence that calls the target ``target``.
+        """
+        if not self.prescriptions or not self.fractions_planned:
+            msg = f"the plan '{self.label}' does not say what {target} shall get in how many fractions"
+            raise MissingEvidenceError(msg)
+        highest_gy = max(one.dose_gy for one in self.prescriptions)
+        return highest_gy / self.fractions_planned, self.fractions_planned
 
     def beam(self, number: int) -> Beam:
         """Return the beam with this number.

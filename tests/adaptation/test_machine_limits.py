@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from beams_to_correct import arc, field_of, plan_of, small_machine
 
-from isoguide.adaptation.machine_limits import interval_mu, violations
+from isoguide.adaptation.machine_limits import violations
 from isoguide.plan import Beam
 
 
@@ -81,5 +81,5 @@ def test_set_up_fields_are_not_looked_at() -> None:
 
 def test_monitor_units_of_intervals_add_up_to_the_beam() -> None:
     beam = arc()
-    assert sum(interval_mu(beam)) == pytest.approx(beam.meterset_mu)
-    np.testing.assert_allclose(interval_mu(replace(beam, meterset_mu=None)), 0.0)
+    assert sum(beam.interval_mu) == pytest.approx(beam.meterset_mu)
+    np.testing.assert_allclose(replace(beam, meterset_mu=None).interval_mu, 0.0)

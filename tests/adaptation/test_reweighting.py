@@ -8,7 +8,6 @@ from beams_to_correct import arc, field_of, plan_of, small_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoguide.adaptation.machine_limits import interval_mu
 from isoguide.adaptation.reweighting import SampledStructure, WeightingProblem, reweight
 from isoguide.adaptation.segment_weights import with_weights
 from isoguide.dose.dvh import DoseVolumeHistogram
@@ -109,7 +108,7 @@ def test_an_arc_gets_its_new_weights_interval_by_interval() -> None:
     assert corrected.plan is not None
     beam = corrected.plan.beams[0]
     assert beam.meterset_mu == pytest.approx(315.0)
-    np.testing.assert_allclose(interval_mu(beam), [100.0, 50.0, 75.0, 90.0], atol=1e-4)
+    np.testing.assert_allclose(beam.interval_mu, [100.0, 50.0, 75.0, 90.0], atol=1e-4)
     assert plan.beams[0].meterset_mu == 300.0
 
 

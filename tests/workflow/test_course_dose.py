@@ -154,7 +154,7 @@ class TestDosimetry:
 def test_with_a_dose_the_room_delivers_the_plan_that_the_dose_is_of(patient: VirtualPatient) -> None:
     wanted, planned = simulate._with_plan(scenario(DOSE), patient)
     assert planned.plan is not None
-    total_mu = course_dosimetry.fraction_mu(planned.plan)
+    total_mu = planned.plan.treatment_mu
     assert (wanted.plan.meterset_mu, wanted.plan.dose_gy) == (total_mu, 3.0)
     room = VirtualRoom(
         patient.phantom,
@@ -282,7 +282,7 @@ def test_a_target_that_moves_is_followed_at_several_moments_by_the_true_engine(
     computed = CourseDosimetry(patient.phantom, plan, section)
     computed.add(
         1,
-        course_dosimetry.fraction_mu(plan),
+        plan.treatment_mu,
         day_room(patient, "[prostate_motion]\n" + OFF.replace("20.0", "0.0")),
     )
     course = computed.course()

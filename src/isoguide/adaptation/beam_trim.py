@@ -11,7 +11,6 @@ bounds, the target first.
 Source: Stark and Parker, Comput. Stat. 10 (1995) 129 (least squares with bounds, as SciPy solves them).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,8 +128,8 @@ def find_trims(problem: TrimProblem) -> tuple[BeamTrim, ...]:
     return _trims(1.0 + LARGEST_WEIGHT * found[:beams], found[beams:] * reach_mm, reach_mm)
 
 
-def _trims(factors: Array, products_mm: Array, reach_mm: Sequence[float] | Array) -> tuple[BeamTrim, ...]:
-    shifts_mm = np.clip(products_mm / factors, -np.asarray(reach_mm), reach_mm)
+def _trims(factors: Array, products_mm: Array, reach_mm: Array) -> tuple[BeamTrim, ...]:
+    shifts_mm = np.clip(products_mm / factors, -reach_mm, reach_mm)
     return tuple(
         BeamTrim(round(shift, 2) + 0.0, round(factor, 4))
         for shift, factor in zip(shifts_mm.tolist(), factors.tolist(), strict=True)

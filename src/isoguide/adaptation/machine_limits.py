@@ -160,18 +160,9 @@ def _segments_of_static_beam_mu(beam: Beam) -> list[float]:
     """Monitor units of the intervals with beam in which nothing moves; zero is no segment at all."""
     return [
         mu
-        for (first, last), mu in zip(pairwise(beam.control_points), interval_mu(beam), strict=True)
+        for (first, last), mu in zip(pairwise(beam.control_points), beam.interval_mu, strict=True)
         if mu > 1e-9 and not any(axis.way(first, last) > axis.still for axis in _axes(None))
     ]
-
-
-def interval_mu(beam: Beam) -> list[float]:
-    """Monitor units between each two control points; nothing where the beam states none."""
-    total = beam.control_points[-1].cumulative_meterset if beam.control_points else 0.0
-    if beam.meterset_mu is None or total <= 0.0:
-        return [0.0] * (len(beam.control_points) - 1)
-    weights = np.diff([point.cumulative_meterset for point in beam.control_points])
-    return [float(one) for one in weights * beam.meterset_mu / total]
 
 
 def _axes(limits: MachineLimits | None) -> tuple[_Axis, ...]:
@@ -230,7 +221,7 @@ def _speeds(beam: Beam, limits: MachineLimits) -> Iterator[_Excess]:
 def _largest_speed(beam: Beam, axis: _Axis, limits: MachineLimits) -> float:
     """Highest speed of a motion with the beam on; infinite where it must not move and does."""
     fastest = 0.0
-    for (first, last), mu in zip(pairwise(beam.control_points), interval_mu(beam), strict=True):
+    for (first, last), mu in zip(pairwise(beam.control_points), beam.interval_mu, strict=True):
         way = axis.way(first, last)
         if mu <= 1e-9 or way <= axis.still:
             continue

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from isoguide.adaptation.machine_limits import interval_mu, violations
+from isoguide.adaptation.machine_limits import violations
 from isoguide.adaptation.virtual_couch_shift import CorrectedBeams
 from isoguide.dose.beam_data import BeamData
 from isoguide.dose.pencil_beam import SegmentKey
@@ -51,17 +51,15 @@ def with_weights(
     if reasons:
         return CorrectedBeams(None, reasons, ())
     least, most = 100.0 * (min(shares) - 1.0), 100.0 * (max(shares) - 1.0)
-    total = sum(beam.meterset_mu or 0.0 for beam in beams if beam.is_treatment)
-    before = sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
     changes = (
         f"{len(segments)} segments get other monitor units; those of a beam change by {least:+.1f} to "
-        f"{most:+.1f} %, all together from {before:.0f} to {total:.0f} MU",
+        f"{most:+.1f} %, all together from {plan.treatment_mu:.0f} to {corrected.treatment_mu:.0f} MU",
     )
     return CorrectedBeams(corrected, (), changes)
 
 
 def _weighted(beam: Beam, keys: Sequence[SegmentKey], new_mu: Array, machine: BeamData) -> Beam | None:
-    intervals = np.array(interval_mu(beam))
+    intervals = np.array(beam.interval_mu)
     is_still = len({point.gantry_deg for point in beam.control_points}) == 1
     for key, wanted in zip(keys, new_mu.tolist(), strict=True):
         part = slice(key.first_control_point, key.last_control_point)

@@ -10,7 +10,7 @@ and the doses of its many directions take longer than a patient on the table sho
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,8 +64,7 @@ class KnownDoses:
     def with_importance(self, of_targets: float) -> TrimProblem:
         """Return what is to be solved when a target counts so many times as much as an organ."""
         parts = tuple((one.rows, of_targets if one.is_target else 1.0) for one in self.structures)
-        known = self.problem
-        return TrimProblem(known.wanted_gy, known.beam_gy, known.gy_per_mm, known.tilt_deg, parts)
+        return replace(self.problem, parts=parts)
 
 
 def is_worth_trimming(shifted: CorrectedBeams) -> bool:

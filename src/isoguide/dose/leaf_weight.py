@@ -77,12 +77,10 @@ class _Moment:
 
 def _moments(beam: Beam, gap_mm: float) -> Iterator[_Moment]:
     """Yield the openings of control points, each with half the monitor units on either side of it."""
-    total = beam.control_points[-1].cumulative_meterset if beam.control_points else 0.0
-    if beam.leaves is None or not beam.meterset_mu or total <= 0.0:
+    if beam.leaves is None:
         return
-    for start, stop in pairwise(beam.control_points):
-        mu = (stop.cumulative_meterset - start.cumulative_meterset) / total * beam.meterset_mu
-        for point in (start, stop):
+    for ends, mu in zip(pairwise(beam.control_points), beam.interval_mu, strict=True):
+        for point in ends:
             if mu > 0.0 and point.leaf_positions_mm is not None:
                 yield _moment(beam.leaves, opening_of(beam, point), gap_mm, mu / 2.0)
 

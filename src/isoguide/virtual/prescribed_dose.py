@@ -10,7 +10,7 @@ from isoguide.dose.density import outlined_body
 from isoguide.dose.histograms import dose_volume_histogram
 from isoguide.dose.machine import generic_6mv
 from isoguide.dose.placement import DoseSettings, Placement
-from isoguide.errors import GeometryError, MissingEvidenceError
+from isoguide.errors import GeometryError
 from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Structure
 from isoguide.plan import Plan
@@ -49,10 +49,7 @@ def with_prescribed_dose(plan: Plan, phantom: Phantom) -> Plan:
         If the beams miss the target.
     """
     target = target_of(phantom)
-    if not plan.prescriptions or not plan.fractions_planned:
-        msg = f"the plan '{plan.label}' does not say what '{target.name}' shall get in how many fractions"
-        raise MissingEvidenceError(msg)
-    wanted_gy = max(one.dose_gy for one in plan.prescriptions) / plan.fractions_planned
+    wanted_gy, _ = plan.fraction_prescription(f"'{target.name}'")
     given_gy = _middle_dose_gy(plan, phantom, target)
     if given_gy <= 0.0:
         msg = f"the beams of the plan '{plan.label}' miss half of '{target.name}': aim them at it"

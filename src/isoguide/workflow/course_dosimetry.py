@@ -97,7 +97,7 @@ class CourseDosimetry:
     _days: list[DeliveredDay] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._prescribed_gy, self._fractions = _prescription(self.plan)
+        self._prescribed_gy, self._fractions = self.plan.fraction_prescription()
         self._structures = _structures(self.phantom, self.section)
         self._target = _target_of(self._structures)
         self._anatomy = smoothed(self.phantom.anatomy)
@@ -106,7 +106,7 @@ class CourseDosimetry:
 
     def add(self, number: int, delivered_mu: float, room: VirtualRoom) -> None:
         """Add the dose of a fraction; nothing where there was no radiation."""
-        share = min(delivered_mu / fraction_mu(self.plan), 1.0)
+        share = min(delivered_mu / self.plan.treatment_mu, 1.0)
         if share < LEAST_SHARE or not room.beam.intervals:
             return
         density: dict[float, Volume] = {}
@@ -252,20 +252,6 @@ def _on_grid(density: Volume, grid: Grid) -> Volume:
     there = density.grid.index(node_positions_mm(grid)).T[::-1]
     values = ndimage.map_coordinates(density.values, there, order=1, mode="nearest", output=np.float32)
     return Volume(grid, values.reshape(grid.shape), is_hounsfield=False, source=density.source)
-
-
-def fraction_mu(plan: Plan) -> float:
-    """Return the meterset of a whole fraction."""
-    return sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment)
-
-
-def _prescription(plan: Plan) -> tuple[float, int]:
-    """Return what a fraction shall give, Gy, and how many there are."""
-    if not plan.prescriptions or not plan.fractions_planned:
-        msg = f"the plan '{plan.label}' does not say what its target shall get in how many fractions"
-        raise MissingEvidenceError(msg)
-    total_gy = max(one.dose_gy for one in plan.prescriptions)
-    return total_gy / plan.fractions_planned, plan.fractions_planned
 
 
 def _structures(phantom: Phantom, section: CourseDoseSection) -> tuple[Structure, ...]:

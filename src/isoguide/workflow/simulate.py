@@ -35,7 +35,7 @@ from isoguide.virtual.truth import RoomTruth
 from isoguide.virtual.ultrasound_reference import simulation_ultrasound
 from isoguide.workflow.course import Course, TreatedFraction, TruthAtBeam, TruthAtSetUp, seconds_between
 from isoguide.workflow.course_assessor import CourseAssessor, KeepAssessment, keep_no_assessment
-from isoguide.workflow.course_dosimetry import CourseDosimetry, fraction_mu
+from isoguide.workflow.course_dosimetry import CourseDosimetry
 from isoguide.workflow.course_pictures import CourseScene, FractionPictures
 from isoguide.workflow.motion.monitored_room import Monitored, MonitoredDelivery, RoomGate
 from isoguide.workflow.scenario import GateSection, PlanSection, Scenario
@@ -200,10 +200,15 @@ def as_planned(scenario: Scenario, plan: Plan) -> Scenario:
     scenario
         Of the patient who is treated.
     plan
-        With a prescription and monitor units.
+        With monitor units.
+
+    Raises
+    ------
+    MissingEvidenceError
+        If the plan does not say what its target shall get.
     """
-    dose_gy = plan.prescriptions[0].dose_gy / (plan.fractions_planned or 1)
-    said = PlanSection(meterset_mu=fraction_mu(plan), dose_gy=dose_gy)
+    dose_gy, _ = plan.fraction_prescription()
+    said = PlanSection(meterset_mu=plan.treatment_mu, dose_gy=dose_gy)
     return scenario.model_copy(update={"plan": said})
 
 

@@ -148,7 +148,7 @@ def _units(answer: Adaptation, one: RungResult | None) -> str:
     plan = answer.dose.planned.order.plan if one is None or one.plan is None else one.plan
     if one is not None and one.effect is None:
         return _DASH
-    return f"{sum(beam.meterset_mu or 0.0 for beam in plan.beams if beam.is_treatment):.0f}"
+    return f"{plan.treatment_mu:.0f}"
 
 
 def _rung_section(answer: Adaptation, one: RungResult) -> str:
