@@ -40,7 +40,7 @@ DIRECTIONS = (
 SWEEPS = (
     (ConsolePage.likeness, 3, 1.0),
     (ConsolePage.likeness_of_region, 6, 0.4),
-    (ConsolePage.likeness_of_region, 3, 0.4),
+    (ConsolePage.likeness_of_region, 6, 0.4),
 )
 """What is read, in how many of the directions, and with which share of their reach."""
 

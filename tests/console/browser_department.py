@@ -32,6 +32,7 @@ from isoguide.service.clinic import Clinic
 from isoguide.service.page_files import Page
 from isoguide.service.settings import ServiceSettings
 from isoguide.virtual.clock import RealTimeClock
+from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import Latency, RoomSettings
@@ -47,6 +48,7 @@ from isoguide.workflow.clinic.virtual_station import VirtualStation
 from isoguide.workflow.clinic.waiting_fraction import prepare_waiting_fraction
 from isoguide.workflow.protocol_file import parse_protocol
 from isoguide.workflow.scenario import Scenario, SetUpSection
+from isoguide.workflow.simulate import drawn_days
 from isoguide.workflow.simulation_session import SimulationSession, write_simulation_session
 from isoguide.workflow.virtual_patient import VirtualPatient, virtual_patient
 
@@ -266,11 +268,12 @@ def _simulation(folder: Path, patient: VirtualPatient, store: ImageStore) -> Sim
 def _in_place(patient: VirtualPatient, served: BrowserDepartment, kept: dict[str, object]) -> Iterator[None]:
     """Give the station the patient that there is, a coarse and quick imager, and a beam as the test says.
 
-    His planning image is prepared once, which takes the time of a match.
+    His planning image is prepared once, which takes the time of a match. Each fraction repeats the first
+    day, its noise too, so that what a test meets is the same whichever ran before it.
     """
 
-    def settings(wanted: Scenario, fraction: int) -> RoomSettings:
-        coarse, soon = coarse_room(wanted, fraction), Latency(0.05)
+    def settings(wanted: Scenario, _fraction: int) -> RoomSettings:
+        coarse, soon = coarse_room(wanted, 1), Latency(0.05)
         return coarse.with_changes(
             imaging=replace(coarse.imaging, delay=soon, reconstruction_delay=soon),
             couch=replace(coarse.couch, speed_mm_s=100.0, start_delay=soon),
@@ -278,8 +281,12 @@ def _in_place(patient: VirtualPatient, served: BrowserDepartment, kept: dict[str
             machine=replace(coarse.machine, leaf_mm_s=1000.0),
         )
 
+    def first_day_again(wanted: Scenario, somebody: VirtualPatient) -> tuple[PatientDay, ...]:
+        return drawn_days(wanted, somebody)[:1] * FRACTIONS
+
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(virtual_station, "virtual_patient", lambda *_: patient)
+        patched.setattr(virtual_station, "drawn_days", first_day_again)
         patched.setattr(virtual_station, "room_settings", settings)
         for name in ("planning_of", "prepared_for"):
             patched.setattr(desk_module, name, cached(kept, name, getattr(desk_module, name)))
