@@ -126,8 +126,10 @@ def _alerts(axes: Axes, series: DoseSeries, trend: DoseTrend) -> None:
     own = [alert for alert in trend.alerts if alert.subject == series.name]
     shown = {day.fraction: change_percent(day, is_target=series.is_target) for day in series.days}
     for alert in own:
-        height = shown.get(alert.raised_in)
+        height = shown.get(alert.run.raised_in)
         if height is not None:
-            axes.plot([alert.raised_in], [height], "o", mfc="none", mec=ORANGE, mew=1.6, ms=10.0, zorder=4)
-    if any(alert.stands for alert in own):
+            axes.plot(
+                [alert.run.raised_in], [height], "o", mfc="none", mec=ORANGE, mew=1.6, ms=10.0, zorder=4
+            )
+    if any(alert.run.stands for alert in own):
         _beside(axes, 0.75 * axes.get_ylim()[1], "look at\nthe dose", INK)
