@@ -241,7 +241,7 @@ def _fraction_pictures(fraction: TreatedFraction) -> str:
     legend = (
         f'<p class="legend"><span class="swatch planning"></span>{escape(pictures.under)} '
         '<span class="swatch daily"></span>day\'s image <span class="swatch both"></span>both agree '
-        '<span class="swatch outline"></span>target as planned</p>'
+        '<span class="swatch outline target"></span>target as planned</p>'
     )
     rows = [
         picture_row(
