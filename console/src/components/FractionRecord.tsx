@@ -1,6 +1,6 @@
 import type { Fraction, JournalLine } from "../api/documents";
 import { SignedRecord } from "./decision/SignedRecord";
-import { dayAndTime, meterset, timeOfDay } from "./format";
+import { dayAndTime, meterset, timeOfDay, typeset } from "./format";
 import { Panel } from "./Panel";
 import { TableFrame } from "./TableFrame";
 import { capital } from "./words";
@@ -31,7 +31,7 @@ export function Journal({ lines }: { lines: readonly JournalLine[] }) {
               {line.state_before === line.state_after ? "" : `${line.state_before} → `}
               {line.state_after}
             </td>
-            <td class="wrapped">{line.detail}</td>
+            <td class="wrapped">{typeset(line.detail)}</td>
           </tr>
         ))}
       </tbody>

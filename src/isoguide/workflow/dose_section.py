@@ -11,8 +11,8 @@ from isoguide.dose.goals import GoalResult
 from isoguide.workflow.course import Course
 from isoguide.workflow.course_dose import CourseDose, DoseFigures, named
 from isoguide.workflow.dvh.chart import dvh_svg
+from isoguide.workflow.numbers import number, signed
 from isoguide.workflow.page import bullets, section, table
-from isoguide.workflow.review.axis_words import number, signed
 from isoguide.workflow.review.drawing import (
     BLUE,
     ORANGE,
@@ -65,7 +65,7 @@ def dose_words(dose: CourseDose) -> tuple[str, ...]:
     told = [
         f"{target} got at least {guided:.2f} Gy (D95%) with image guidance and would have got {unguided:.2f} "
         f"Gy without it; planned were {planned:.2f} Gy. That is {dose.change_percent('guided', target):+.1f} "
-        f"% and {dose.change_percent('unguided', target):+.1f} % of the prescription.".replace("-", "−")
+        f"% and {dose.change_percent('unguided', target):+.1f} % of the prescription."
     ]
     outside = dose.outside_target_ml
     if outside is not None:

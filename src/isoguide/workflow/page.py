@@ -5,6 +5,7 @@ from html import escape
 from importlib import resources
 
 import isoguide
+from isoguide.workflow.numbers import typeset
 from isoguide.workflow.structure_colours import style_sheet
 
 
@@ -58,8 +59,8 @@ def section(title: str, body: str, *, kind: str = "") -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """List lines of text, escaped; nothing for none."""
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+    """List lines of text, escaped and with true minus signs; nothing for none."""
+    return "<ul>" + "".join(f"<li>{typeset(escape(line))}</li>" for line in lines) + "</ul>" if lines else ""
 
 
 def picture_row(title: str, label: str, pictures: Sequence[str]) -> str:

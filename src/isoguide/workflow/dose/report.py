@@ -8,7 +8,6 @@ from isoguide.images.structure import Structure
 from isoguide.plan import Beam
 from isoguide.workflow.dose.compute import PlanDose
 from isoguide.workflow.dose.day import DosePrescription, PlacedDose
-from isoguide.workflow.dose.figures import signed
 from isoguide.workflow.dose.pictures import DoseReference
 from isoguide.workflow.dose.scene import DoseScene, dose_planes, order_kinds, outlined_structures
 from isoguide.workflow.dose.sections import (
@@ -21,6 +20,7 @@ from isoguide.workflow.dose.sections import (
     isodose_section,
 )
 from isoguide.workflow.dose.stated import stated_section
+from isoguide.workflow.numbers import signed
 from isoguide.workflow.page import banner, closing, facts, heading, page, section, table, warnings
 from isoguide.workflow.report_tables import date_text, name_text
 
