@@ -25,6 +25,7 @@ from isoguide.dicom.rtplan import read_plan
 from isoguide.dicom.rtstruct import read_structure_set
 from isoguide.dose.beam_data import BeamData, Collimation
 from isoguide.dose.compute import DoseSettings, Placement
+from isoguide.dose.delivery import delivery_of
 from isoguide.dose.fluence import FluencePlane, Opening, subarcs, total_fluence
 from isoguide.dose.machine import generic_6mv
 from isoguide.dose.result import DoseAlgorithm
@@ -163,7 +164,7 @@ def stated_table() -> str:
     body = structure_mask(outline, patient.grid)
     rows = []
     for name, machine in (("Agility, from the literature", found.machine), ("generic", generic_6mv())):
-        checks = check_stated(plan, patient, machine, Placement(body=body), DoseSettings())
+        checks = check_stated(delivery_of(plan, patient, machine, Placement(body=body), DoseSettings()))
         off = [value for check in checks for value in check.off_percent]
         surface = max(abs(check.surface_off_mm or 0.0) for check in checks)
         rows.append(

@@ -9,6 +9,7 @@ import pytest
 from isoguide.dicom.rtplan import read_plan
 from isoguide.dicom.rtstruct import read_structure_set
 from isoguide.dose.compute import DoseSettings, Placement, compute_dose
+from isoguide.dose.delivery import delivery_of
 from isoguide.dose.machine import generic_6mv
 from isoguide.dose.stated import NO_POINT, OUTSIDE, BeamCheck, check_stated
 from isoguide.geometry.frames import PLANNING
@@ -44,7 +45,7 @@ def beam(number: int, gantry_deg: float, **changes: object) -> Beam:
 def checked(*beams: Beam) -> tuple[BeamCheck, ...]:
     volume, body = block()
     plan = Plan("1.2", "BLOCK", PatientPosition.HFS, beams, fractions_planned=1)
-    return check_stated(plan, volume, generic_6mv(), Placement(body=body), SETTINGS)
+    return check_stated(delivery_of(plan, volume, generic_6mv(), Placement(body=body), SETTINGS))
 
 
 def test_the_doses_of_the_beams_at_a_point_add_up_to_the_dose_of_the_plan() -> None:
@@ -100,6 +101,6 @@ def test_the_surface_is_where_raystation_says_for_every_beam_of_a_brain_plan() -
     body = structure_mask(outline, grid)
     volume = Volume(grid, np.where(body, 0, -1000).astype(np.int16))
     surfaces = replace(plan, beams=tuple(replace(one, stated_doses=()) for one in plan.beams))
-    found = check_stated(surfaces, volume, generic_6mv(), Placement(body=body), SETTINGS)
+    found = check_stated(delivery_of(surfaces, volume, generic_6mv(), Placement(body=body), SETTINGS))
     assert len(found) == 13
     assert max(abs(one.surface_off_mm or 0.0) for one in found) < 2.5

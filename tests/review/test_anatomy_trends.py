@@ -17,7 +17,7 @@ def the_alert(days, instructions: AssessmentInstructions = TWENTY) -> AnatomyAle
 
 def test_a_tumour_that_stays_a_fifth_smaller_for_three_days_calls_for_a_new_plan() -> None:
     alert = the_alert(volumes(0.0, -10.0, -19.9, -21.0, -22.0, -23.0, -25.0))
-    assert (alert.since, alert.raised_in, alert.newest, alert.stands) == (4, 6, 7, True)
+    assert (alert.run.since, alert.run.raised_in, alert.run.newest, alert.run.stands) == (4, 6, 7, True)
     assert alert_words(alert) == (
         "Since fraction 4 GTV has been more than 20 % smaller than planned (25 % smaller in fraction 7; 3 "
         "assessed days in a row): consider re-planning."
@@ -51,12 +51,12 @@ def test_a_day_that_may_not_be_decided_by_raises_no_alert_whatever_it_shows() ->
 
 def test_a_day_that_may_not_be_decided_by_does_not_end_a_run_and_does_not_count_in_it() -> None:
     alert = the_alert(volumes(-21.0, FIELD_FAILS, -22.0, NO_FIELD, -23.0))
-    assert (alert.since, alert.raised_in) == (1, 5)
+    assert (alert.run.since, alert.run.raised_in) == (1, 5)
 
 
 def test_days_that_may_not_be_decided_by_are_named_beside_an_alert_that_stands() -> None:
     alert = the_alert(volumes(-21.0, -22.0, -23.0, NO_FIELD))
-    assert alert.undecided == (4,)
+    assert alert.run.undecided == (4,)
     assert alert_words(alert).endswith(
         "consider re-planning; fraction 4 may not be decided by: it neither confirms nor ends this."
     )
@@ -67,8 +67,8 @@ def test_days_that_may_not_be_decided_by_are_named_beside_an_alert_that_stands()
 def test_an_alert_ends_after_as_many_days_within_the_limit_and_is_still_told() -> None:
     days = volumes(-21.0, -22.0, -23.0, -19.0, -18.0, -21.0, -15.0, -14.0, NO_FIELD, -13.0, -12.0)
     alert = the_alert(days)
-    assert (alert.raised_in, alert.ended_in) == (3, 10)
-    assert alert.value == pytest.approx(-21.0)
+    assert (alert.run.raised_in, alert.run.ended_in) == (3, 10)
+    assert alert.run.value == pytest.approx(-21.0)
     assert anatomy_trend(days, TWENTY).standing == ()
     assert alert_words(alert) == (
         "From fraction 1 on GTV has been more than 20 % smaller than planned; that ended in fraction 10 (3 "
@@ -78,13 +78,13 @@ def test_an_alert_ends_after_as_many_days_within_the_limit_and_is_still_told() -
 
 def test_what_shrank_and_then_grows_ends_one_alert_and_raises_another() -> None:
     smaller, larger = anatomy_trend(volumes(-21.0, -22.0, -23.0, 25.0, 26.0, 27.0), TWENTY).alerts
-    assert (smaller.ended_in, larger.since, larger.stands) == (6, 4, True)
+    assert (smaller.run.ended_in, larger.run.since, larger.run.stands) == (6, 4, True)
     assert "more than 20 % larger than planned (27 % larger in fraction 6" in alert_words(larger)
 
 
 def test_a_day_without_an_image_is_no_day_of_the_row() -> None:
     alert = the_alert(volumes(-21.0, None, None, -22.0, None, -23.0))
-    assert (alert.since, alert.raised_in) == (1, 6)
+    assert (alert.run.since, alert.run.raised_in) == (1, 6)
 
 
 def test_a_structure_that_the_image_hardly_shows_does_not_count_on_that_day() -> None:

@@ -19,7 +19,7 @@ def the_alert(days, instructions: DoseInstructions = ONLY_D95) -> DoseAlert:
 
 def test_a_target_that_stays_underdosed_for_three_days_is_told() -> None:
     alert = the_alert(losses(0.0, 4.9, 5.5, 6.0, 7.0, 8.0))
-    assert (alert.since, alert.raised_in, alert.newest, alert.stands) == (3, 5, 6, True)
+    assert (alert.run.since, alert.run.raised_in, alert.run.newest, alert.run.stands) == (3, 5, 6, True)
     assert dose_alert_words(alert) == (
         "Since fraction 3 D95% of PTV has been more than 5 % of the prescription below the plan (8.0 % in "
         "fraction 6; 3 days in a row): look at the dose."
@@ -37,7 +37,7 @@ def test_a_day_that_may_not_be_decided_by_raises_and_ends_nothing() -> None:
     assert trend.alerts == ()
     assert [fraction for fraction, _ in trend.undecided] == [2, 3, 5]
     alert = the_alert(losses(6.0, UNDECIDED, 6.0, 6.0, NO_DOSE, UNDECIDED))
-    assert (alert.raised_in, alert.undecided) == (4, (5, 6))
+    assert (alert.run.raised_in, alert.run.undecided) == (4, (5, 6))
     assert "fractions 5, 6 may not be decided by: they neither confirm nor end" in dose_alert_words(alert)
     alert = the_alert(losses(6.0, 6.0, 6.0, NO_DOSE))
     assert "fraction 4 may not be decided by: it neither confirms nor ends" in dose_alert_words(alert)
@@ -45,7 +45,7 @@ def test_a_day_that_may_not_be_decided_by_raises_and_ends_nothing() -> None:
 
 def test_an_alert_ends_after_as_many_days_within_and_is_still_told() -> None:
     alert = the_alert(losses(6.0, 6.0, 6.0, 1.0, 1.0, 7.0, 1.0, 1.0, 1.0))
-    assert (alert.raised_in, alert.ended_in) == (3, 9)
+    assert (alert.run.raised_in, alert.run.ended_in) == (3, 9)
     assert dose_alert_words(alert).endswith("that ended in fraction 9 (3 days in a row without).")
 
 
@@ -62,7 +62,7 @@ def test_the_mean_of_an_organ_that_rises_is_told_and_one_that_falls_is_not() -> 
 def test_a_goal_that_the_plan_meets_and_the_days_miss_is_told() -> None:
     asked = replace(ASKED, target_d95_percent=None, organ_mean_gy=None)
     alert = the_alert(losses(1.0, 3.0, 3.0, 3.0), asked)
-    assert (alert.measure, alert.subject, alert.since, alert.raised_in) == ("goal", GOAL, 2, 4)
+    assert (alert.measure, alert.subject, alert.run.since, alert.run.raised_in) == ("goal", GOAL, 2, 4)
     assert "the goal 'PTV D95% >= 57 Gy', which the plan meets, has been missed (56.2 Gy in fraction 4" in (
         dose_alert_words(alert)
     )

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import dosed_phantom as phantom
@@ -15,6 +16,8 @@ from isoguide.errors import GeometryError, InputError
 from isoguide.geometry.frames import DAILY, PLANNING
 from isoguide.geometry.grid import Grid
 from isoguide.geometry.transforms import RigidTransform
+from isoguide.images.structure import Structure
+from isoguide.images.volume import Volume
 from isoguide.workflow.dose.pictures import (
     ISODOSES,
     DoseReference,
@@ -23,7 +26,8 @@ from isoguide.workflow.dose.pictures import (
     isodose_pictures,
     structure_keys,
 )
-from isoguide.workflow.dose.scene import DoseScene, dose_planes, outlined_structures
+from isoguide.workflow.dose.scene import DoseScene, OutlinedStructure, dose_planes, outlined_structures
+from isoguide.workflow.structure_colours import kinds_of
 
 TWO_GY = DoseReference(2.0)
 
@@ -36,9 +40,13 @@ def dose(left_gy: float, right_gy: float) -> DoseVolume:
     return DoseVolume(grid, values)
 
 
+def outlined(structures: Sequence[Structure], image: Volume) -> tuple[OutlinedStructure, ...]:
+    return outlined_structures(structures, kinds_of((one.name for one in structures), "PTV"), image)
+
+
 def scene(of: DoseVolume, **changes: object) -> DoseScene:
     image = phantom.block()
-    shown = outlined_structures(phantom.structures()[1:], "PTV", image)
+    shown = outlined(phantom.structures()[1:], image)
     made = DoseScene(image, of, dose_planes(image, phantom.ISOCENTRE_MM, pixels=80), shown)
     return replace(made, **changes)
 
@@ -95,7 +103,7 @@ def test_a_day_is_drawn_in_the_planes_of_the_plan() -> None:
     lines = tuple(replace(one, xyz_mm=one.xyz_mm + np.array([20.0, 0.0, 0.0])) for one in target.contours)
     today = replace(target, frame=DAILY, contours=lines)
     plan = scene(dose(2.2, 0.1))
-    day = DoseScene(image, moved, plan.planes, outlined_structures((today,), "PTV", image), placed)
+    day = DoseScene(image, moved, plan.planes, outlined((today,), image), placed)
     for planned, drawn in zip(plan.dose_gy, day.dose_gy, strict=True):
         np.testing.assert_allclose(planned, drawn, atol=1e-5)
     planned_line, line = plan.lines(0, plan.shown[0])[0], day.lines(0, day.shown[0])[0]
@@ -121,7 +129,7 @@ def test_the_key_gives_each_level_in_percent_and_gray() -> None:
 def test_the_target_is_named_first_and_names_are_escaped() -> None:
     named = replace(phantom.structures()[2], name="<b>Left</b>")
     image = phantom.block()
-    shown = outlined_structures((named, phantom.structures()[1]), "PTV", image)
+    shown = outlined((named, phantom.structures()[1]), image)
     keys = structure_keys(scene(dose(1.0, 1.0), shown=shown))
     assert keys.index("PTV") < keys.index("&lt;b&gt;Left")
 

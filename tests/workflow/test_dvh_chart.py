@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from isoguide.dose.dvh import DoseVolumeHistogram
-from isoguide.workflow.dvh.chart import PALETTE, dvh_svg
+from isoguide.workflow.dvh.chart import dvh_svg
+from isoguide.workflow.structure_colours import COLOURS
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -26,7 +27,7 @@ def test_the_plan_is_dashed_and_the_day_full_in_the_same_colour() -> None:
     styles = [line.attrib["style"] for line in root.iter(f"{SVG}polyline")]
     assert ["dasharray" in style for style in styles] == [True, True, False, False]
     assert ["#123456" in style for style in styles] == [True, False, True, False]
-    assert PALETTE[0] in styles[1]
+    assert COLOURS["s1"].on_paper in styles[1]
     words = [text.text for text in root.iter(f"{SVG}text")]
     assert words[-4:] == ["planned", "today", "PTV", "Lung"]
     assert "prescribed 60 Gy" in words

@@ -161,7 +161,7 @@ def test_regions_that_still_move_are_marked_by_how_much(alignment):
         assert f'class="residual {kind}"' in page
     assert "20 mm left 3.0 mm towards the front" in text
     assert "at the isocentre 0.2 mm towards the back" in text
-    assert "−1 29.9 mm 0.400 -3.5" in text
+    assert "−1 29.9 mm 0.400 −3.5" in text
     assert "not known" in text
 
 

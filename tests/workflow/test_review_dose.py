@@ -35,7 +35,10 @@ def test_the_page_leads_with_the_alert_and_lists_the_days_that_do_not_count() ->
     section = page.split("The dose of the course")[1].split("</section>")[0]
     assert LOOK in section
     assert "Fraction 7, not available: the target is cut off." in section
-    assert "In 6 fractions PTV has got 16.14 Gy at least (D95%); planned were 17.40 Gy (-7.2 %)." in section
+    assert (
+        "In 6 fractions PTV has got 16.14 Gy at least (D95%); planned were 17.40 Gy (\N{MINUS SIGN}7.2 %)."
+        in section
+    )
     assert '<span class="raised">53.8 Gy missed</span>' in section
     assert '<span class="none" title="not for decision">(1.40' in section
     assert "the generic curve gives densities" in section

@@ -5,7 +5,8 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from isoguide.geometry.correction import CouchCorrection
-from isoguide.workflow.review.axis_words import SIX, WORDS, number, signed
+from isoguide.workflow.numbers import number, signed
+from isoguide.workflow.review.axis_words import SIX, WORDS
 from isoguide.workflow.review.csv_tables import csv_text
 from isoguide.workflow.review.drawing import picture
 from isoguide.workflow.words import movements

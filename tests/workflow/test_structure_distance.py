@@ -12,12 +12,12 @@ from isoguide.geometry.frames import PLANNING
 from isoguide.geometry.grid import Grid
 from isoguide.images.structure import Contour, Structure
 from isoguide.workflow.clinic.pictures.structure_distance import (
-    COLOURS,
     STEPS_PER_MM,
     drawn_structures,
     grid_about,
     kind_of,
 )
+from isoguide.workflow.structure_colours import COLOURS
 
 
 def dense(points_mm: np.ndarray, *, closed: bool) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_colours_are_those_of_the_planning_system_and_else_distinct() -> None:
     one = Structure("one", 1, PLANNING, (square(),), colour=(1, 2, 3))
     others = [replace(one, name=f"n{n}", number=n, colour=None) for n in (2, 3)]
     drawn, _ = drawn_structures([one, *others], GRID)
-    assert [each.colour for each in drawn] == [(1, 2, 3), COLOURS[0], COLOURS[1]]
+    assert [each.colour for each in drawn] == [(1, 2, 3), COLOURS["s1"].rgb, COLOURS["s2"].rgb]
 
 
 def test_a_structure_that_lies_across_the_slices_is_named_and_not_drawn() -> None:

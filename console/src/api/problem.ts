@@ -1,3 +1,4 @@
+import { capital } from "../components/words";
 import type { ProblemDocument } from "./documents";
 
 /** Why something was not done. `message` is the sentence to show; decide by `kind`, never by the words. */
@@ -52,11 +53,11 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
 
 /** Begin with a capital letter and end with a full stop. */
 export function asSentence(words: string): string {
-  const text = words.trim();
+  const text = capital(words.trim());
   if (text === "") {
     return "";
   }
-  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** Whatever was thrown, as a problem. */

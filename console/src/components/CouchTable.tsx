@@ -3,6 +3,7 @@ import type { AxisDifference } from "./axes";
 import { axisValue, lengthMm, sizeDeg } from "./format";
 import { Mark } from "./Mark";
 import { axisProblem, type TypedPose } from "./PoseFields";
+import { TableFrame } from "./TableFrame";
 
 /** A bar reaches so many tolerances to each side. */
 const REACH = 3;
@@ -133,8 +134,8 @@ export function CouchTable(props: {
   typed?: Signal<TypedPose>;
 }) {
   return (
-    <div class="table-frame">
-      <table class="table couch-table" aria-label={props.label}>
+    <div class="stack tight">
+      <TableFrame label={props.label} table="couch-table">
         <thead>
           <tr>
             <th scope="col">Axis</th>
@@ -160,7 +161,7 @@ export function CouchTable(props: {
             <Row key={one.axis.key} difference={one} typed={props.typed} />
           ))}
         </tbody>
-      </table>
+      </TableFrame>
       <p class="dim small">{toleranceWords(props.differences)}</p>
     </div>
   );

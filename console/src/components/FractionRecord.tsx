@@ -1,7 +1,8 @@
 import type { Fraction, JournalLine } from "../api/documents";
 import { SignedRecord } from "./decision/SignedRecord";
-import { dayAndTime, meterset, timeOfDay } from "./format";
+import { dayAndTime, meterset, timeOfDay, typeset } from "./format";
 import { Panel } from "./Panel";
+import { TableFrame } from "./TableFrame";
 import { capital } from "./words";
 
 /** Every step of a fraction, as it was recorded. */
@@ -10,39 +11,37 @@ export function Journal({ lines }: { lines: readonly JournalLine[] }) {
     return <p class="dim">No step has been recorded.</p>;
   }
   return (
-    <div class="table-frame">
-      <table class="table">
-        <thead>
-          <tr>
-            {["At", "By", "Step", "Led to", "Details"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {lines.map((line) => (
-            <tr key={`${line.at} ${line.event} ${line.state_after}`}>
-              <td class="nowrap">{timeOfDay(line.at)}</td>
-              <td>{line.by}</td>
-              <td>{capital(line.event)}</td>
-              <td class="nowrap">
-                {line.state_before === line.state_after ? "" : `${line.state_before} → `}
-                {line.state_after}
-              </td>
-              <td class="wrapped">{line.detail}</td>
-            </tr>
+    <TableFrame label="Journal">
+      <thead>
+        <tr>
+          {["At", "By", "Step", "Led to", "Details"].map((name) => (
+            <th key={name} scope="col">
+              {name}
+            </th>
           ))}
-        </tbody>
-      </table>
-    </div>
+        </tr>
+      </thead>
+      <tbody>
+        {lines.map((line) => (
+          <tr key={`${line.at} ${line.event} ${line.state_after}`}>
+            <td class="nowrap">{timeOfDay(line.at)}</td>
+            <td>{line.by}</td>
+            <td>{capital(line.event)}</td>
+            <td class="nowrap">
+              {line.state_before === line.state_after ? "" : `${line.state_before} → `}
+              {line.state_after}
+            </td>
+            <td class="wrapped">{typeset(line.detail)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 
 function Delivered({ fraction }: { fraction: Fraction }) {
   return (
-    <table class="table">
+    <TableFrame label="Delivered beams">
       <thead>
         <tr>
           <th scope="col">Beam</th>
@@ -65,7 +64,7 @@ function Delivered({ fraction }: { fraction: Fraction }) {
           </tr>
         ))}
       </tbody>
-    </table>
+    </TableFrame>
   );
 }
 

@@ -15,6 +15,7 @@ import {
   timeOfDay,
   turnDeg,
   typedNumber,
+  typeset,
 } from "./format";
 
 const NBSP = "\u00a0";
@@ -85,6 +86,14 @@ describe("people and times", () => {
     expect(dayAndTime("2026-11-29T10:12:03Z")).toMatch(/Nov 2026/);
     expect(timeOfDay("soon")).toBe("not available");
     expect(timeOfDay(null)).toBe("not available");
+  });
+});
+
+describe("sentences of the service", () => {
+  it("get true minus signs before their numbers, and names and dates keep their hyphens", () => {
+    expect(typeset("lateral -7.33, at 2026-11-30 (-2 mm of PTV-1, plan '-3')")).toBe(
+      "lateral −7.33, at 2026-11-30 (−2 mm of PTV-1, plan '-3')",
+    );
   });
 });
 

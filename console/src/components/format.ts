@@ -5,6 +5,9 @@ const MINUS = "−";
 /** Keeps a number and its unit on one line. */
 const NBSP = "\u00a0";
 
+/** A sentence of the service with true minus signs before its numbers, and nothing else changed. */
+export const typeset = (words: string): string => words.replace(/(?<![^\s(])-(?=\d)/g, MINUS);
+
 /** A value as documents hold it: absent, null, or a number. */
 export type Maybe = number | null | undefined;
 

@@ -1,5 +1,6 @@
 import type { Action, CouchPose, Step } from "../api/documents";
 import type { Part } from "../app/router";
+import { typeset } from "./format";
 
 /** A state of a fraction in words that say what it waits for. */
 const STATE_WORDS: Readonly<Record<string, string>> = {
@@ -90,8 +91,8 @@ export function either(names: readonly string[]): string {
   return names.length === 1 ? last : `${names.slice(0, -1).join(", ")} or ${last}`;
 }
 
-/** First letter as a capital. */
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** Words of the service with a capital first letter, as they are shown. */
+export const capital = (text: string): string => typeset(text.charAt(0).toUpperCase() + text.slice(1));
 
 /** A pose with nothing in it, for a form. */
 export const COUCH_AT_ZERO: CouchPose = {

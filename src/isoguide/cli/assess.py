@@ -204,7 +204,8 @@ def _show_structures(terminal: "Console", assessment: "Assessment") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from isoguide.workflow.assess.report_tables import moved_words, signed
+    from isoguide.workflow.assess.report_tables import moved_words
+    from isoguide.workflow.numbers import signed
 
     anatomy = assessment.anatomy
     if anatomy is None or not anatomy.structures:

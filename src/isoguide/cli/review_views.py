@@ -114,7 +114,7 @@ def _table(*titles: str) -> Table:
 
 
 def _estimate(estimate: "Estimate | None", decimals: int, *, with_sign: bool = False) -> str:
-    from isoguide.workflow.review.axis_words import number, signed
+    from isoguide.workflow.numbers import number, signed
 
     if estimate is None:
         return _NONE

@@ -19,7 +19,7 @@ from isoguide.plan import Plan
 from isoguide.progress import Progress, silent
 from isoguide.registration.pyramid import make_level
 
-__all__ = ["DoseSettings", "Placement", "compute_dose"]
+__all__ = ["DoseSettings", "Placement", "compute_dose", "dose_of"]
 
 Mask = NDArray[np.bool_]
 Float32 = NDArray[np.float32]
@@ -72,7 +72,18 @@ def compute_dose(
         If frames do not fit, the image is not in HU, or no beam meets the patient.
     """
     progress(0.0, "preparing the patient")
-    delivery = delivery_of(plan, density, machine, placement, settings)
+    return dose_of(delivery_of(plan, density, machine, placement, settings), progress)
+
+
+def dose_of(delivery: Delivery, progress: Progress = silent) -> DoseDistribution:
+    """Compute the dose of one fraction of a plan that is ready to be delivered, as :func:`compute_dose`.
+
+    Raises
+    ------
+    GeometryError
+        If frames do not fit, or no beam meets the patient.
+    """
+    density, placement, settings = delivery.density, delivery.placement, delivery.settings
     of, body = (density.grid, placement.body) if placement.body is not None else _shown_body(delivery)
     grid = placement.grid or _grid_about_fields(delivery, of, body)
     if grid.frame != density.grid.frame:
@@ -87,16 +98,17 @@ def compute_dose(
         lattice = grid if placement.grid is None else _grid_about_fields(delivery, of, body)
         dose = np.where(wanted, cone_dose(delivery, lattice, grid, progress), np.float32(0.0))
     if not dose.any():
-        msg = f"no beam of plan '{plan.label}' meets the patient on the dose grid; check isocentre and grid"
+        label = delivery.plan.label
+        msg = f"no beam of plan '{label}' meets the patient on the dose grid; check isocentre and grid"
         raise GeometryError(msg)
     dose.flags.writeable = False
     return DoseDistribution(
         grid,
         dose,
         algorithm=settings.algorithm,
-        beam_data=machine.name,
-        beam_data_sha256=machine.sha256,
-        plan_uid=plan.sop_instance_uid,
+        beam_data=delivery.machine.name,
+        beam_data_sha256=delivery.machine.sha256,
+        plan_uid=delivery.plan.sop_instance_uid,
         approximations=(*delivery.approximations, WEAKNESS[settings.algorithm]),
     )
 

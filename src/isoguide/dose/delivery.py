@@ -82,20 +82,23 @@ class Delivery:
 
     Parameters
     ----------
+    plan, density, machine, placement, settings
+        As given.
     beams
         Those that deliver dose.
     field
         What the patient is made of.
-    machine, settings
-        As given.
     approximations
         What is assumed.
     """
 
+    plan: Plan
+    density: Volume
+    machine: BeamData
+    placement: Placement
+    settings: DoseSettings
     beams: tuple[BeamDelivery, ...]
     field: DensityField
-    machine: BeamData
-    settings: DoseSettings
     approximations: tuple[str, ...]
 
 
@@ -115,7 +118,11 @@ def delivery_of(
     """
     left_out = require_supported(plan, machine)
     beams = treated_beams(plan)
-    deliveries = beams_in_patient(plan, density, placement, settings)
+    placed = _placed(plan, beams, density, placement)
+    deliveries = tuple(
+        BeamDelivery(one, _opened(one), placed[one.number], subarcs(one, step_deg=settings.arc_step_deg))
+        for one in beams
+    )
     field = density_field(density, placement.body, settings.curve, settings.spacing_mm)
     told = [*left_out, OUT_OF_FIELD_TEXT]
     if settings.curve == GENERIC_CURVE:
@@ -124,26 +131,7 @@ def delivery_of(
         told.append(NO_BODY_TEXT)
     if _is_truncated(density, placement.body, beams):
         told.append(TRUNCATED_TEXT)
-    return Delivery(deliveries, field, machine, settings, tuple(told))
-
-
-def beams_in_patient(
-    plan: Plan, density: Volume, placement: Placement, settings: DoseSettings
-) -> tuple[BeamDelivery, ...]:
-    """Say how each beam that delivers dose sees the patient, without a look at what he is made of.
-
-    Raises
-    ------
-    InputError
-        As :func:`delivery_of`, but that a machine supports the plan is not asked.
-    """
-    beams = treated_beams(plan)
-    placed = _placed(plan, beams, density, placement)
-    step_deg = settings.arc_step_deg
-    return tuple(
-        BeamDelivery(beam, _opened(beam), placed[beam.number], subarcs(beam, step_deg=step_deg))
-        for beam in beams
-    )
+    return Delivery(plan, density, machine, placement, settings, deliveries, field, tuple(told))
 
 
 def _placed(plan: Plan, beams: Sequence[Beam], density: Volume, placement: Placement) -> dict[int, Array]:

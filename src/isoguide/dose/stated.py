@@ -14,14 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from isoguide.dose.beam_data import BeamData
-from isoguide.dose.delivery import BeamDelivery, beams_in_patient, delivery_of
+from isoguide.dose.delivery import BeamDelivery, Delivery
 from isoguide.dose.pencil_beam import beam_doses
-from isoguide.dose.placement import DoseSettings, Placement
-from isoguide.dose.supported import treated_beams
 from isoguide.geometry.grid import Grid
-from isoguide.images.volume import Volume
-from isoguide.plan import Beam, Plan, StatedDose
+from isoguide.plan import Beam, StatedDose
 from isoguide.progress import Progress, silent
 
 Mask = NDArray[np.bool_]
@@ -88,21 +84,14 @@ class BeamCheck:
         return tuple(one.off_percent for one in self.points if one.off_percent is not None)
 
 
-def check_stated(
-    plan: Plan,
-    density: Volume,
-    machine: BeamData,
-    placement: Placement,
-    settings: DoseSettings,
-    progress: Progress = silent,
-) -> tuple[BeamCheck, ...]:
+def check_stated(delivery: Delivery, progress: Progress = silent) -> tuple[BeamCheck, ...]:
     """Compare each beam that delivers dose with what the plan states of it.
 
     Parameters
     ----------
-    plan, density, machine, placement, settings
-        As of :func:`isoguide.dose.compute.compute_dose`; doses at points come from the pencil beam whatever
-        the settings say. Without an outline no surface is found.
+    delivery
+        The plan in the patient. Doses at points come from the pencil beam whatever its settings say; without
+        an outline no surface is found.
     progress
         Told how far it is.
 
@@ -110,33 +99,25 @@ def check_stated(
     -------
     tuple
         One for each beam, in the order of the plan; nothing is computed where a plan states nothing.
-
-    Raises
-    ------
-    InputError
-        As of :func:`isoguide.dose.compute.compute_dose`.
     """
-    beams = treated_beams(plan)
+    beams = [one.beam for one in delivery.beams]
     if not any(beam.stated_doses or beam.stated_surface_mm is not None for beam in beams):
         return tuple(BeamCheck(beam.number, beam.name, None, None, ()) for beam in beams)
+    grid, body = delivery.density.grid, delivery.placement.body
     rows, places = _points(beams)
-    held = _held(places, density.grid, placement.body)
+    held = _held(places, grid, body)
     computed = np.zeros((len(beams), len(places)), dtype=np.float32)
     if held.any():
-        delivery = delivery_of(plan, density, machine, placement, settings)
-        computed, delivered = beam_doses(delivery, places, progress), delivery.beams
-    else:
-        # Surfaces alone need nothing but the outline.
-        delivered = beams_in_patient(plan, density, placement, settings)
+        computed = beam_doses(delivery, places, progress)
     return tuple(
         BeamCheck(
             one.beam.number,
             one.beam.name,
             one.beam.stated_surface_mm,
-            _surface_mm(one, density.grid, placement.body),
+            _surface_mm(one, grid, body),
             tuple(_checked(stated, at, found, held) for stated, at in mine),
         )
-        for one, mine, found in zip(delivered, rows, computed, strict=True)
+        for one, mine, found in zip(delivery.beams, rows, computed, strict=True)
     )
 
 

@@ -138,17 +138,10 @@ def _joined(beam: Beam, slices: Sequence[_Slice]) -> SubArc:
 
 def _slices(beam: Beam, control_points: tuple[int, int] | None) -> Iterator[_Slice]:
     points = beam.control_points
-    if beam.meterset_mu is None or not points or points[-1].cumulative_meterset <= 0.0:
-        msg = (
-            f"beam {beam.number} ({beam.name}) has no monitor units; compute the dose of a plan that has them"
-        )
-        raise MissingEvidenceError(msg)
-    mu_per_weight = beam.meterset_mu / points[-1].cumulative_meterset
     first, last = control_points or (0, len(points) - 1)
     travel_deg, at_deg = 0.0, np.array(_angles(points[0]))
-    for interval, (start, stop) in enumerate(pairwise(points)):
+    for interval, ((start, stop), mu) in enumerate(zip(pairwise(points), beam.interval_mu, strict=True)):
         turn_deg = _turn(beam, start, stop)
-        mu = (stop.cumulative_meterset - start.cumulative_meterset) * mu_per_weight
         if mu > 0.0 and first <= interval < last:
             yield from _between(beam, interval, (travel_deg, at_deg, turn_deg), mu)
         travel_deg += float(np.abs(turn_deg).sum())

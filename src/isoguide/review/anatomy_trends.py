@@ -6,7 +6,7 @@ news.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from isoguide.course import AssessmentInstructions, AssessmentRecord, StructureOfDay
 from isoguide.course.assessment_limits import MEASURES, Measure
 from isoguide.geometry.frames import Array
-from isoguide.review.limit_runs import ShownDay, limit_runs, undecided_words
+from isoguide.review.limit_runs import LimitRun, ShownDay, limit_runs, undecided_words
 from isoguide.review.multiple_tests import Tested, adjusted
 from isoguide.review.trends import Trend, fit_trend
 
@@ -88,14 +88,8 @@ class AnatomyAlert:
         The protocol's, percent or mm.
     days
         So many counting days in a row it takes to raise the alert, and to end it.
-    since, raised_in
-        First fraction of the days in a row beyond the limit, and the one on which the alert was raised.
-    newest, value
-        Newest fraction that counts, and what it showed, signed for volumes.
-    ended_in
-        Fraction that ended it; None while it stands.
-    undecided
-        Fractions after the newest one that counts, while it stands: they neither confirm nor end it.
+    run
+        The days, with what the newest of them showed, signed for volumes.
     """
 
     structure: str
@@ -103,17 +97,7 @@ class AnatomyAlert:
     measure: Measure
     limit: float
     days: int
-    since: int
-    raised_in: int
-    newest: int
-    value: float
-    ended_in: int | None = None
-    undecided: tuple[int, ...] = ()
-
-    @property
-    def stands(self) -> bool:
-        """Whether it has not ended."""
-        return self.ended_in is None
+    run: LimitRun
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +127,7 @@ class AnatomyTrend:
     @property
     def standing(self) -> tuple[AnatomyAlert, ...]:
         """The alerts that have not ended."""
-        return tuple(alert for alert in self.alerts if alert.stands)
+        return tuple(alert for alert in self.alerts if alert.run.stands)
 
 
 def anatomy_trend(
@@ -179,23 +163,23 @@ def measure_of(measure: Measure, figures: StructureOfDay) -> float:
 
 def alert_words(alert: AnatomyAlert) -> str:
     """Say what is to be considered and why, in one sentence."""
-    what, in_a_row = _beyond_words(alert), _in_a_row(alert.days)
-    if alert.ended_in is not None:
+    what, in_a_row, run = _beyond_words(alert), _in_a_row(alert.days), alert.run
+    if run.ended_in is not None:
         return (
-            f"From fraction {alert.since} on {what}; that ended in fraction {alert.ended_in} ({in_a_row} "
-            "within the limit)."
+            f"From fraction {run.since} on {what}; that ended in fraction {run.ended_in} ({in_a_row} within "
+            "the limit)."
         )
     return (
-        f"Since fraction {alert.since} {what} ({value_words(alert)} in fraction {alert.newest}; {in_a_row}): "
-        f"consider re-planning{undecided_words(alert.undecided)}."
+        f"Since fraction {run.since} {what} ({value_words(alert)} in fraction {run.newest}; {in_a_row}): "
+        f"consider re-planning{undecided_words(run.undecided)}."
     )
 
 
 def value_words(alert: AnatomyAlert) -> str:
     """Return the newest value of an alert with its unit and, of a volume, its side."""
     if alert.measure == "volume":
-        return f"{abs(alert.value):.0f} % {_size(alert)}"
-    return f"{alert.value:.1f} mm"
+        return f"{abs(alert.run.value):.0f} % {_size(alert)}"
+    return f"{alert.run.value:.1f} mm"
 
 
 def _beyond_words(alert: AnatomyAlert) -> str:
@@ -208,7 +192,7 @@ def _beyond_words(alert: AnatomyAlert) -> str:
 
 
 def _size(alert: AnatomyAlert) -> str:
-    return "larger" if alert.value > 0.0 else "smaller"
+    return "larger" if alert.run.value > 0.0 else "smaller"
 
 
 def _in_a_row(days: int) -> str:
@@ -267,7 +251,7 @@ def _alerts(
         for measure in MEASURES
         for alert in _of_measure(series, measure, instructions, assessed)
     ]
-    return tuple(sorted(found, key=lambda alert: alert.raised_in))
+    return tuple(sorted(found, key=lambda alert: alert.run.raised_in))
 
 
 def _of_measure(
@@ -283,14 +267,7 @@ def _of_measure(
     values = ((day.fraction, measure_of(measure, day.figures)) for day in series.counting)
     shown = [ShownDay(fraction, value, _side(value, limit)) for fraction, value in values]
     for run in limit_runs(shown, instructions.days, assessed):
-        yield AnatomyAlert(
-            structure=series.name,
-            is_target=series.is_target,
-            measure=measure,
-            limit=limit,
-            days=instructions.days,
-            **asdict(run),
-        )
+        yield AnatomyAlert(series.name, series.is_target, measure, limit, instructions.days, run)
 
 
 def _side(value: float, limit: float) -> int:

@@ -5,13 +5,13 @@ that nobody takes them for good news.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from isoguide.course import DoseInstructions, DoseRecord, GoalOfDay, StructureDose
 from isoguide.dose.goal_text import goal_words
 from isoguide.dose.goals import AGREES
-from isoguide.review.limit_runs import ShownDay, limit_runs, undecided_words
+from isoguide.review.limit_runs import LimitRun, ShownDay, limit_runs, undecided_words
 
 DoseMeasure = Literal["D95", "mean", "goal"]
 """What can call for a look: D95% of a target that falls, the mean dose of an organ that rises, a goal."""
@@ -96,35 +96,21 @@ class DoseAlert:
         What of which.
     subject
         Name of the structure; for a goal, the goal as it is written.
-    limit, value, unit
-        The protocol's, and what the newest counting day showed; percent of the prescription for D95%, Gy a
-        fraction for a mean, and what the goal says for a goal.
+    limit, unit
+        The protocol's; percent of the prescription for D95%, Gy a fraction for a mean, and what the goal says
+        for a goal.
     days
         So many counting days in a row it takes to raise the alert, and to end it.
-    since, raised_in, newest
-        First fraction of the days in a row, the one on which the alert was raised, the newest that counts.
-    ended_in
-        Fraction that ended it; None while it stands.
-    undecided
-        Fractions after the newest one that counts, while it stands: they neither confirm nor end it.
+    run
+        The days, with what the newest of them showed.
     """
 
     measure: DoseMeasure
     subject: str
     limit: float
-    value: float
     unit: str
     days: int
-    since: int
-    raised_in: int
-    newest: int
-    ended_in: int | None = None
-    undecided: tuple[int, ...] = ()
-
-    @property
-    def stands(self) -> bool:
-        """Whether it has not ended."""
-        return self.ended_in is None
+    run: LimitRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +140,7 @@ class DoseTrend:
     @property
     def standing(self) -> tuple[DoseAlert, ...]:
         """The alerts that have not ended."""
-        return tuple(alert for alert in self.alerts if alert.stands)
+        return tuple(alert for alert in self.alerts if alert.run.stands)
 
     @property
     def undecided(self) -> tuple[tuple[int, DoseRecord], ...]:
@@ -178,31 +164,31 @@ def dose_trend(records: Iterable[tuple[int, DoseRecord]], instructions: DoseInst
     alerts: tuple[DoseAlert, ...] = ()
     if instructions is not None:
         found = _alerts(structures, goals, instructions, tuple(sorted(newest)))
-        alerts = tuple(sorted(found, key=lambda alert: alert.raised_in))
+        alerts = tuple(sorted(found, key=lambda alert: alert.run.raised_in))
     return DoseTrend(days, structures, goals, alerts, instructions)
 
 
 def dose_alert_words(alert: DoseAlert) -> str:
     """Say what somebody has to look at and why, in one sentence."""
-    what, row = _beyond_words(alert), _in_a_row(alert.days)
-    if alert.ended_in is not None:
-        ended = f"that ended in fraction {alert.ended_in} ({row} without)"
-        return f"From fraction {alert.since} on {what}; {ended}."
-    newest = f"{alert_value_words(alert)} in fraction {alert.newest}"
+    what, row, run = _beyond_words(alert), _in_a_row(alert.days), alert.run
+    if run.ended_in is not None:
+        ended = f"that ended in fraction {run.ended_in} ({row} without)"
+        return f"From fraction {run.since} on {what}; {ended}."
+    newest = f"{alert_value_words(alert)} in fraction {run.newest}"
     return (
-        f"Since fraction {alert.since} {what} ({newest}; {row}): look at the dose"
-        f"{undecided_words(alert.undecided)}."
+        f"Since fraction {run.since} {what} ({newest}; {row}): look at the dose"
+        f"{undecided_words(run.undecided)}."
     )
 
 
 def alert_value_words(alert: DoseAlert) -> str:
     """Return what the newest counting day showed."""
     if alert.measure == "D95":
-        return f"{alert.value:.1f} %"
+        return f"{alert.run.value:.1f} %"
     if alert.measure == "mean":
-        return f"{alert.value:+.2f} Gy"
+        return f"{alert.run.value:+.2f} Gy"
     unit = "%" if alert.unit == "% of prescription" else alert.unit
-    return f"{alert.value:.1f} {unit}"
+    return f"{alert.run.value:.1f} {unit}"
 
 
 def _beyond_words(alert: DoseAlert) -> str:
@@ -269,9 +255,7 @@ def _of_limit(series: DoseSeries, limit: float, days: int, computed: tuple[int, 
     measure: DoseMeasure = "D95" if series.is_target else "mean"
     unit = "%" if series.is_target else "Gy"
     for run in limit_runs(shown, days, computed):
-        yield DoseAlert(
-            measure=measure, subject=series.name, limit=limit, unit=unit, days=days, **asdict(run)
-        )
+        yield DoseAlert(measure, series.name, limit, unit, days, run)
 
 
 def _of_goal(goal: GoalSeries, days: int, computed: tuple[int, ...]) -> Iterator[DoseAlert]:
@@ -282,11 +266,4 @@ def _of_goal(goal: GoalSeries, days: int, computed: tuple[int, ...]) -> Iterator
         if counts and one.value is not None
     ]
     for run in limit_runs(shown, days, computed):
-        yield DoseAlert(
-            measure="goal",
-            subject=goal.goal,
-            limit=newest.limit,
-            unit=newest.unit,
-            days=days,
-            **asdict(run),
-        )
+        yield DoseAlert("goal", goal.goal, newest.limit, newest.unit, days, run)

@@ -37,6 +37,11 @@ class LimitRun:
     ended_in: int | None = None
     undecided: tuple[int, ...] = ()
 
+    @property
+    def stands(self) -> bool:
+        """Whether it has not ended."""
+        return self.ended_in is None
+
 
 def limit_runs(shown: Sequence[ShownDay], days: int, looked_at: Sequence[int]) -> Iterator[LimitRun]:
     """Walk the days that count: so many in a row beyond, on one side, raise; so many in a row within end.

@@ -188,21 +188,14 @@ def _steps(plan: Plan) -> list[_Step]:
 
 
 def _beam_steps(plan: Plan, beam: Beam) -> list[_Step]:
-    final = beam.control_points[-1].cumulative_meterset if beam.control_points else 0.0
-    meterset_mu = beam.meterset_mu or 0.0
-    if not (meterset_mu > 0.0 and final > 0.0):
+    given_mu = beam.interval_mu
+    if not sum(given_mu) > 0.0:
         msg = (
             f"beam {beam.number} of plan '{plan.label}' has no meterset or no control points that give it, "
             "so it cannot be delivered"
         )
         raise InputError(msg)
-    per_weight = meterset_mu / final
-    first = _Step(beam.control_points[0], 0.0)
-    rest = (
-        _Step(after, (after.cumulative_meterset - before.cumulative_meterset) * per_weight)
-        for before, after in pairwise(beam.control_points)
-    )
-    return [first, *rest]
+    return [_Step(point, mu) for point, mu in zip(beam.control_points, (0.0, *given_mu), strict=True)]
 
 
 def _arc(planned_mu: float) -> list[_Step]:

@@ -40,7 +40,7 @@ def _accuracy(anatomy: CourseAnatomy) -> str:
         f"fraction {fraction})."
     )
     calls = [alert for alert in anatomy.true_trend.alerts if alert.measure == "volume"]
-    told = (f"{alert.structure} calls for a new plan in fraction {alert.raised_in}" for alert in calls)
+    told = (f"{alert.structure} calls for a new plan in fraction {alert.run.raised_in}" for alert in calls)
     return f"{said} By true volumes {', '.join(told) or 'nothing calls for a new plan'}."
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from isoguide.workflow.numbers import typeset
+
 _STEPS: Final = (1.0, 2.0, 5.0, 10.0)
 _BAR_WIDTH: Final = 0.55
 _LARGEST_BAR: Final = 46.0
@@ -233,7 +235,7 @@ def _axis(frame: Frame, *, both_sides: bool = False) -> str:
         y = frame.y(number * step)
         kind = "axis" if number == 0 else "grid"
         parts.append(f'<path class="{kind}" d="M{frame.left:.1f} {y:.1f}h{frame.width:.1f}"/>')
-        parts.append(_text(frame.left - 5.0, y, f"{number * step:g}".replace("-", "−"), "end tick"))
+        parts.append(_text(frame.left - 5.0, y, typeset(f"{number * step:g}"), "end tick"))
     return "".join(parts)
 
 

@@ -113,22 +113,22 @@ class CourseAnatomy:
         order = {number: place for place, (number, _) in enumerate(self.assessed)}
         for key, alert in true.items():
             said = found.get(key)
-            late = order[said.raised_in] - order[alert.raised_in] if said is not None else None
+            late = order[said.run.raised_in] - order[alert.run.raised_in] if said is not None else None
             # The truth may pass the limit too close to the end for anybody to say so in time.
-            is_too_late = order[alert.raised_in] + ONE_DAY >= len(self.assessed)
+            is_too_late = order[alert.run.raised_in] + ONE_DAY >= len(self.assessed)
             if late is None and is_too_late:
                 continue
             if late is None or abs(late) > ONE_DAY:
-                when = "never" if said is None else f"in fraction {said.raised_in}"
+                when = "never" if said is None else f"in fraction {said.run.raised_in}"
                 yield (
-                    f"fraction {alert.raised_in}: the volume of {alert.structure} calls for a new plan, and "
-                    f"that was said {when}"
+                    f"fraction {alert.run.raised_in}: the volume of {alert.structure} calls for a new plan, "
+                    f"and that was said {when}"
                 )
         for key, alert in found.items():
             if key not in true:
                 yield (
-                    f"fraction {alert.raised_in}: re-planning was said to be considered for the volume of "
-                    f"{alert.structure}, which is not true"
+                    f"fraction {alert.run.raised_in}: re-planning was said to be considered for the volume "
+                    f"of {alert.structure}, which is not true"
                 )
 
 
@@ -156,7 +156,7 @@ def _of_volumes(trend: AnatomyTrend) -> dict[tuple[str, int], AnatomyAlert]:
     found: dict[tuple[str, int], AnatomyAlert] = {}
     for alert in trend.alerts:
         if alert.measure == "volume":
-            found.setdefault((alert.structure, 1 if alert.value > 0.0 else -1), alert)
+            found.setdefault((alert.structure, 1 if alert.run.value > 0.0 else -1), alert)
     return found
 
 

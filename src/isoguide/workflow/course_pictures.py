@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from itertools import cycle
 from typing import Final
 
 import numpy as np
@@ -31,6 +30,7 @@ from isoguide.workflow.pictures import (
 )
 from isoguide.workflow.planes import Pixels, Plane, field_of_view_mm, planes_through, sample, sample_daily
 from isoguide.workflow.radiographs.report_view_pictures import RadiographScene, view_pictures
+from isoguide.workflow.structure_colours import kinds_of
 from isoguide.workflow.target import TARGET_TYPES, choose_target
 from isoguide.workflow.ultrasound.align_pictures import cut, ultrasound_window
 
@@ -42,8 +42,6 @@ LUNG_WINDOW: Final = Window(-1000.0, 300.0)
 """Lung with its vessels, and still some of the soft tissue, Hounsfield units."""
 LUNG_BELOW_HU, LUNG_HALF_MM, LUNG_SHARE = -500.0, 50.0, 0.4
 """Lung counts where this much of the square about the isocentre is darker than soft tissue."""
-COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
-"""Classes of the style sheet for structures, in the order of the structure set."""
 NOT_SHOWN: Final = ("EXTERNAL", "SUPPORT")
 
 
@@ -83,10 +81,15 @@ class CourseScene:
         planes = planes_through(isocentre_mm, field_mm=field_mm, pixels=PIXELS)
         masks = [CroppedMask.of(structure, volume.grid) for structure in shown_structures(phantom)]
         chosen = choose_target(phantom.structures, isocentre_mm)
-        kinds = cycle(COLOURS)
-        coloured = tuple((mask, "target" if mask.structure is chosen else next(kinds)) for mask in masks)
-        target = next((mask for mask, kind in coloured if kind == "target"), None)
+        kinds = kinds_of((mask.structure.name for mask in masks), chosen.name if chosen is not None else None)
+        coloured = tuple((mask, kinds[mask.structure.name]) for mask in masks)
+        target = next((mask for mask in masks if mask.structure is chosen), None)
         return cls(volume, window_for(volume, planes), planes, coloured, target, isocentre_mm, reference)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Class of colour of each structure."""
+        return {mask.structure.name: kind for mask, kind in self.structures}
 
     def patient_pictures(self) -> tuple[str, ...]:
         """Draw the planning CT with every structure."""

@@ -11,6 +11,7 @@ from isoguide.workflow.charts import BarChart, PairChart, Stretch, Timeline, Tra
 from isoguide.workflow.course import Course, TreatedFraction
 from isoguide.workflow.dose_section import dose_section
 from isoguide.workflow.motion.course_section import monitoring_section
+from isoguide.workflow.numbers import signed
 from isoguide.workflow.page import banner, bullets, closing, facts, heading, page, picture_row, section, table
 from isoguide.workflow.scenario import Scenario
 
@@ -184,9 +185,9 @@ def _six(correction: object | None) -> str:
     if correction is None:
         return "none"
     values = [getattr(correction, key) for key in AXES]
-    shifts = " ".join(f"{value:+.2f}" for value in values[:3])
-    angles = " ".join(f"{value:+.2f}" for value in values[3:])
-    return f'<span class="six">{shifts}<br>{angles}</span>'.replace("-", "−")
+    shifts = " ".join(signed(value, 2) for value in values[:3])
+    angles = " ".join(signed(value, 2) for value in values[3:])
+    return f'<span class="six">{shifts}<br>{angles}</span>'
 
 
 def _table_note() -> str:
@@ -241,7 +242,7 @@ def _fraction_pictures(fraction: TreatedFraction) -> str:
     legend = (
         f'<p class="legend"><span class="swatch planning"></span>{escape(pictures.under)} '
         '<span class="swatch daily"></span>day\'s image <span class="swatch both"></span>both agree '
-        '<span class="swatch outline"></span>target as planned</p>'
+        '<span class="swatch outline target"></span>target as planned</p>'
     )
     rows = [
         picture_row(

@@ -10,9 +10,9 @@ from matplotlib.ticker import MaxNLocator
 from isoguide.dose.goals import GoalResult
 from isoguide.workflow.course import Course
 from isoguide.workflow.course_dose import CourseDose, DoseFigures, named
-from isoguide.workflow.dvh.chart import PALETTE, dvh_svg
+from isoguide.workflow.dvh.chart import dvh_svg
+from isoguide.workflow.numbers import number, signed
 from isoguide.workflow.page import bullets, section, table
-from isoguide.workflow.review.axis_words import number, signed
 from isoguide.workflow.review.drawing import (
     BLUE,
     ORANGE,
@@ -23,6 +23,7 @@ from isoguide.workflow.review.drawing import (
     zero_line,
 )
 from isoguide.workflow.review.html_parts import TRUTH_BADGE, not_available
+from isoguide.workflow.structure_colours import kinds_of, on_paper
 
 DOSE_SECTION: Final = "What the course delivered, with and without image guidance"
 _GUIDED: Final = "with image guidance"
@@ -49,7 +50,7 @@ def dose_section(course: Course) -> str:
         f"<p>{TRUTH_BADGE} All doses are those that the true patient got, added up in the planning anatomy. "
         "Without image guidance he is treated on the same days as he lay on his marks: no image, no couch "
         "correction, no gate.</p>"
-        f"{_charts(dose)}{_structures(dose)}{_goals(dose)}{_picture(dose).html(escape(_CAPTION))}"
+        f"{_charts(course, dose)}{_structures(dose)}{_goals(dose)}{_picture(dose).html(escape(_CAPTION))}"
         f'<p class="small">What is assumed: {escape("; ".join(dose.approximations))}.</p>'
     )
     return section(DOSE_SECTION, body, kind="pictures")
@@ -64,7 +65,7 @@ def dose_words(dose: CourseDose) -> tuple[str, ...]:
     told = [
         f"{target} got at least {guided:.2f} Gy (D95%) with image guidance and would have got {unguided:.2f} "
         f"Gy without it; planned were {planned:.2f} Gy. That is {dose.change_percent('guided', target):+.1f} "
-        f"% and {dose.change_percent('unguided', target):+.1f} % of the prescription.".replace("-", "−")
+        f"% and {dose.change_percent('unguided', target):+.1f} % of the prescription."
     ]
     outside = dose.outside_target_ml
     if outside is not None:
@@ -94,11 +95,11 @@ def _spared_words(dose: CourseDose) -> str:
     return f"{told}."
 
 
-def _charts(dose: CourseDose) -> str:
+def _charts(course: Course, dose: CourseDose) -> str:
     shown = _shown(dose)
-    # One colour for a structure in both charts, whatever its dose in each.
-    names = [one.name for one in dose.planned if one.name in shown]
-    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(names)}
+    names = (one.name for one in dose.planned)
+    kinds = kinds_of(names, dose.target_name) if course.scene is None else course.scene.kinds
+    colours = on_paper(kinds)
 
     def chart(found: str, words: str) -> str:
         planned = [one for one in dose.planned if one.name in shown]

@@ -5,6 +5,8 @@ from html import escape
 from importlib import resources
 
 import isoguide
+from isoguide.workflow.numbers import typeset
+from isoguide.workflow.structure_colours import style_sheet
 
 
 def page(title: str, sections: Sequence[str], *styles: str) -> str:
@@ -14,13 +16,13 @@ def page(title: str, sections: Sequence[str], *styles: str) -> str:
     """
     folder = resources.files("isoguide.workflow")
     names = ("report.css", *styles)
-    style = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
+    sheets = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>"
+        f"<title>{escape(title)}</title><style>{style_sheet()}{sheets}</style></head><body><main>"
         + "\n".join(text for text in sections if text)
         + "</main></body></html>\n"
     )
@@ -57,8 +59,8 @@ def section(title: str, body: str, *, kind: str = "") -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """List lines of text, escaped; nothing for none."""
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+    """List lines of text, escaped and with true minus signs; nothing for none."""
+    return "<ul>" + "".join(f"<li>{typeset(escape(line))}</li>" for line in lines) + "</ul>" if lines else ""
 
 
 def picture_row(title: str, label: str, pictures: Sequence[str]) -> str:

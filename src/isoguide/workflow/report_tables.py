@@ -12,6 +12,7 @@ from isoguide.registration.radiographs.result import RadiographQuality
 from isoguide.registration.result import Alternative, Quality
 from isoguide.workflow.alignment import Alignment, DayInput
 from isoguide.workflow.inputs import DailyInput
+from isoguide.workflow.numbers import number, typeset
 from isoguide.workflow.page import facts as _facts
 from isoguide.workflow.page import table as _table
 from isoguide.workflow.radiographs.align_views import ViewsInput
@@ -52,7 +53,7 @@ def correction_table(alignment: Alignment) -> str:
 
 
 def _number(movement: Movement) -> str:
-    return movement.signed.replace("-", "−")
+    return typeset(movement.signed)
 
 
 def residual_table(alignment: Alignment) -> str:
@@ -157,7 +158,7 @@ def _mm(value: float) -> str:
 
 
 def _plain(value: float, decimals: int) -> str:
-    return f"{value:.{decimals}f}" if np.isfinite(value) else "not known"
+    return number(value, decimals) if np.isfinite(value) else "not known"
 
 
 def regions_table(alignment: Alignment) -> str:
@@ -216,7 +217,7 @@ def alternatives_table(alignment: Alignment) -> str:
     )
     rows = [
         (
-            f"{alternative.pitches:+d}".replace("-", "−"),
+            typeset(f"{alternative.pitches:+d}"),
             f"{alternative.offset_mm:.1f} mm",
             _plain(alternative.similarity, 3),
             _plain(alternative.log_odds, 1),

@@ -6,6 +6,7 @@ import { CheckField, SelectField } from "../../components/Fields";
 import { counted, day } from "../../components/format";
 import { ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
+import { TableFrame } from "../../components/TableFrame";
 import { useResource } from "../../state/resource";
 import { type ComparedValue, compareProtocols, DIFFERENCE_SIGNS } from "./compare";
 
@@ -65,28 +66,26 @@ function Sentences({ protocol }: { protocol: Protocol }) {
 function Values({ protocol }: { protocol: Protocol }) {
   return (
     <Panel title="Values and where they come from">
-      <div class="table-frame">
-        <table class="table">
-          <thead>
-            <tr>
-              {["Value", "Is", "Source"].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {protocol.values.map((value) => (
-              <tr key={value.key}>
-                <th scope="row">{value.key}</th>
-                <td>{value.value}</td>
-                <td>{value.source === "" ? <span class="dim">no source is given</span> : value.source}</td>
-              </tr>
+      <TableFrame label="Values">
+        <thead>
+          <tr>
+            {["Value", "Is", "Source"].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
             ))}
-          </tbody>
-        </table>
-      </div>
+          </tr>
+        </thead>
+        <tbody>
+          {protocol.values.map((value) => (
+            <tr key={value.key}>
+              <th scope="row">{value.key}</th>
+              <td>{value.value}</td>
+              <td>{value.source === "" ? <span class="dim">no source is given</span> : value.source}</td>
+            </tr>
+          ))}
+        </tbody>
+      </TableFrame>
     </Panel>
   );
 }
@@ -136,23 +135,21 @@ function Comparison({ before, after }: { before: Protocol; after: Protocol }) {
           ? "Nothing differs."
           : `${differing.length} of ${counted(rows.length, "value")} differ.`}
       </p>
-      <div class="table-frame">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">Difference</th>
-              <th scope="col">Value</th>
-              <th scope="col">{labelOf(before)}</th>
-              <th scope="col">{labelOf(after)}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {(showsAll.value ? rows : differing).map((row) => (
-              <ComparedRow key={row.key} row={row} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <TableFrame label="Differences">
+        <thead>
+          <tr>
+            <th scope="col">Difference</th>
+            <th scope="col">Value</th>
+            <th scope="col">{labelOf(before)}</th>
+            <th scope="col">{labelOf(after)}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {(showsAll.value ? rows : differing).map((row) => (
+            <ComparedRow key={row.key} row={row} />
+          ))}
+        </tbody>
+      </TableFrame>
     </Panel>
   );
 }

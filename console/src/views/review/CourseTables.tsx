@@ -149,7 +149,7 @@ export function DosesTable({ review }: { review: CourseReview }) {
       {review.doses.length === 0 ? (
         <p class="dim">No exposure said what it cost.</p>
       ) : (
-        <table class="table">
+        <TableFrame label="Imaging dose per metric">
           <thead>
             <tr>
               <th scope="col">Metric</th>
@@ -170,7 +170,7 @@ export function DosesTable({ review }: { review: CourseReview }) {
               </tr>
             ))}
           </tbody>
-        </table>
+        </TableFrame>
       )}
     </Panel>
   );

@@ -10,6 +10,7 @@ import { ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { PoseFields, typedCouch, usePoseFields } from "../../components/PoseFields";
 import { SixTable } from "../../components/SixTable";
+import { TableFrame } from "../../components/TableFrame";
 import { isUnderWay, once } from "../../state/actions";
 import { roomOf } from "../../state/rooms";
 
@@ -91,24 +92,22 @@ export function MarksPanel({ course, fraction }: { course: Course; fraction: Fra
         <p class="dim">The plan has no marks.</p>
       ) : (
         <>
-          <div class="table-frame">
-            <table class="table">
-              <thead>
-                <tr>
-                  <th scope="col">Mark</th>
-                  <th scope="col">In the plan (left, posterior, superior)</th>
+          <TableFrame label="Marks of the plan">
+            <thead>
+              <tr>
+                <th scope="col">Mark</th>
+                <th scope="col">In the plan (left, posterior, superior)</th>
+              </tr>
+            </thead>
+            <tbody>
+              {course.marks.map((mark) => (
+                <tr key={mark.name}>
+                  <th scope="row">{mark.name}</th>
+                  <td>{mark.position_mm.map((value) => shiftMm(value)).join(", ")}</td>
                 </tr>
-              </thead>
-              <tbody>
-                {course.marks.map((mark) => (
-                  <tr key={mark.name}>
-                    <th scope="row">{mark.name}</th>
-                    <td>{mark.position_mm.map((value) => shiftMm(value)).join(", ")}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+              ))}
+            </tbody>
+          </TableFrame>
           <details>
             <summary>Marks were measured in the room: propose the first move</summary>
             <div class="stack">

@@ -10,6 +10,7 @@ import { meterset } from "../../components/format";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
+import { TableFrame } from "../../components/TableFrame";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
 import {
@@ -63,35 +64,33 @@ function BeamRow(props: { beam: BeamLine; typed: TypedDelivery; onInput: (typed:
 
 function Beams({ fraction, typed }: { fraction: Fraction; typed: Signal<Record<number, TypedDelivery>> }) {
   return (
-    <div class="table-frame">
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">Beam</th>
-            <th scope="col" class="number">
-              Planned
-            </th>
-            <th scope="col" class="number">
-              So far
-            </th>
-            <th scope="col">Delivered now</th>
-            <th scope="col">Ended</th>
-          </tr>
-        </thead>
-        <tbody>
-          {fraction.beams.map((beam) => (
-            <BeamRow
-              key={beam.number}
-              beam={beam}
-              typed={typed.value[beam.number] ?? NOTHING}
-              onInput={(next) => {
-                typed.value = { ...typed.value, [beam.number]: next };
-              }}
-            />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <TableFrame label="Beams">
+      <thead>
+        <tr>
+          <th scope="col">Beam</th>
+          <th scope="col" class="number">
+            Planned
+          </th>
+          <th scope="col" class="number">
+            So far
+          </th>
+          <th scope="col">Delivered now</th>
+          <th scope="col">Ended</th>
+        </tr>
+      </thead>
+      <tbody>
+        {fraction.beams.map((beam) => (
+          <BeamRow
+            key={beam.number}
+            beam={beam}
+            typed={typed.value[beam.number] ?? NOTHING}
+            onInput={(next) => {
+              typed.value = { ...typed.value, [beam.number]: next };
+            }}
+          />
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 

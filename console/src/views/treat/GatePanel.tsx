@@ -1,6 +1,6 @@
 import type { Fraction } from "../../api/documents";
 import { BeamShape } from "../../components/BeamSign";
-import { percent, seconds, shiftMm, timeOfDay } from "../../components/format";
+import { percent, seconds, shiftMm, timeOfDay, typeset } from "../../components/format";
 import { MOTION_AXES } from "../../components/motionAxes";
 import { Notice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
@@ -30,7 +30,7 @@ function GateReason({ now }: { now: GateNow }) {
   }
   return (
     <p class="gate-reason">
-      {now.reason}
+      {typeset(now.reason)}
       {now.hasEnded ? <span class="dim"> Its last word is of {timeOfDay(now.gate.at)}.</span> : null}
     </p>
   );

@@ -18,6 +18,7 @@ import { birthDate, ofTotal, personName } from "../../components/format";
 import { Mark } from "../../components/Mark";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Silhouette } from "../../components/Silhouette";
+import { TableFrame } from "../../components/TableFrame";
 import { isUnderWay, once } from "../../state/actions";
 import { useResource } from "../../state/resource";
 
@@ -65,7 +66,7 @@ function Devices({ devices }: { devices: Signal<EnteredDevice[]> }) {
     return <p>The simulation names no devices.</p>;
   }
   return (
-    <table class="table">
+    <TableFrame label="Devices">
       <thead>
         <tr>
           <th scope="col">Expected by the simulation</th>
@@ -83,7 +84,7 @@ function Devices({ devices }: { devices: Signal<EnteredDevice[]> }) {
           />
         ))}
       </tbody>
-    </table>
+    </TableFrame>
   );
 }
 

@@ -9,6 +9,7 @@ import { birthDate, day, ofTotal, personName, timeOfDay } from "../../components
 import { Mark } from "../../components/Mark";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Silhouette } from "../../components/Silhouette";
+import { TableFrame } from "../../components/TableFrame";
 import { capital, either, partOfState, stateTone, stateWords } from "../../components/words";
 import { useResource } from "../../state/resource";
 import { changes } from "../../state/stream";
@@ -151,24 +152,22 @@ const COLUMNS = [
 
 function EntryTable(props: { entries: readonly WorklistEntry[]; onBegin: (entry: WorklistEntry) => void }) {
   return (
-    <div class="table-frame panel">
-      <table class="table worklist">
-        <thead>
-          <tr>
-            {COLUMNS.map((name) => (
-              <th key={name} scope="col">
-                {name === "" ? <span class="visually-hidden">Open</span> : name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {props.entries.map((entry) => (
-            <EntryRow key={entry.course_id} entry={entry} onBegin={() => props.onBegin(entry)} />
+    <TableFrame label="Courses" frame="panel" table="worklist">
+      <thead>
+        <tr>
+          {COLUMNS.map((name) => (
+            <th key={name} scope="col">
+              {name === "" ? <span class="visually-hidden">Open</span> : name}
+            </th>
           ))}
-        </tbody>
-      </table>
-    </div>
+        </tr>
+      </thead>
+      <tbody>
+        {props.entries.map((entry) => (
+          <EntryRow key={entry.course_id} entry={entry} onBegin={() => props.onBegin(entry)} />
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 

@@ -13,7 +13,7 @@ from isoguide.workflow.adapt.files import folder_of, why_no_files
 from isoguide.workflow.dose.day import DosePrescription
 from isoguide.workflow.dose.figures import DoseFigures, beside_gy
 from isoguide.workflow.dose.report import KEYS, middle_mm, reference_of
-from isoguide.workflow.dose.scene import DoseScene, dose_planes, outlined_structures
+from isoguide.workflow.dose.scene import DoseScene, dose_planes, order_kinds, outlined_structures
 from isoguide.workflow.dose.sections import (
     STYLE,
     assumed_section,
@@ -163,7 +163,7 @@ def _rung_section(answer: Adaptation, one: RungResult) -> str:
     names = [structure.name for structure in order.structures]
     words = ("planned", one.rung.value)
     body += bullets([told for each in one.effect.histograms.values() if (told := beyond_grid(each))])
-    body += histogram_section(planned.histograms, one.effect.histograms, order.prescription, words=words)
+    body += histogram_section(order, planned.histograms, one.effect.histograms, words=words)
     body += _goals_beside(planned.goals, one.effect.goals)
     body += doses_table(names, planned.histograms, one.effect.histograms, order.prescription, words=words)
     body += _isodoses(answer, one.effect, order.prescription)
@@ -183,7 +183,7 @@ def _isodoses(answer: Adaptation, effect: RungDose, prescription: DosePrescripti
         problem.density,
         effect.dose,
         dose_planes(planned.order.volume, middle_mm(target)),
-        outlined_structures(problem.structures, planned.order.target_name, problem.density),
+        outlined_structures(problem.structures, order_kinds(planned.order), problem.density),
         problem.planning_from_daily,
     )
     reference = reference_of(prescription, planned.placed)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.geometry.frames import Array
+from isoguide.workflow.numbers import typeset
 
 Colours = NDArray[np.float64]
 
@@ -73,7 +74,7 @@ class ColourScale:
 
 def _number(value: float, *, signed: bool) -> str:
     text = f"{value:+g}" if signed and value else f"{value:g}"
-    return text.replace("-", "−")
+    return typeset(text)
 
 
 CHANGE: Final = ColourScale(-50.0, 50.0, (_LOSS, _NONE, _GAIN), " %")

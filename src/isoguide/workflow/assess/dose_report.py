@@ -44,7 +44,7 @@ def dose_sections(found: AssessedDose | None, alignment: Alignment) -> list[str]
         section("Isodoses of the day", _isodoses(found, alignment), kind="pictures"),
         section(
             "Dose-volume histograms: as planned (dashed) and as treated today",
-            histogram_section(planned.histograms, treated.histograms, prescription),
+            histogram_section(found.planned.order, planned.histograms, treated.histograms),
         ),
         section(
             "Dose of each structure", doses_table(names, planned.histograms, treated.histograms, prescription)

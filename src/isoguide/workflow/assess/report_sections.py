@@ -13,9 +13,9 @@ from isoguide.images.volume import Volume
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, PlannedAnatomy
 from isoguide.workflow.assess.colours import ColourScale, surface_scale
 from isoguide.workflow.assess.pictures import drawn
-from isoguide.workflow.assess.report_tables import signed
 from isoguide.workflow.assess.scene import AnatomyScene
 from isoguide.workflow.assess.surface_views import surface_pictures
+from isoguide.workflow.numbers import signed
 from isoguide.workflow.page import picture_row, section
 from isoguide.workflow.pictures import CT_WINDOW, Picture, grey_picture
 from isoguide.workflow.planes import Pixels, sample_daily

@@ -10,11 +10,11 @@ from isoguide.registration.deformable.quality import QualityLimits
 from isoguide.workflow.assess.anatomy import AnatomyOfDay, NotAssessed
 from isoguide.workflow.assess.assess import Assessment
 from isoguide.workflow.assess.protocol_limits import quality_limits
+from isoguide.workflow.numbers import signed
 from isoguide.workflow.page import facts, table
 
 CALM_PERCENT = 10.0
 """A change of volume below it reads as none."""
-MINUS = "\N{MINUS SIGN}"
 _SIDES = (("L", "R"), ("P", "A"), ("H", "F"))
 """Letters of the patient's sides along x, y, z (LPS), increasing first."""
 
@@ -205,12 +205,6 @@ def _marked(text: str, *, within: bool) -> str:
 
 def _mm(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.2f} mm"
-
-
-def signed(value: float, decimals: int = 1) -> str:
-    """Write a number with its sign, but none for what reads as zero."""
-    text = f"{value:+.{decimals}f}" if round(value, decimals) else f"{0.0:.{decimals}f}"
-    return text.replace("-", MINUS)
 
 
 def match_facts(assessment: Assessment) -> str:

@@ -23,6 +23,7 @@ from isoguide.workflow.planes import (
     sample,
     sample_daily,
 )
+from isoguide.workflow.structure_colours import kinds_of
 
 Mask = NDArray[np.bool_]
 
@@ -35,7 +36,7 @@ OUTLINED: Final = 9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShownStructure:
-    """A structure as pictures draw it; ``kind`` is its class of colour: "target", or "s1" to "s8"."""
+    """A structure as pictures draw it; ``kind`` is its class of colour."""
 
     shape: DrawnShape
     kind: str
@@ -168,10 +169,6 @@ def pixel_positions_mm(plane: Plane) -> Array:
 
 def _shown(planned: PlannedAnatomy, anatomy: AnatomyOfDay) -> tuple[ShownStructure, ...]:
     assessed = {one.name for one in anatomy.structures}
-    kinds = iter([f"s{number}" for number in range(1, OUTLINED)])
-    shown = []
-    for shape in planned.shapes:
-        if shape.structure.name in assessed:
-            is_target = shape.structure.name == planned.target_name
-            shown.append(ShownStructure(shape, "target" if is_target else next(kinds, "")))
-    return tuple(one for one in shown if one.kind)
+    kinds = kinds_of((shape.structure.name for shape in planned.shapes), planned.target_name)
+    shown = [shape for shape in planned.shapes if shape.structure.name in assessed][:OUTLINED]
+    return tuple(ShownStructure(shape, kinds[shape.structure.name]) for shape in shown)

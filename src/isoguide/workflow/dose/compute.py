@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from isoguide.dose.placement import DoseSettings, Placement
 from isoguide.dose.stated import BeamCheck, check_stated
 from isoguide.progress import Progress, part_of, silent
 from isoguide.workflow.dose.compare import DoseComparison, compare_dose
-from isoguide.workflow.dose.day import PlannedDose, far_from_prescription, planned_dose
+from isoguide.workflow.dose.day import PlannedDose, far_from_prescription, planned_delivery, planned_dose
 from isoguide.workflow.dose.inputs import DoseInput, load_dose_input
 from isoguide.workflow.dose.request import DoseRequest
 from isoguide.workflow.dose.stated import stated_warnings
@@ -68,9 +67,10 @@ def dose_of_plan(request: DoseRequest, progress: Progress = silent) -> PlanDose:
         with timed(seconds, "read_planning"):
             given = load_dose_input(request, part_of(progress, 0.0, 0.3))
         with timed(seconds, "dose"):
-            planned = planned_dose(given.order, part_of(progress, 0.3, 0.85))
+            delivery = planned_delivery(given.order)
+            planned = planned_dose(given.order, part_of(progress, 0.3, 0.85), delivery=delivery)
         with timed(seconds, "stated"):
-            stated = _stated(given, part_of(progress, 0.85, 0.9))
+            stated = check_stated(delivery, part_of(progress, 0.85, 0.9))
         comparison = None
         if request.compare is not None:
             with timed(seconds, "compare"):
@@ -80,10 +80,3 @@ def dose_of_plan(request: DoseRequest, progress: Progress = silent) -> PlanDose:
     told = (*given.planning.warnings, *unusual, *planned.left_out, *compared)
     warnings = tuple(dict.fromkeys(told))
     return PlanDose(request, given, planned, comparison, warnings, stated, MappingProxyType(seconds))
-
-
-def _stated(given: DoseInput, progress: Progress) -> tuple[BeamCheck, ...]:
-    order = given.order
-    settings = DoseSettings(spacing_mm=order.spacing_mm)
-    placement = Placement(body=order.body)
-    return check_stated(order.plan, order.volume, order.machine, placement, settings, progress)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoguide.dose.beam_data import BeamData
-from isoguide.dose.compute import DoseSettings, Placement, compute_dose
+from isoguide.dose.compute import DoseSettings, Placement, dose_of
+from isoguide.dose.delivery import Delivery, delivery_of
 from isoguide.dose.density import DensityImage, virtual_ct
 from isoguide.dose.dvh import DoseVolumeHistogram, beyond_grid
 from isoguide.dose.goals import DoseGoal, GoalResult, evaluate_goals
@@ -243,8 +244,23 @@ class DayDose:
         return () if self.treated is None else self.treated.goals
 
 
-def planned_dose(order: DoseOrder, progress: Progress = silent) -> PlannedDose:
+def planned_delivery(order: DoseOrder) -> Delivery:
+    """Make the plan ready to be computed in the patient as he was planned.
+
+    Raises
+    ------
+    InputError
+        If the plan holds what is not supported.
+    """
+    return _delivery(order, order.volume, Placement(body=order.body))
+
+
+def planned_dose(
+    order: DoseOrder, progress: Progress = silent, *, delivery: Delivery | None = None
+) -> PlannedDose:
     """Compute the dose of a plan in the patient as he was planned.
+
+    ``delivery`` is that of :func:`planned_delivery`, where it was made for something else too.
 
     Raises
     ------
@@ -254,7 +270,7 @@ def planned_dose(order: DoseOrder, progress: Progress = silent) -> PlannedDose:
         If ``progress`` asked to stop.
     """
     plan = order.plan
-    placed, left_out = _placed(order, order.volume, order.structures, Placement(body=order.body), progress)
+    placed, left_out = _placed(order, delivery or planned_delivery(order), order.structures, progress)
     missed = _missed(order, placed, left_out, f"the dose of plan '{plan.label}'")
     if missed:
         msg = (
@@ -334,9 +350,8 @@ def dose_of_day(
     share = 1.0 if placement.as_found is None else 0.65
     treated, left_out = _placed(
         order,
-        density.volume,
+        _delivery(order, density.volume, Placement(placement.treated, density.body)),
         structures,
-        Placement(placement.treated, density.body),
         part_of(progress, 0.3, 0.3 + 0.7 * share),
     )
     missed = _missed(order, treated, left_out, "the dose of the day")
@@ -371,9 +386,8 @@ def _as_found(
         return None, ()
     lead = "the dose if the couch had not moved"
     try:
-        placed, left_out = _placed(
-            order, density.volume, structures, Placement(placement.as_found, density.body), progress
-        )
+        found = _delivery(order, density.volume, Placement(placement.as_found, density.body))
+        placed, left_out = _placed(order, found, structures, progress)
     except GeometryError as error:  # he lay beside every beam, so that the couch had to move
         return None, (f"{lead} is not given: {error}",)
     missed = _missed(order, placed, left_out, lead)
@@ -430,23 +444,16 @@ def _patient_grid(order: DoseOrder, anatomy: AnatomyOfDay) -> Grid:
     return Grid(DAILY, (k, j, i), spacing_mm, first_mm, np.eye(3))
 
 
+def _delivery(order: DoseOrder, density: Volume, placement: Placement) -> Delivery:
+    settings = DoseSettings(algorithm=order.algorithm, spacing_mm=order.spacing_mm)
+    return delivery_of(order.plan, density, order.machine, placement, settings)
+
+
 def _placed(
-    order: DoseOrder,
-    density: Volume,
-    structures: Sequence[Structure],
-    placement: Placement,
-    progress: Progress,
+    order: DoseOrder, delivery: Delivery, structures: Sequence[Structure], progress: Progress
 ) -> tuple[PlacedDose, tuple[str, ...]]:
     """Compute dose, histograms and goals; the second is which structures have no histogram, and why."""
-    settings = DoseSettings(algorithm=order.algorithm, spacing_mm=order.spacing_mm)
-    dose = compute_dose(
-        order.plan,
-        density,
-        order.machine,
-        placement=placement,
-        settings=settings,
-        progress=part_of(progress, 0.0, 0.9),
-    )
+    dose = dose_of(delivery, part_of(progress, 0.0, 0.9))
     histograms, left_out = _histograms(dose, structures, part_of(progress, 0.9, 1.0))
     prescription = order.prescription
     goals = evaluate_goals(

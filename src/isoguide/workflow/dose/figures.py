@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from isoguide.dose.dvh import DoseVolumeHistogram
-
-_MINUS: Final = "\N{MINUS SIGN}"
+from isoguide.workflow.numbers import signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +31,6 @@ def beside_gy(now_gy: float, before_gy: float) -> str:
     """Write a dose with its change, both to 0.01 Gy: the change is that of the figures that are shown."""
     change_gy = round(now_gy, 2) - round(before_gy, 2)
     return f"{now_gy:.2f} ({signed(change_gy, 2)})"
-
-
-def signed(value: float, decimals: int = 1) -> str:
-    """Write a change with its sign, one that rounds to nothing without."""
-    text = f"{value:+.{decimals}f}"
-    return text[1:] if float(text) == 0.0 else text.replace("-", _MINUS)
 
 
 def of_course(histograms: Mapping[str, DoseVolumeHistogram], fractions: int) -> list[DoseVolumeHistogram]:

@@ -8,9 +8,8 @@ from isoguide.images.structure import Structure
 from isoguide.plan import Beam
 from isoguide.workflow.dose.compute import PlanDose
 from isoguide.workflow.dose.day import DosePrescription, PlacedDose
-from isoguide.workflow.dose.figures import signed
 from isoguide.workflow.dose.pictures import DoseReference
-from isoguide.workflow.dose.scene import DoseScene, dose_planes, outlined_structures
+from isoguide.workflow.dose.scene import DoseScene, dose_planes, order_kinds, outlined_structures
 from isoguide.workflow.dose.sections import (
     STYLE,
     assumed_section,
@@ -21,6 +20,7 @@ from isoguide.workflow.dose.sections import (
     isodose_section,
 )
 from isoguide.workflow.dose.stated import stated_section
+from isoguide.workflow.numbers import signed
 from isoguide.workflow.page import banner, closing, facts, heading, page, section, table, warnings
 from isoguide.workflow.report_tables import date_text, name_text
 
@@ -38,7 +38,7 @@ def plan_dose_html(answer: PlanDose) -> str:
         order.volume,
         planned.placed.dose,
         dose_planes(order.volume, middle_mm(answer.given.target)),
-        outlined_structures(order.structures, order.target_name, order.volume),
+        outlined_structures(order.structures, order_kinds(order), order.volume),
     )
     reference = reference_of(order.prescription, planned.placed)
     names = [one.name for one in order.structures]
@@ -49,7 +49,7 @@ def plan_dose_html(answer: PlanDose) -> str:
         warnings(answer.warnings),
         section("Goals", goals_table(planned.placed.goals)),
         section("Isodoses", isodose_section(scene, reference), kind="pictures"),
-        section("Dose-volume histograms", histogram_section(histograms, None, order.prescription)),
+        section("Dose-volume histograms", histogram_section(order, histograms, None)),
         section("Dose of each structure", doses_table(names, histograms, None, order.prescription)),
         _comparison(answer, scene, reference),
         section("Beside what the plan states of its beams", stated_section(answer.stated)),
@@ -125,7 +125,7 @@ def _comparison(answer: PlanDose, scene: DoseScene, reference: DoseReference) ->
     body = (
         lead
         + difference_section(scene, other.dose, reference, lead="isoguide less the planning system.")
-        + histogram_section(other.histograms, histograms, order.prescription, words=words)
+        + histogram_section(order, other.histograms, histograms, words=words)
         + doses_table(names, other.histograms, histograms, order.prescription, words=words)
     )
     return section("Beside the planning system's dose", body, kind="pictures")

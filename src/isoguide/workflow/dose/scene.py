@@ -1,6 +1,6 @@
 """What all pictures of a dose share: planes of the planning CT, an image in them, a dose, outlines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -17,7 +17,7 @@ from isoguide.geometry.transforms import RigidTransform
 from isoguide.images.structure import Structure
 from isoguide.images.volume import Volume
 from isoguide.workflow.assess.scene import OUTLINED, PIXELS
-from isoguide.workflow.dose.day import DayDose, PlannedDose
+from isoguide.workflow.dose.day import DayDose, DoseOrder, PlannedDose
 from isoguide.workflow.outlines import CroppedMask, half_level_lines, outlines
 from isoguide.workflow.pictures import Window, daily_window, planning_window
 from isoguide.workflow.planes import (
@@ -29,6 +29,7 @@ from isoguide.workflow.planes import (
     sample,
     sample_daily,
 )
+from isoguide.workflow.structure_colours import TARGET, kinds_of
 
 CLOSER: Final = 1.25
 """Pictures show so much less than the whole patient: what counts lies about the target."""
@@ -36,7 +37,7 @@ CLOSER: Final = 1.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutlinedStructure:
-    """A structure as pictures draw it; ``kind`` is its class of colour: "target", or "s1" to "s8"."""
+    """A structure as pictures draw it; ``kind`` is its class of colour."""
 
     cropped: CroppedMask
     kind: str
@@ -125,16 +126,19 @@ def dose_planes(planning: Volume, centre_mm: Array, *, pixels: int = PIXELS) -> 
 
 
 def outlined_structures(
-    structures: Sequence[Structure], target_name: str | None, image: Volume
+    structures: Sequence[Structure], kinds: Mapping[str, str], image: Volume
 ) -> tuple[OutlinedStructure, ...]:
-    """Give the target and the first organs a colour; what the image does not hold has no outline."""
-    kinds = iter([f"s{number}" for number in range(1, OUTLINED)])
-    shown = []
-    for structure in sorted(structures, key=lambda one: one.name != target_name):
-        kind = "target" if structure.name == target_name else next(kinds, "")
-        if kind:
-            shown.append(OutlinedStructure(CroppedMask.of(structure, image.grid), kind))
-    return tuple(shown)
+    """Outline the target and the first organs in their colours; what the image does not hold has no line.
+
+    ``kinds`` gives the class of colour of each structure of the plan, such as :func:`order_kinds`.
+    """
+    shown = sorted(structures, key=lambda one: kinds[one.name] != TARGET)[:OUTLINED]
+    return tuple(OutlinedStructure(CroppedMask.of(one, image.grid), kinds[one.name]) for one in shown)
+
+
+def order_kinds(order: DoseOrder) -> dict[str, str]:
+    """Return the class of colour of each structure, the same on every picture and chart of a dose."""
+    return kinds_of((one.name for one in order.structures), order.target_name)
 
 
 def dose_in_plane(dose: DoseVolume, plane: Plane, planning_from_dose: RigidTransform | None = None) -> Pixels:
@@ -190,7 +194,7 @@ def day_scene(
         image,
         day.dose,
         dose_planes(planning, centre_mm, pixels=pixels),
-        outlined_structures(day.structures, planned.order.target_name, image),
+        outlined_structures(day.structures, order_kinds(planned.order), image),
         planning_from_daily,
     )
     shown = [sample(planning, plane) for plane in scene.planes]

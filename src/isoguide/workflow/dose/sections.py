@@ -11,7 +11,7 @@ from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.dose.goal_text import measure_words
 from isoguide.dose.goals import GoalResult
 from isoguide.dose.result import WEAKNESS, DoseAlgorithm, DoseVolume
-from isoguide.workflow.dose.day import DosePrescription
+from isoguide.workflow.dose.day import DoseOrder, DosePrescription
 from isoguide.workflow.dose.figures import DoseFigures, beside_gy, in_order, of_course
 from isoguide.workflow.dose.pictures import (
     UNSEEN_PERCENT,
@@ -22,9 +22,10 @@ from isoguide.workflow.dose.pictures import (
     isodose_pictures,
     structure_keys,
 )
-from isoguide.workflow.dose.scene import DoseScene
+from isoguide.workflow.dose.scene import DoseScene, order_kinds
 from isoguide.workflow.dvh.chart import dvh_svg
 from isoguide.workflow.page import bullets, picture_row, table
+from isoguide.workflow.structure_colours import on_paper
 
 STYLE: Final = "dose/dose.css"
 _DASH: Final = "–"
@@ -48,16 +49,18 @@ def goals_table(planned: Sequence[GoalResult], day: Sequence[GoalResult] | None 
 
 
 def histogram_section(
+    order: DoseOrder,
     planned: Mapping[str, DoseVolumeHistogram],
     day: Mapping[str, DoseVolumeHistogram] | None,
-    prescription: DosePrescription,
     *,
     words: tuple[str, str] = ("planned", "today"),
 ) -> str:
     """Draw the histograms of the course: planned dashed, the other full."""
-    fractions = prescription.fractions
-    second = None if day is None else of_course(day, fractions)
-    return dvh_svg(of_course(planned, fractions), second, words=words, prescription_gy=prescription.dose_gy)
+    prescription = order.prescription
+    first = of_course(planned, prescription.fractions)
+    second = None if day is None else of_course(day, prescription.fractions)
+    colours = on_paper(order_kinds(order))
+    return dvh_svg(first, second, colours, words=words, prescription_gy=prescription.dose_gy)
 
 
 def doses_table(

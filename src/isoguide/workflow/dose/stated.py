@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from isoguide.dose.stated import NO_DOSE, BeamCheck, PointCheck
+from isoguide.workflow.numbers import signed
 from isoguide.workflow.page import bullets, table
 
 SURFACE_MM: Final = 10.0
@@ -88,7 +89,7 @@ def _rows(check: BeamCheck) -> Iterator[tuple[str, ...]]:
 def _point_cells(point: PointCheck) -> tuple[str, str, str, str]:
     off = point.off_percent
     found = "–" if point.computed_gy is None else f"{point.computed_gy:.3f}"
-    told = "" if off is None else f"{off:+.1f} %".replace("-", "\N{MINUS SIGN}")
+    told = "" if off is None else f"{signed(off)} %"
     if off is not None and abs(off) > DOSE_PERCENT:
         told = f'<span class="raised">{told}</span>'
     where = "not stated" if point.stated.position_mm is None else escape(_point(point))

@@ -1,7 +1,6 @@
 """The chart of dose-volume histograms as inline SVG that brings its own style, so that any page can hold it.
 
-The first colours are those of Okabe and Ito (Color Universal Design, 2008), which colour-blind people tell
-apart; targets are drawn thicker, and every curve has its name beside the chart in the order of its mean dose.
+Targets are drawn thicker, and every curve has its name beside the chart in the order of its mean dose.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +12,8 @@ import numpy as np
 from isoguide.dose.dvh import DoseVolumeHistogram
 from isoguide.geometry.frames import Array
 from isoguide.workflow.charts import Frame, tick_step
+from isoguide.workflow.structure_colours import kinds_of, on_paper
 
-PALETTE: Final = (
-    *("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#5b3a9b", "#7a4a2a"),
-    *("#16202c", "#a31621", "#6b8e23", "#7f8ea3", "#b8860b", "#008b8b", "#c71585", "#556b2f"),
-)
 INK: Final = "#16202c"
 MUTED: Final = "#566474"
 
@@ -45,14 +41,14 @@ def dvh_svg(
     planned, day
         Of the same dose: one fraction or the whole course. Curves of one name have one colour.
     colours
-        CSS colour by the structure's name; others take theirs from :data:`PALETTE`.
+        CSS colour by the structure's name; others take theirs in turn.
     words
         What the dashed and the full curves are.
     prescription_gy
         Marked where it is given.
     """
     names = _names(planned, day or ())
-    colour_of = {name: PALETTE[n % len(PALETTE)] for n, name in enumerate(names)} | dict(colours or {})
+    colour_of = on_paper(kinds_of(names, None)) | dict(colours or {})
     top_gy = max([one.largest_gy for one in (*planned, *(day or ()))] + [prescription_gy or 0.0, 1e-3]) * 1.04
     height = max(_HEIGHT, 36.0 + _ROW * (len(names) + (2 if day is not None else 0)))
     frame = Frame(46.0, 16.0, _WIDTH - _KEY_WIDTH - 62.0, _HEIGHT - 62.0, 0.0, 100.0)

@@ -9,8 +9,8 @@ from isoguide.workflow.course import Course
 from isoguide.workflow.motion.monitored_room import MonitoredDelivery
 from isoguide.workflow.motion.report_curves import reason_times
 from isoguide.workflow.motion.report_figures import motion_picture
+from isoguide.workflow.numbers import number
 from isoguide.workflow.page import section, table
-from isoguide.workflow.review.axis_words import number
 from isoguide.workflow.review.html_parts import TRUTH_BADGE
 
 MOST_REASONS: Final = 2

@@ -10,8 +10,9 @@ from isoguide.workflow.motion.figures import MotionFigures
 from isoguide.workflow.motion.recording import Recording
 from isoguide.workflow.motion.recording_lines import settings_values
 from isoguide.workflow.motion.report_figures import monitoring_pictures
+from isoguide.workflow.numbers import number, signed
 from isoguide.workflow.page import bullets, closing, facts, heading, page, section, table
-from isoguide.workflow.review.axis_words import SIX, number, signed
+from isoguide.workflow.review.axis_words import SIX
 from isoguide.workflow.review.drawing import Picture
 from isoguide.workflow.review.html_parts import STYLES, TRUTH_BADGE, not_available
 from isoguide.workflow.review.write_files import PAGE, write_files

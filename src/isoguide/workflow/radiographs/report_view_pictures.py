@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +38,7 @@ from isoguide.workflow.radiographs.report_words import oblique_letters, oblique_
 from isoguide.workflow.radiographs.shadow_lines import shadow_lines
 from isoguide.workflow.shown_markers import ShownMarker
 from isoguide.workflow.silhouette import shadow_mask
+from isoguide.workflow.structure_colours import kinds_of
 from isoguide.workflow.target import NOT_ANATOMY, choose_target
 
 WIDEST: Final = 512
@@ -49,8 +49,6 @@ UNITS: Final = 400.0
 """Width of a picture in the units of its lines and letters."""
 GREY_LEVELS: Final = 48
 """Finer steps cannot be told apart, and noise in them is what a file is large by."""
-COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
-"""Classes of the style sheet for organs, in the order of the structure set."""
 BARS_MM: Final = (50.0, 20.0, 10.0)
 
 
@@ -83,11 +81,11 @@ class RadiographScene:
         MissingEvidenceError
             If the image has no Hounsfield units.
         """
-        target, kinds = choose_target(structures, isocentre_mm), cycle(COLOURS)
-        shown = [one for one in structures if _is_shown(one, volume)]
-        coloured = [(one, next(kinds)) for one in shown if one is not target]
-        coloured += [(target, "target")] if target is not None and target in shown else []
-        return cls(ShadowCaster.of(volume), np.asarray(isocentre_mm), tuple(coloured))
+        target = choose_target(structures, isocentre_mm)
+        shown = sorted((one for one in structures if _is_shown(one, volume)), key=lambda one: one is target)
+        kinds = kinds_of((one.name for one in shown), target.name if target is not None else None)
+        coloured = tuple((one, kinds[one.name]) for one in shown)
+        return cls(ShadowCaster.of(volume), np.asarray(isocentre_mm), coloured)
 
     def drawings(
         self,

@@ -107,7 +107,7 @@ def _beside(axes: Axes, height: float, words: str, colour: str) -> None:
 
 def _alerts(axes: Axes, series: StructureSeries, trend: AnatomyTrend) -> None:
     raised: Sequence[int] = [
-        alert.raised_in
+        alert.run.raised_in
         for alert in trend.alerts
         if alert.structure == series.name and alert.measure == "volume"
     ]

@@ -12,7 +12,14 @@ from isoguide.review.anatomy_trends import (
 )
 from isoguide.review.trends import Trend
 from isoguide.workflow.review.anatomy_words import anatomy_words
-from isoguide.workflow.review.record_parts import Record, TestedRecord, Three, TrendRecord, three
+from isoguide.workflow.review.record_parts import (
+    Record,
+    TestedRecord,
+    Three,
+    TrendRecord,
+    alert_values,
+    three,
+)
 
 
 class AssessedDayRecord(Record):
@@ -151,5 +158,4 @@ def _day(day: StructureDay) -> StructureDayRecord:
 
 
 def _alert(alert: AnatomyAlert) -> AnatomyAlertRecord:
-    own = {name: getattr(alert, name) for name in AnatomyAlertRecord.model_fields if name != "in_words"}
-    return AnatomyAlertRecord(**own, in_words=alert_words(alert))
+    return AnatomyAlertRecord(**alert_values(alert), in_words=alert_words(alert))

@@ -7,10 +7,10 @@ import numpy as np
 
 from isoguide.course import AssessmentRecord
 from isoguide.review.anatomy_trends import AnatomyTrend, StructureDay, StructureSeries
+from isoguide.workflow.numbers import number, signed
 from isoguide.workflow.page import bullets, table
 from isoguide.workflow.review.anatomy_figures import Truths
 from isoguide.workflow.review.anatomy_words import anatomy_words
-from isoguide.workflow.review.axis_words import number, signed
 from isoguide.workflow.review.drawing import Picture
 from isoguide.workflow.review.html_parts import TRUTH_BADGE, estimate_html, not_available
 from isoguide.workflow.review.patient_words import p_words

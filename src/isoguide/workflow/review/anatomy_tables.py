@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from isoguide.review.anatomy_trends import AnatomyTrend, StructureDay, StructureSeries, alert_words
 from isoguide.workflow.review.csv_tables import Cell, csv_text
+from isoguide.workflow.review.record_parts import alert_values
 
 _HEADER = (
     "structure", "is_target", "fraction", "counts", "why_not", "planned_volume_ml", "volume_ml",
@@ -19,7 +20,8 @@ def anatomy_tables(trend: AnatomyTrend) -> dict[str, str]:
     """Return the tables by the names of their files."""
     rows: Iterator[list[Cell]] = ([*_row(series, day)] for series in trend.structures for day in series.days)
     alerts: Iterator[list[Cell]] = (
-        [*(getattr(alert, name) for name in _ALERTS[:-1]), alert_words(alert)] for alert in trend.alerts
+        [(alert_values(alert) | {"in_words": alert_words(alert)})[name] for name in _ALERTS]
+        for alert in trend.alerts
     )
     days: Iterator[list[Cell]] = (
         [fraction, record.verdict, "; ".join(record.reasons), "; ".join(record.approximations)]

@@ -10,7 +10,7 @@ def anatomy_words(trend: AnatomyTrend) -> tuple[str, ...]:
     Never empty: that nothing was assessed, or that no limit is passed, is said too.
     """
     told = [*(alert_words(alert) for alert in trend.standing)]
-    told += [alert_words(alert) for alert in trend.alerts if not alert.stands]
+    told += [alert_words(alert) for alert in trend.alerts if not alert.run.stands]
     return (*(told or [_quiet(trend)]), *undecided_words(trend))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from isoguide.course import AXES
+from isoguide.workflow.numbers import number, signed
 
 STANDPOINT: Final = (
     "Right, left, clockwise and counter-clockwise are those of somebody who stands at the foot of the couch "
@@ -58,17 +59,6 @@ class AxisWords:
         if round(abs(value), decimals) == 0.0:
             return "in place"
         return f"{self.with_unit(abs(value), decimals)} {self.plus if value > 0.0 else self.minus}"
-
-
-def number(value: float, decimals: int) -> str:
-    """Write a number with a true minus sign, and zero without one."""
-    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
-
-
-def signed(value: float, decimals: int) -> str:
-    """Write a number with its sign; what reads as zero has none."""
-    rounded = round(value, decimals)
-    return f"{0.0:.{decimals}f}" if rounded == 0.0 else f"{rounded:+.{decimals}f}".replace("-", "−")
 
 
 SIX: Final = tuple(

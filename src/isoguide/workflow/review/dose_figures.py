@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from isoguide.review.dose_trends import DoseDay, DoseSeries, DoseTrend
+from isoguide.workflow.numbers import signed
 from isoguide.workflow.review.drawing import (
     BLUE,
     GREEN,
@@ -89,7 +90,7 @@ def _panel(axes: Axes, series: DoseSeries, trend: DoseTrend) -> None:
     known = [(fraction, value) for fraction, value in summed if value is not None]
     if known:
         axes.plot(*zip(*known, strict=True), "-", color=GREEN, linewidth=1.6, zorder=2)
-        _beside(axes, known[-1][1], f"so far {known[-1][1]:+.1f} %".replace("-", "−"), GREEN)
+        _beside(axes, known[-1][1], f"so far {signed(known[-1][1])} %", GREEN)
     for counts, filling in ((True, BLUE), (False, "white")):
         points = [(d.fraction, value) for d, value in shown if d.counts is counts and value is not None]
         if points:
@@ -126,8 +127,10 @@ def _alerts(axes: Axes, series: DoseSeries, trend: DoseTrend) -> None:
     own = [alert for alert in trend.alerts if alert.subject == series.name]
     shown = {day.fraction: change_percent(day, is_target=series.is_target) for day in series.days}
     for alert in own:
-        height = shown.get(alert.raised_in)
+        height = shown.get(alert.run.raised_in)
         if height is not None:
-            axes.plot([alert.raised_in], [height], "o", mfc="none", mec=ORANGE, mew=1.6, ms=10.0, zorder=4)
-    if any(alert.stands for alert in own):
+            axes.plot(
+                [alert.run.raised_in], [height], "o", mfc="none", mec=ORANGE, mew=1.6, ms=10.0, zorder=4
+            )
+    if any(alert.run.stands for alert in own):
         _beside(axes, 0.75 * axes.get_ylim()[1], "look at\nthe dose", INK)

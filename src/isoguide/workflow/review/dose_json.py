@@ -11,7 +11,7 @@ from isoguide.review.dose_trends import (
     dose_alert_words,
 )
 from isoguide.workflow.review.dose_words import dose_words
-from isoguide.workflow.review.record_parts import Record
+from isoguide.workflow.review.record_parts import Record, alert_values
 
 
 class DoseDayRecord(Record):
@@ -160,5 +160,4 @@ def _goal(series: GoalSeries) -> GoalSeriesRecord:
 
 
 def _alert(alert: DoseAlert) -> DoseAlertRecord:
-    own = {name: getattr(alert, name) for name in DoseAlertRecord.model_fields if name != "in_words"}
-    return DoseAlertRecord(**own, in_words=dose_alert_words(alert))
+    return DoseAlertRecord(**alert_values(alert), in_words=dose_alert_words(alert))

@@ -5,8 +5,8 @@ from typing import Final
 
 from isoguide.course import DoseRecord, GoalOfDay
 from isoguide.review.dose_trends import DoseDay, DoseSeries, DoseTrend, GoalSeries
+from isoguide.workflow.numbers import number, signed
 from isoguide.workflow.page import bullets, table
-from isoguide.workflow.review.axis_words import number, signed
 from isoguide.workflow.review.dose_words import dose_words
 from isoguide.workflow.review.drawing import Picture
 from isoguide.workflow.review.html_parts import not_available

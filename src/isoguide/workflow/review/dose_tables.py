@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from isoguide.course import StructureDose
 from isoguide.review.dose_trends import DoseTrend, dose_alert_words
 from isoguide.workflow.review.csv_tables import Cell, csv_text
+from isoguide.workflow.review.record_parts import alert_values
 
 _FIGURES = tuple(field.name for field in fields(StructureDose) if field.name not in ("name", "is_target"))
 _HEADER = ("structure", "is_target", "fraction", "counts", "why_not", "fractions_so_far", *_FIGURES)
@@ -32,7 +33,8 @@ def dose_tables(trend: DoseTrend) -> dict[str, str]:
         for fraction, one, counts in goal.days
     )
     alerts: Iterator[list[Cell]] = (
-        [*(getattr(alert, name) for name in _ALERTS[:-1]), dose_alert_words(alert)] for alert in trend.alerts
+        [(alert_values(alert) | {"in_words": dose_alert_words(alert)})[name] for name in _ALERTS]
+        for alert in trend.alerts
     )
     days: Iterator[list[Cell]] = (
         [fraction, one.verdict, "; ".join(one.reasons), "; ".join(one.approximations), one.algorithm]

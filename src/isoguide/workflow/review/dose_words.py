@@ -12,7 +12,7 @@ def dose_words(trend: DoseTrend) -> tuple[str, ...]:
     Never empty: that no dose was computed, or that nothing stands out, is said too.
     """
     told = [*(dose_alert_words(alert) for alert in trend.standing)]
-    told += [dose_alert_words(alert) for alert in trend.alerts if not alert.stands]
+    told += [dose_alert_words(alert) for alert in trend.alerts if not alert.run.stands]
     return (*(told or [_quiet(trend)]), *_delivered(trend), *_missed(trend), *_undecided(trend))
 
 

@@ -14,8 +14,8 @@ import isoguide
 from isoguide.course import CourseHistory, FractionSummary
 from isoguide.review.error_table import SHIFTS, six
 from isoguide.workflow.charts import BarChart
+from isoguide.workflow.numbers import number
 from isoguide.workflow.page import bullets, page, section
-from isoguide.workflow.review.axis_words import number
 
 NEAR_MM: Final = 5.0
 """What the movements are counted against: about half the width of a finger, and drawn as a ruler."""

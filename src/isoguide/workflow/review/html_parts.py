@@ -6,8 +6,9 @@ from typing import Final
 
 from isoguide.review.conduct import Conduct, DoseSum
 from isoguide.review.estimate import Estimate
+from isoguide.workflow.numbers import number, signed
 from isoguide.workflow.page import table
-from isoguide.workflow.review.axis_words import AxisWords, number, signed
+from isoguide.workflow.review.axis_words import AxisWords
 
 STYLES: Final = ("course.css", "review/review.css")
 """Style sheets of both pages."""

@@ -14,10 +14,11 @@ from isoguide.review.dose_trends import dose_alert_words
 from isoguide.review.error_table import six
 from isoguide.review.multiple_tests import FALSE_DISCOVERIES
 from isoguide.review.patient import PatientAxis, PatientReview, PatientScheme
+from isoguide.workflow.numbers import number, signed
 from isoguide.workflow.page import bullets, closing, facts, heading, page, section, table
 from isoguide.workflow.review.anatomy_figures import ANATOMY_PICTURE
 from isoguide.workflow.review.anatomy_page import HEADING, anatomy_html
-from isoguide.workflow.review.axis_words import SIX, STANDPOINT, AxisWords, number, signed
+from isoguide.workflow.review.axis_words import SIX, STANDPOINT, AxisWords
 from isoguide.workflow.review.dose_figures import DOSE_PICTURE
 from isoguide.workflow.review.dose_page import DOSE_HEADING, course_dose_html
 from isoguide.workflow.review.drawing import Picture

@@ -10,8 +10,9 @@ from isoguide.review.margins import Margin
 from isoguide.review.multiple_tests import FALSE_DISCOVERIES
 from isoguide.review.outliers import BEYOND, FEWEST_PATIENTS
 from isoguide.review.replay import SchemeResult
+from isoguide.workflow.numbers import number, signed
 from isoguide.workflow.page import bullets, closing, facts, page, section, table
-from isoguide.workflow.review.axis_words import SIX, STANDPOINT, WORDS, AxisWords, number, signed
+from isoguide.workflow.review.axis_words import SIX, STANDPOINT, WORDS, AxisWords
 from isoguide.workflow.review.drawing import Picture
 from isoguide.workflow.review.html_parts import (
     CONDUCT_HEADER,

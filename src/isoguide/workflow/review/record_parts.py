@@ -1,10 +1,13 @@
 """What both documents of a review are made of. Models are filled from the values of the same names."""
 
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from isoguide.geometry.frames import Array
+from isoguide.review.anatomy_trends import AnatomyAlert
+from isoguide.review.dose_trends import DoseAlert
 
 SCHEMA_VERSION: Final = "1.2"
 """Major: a reader of the previous one may break. Minor: fields were added."""
@@ -14,6 +17,13 @@ class Record(BaseModel):
     """Strict, immutable, without numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, from_attributes=True)
+
+
+def alert_values(alert: AnatomyAlert | DoseAlert) -> dict[str, Any]:
+    """Return what an alert and its run of days hold, by name."""
+    own = asdict(alert)
+    run: dict[str, Any] = own.pop("run")
+    return run | own
 
 
 Three = tuple[float, float, float]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
 from typing import Final
 
 import numpy as np
@@ -35,6 +34,7 @@ from isoguide.workflow.planes import (
     planes_through,
     sample,
 )
+from isoguide.workflow.structure_colours import kinds_of
 from isoguide.workflow.target import NOT_ANATOMY
 
 PIXELS: Final = 400
@@ -49,7 +49,6 @@ HATCH_PIXELS, HATCH_LINE_PIXELS = 9, 2
 HATCH: Final = (184, 120, 255)
 HATCH_WEIGHT: Final = 0.75
 """Violet, which no grey value and no structure has; a little transparent, so that nothing is hidden."""
-COLOURS: Final = ("s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8")
 
 Mask = NDArray[np.bool_]
 Drawing = Callable[[], Picture]
@@ -124,7 +123,7 @@ def drawn_structures(
     structures: Sequence[Structure], target: Structure | None, planning: Volume, planes: Sequence[Plane]
 ) -> tuple[DrawnStructure, ...]:
     """Draw the structures that meet one of the planes; the target comes last, on top of the others."""
-    kinds = cycle(COLOURS)
+    kinds = kinds_of((one.name for one in structures), target.name if target is not None else None)
     shown = []
     for structure in sorted(structures, key=lambda one: one is target):
         unusable = not structure.is_volume or structure.interpreted_type.upper() in NOT_ANATOMY
@@ -133,7 +132,7 @@ def drawn_structures(
         mask = CroppedMask.of(structure, planning.grid)
         met = [outlines(mask, plane) for plane in planes]
         if any(met):
-            kind = "target" if structure is target else next(kinds)
+            kind = kinds[structure.name]
             lines = tuple(outline_path(own, kind) for own in met)
             shown.append(DrawnStructure(structure.name, kind, lines))
     return tuple(shown)

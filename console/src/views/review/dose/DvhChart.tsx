@@ -2,6 +2,7 @@ import { type Signal, useComputed, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Histograms } from "../../../api/documents";
 import { plain } from "../../../components/format";
+import { TableFrame } from "../../../components/TableFrame";
 import { structureStyle } from "../../../overlay/structures";
 import { type Axes, type Curve, curvePath, decimalsOf, doseAxis, percentAt, ticksOf } from "./dvh";
 
@@ -209,48 +210,46 @@ function CurveList(props: {
   const read = (curve: Curve | null | undefined) =>
     curve ? `${plain(percentAt(curve, histograms.step_gy, cursorGy.value), 1)} %` : "—";
   return (
-    <div class="table-frame dvh-list">
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">At least {plain(cursorGy.value, 2)} Gy</th>
+    <TableFrame label="Dose read off" frame="dvh-list">
+      <thead>
+        <tr>
+          <th scope="col">At least {plain(cursorGy.value, 2)} Gy</th>
+          <th scope="col" class="number">
+            planned
+          </th>
+          <th scope="col" class="number">
+            today
+          </th>
+          {further === null ? null : (
             <th scope="col" class="number">
-              planned
+              corrected
             </th>
-            <th scope="col" class="number">
-              today
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {histograms.curves.map((curve) => (
+          <tr key={curve.name}>
+            <th scope="row">
+              <label class="check">
+                <input
+                  type="checkbox"
+                  checked={!hidden.value.has(curve.name)}
+                  onChange={(event) => {
+                    hidden.value = withName(hidden.peek(), curve.name, !event.currentTarget.checked);
+                  }}
+                />
+                <span class="dvh-swatch" style={{ background: colorOf(curve) }} />
+                <span>{curve.name}</span>
+              </label>
             </th>
-            {further === null ? null : (
-              <th scope="col" class="number">
-                corrected
-              </th>
-            )}
+            <td class="number nowrap">{read(curve.planned_percent)}</td>
+            <td class="number nowrap">{read(curve.day_percent)}</td>
+            {further === null ? null : <td class="number nowrap">{read(further.curves[curve.name])}</td>}
           </tr>
-        </thead>
-        <tbody>
-          {histograms.curves.map((curve) => (
-            <tr key={curve.name}>
-              <th scope="row">
-                <label class="check">
-                  <input
-                    type="checkbox"
-                    checked={!hidden.value.has(curve.name)}
-                    onChange={(event) => {
-                      hidden.value = withName(hidden.peek(), curve.name, !event.currentTarget.checked);
-                    }}
-                  />
-                  <span class="dvh-swatch" style={{ background: colorOf(curve) }} />
-                  <span>{curve.name}</span>
-                </label>
-              </th>
-              <td class="number nowrap">{read(curve.planned_percent)}</td>
-              <td class="number nowrap">{read(curve.day_percent)}</td>
-              {further === null ? null : <td class="number nowrap">{read(further.curves[curve.name])}</td>}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </TableFrame>
   );
 }
 

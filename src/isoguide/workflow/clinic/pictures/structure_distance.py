@@ -15,6 +15,7 @@ from isoguide.geometry.grid import Grid
 from isoguide.images.signed_distance import signed_distance_mm
 from isoguide.images.structure import Structure
 from isoguide.workflow.clinic.pictures.voxel_bytes import VoxelBytes
+from isoguide.workflow.structure_colours import COLOURS, ORGANS
 from isoguide.workflow.target import TARGET_TYPES
 
 Kind = Literal["target", "organ", "external", "other"]
@@ -27,16 +28,6 @@ second for larger ones, which are smooth."""
 LARGE_MM: Final = 200.0
 MARGIN_NODES, MARGIN_SLICES = 3, 2
 ORGAN_TYPES: Final = ("ORGAN", "AVOIDANCE", "OAR")
-COLOURS: Final[tuple[Colour, ...]] = (
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-    (204, 121, 167),
-)
-"""For structures without ROIDisplayColor, in turn: Okabe and Ito's, which colour-blind people tell apart."""
 WORKERS: Final = 4
 
 
@@ -63,7 +54,7 @@ def drawn_structures(
         Of the planning CT: nodes lie in its slices, so that a slice of it shows what was drawn there.
     """
     enclosing = [one for one in structures if one.is_volume]
-    palette = cycle(COLOURS)
+    palette = cycle(COLOURS[kind].rgb for kind in ORGANS)
     colours = [one.colour or next(palette) for one in enclosing]
 
     def draw(structure: Structure, colour: Colour) -> DrawnStructure | str:
