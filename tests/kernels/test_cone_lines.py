@@ -20,9 +20,8 @@ def one_column(energy: np.ndarray) -> np.ndarray:
 def carried(energy: np.ndarray, density: np.ndarray) -> np.ndarray:
     weights = np.zeros((4, 2, 4), np.float32)
     weights[:, :, 1] = SHARES
-    channels = (DECAY_PER_MM, np.array([[0, 4], [0, 4]]))
     dense = density.astype(np.float32)
-    return carry_along_cones(one_column(energy), dense, SPACING_MM, DIRECTIONS, weights, channels)
+    return carry_along_cones(one_column(energy), dense, SPACING_MM, DIRECTIONS, weights, DECAY_PER_MM)
 
 
 def expected(energy: np.ndarray, density: np.ndarray) -> np.ndarray:
@@ -54,9 +53,8 @@ def test_no_energy_is_lost_or_made_where_electrons_stop_in_time() -> None:
     energy[9:12, 10, 8:13] = 1.0
     weights = np.zeros((4, 1, 4), np.float32)
     weights[:, 0, 1] = 0.25
-    channels = (np.array([1.5]), np.array([[0, 4]]))
     columns, dense = one_column(energy), density.astype(np.float32)
-    dose = carry_along_cones(columns, dense, SPACING_MM, DIRECTIONS, weights, channels)
+    dose = carry_along_cones(columns, dense, SPACING_MM, DIRECTIONS, weights, np.array([1.5]))
     assert dose.sum() == pytest.approx(energy.sum(), rel=1e-4)
 
 
@@ -65,7 +63,6 @@ def test_in_the_midst_of_even_release_dose_is_what_is_released() -> None:
     energy, density = np.full((20, 40, 40), 3.0), np.ones((20, 40, 40))
     weights = np.zeros((1, 1, 4), np.float32)
     weights[0, 0, 1] = 1.0
-    channels = (np.array([0.6]), np.array([[0, 4]]))
     columns, dense = one_column(energy), density.astype(np.float32)
-    dose = carry_along_cones(columns, dense, SPACING_MM, DIRECTIONS[:1], weights, channels)
+    dose = carry_along_cones(columns, dense, SPACING_MM, DIRECTIONS[:1], weights, np.array([0.6]))
     np.testing.assert_allclose(dose[10, 1:-1, 1:-1], 3.0, rtol=1e-5)

@@ -20,7 +20,6 @@ from isoguide.kernels.chunks import run_chunked
 
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 Path = tuple[int, float, float, float]
 
 LANES: Final = 4
@@ -34,20 +33,17 @@ _SIXTEENTH, _TINY = np.float32(1.0 / 16.0), np.float32(1e-12)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _mix(columns: Float32, weights: Float32, reach: Indices, out: Float32) -> None:
-    """Add up the columns (columns, k, j, i) by the weights (channels, columns) into out (channels, k, j, i).
-
-    ``reach`` (channels, 2): the first column of a channel and the one behind its last, multiples of LANES.
-    """
+def _mix(columns: Float32, weights: Float32, out: Float32) -> None:
+    """Add up columns (columns, k, j, i) by their weights (channels, columns) into out (channels, k, j, i)."""
     channels = weights.shape[0]
-    _, slices, rows, length = columns.shape
+    count, slices, rows, length = columns.shape
     plane = np.empty((channels, rows, length), np.float32)
     for k in range(slices):
         for j in range(rows):
             for c in range(channels):
                 row = plane[c, j]
                 row[:] = _ZERO
-                for b in range(reach[c, 0], reach[c, 1], 4):
+                for b in range(0, count, 4):
                     w0, w1, w2, w3 = weights[c, b], weights[c, b + 1], weights[c, b + 2], weights[c, b + 3]
                     t0, t1 = columns[b, k, j], columns[b + 1, k, j]
                     t2, t3 = columns[b + 2, k, j], columns[b + 3, k, j]
@@ -170,7 +166,7 @@ def carry_along_cones(
     spacing_mm: Floats,
     directions: Floats,
     weights: Float32,
-    channels: tuple[Floats, Indices],
+    decay_per_mm: Floats,
 ) -> Float32:
     """Return the dose ``[k, j, i]`` of energy released per mass in ``columns`` and carried along directions.
 
@@ -189,17 +185,17 @@ def carry_along_cones(
     weights
         Share of a column that a channel carries along a direction, (cones, channels, columns): over all cones
         and channels they add up to 1 for a column whose energy all stays.
-    channels
-        Decay per mm of water of each channel, and the range of columns (channels, 2) that feeds it.
+    decay_per_mm
+        Of each channel, per mm of water, (channels,).
     """
-    decay, reach = np.asarray(channels[0], np.float32), np.asarray(channels[1], np.int64)
+    decay = np.asarray(decay_per_mm, np.float32)
     paths = [axis_and_path(direction, spacing_mm) for direction in directions]
     total = np.zeros(density.shape, np.float32)
     for axis in range(3):
         own = [n for n, (layers, _) in enumerate(paths) if layers == axis]
         if own:
             along = [paths[n][1] for n in own]
-            total += _carry_across(axis, columns, density, (along, weights[own]), (decay, reach))
+            total += _carry_across(axis, columns, density, (along, weights[own]), decay)
     return total
 
 
@@ -208,10 +204,10 @@ def _carry_across(
     columns: Float32,
     density: Float32,
     cones: tuple[list[Path], Float32],
-    channels: tuple[Float32, Indices],
+    decay: Float32,
 ) -> Float32:
     """Carry energy along the directions that cross the layers of one axis, (k, j, i) as the density."""
-    (paths, weights), (decay, reach) = cones, channels
+    paths, weights = cones
     order = (axis, *(n for n in range(3) if n != axis))
     back = np.argsort(order)
     turned = np.ascontiguousarray(density.transpose(order))
@@ -224,7 +220,7 @@ def _carry_across(
             source = np.empty((behind - first, len(decay), *turned.shape), np.float32)
             flat = source.reshape(-1, *turned.shape)
             mixed = np.ascontiguousarray(weights[first:behind].reshape(len(flat), -1))
-            _mix(columns, mixed, np.tile(reach, (behind - first, 1)), flat.transpose(0, *(back + 1)))
+            _mix(columns, mixed, flat.transpose(0, *(back + 1)))
             for path, energy in zip(paths[first:behind], source, strict=True):
                 _carry(energy, turned, decay, path, doses[chunk])
 

@@ -1,0 +1,36 @@
+"""Blocks of voxels hold what their voxels hold, and give it back where it was."""
+
+import numpy as np
+import pytest
+
+from isoguide.dose.blocks import Blocks
+
+SHAPE = (7, 8, 9)
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "voxels"),
+    [((2.5, 2.5, 2.5), (2, 2, 2)), ((1.0, 2.0, 3.0), (1, 2, 5)), ((4.0, 5.5, 7.0), (1, 1, 1))],
+)
+def test_a_block_is_as_large_as_it_may_be(
+    spacing_mm: tuple[float, float, float], voxels: tuple[int, int, int]
+) -> None:
+    assert Blocks.of(SHAPE, np.array(spacing_mm)).voxels == voxels
+
+
+def test_blocks_hold_all_that_their_voxels_hold() -> None:
+    values = np.random.default_rng(3).uniform(0.0, 2.0, SHAPE).astype(np.float32)
+    blocks = Blocks(SHAPE, (2, 3, 4))
+    means = blocks.means(values)
+    assert means.shape == blocks.count == (6, 5, 5)
+    assert means.sum() * 24 == pytest.approx(float(values.sum()), rel=1e-5)
+    assert means[1, 1, 1] == pytest.approx(float(values[:2, :3, :4].mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("voxels", [(1, 1, 1), (2, 3, 4)])
+def test_what_rises_evenly_comes_back_as_it_was(voxels: tuple[int, int, int]) -> None:
+    k, j, i = np.indices((24, 24, 24), np.float32)
+    values = 1.0 + 0.5 * k + 0.25 * j + 2.0 * i
+    blocks = Blocks(values.shape, voxels)
+    inside = (slice(4, -4),) * 3
+    np.testing.assert_allclose(blocks.onto_voxels(blocks.means(values))[inside], values[inside], rtol=1e-5)
