@@ -27,10 +27,24 @@ def test_blocks_hold_all_that_their_voxels_hold() -> None:
     assert means[1, 1, 1] == pytest.approx(float(values[:2, :3, :4].mean()), rel=1e-5)
 
 
+@pytest.mark.parametrize("voxels", [2, 3, 4])
+def test_blocks_make_nothing_wider(voxels: int) -> None:
+    """The second moment of a row about its middle stays what it was, wherever the row lies in its blocks."""
+    width = []
+    at = np.arange(48.0)
+    for place in range(20, 20 + voxels):
+        values = np.zeros((1, 1, 48), np.float32)
+        values[0, 0, place : place + 6] = 1.0
+        found = Blocks(values.shape, (1, 1, voxels))
+        row = found.onto_voxels(found.means(values))[0, 0].astype(np.float64)
+        width.append(((at - place - 2.5) ** 2 * row).sum() / row.sum())
+    assert np.mean(width) == pytest.approx(35.0 / 12.0, abs=0.01)
+
+
 @pytest.mark.parametrize("voxels", [(1, 1, 1), (2, 3, 4)])
 def test_what_rises_evenly_comes_back_as_it_was(voxels: tuple[int, int, int]) -> None:
     k, j, i = np.indices((24, 24, 24), np.float32)
     values = 1.0 + 0.5 * k + 0.25 * j + 2.0 * i
     blocks = Blocks(values.shape, voxels)
-    inside = (slice(4, -4),) * 3
+    inside = (slice(8, -8),) * 3
     np.testing.assert_allclose(blocks.onto_voxels(blocks.means(values))[inside], values[inside], rtol=1e-5)

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, correlate1d
 
 from isoguide.geometry.frames import Array
 
@@ -57,8 +57,16 @@ class Blocks:
         return np.asarray(held / np.float32(np.prod(self.voxels)), np.float32)
 
     def onto_voxels(self, means: Float32) -> Float32:
-        """Interpolate linearly between the middles of blocks, ``[k, j, i]`` of the voxels."""
+        """Interpolate between the middles of blocks, ``[k, j, i]`` of the voxels.
+
+        Means over n voxels and linear shares between them smear by ``(1 - 1/n²) / 4`` (n odd) or 1/4 (n even)
+        of a block squared; half the second difference takes as much away.
+        """
         voxels = np.array(self.voxels, np.float64)
+        smear = np.where(voxels % 2 == 0, 1.0, 1.0 - voxels**-2) / 4.0
+        sharp = means
+        for axis, part in enumerate(0.5 * smear):
+            sharp = correlate1d(sharp, [-part, 1.0 + 2.0 * part, -part], axis, mode="nearest")
         shift = 1.0 - (voxels - 1.0) / (2.0 * voxels)
-        found = affine_transform(means, 1.0 / voxels, shift, self.shape, order=1, mode="nearest")
+        found = affine_transform(sharp, 1.0 / voxels, shift, self.shape, order=1, mode="nearest")
         return np.asarray(found, np.float32)

@@ -125,8 +125,8 @@ def _through_blocks(kernel: ConeKernel, groups: Sequence[Group], energy: Float32
     density, spacing_mm = voxels
     blocks = Blocks.of(density.shape, spacing_mm)
     heavy = np.maximum(blocks.means(density), np.float32(AIR))
-    per_mass = np.stack([blocks.means(one * density) / heavy for one in energy])
-    sides_mm = spacing_mm * np.array(blocks.voxels[::-1])
+    per_mass = np.stack([np.asarray(blocks.means(one * density) / heavy, np.float32) for one in energy])
+    sides_mm = np.asarray(spacing_mm * np.array(blocks.voxels[::-1]))
     return blocks.onto_voxels(_carried(kernel, groups, per_mass, (heavy, sides_mm)))
 
 
