@@ -297,8 +297,8 @@ def carry_reference(
 def sharp_reference(share: float) -> Floats:
     """Weights (4,) of voxels at -1, 0, 1 and 2 for a place ``share`` behind 0, that make up for a smear.
 
-    Lagrange's conditions: their sum is 1, their mean is the place, and their width about it is what linear
-    shares add, with the sign turned; the third is that the outer two share as the inner do.
+    Their sum is 1, their mean is the place, and their second moment about it is that of linear shares with
+    the sign turned.
     """
     smear = share * (1.0 - share)
     second = np.array([1.0, -2.0, 1.0])
