@@ -10,7 +10,7 @@ SHAPE = (7, 8, 9)
 
 @pytest.mark.parametrize(
     ("spacing_mm", "voxels"),
-    [((2.5, 2.5, 2.5), (2, 2, 2)), ((1.0, 2.0, 3.0), (1, 2, 5)), ((4.0, 5.5, 7.0), (1, 1, 1))],
+    [((2.5, 2.5, 2.5), (2, 2, 2)), ((1.0, 2.0, 3.0), (2, 3, 6)), ((4.0, 6.5, 7.0), (1, 1, 1))],
 )
 def test_a_block_is_as_large_as_it_may_be(
     spacing_mm: tuple[float, float, float], voxels: tuple[int, int, int]

@@ -14,7 +14,7 @@ from isoguide.geometry.frames import Array
 
 Float32 = NDArray[np.float32]
 
-LARGEST_MM: Final = 5.0
+LARGEST_MM: Final = 6.0
 """Largest side of a block; a larger voxel is a block of its own."""
 
 
