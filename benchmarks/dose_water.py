@@ -150,8 +150,12 @@ def spread(one: CurveComparison) -> tuple[str, str]:
 
 @cache
 def in_water(side: float, algorithm: DoseAlgorithm, surface_mm: float = 900.0) -> BoxDose:
-    """A square field on water by one of our algorithms."""
-    return ours(Box(source_surface_mm=surface_mm), square(side), generic_6mv(), algorithm)
+    """A square field on water by one of our algorithms.
+
+    The exact sum knows no end of the water: all that could scatter to the axis has to be in the box.
+    """
+    box = Box(half_mm=max(120.0, 0.9 * side), deep_mm=330.0, source_surface_mm=surface_mm)
+    return ours(box, square(side), generic_6mv(), algorithm)
 
 
 def exact_section(_: argparse.Namespace) -> str:

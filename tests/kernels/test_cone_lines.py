@@ -20,9 +20,8 @@ def one_column(energy: np.ndarray) -> np.ndarray:
 def carried(energy: np.ndarray, density: np.ndarray) -> np.ndarray:
     weights = np.zeros((4, 2, 4), np.float32)
     weights[:, :, 1] = SHARES
-    channels = (DECAY_PER_MM, np.array([[0, 4], [0, 4]]))
     dense = density.astype(np.float32)
-    return carry_along_cones(one_column(energy), dense, SPACING_MM, DIRECTIONS, weights, channels)
+    return carry_along_cones(one_column(energy), dense, SPACING_MM, DIRECTIONS, weights, DECAY_PER_MM)
 
 
 def expected(energy: np.ndarray, density: np.ndarray) -> np.ndarray:
@@ -54,10 +53,28 @@ def test_no_energy_is_lost_or_made_where_electrons_stop_in_time() -> None:
     energy[9:12, 10, 8:13] = 1.0
     weights = np.zeros((4, 1, 4), np.float32)
     weights[:, 0, 1] = 0.25
-    channels = (np.array([1.5]), np.array([[0, 4]]))
     columns, dense = one_column(energy), density.astype(np.float32)
-    dose = carry_along_cones(columns, dense, SPACING_MM, DIRECTIONS, weights, channels)
+    dose = carry_along_cones(columns, dense, SPACING_MM, DIRECTIONS, weights, np.array([1.5]))
     assert dose.sum() == pytest.approx(energy.sum(), rel=1e-4)
+
+
+def test_what_stays_where_it_is_released_stays_there_and_gets_no_wider() -> None:
+    """Slanted lines pass between voxels: place and second moment are kept, whatever they pass."""
+    energy = np.zeros((13, 13, 13))
+    energy[6, 6, 6] = 1.0
+    weights = np.zeros((1, 1, 4), np.float32)
+    weights[0, 0, 1] = 1.0
+    dense = np.ones(energy.shape, np.float32)
+    for direction in DIRECTIONS:
+        dose = carry_along_cones(
+            one_column(energy), dense, SPACING_MM, direction[None], weights, np.array([50.0])
+        )
+        for n in range(3):
+            along = dose.sum(axis=tuple(axis for axis in range(3) if axis != n))
+            at = np.arange(13.0) - 6.0
+            assert along.sum() == pytest.approx(1.0, abs=1e-4)
+            assert along @ at == pytest.approx(0.0, abs=0.01)
+            assert along @ at**2 == pytest.approx(0.0, abs=0.01)
 
 
 def test_in_the_midst_of_even_release_dose_is_what_is_released() -> None:
@@ -65,7 +82,6 @@ def test_in_the_midst_of_even_release_dose_is_what_is_released() -> None:
     energy, density = np.full((20, 40, 40), 3.0), np.ones((20, 40, 40))
     weights = np.zeros((1, 1, 4), np.float32)
     weights[0, 0, 1] = 1.0
-    channels = (np.array([0.6]), np.array([[0, 4]]))
     columns, dense = one_column(energy), density.astype(np.float32)
-    dose = carry_along_cones(columns, dense, SPACING_MM, DIRECTIONS[:1], weights, channels)
+    dose = carry_along_cones(columns, dense, SPACING_MM, DIRECTIONS[:1], weights, np.array([0.6]))
     np.testing.assert_allclose(dose[10, 1:-1, 1:-1], 3.0, rtol=1e-5)

@@ -3,7 +3,8 @@
 Unlike a pencil beam it sees what lies beside a ray: behind and within lung electrons go farther, dose falls
 and spreads. All beams of a plan share the same cones, so that the time hardly depends on their number
 (:mod:`isoguide.dose.cone_kernel`). Densities scale distances; what else the patient is made of does not
-count.
+count. Electrons are carried from voxel to voxel, scattered photons along narrower cones through blocks of
+them.
 
 Source: A. Ahnesjö, Med. Phys. 16 (1989) 577.
 """
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, maximum_filter
 
 from isoguide.dose.beam_data import BeamData
-from isoguide.dose.cone_kernel import ConeKernel, cones
+from isoguide.dose.blocks import Blocks
+from isoguide.dose.cone_kernel import ConeKernel
 from isoguide.dose.delivery import Delivery
 from isoguide.dose.depth import DensityField
 from isoguide.dose.machine.open_field import Rectangle, open_fluence
@@ -31,13 +33,15 @@ from isoguide.progress import Progress, part_of, silent
 
 Float32 = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Voxels = tuple[Float32, Array]
 
 AIR: Final = 0.001
 """Relative density of the air."""
 THIN: Final = 0.02
 """Less dense than this, a voxel is not the patient."""
-NEAR_VOXELS: Final = 2
-"""Energy is released in the air so near the patient as well, since lines are interpolated between voxels."""
+NEAR_VOXELS: Final = 4
+"""Energy is released in the air so near the patient as well, since lines are interpolated between voxels and
+between blocks of them."""
 TURNS: Final = 64
 TILT: Final = 0.12
 """Slope over which the change of the kernel with its direction is taken: that of a field of 24 cm."""
@@ -62,12 +66,16 @@ def cone_dose(delivery: Delivery, lattice: Grid, grid: Grid, progress: Progress 
     groups = groups_of(delivery, padded)
     energy = released(delivery, groups, padded, _spans(density), part_of(progress, 0.0, 0.4))
     progress(0.4, "carrying energy along cones")
-    weights, channels = _shares(delivery.machine, groups)
-    carried = carry_along_cones(energy, density, padded.spacing_mm, cones().directions, weights, channels)
-    dose = carried * np.float32(gy_per_energy(delivery.machine))
+    point, columns = delivery.machine.point, Columns(len(groups))
+    electrons = ConeKernel.of_electrons(point)
+    dose = _carried(electrons, groups, energy[: columns.photons], (density, padded.spacing_mm))
+    progress(0.8, "carrying scattered photons")
+    photons = ConeKernel.of_photons(point)
+    dose += _through_blocks(photons, groups, energy[columns.photons : -1], (density, padded.spacing_mm))
+    dose *= np.float32(gy_per_energy(delivery.machine))
     head = delivery.machine.head
     surface_gy = head.electron_share * delivery.machine.reference.gy_per_mu
-    dose += energy[Columns(len(groups)).electron_dose] * np.float32(surface_gy)
+    dose += energy[columns.electron_dose] * np.float32(surface_gy)
     dose = np.maximum(dose[1:-1, 1:-1, 1:-1], 0.0)
     return dose if grid is lattice else _interpolated(dose, lattice, grid)
 
@@ -100,23 +108,26 @@ def _spans(density: Float32) -> Indices:
     return np.stack([first, np.where(near.any(axis=2), behind, first)], axis=-1).astype(np.int64)
 
 
-def _shares(machine: BeamData, groups: Sequence[Group]) -> tuple[Float32, tuple[Array, Indices]]:
-    """Return kernels as :func:`carry_along_cones` wants them: weights, and decays with ranges of columns."""
-    kernel = ConeKernel.of(machine.point)
-    columns, electrons = Columns(len(groups)), kernel.electron_channels
-    channels = len(kernel.decay_per_mm)
-    weights = np.zeros((len(cones().directions), channels, columns.electron_dose + 1), np.float32)
+def _carried(kernel: ConeKernel, groups: Sequence[Group], energy: Float32, voxels: Voxels) -> Float32:
+    """Carry the columns of a kernel through voxels of a density and a spacing."""
+    density, spacing_mm = voxels
+    weights = np.zeros((len(kernel.cones.directions), len(kernel.decay_per_mm), len(energy)), np.float32)
     for number, group in enumerate(groups):
-        shares = [kernel.on_cones(group.axis)]
-        shares += [_tilted(kernel, group.axis, side) for side in across(group.axis)]
-        for place, shared in enumerate(shares):
-            of_electrons, of_photons = columns.of(number)[[place, place + 3]]
-            weights[:, :electrons, of_electrons] = shared[:, :electrons]
-            weights[:, electrons:, of_photons] = shared[:, electrons:]
-    reach = np.zeros((channels, 2), np.int64)
-    reach[:electrons] = 0, columns.photons
-    reach[electrons:] = columns.photons, columns.electron_dose
-    return weights, (kernel.decay_per_mm, reach)
+        sides = (_tilted(kernel, group.axis, side) for side in across(group.axis))
+        for place, shared in enumerate((kernel.on_cones(group.axis), *sides)):
+            weights[:, :, 3 * number + place] = shared
+    directions = kernel.cones.directions
+    return carry_along_cones(energy, density, spacing_mm, directions, weights, kernel.decay_per_mm)
+
+
+def _through_blocks(kernel: ConeKernel, groups: Sequence[Group], energy: Float32, voxels: Voxels) -> Float32:
+    """Carry the same through blocks of voxels: their mean density, and all that is released in them."""
+    density, spacing_mm = voxels
+    blocks = Blocks.of(density.shape, spacing_mm)
+    heavy = np.maximum(blocks.means(density), np.float32(AIR))
+    per_mass = np.stack([np.asarray(blocks.means(one * density) / heavy, np.float32) for one in energy])
+    sides_mm = np.asarray(spacing_mm * np.array(blocks.voxels[::-1]))
+    return blocks.onto_voxels(_carried(kernel, groups, per_mass, (heavy, sides_mm)))
 
 
 def _tilted(kernel: ConeKernel, axis: Array, side: Array) -> Array:

@@ -1,4 +1,4 @@
-"""A point kernel on a fixed set of cones and decays, so that all beams of a plan travel together.
+"""A point kernel on fixed sets of cones and decays, so that all beams of a plan travel together.
 
 Two things are the same for every beam here, and that is what makes the transport quick. The cones are fixed
 to the lattice of voxels, whatever way a beam comes from: the kernel is turned to the beam when its energy is
@@ -6,13 +6,16 @@ shared among them ("tilted"). And the decays are a few fixed ones: every ``exp(-
 between the two decays next to it so that its energy and its mean distance stay what they are. Energy of many
 beams that a cone carries with the same decay is carried at once, as transport is linear.
 
+What a cone collects stays on its axis. Electrons stop within millimetres, where cones are still narrow;
+scattered photons go on for decimetres, and in a small field they have to leave it, so theirs are narrower.
+
 Sources: A. Ahnesjö, Med. Phys. 16 (1989) 577 (collapsed cones, exponential kernels); V. I. Lebedev and
 D. N. Laikov, Doklady Mathematics 59 (1999) 477 (directions).
 """
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from scipy.integrate import lebedev_rule
@@ -21,12 +24,14 @@ from scipy.sparse import csr_array
 from isoguide.dose.beam_data import PointKernel
 from isoguide.geometry.frames import Array
 
-LEBEDEV_DEGREE: Final = 17
-"""110 cones."""
+ELECTRON_DEGREE: Final = 17
+"""110 cones, of 11° to either side."""
+PHOTON_DEGREE: Final = 35
+"""434 cones, of 5.5°."""
 WIDEST_STEP: Final = 1.7
 """Largest ratio between the mean distances of neighbouring channels: the mean square of a distance between
 them is too large by 7 % at most, which moves an electron's energy by less than a third of a millimetre."""
-_FINE: Final = 26
+_FINE: Final = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +55,12 @@ class Cones:
 
 
 @cache
-def cones() -> Cones:
-    """Return the cones; the set looks the same along every axis of the lattice and from both its ends."""
-    directions = np.ascontiguousarray(lebedev_rule(LEBEDEV_DEGREE)[0].T)
+def cones(degree: int) -> Cones:
+    """Return the cones of Lebedev's set of a degree.
+
+    The set looks the same along every axis of the lattice and from both its ends.
+    """
+    directions = np.ascontiguousarray(lebedev_rule(degree)[0].T)
     fine, solid_angle = _sphere()
     cosine = fine @ directions.T
     nearest = cosine > cosine.max(axis=1, keepdims=True) - 1e-9
@@ -77,34 +85,41 @@ def _sphere() -> tuple[Array, Array]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConeKernel:
-    """A point kernel by channels of one decay each.
+    """What electrons or scattered photons carry of a point kernel, by channels of one decay each.
 
     Parameters
     ----------
+    cones
+        Directions that it is carried along.
     decay_per_mm
-        (channels,), those of electrons first.
-    electron_channels
-        How many carry electrons.
+        (channels,).
     angle_deg
         To the beam, (n,).
     per_sr
         Share of the released energy per channel and solid angle, (channels, n).
     """
 
+    cones: Cones
     decay_per_mm: Array
-    electron_channels: int
     angle_deg: Array
     per_sr: Array
 
     @classmethod
-    def of(cls, point: PointKernel) -> "ConeKernel":
-        """Share the two exponentials of every angle among the channels."""
-        primary_mm, scatter_mm = 1.0 / point.primary_decay_per_mm, 1.0 / point.scatter_decay_per_mm
-        short, long = _channels_mm(primary_mm), _channels_mm(scatter_mm)
-        electrons = _shared(point.primary_per_mm_sr * primary_mm, primary_mm, short)
-        photons = _shared(point.scatter_per_mm_sr * scatter_mm, scatter_mm, long)
-        decay = 1.0 / np.concatenate([short, long])
-        return cls(decay, len(short), point.angle_deg, np.concatenate([electrons, photons]))
+    def of_electrons(cls, point: PointKernel) -> Self:
+        """Share the exponential of electrons at every angle among the channels."""
+        return cls._of(ELECTRON_DEGREE, point, point.primary_per_mm_sr, point.primary_decay_per_mm)
+
+    @classmethod
+    def of_photons(cls, point: PointKernel) -> Self:
+        """Share that of scattered photons."""
+        return cls._of(PHOTON_DEGREE, point, point.scatter_per_mm_sr, point.scatter_decay_per_mm)
+
+    @classmethod
+    def _of(cls, degree: int, point: PointKernel, per_mm_sr: Array, decay_per_mm: Array) -> Self:
+        reach_mm = 1.0 / decay_per_mm
+        channels_mm = _channels_mm(reach_mm)
+        per_sr = _shared(per_mm_sr * reach_mm, reach_mm, channels_mm)
+        return cls(cones(degree), 1.0 / channels_mm, point.angle_deg, per_sr)
 
     def on_cones(self, beam: Array) -> Array:
         """Share of the energy that a beam along the unit vector ``beam`` (3,) sends into cones and channels.
@@ -114,10 +129,9 @@ class ConeKernel:
         Array
             (cones, channels).
         """
-        lattice = cones()
-        angle_deg = np.rad2deg(np.arccos(np.clip(lattice.fine @ beam, -1.0, 1.0)))
+        angle_deg = np.rad2deg(np.arccos(np.clip(self.cones.fine @ beam, -1.0, 1.0)))
         energy = np.stack([np.interp(angle_deg, self.angle_deg, one) for one in self.per_sr])
-        shares = np.asarray(lattice.belongs_sr.T @ energy.T).T
+        shares = np.asarray(self.cones.belongs_sr.T @ energy.T).T
         return np.asarray((shares * (self._whole / shares.sum(axis=1))[:, None]).T)
 
     @property

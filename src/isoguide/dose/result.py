@@ -27,9 +27,9 @@ WEAKNESS = {
         "wrong by more; confirm it there by the collapsed cone"
     ),
     DoseAlgorithm.COLLAPSED_CONE: (
-        "the collapsed cone carries scatter along a few straight cones and knows water of several densities, "
-        "not bone or metal: against Monte Carlo it is 3 % too low in lung in a 3 cm field (6 % of the "
-        "maximum near its edges), 5 % too high within bone, and 1 to 2.5 % too high deeper than 20 cm"
+        "the collapsed cone carries scatter along straight cones and knows water of several densities, not "
+        "bone or metal: against Monte Carlo it is 3 % too low in lung in a 3 cm field (7 % of the maximum "
+        "near its edges) and 5 % too high within bone, whose dose it tells as that of water"
     ),
 }
 """What everybody who reads a result has to know about the algorithm."""

@@ -60,7 +60,7 @@ GENERIC_LIMITS: Final = MachineLimits(
 """What a C-arm machine with 120 leaves can typically do."""
 
 
-_TRANSPORT: Final = Transport(
+GENERIC_TRANSPORT: Final = Transport(
     electron_depth=0.49, electron_smear_deg=24.0, scatter_absorption=1.4, scattered_again=0.41, primary=0.968
 )
 _ALUMINIUM: Final = 7.0
@@ -84,7 +84,7 @@ def generic_6mv() -> BeamData:
         ),
         spectrum=spectrum,
         pencil=_NO_PENCIL,
-        point=point_kernel(spectrum, _TRANSPORT),
+        point=point_kernel(spectrum, GENERIC_TRANSPORT),
         head=_generic_head(),
         collimation=Collimation(
             jaw_transmission=0.003, leaf_transmission=0.015, leaf_gap_mm=1.6, tongue_and_groove_mm=0.4
