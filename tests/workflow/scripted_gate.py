@@ -122,7 +122,9 @@ class InThisProcess:
         pass
 
     def gate(self, watch: TargetWatch, settings: GateSettings) -> Gate:
-        return pushed_gate(watch, settings)
+        gate = pushed_gate(watch, settings)
+        gate.warm_up()  # as the process of its own does: what is compiled first keeps the beam waiting
+        return gate
 
     def close(self) -> None:
         pass
