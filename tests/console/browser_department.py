@@ -25,7 +25,7 @@ from small_patient import PATIENT
 from isoguide.course import Monitoring, Protocol, SimulationRecord
 from isoguide.geometry.transforms import RigidTransform
 from isoguide.motion.gate_settings import GateSettings
-from isoguide.motion.gating import Gate, TargetWatch
+from isoguide.motion.gating import Gate, GateDecision, TargetWatch
 from isoguide.records import CourseStatus, StoredCourse
 from isoguide.records.image_store import ImageStore
 from isoguide.service.app import create_app
@@ -82,11 +82,32 @@ class PacedClock(RealTimeClock):
         self._speed, self._zero_s = speed, self._monotonic() - seconds / speed
 
 
-class _Unhurried(InThisProcess):
-    """Its permissions last as long as a frame counts: a look may take a busy computer longer than 0.3 s."""
+@dataclass
+class _Unhurried:
+    """A gate whose permissions last until it takes them back: a look may take a busy computer seconds."""
+
+    inner: Gate
+    permit_s: float = PATIENCE_S
+
+    @property
+    def period_s(self) -> float:
+        return self.inner.period_s
+
+    def arm(self) -> None:
+        self.inner.arm()
+
+    def look(self, now: datetime) -> GateDecision:
+        return self.inner.look(now)
+
+    def end(self) -> None:
+        self.inner.end()
+
+
+class _UnhurriedGates(InThisProcess):
+    """Makes such gates."""
 
     def gate(self, watch: TargetWatch, settings: GateSettings) -> Gate:
-        return super().gate(watch, replace(settings, permit_s=settings.stale_s))
+        return _Unhurried(super().gate(watch, settings))
 
 
 @dataclass(frozen=True)
@@ -185,7 +206,7 @@ class BrowserDepartment:
             if gate is not None:
                 gate.permit_s = PATIENCE_S
                 patched.setattr(self.station, "watch", lambda _monitoring: IdleWatch())
-            patched.setattr(self.drive, "_gates", _Unhurried() if gate is None else Gates(gate))
+            patched.setattr(self.drive, "_gates", _UnhurriedGates() if gate is None else Gates(gate))
             try:
                 yield
             finally:

@@ -119,12 +119,11 @@ class InThisProcess:
     """Makes gates that decide in the thread that watches the beam."""
 
     def prepare(self, settings: GateSettings) -> None:
-        pass
+        """Compile, as the process of its own does, what would keep a beam waiting."""
+        pushed_gate(IdleWatch(), settings).warm_up()
 
     def gate(self, watch: TargetWatch, settings: GateSettings) -> Gate:
-        gate = pushed_gate(watch, settings)
-        gate.warm_up()  # as the process of its own does: what is compiled first keeps the beam waiting
-        return gate
+        return pushed_gate(watch, settings)
 
     def close(self) -> None:
         pass
