@@ -9,14 +9,16 @@ import signal
 import socket
 import sys
 import threading
-import time
 from http.client import HTTPConnection
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
 from isoguide.course import Person, Role
 from isoguide.records import Place, create_records
+from isoguide.service import server
+from isoguide.service.server import Listening
 from isoguide.workflow.clinic import accounts
 from isoguide.workflow.clinic.accounts import Accounts, HashingCost
 from isoguide.workflow.clinic.department import open_desk, utc_now
@@ -103,19 +105,15 @@ def refused(ending) -> str:
     return ending.err
 
 
-def answer_when_there(method: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, dict]:
-    """Ask a service that may just be beginning."""
-    for _ in range(600):
-        connection = HTTPConnection("127.0.0.1", port, timeout=30)
-        try:
-            connection.request(method, path, headers=headers)
-            answer = connection.getresponse()
-            return answer.status, json.load(answer)
-        except ConnectionError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
-    return 0, {"status": 0}
+def answered(method: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, dict]:
+    """Ask a service; one that is just beginning listens already."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, json.load(answer)
+    finally:
+        connection.close()
 
 
 class TestTheFirstAdministrator:
@@ -198,45 +196,62 @@ class TestAPassword:
 
 
 class TestServe:
-    def served(self, isoguide, ending: signal.Signals, *options: str, **said: str) -> tuple[str, dict]:
-        """Serve, post a sign-in without a body and with these headers, and stop; return what was answered."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        answers = []
+    @pytest.fixture
+    def served(self, isoguide, monkeypatch):
+        """Serve on a free port, post a sign-in without a body and with these headers, and stop.
 
-        def look_and_stop() -> None:
-            headers = {name.replace("_", "-"): value.format(port=port) for name, value in said.items()}
-            host = {"Host": headers["Host"]}
-            answers.append(answer_when_there("GET", port, "/api/version", host))
-            headers["X-Isoguide-Page"] = answers[0][1]["page_build"]  # there may be a page or none
-            answers.append(answer_when_there("POST", port, "/api/session", headers))
-            os.kill(os.getpid(), ending)
+        Returns what was said and what was answered.
+        """
+        ports: Queue[int] = Queue()
+        bound = server._bound
 
-        looking = threading.Thread(target=look_and_stop)
-        looking.start()
-        done = isoguide("serve", "--port", port, *options)
-        looking.join()
-        assert (done.code, done.err) == (0, "")
-        assert [answer[0] for answer in answers] == [200, answers[1][1]["status"]]
-        return done.out.replace(str(port), "PORT"), answers[1][1]
+        def told(listening: Listening) -> socket.socket:
+            found = bound(listening)
+            ports.put(found.getsockname()[1])
+            return found
 
-    def test_opens_the_console_until_ctrl_c(self, administered, isoguide):
+        monkeypatch.setattr(server, "_bound", told)
+
+        def serve(ending: signal.Signals, *options: str, **said: str) -> tuple[str, dict]:
+            answers: list[tuple[int, dict]] = []
+            found: list[int] = []
+
+            def look_and_stop() -> None:
+                port = ports.get(timeout=60.0)
+                found.append(port)
+                headers = {name.replace("_", "-"): value.format(port=port) for name, value in said.items()}
+                host = {"Host": headers["Host"]}
+                answers.append(answered("GET", port, "/api/version", host))
+                headers["X-Isoguide-Page"] = answers[0][1]["page_build"]  # there may be a page or none
+                answers.append(answered("POST", port, "/api/session", headers))
+                os.kill(os.getpid(), ending)
+
+            looking = threading.Thread(target=look_and_stop)
+            looking.start()
+            done = isoguide("serve", "--port", "0", *options)
+            looking.join()
+            assert (done.code, done.err) == (0, "")
+            assert [answer[0] for answer in answers] == [200, answers[1][1]["status"]]
+            return done.out.replace(str(found[0]), "PORT"), answers[1][1]
+
+        return serve
+
+    def test_opens_the_console_until_ctrl_c(self, administered, served):
         # What only a proxy may say is believed of nobody here: the scheme of the page is still http.
         said = {
             "X_Forwarded_Proto": "https",
             "Origin": "https://localhost:{port}",
             "Host": "localhost:{port}",
         }
-        out, problem = self.served(isoguide, signal.SIGINT, **said)
+        out, problem = served(signal.SIGINT, **said)
         assert out == "the console is at http://127.0.0.1:PORT/; Ctrl+C ends it\nthe console has ended\n"
         assert problem["kind"] == "foreign request"
 
-    def test_opens_the_console_behind_a_proxy_until_it_is_terminated(self, administered, isoguide):
+    def test_opens_the_console_behind_a_proxy_until_it_is_terminated(self, administered, served):
         public = "console.clinic.example"
         said = {"X_Forwarded_Proto": "https", "Origin": f"https://{public}", "Host": public}
         options = ("--behind-proxy", "--public-name", public)
-        out, problem = self.served(isoguide, signal.SIGTERM, *options, **said)
+        out, problem = served(signal.SIGTERM, *options, **said)
         assert out.startswith(f"the console is at https://{public}/ (the proxy forwards to 127.0.0.1:PORT);")
         assert out.endswith("the console has ended\n")
         assert problem["kind"] == "bad input"  # it came through to the sign-in, which misses its body

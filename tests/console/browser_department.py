@@ -15,7 +15,7 @@ from cuttable_link import CuttableLink
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("workflow", "service")]
 
 from connected_department import COURSE, cached, station_file
-from scripted_gate import Gates, IdleWatch, InThisProcess
+from scripted_gate import Gates, IdleWatch, InThisProcess, ScriptedGate
 from served import serving
 from signed_in_client import CHEAP, furnish_accounts
 from small_course import coarse_room
@@ -24,20 +24,23 @@ from small_patient import PATIENT
 
 from isoguide.course import Monitoring, Protocol, SimulationRecord
 from isoguide.geometry.transforms import RigidTransform
-from isoguide.motion.gating import Gate
+from isoguide.motion.gate_settings import GateSettings
+from isoguide.motion.gating import Gate, GateDecision, TargetWatch
 from isoguide.records import CourseStatus, StoredCourse
 from isoguide.records.image_store import ImageStore
 from isoguide.service.app import create_app
 from isoguide.service.clinic import Clinic
 from isoguide.service.page_files import Page
 from isoguide.service.settings import ServiceSettings
+from isoguide.treatment.limits import FractionLimits
+from isoguide.treatment.protocol_limits import fraction_limits
 from isoguide.virtual.clock import RealTimeClock
 from isoguide.virtual.patient_day import PatientDay
 from isoguide.virtual.phantom import Phantom
 from isoguide.virtual.room import VirtualRoom
 from isoguide.virtual.room_settings import Latency, RoomSettings
+from isoguide.workflow.clinic import beam_watch, open_fraction, virtual_station
 from isoguide.workflow.clinic import desk as desk_module
-from isoguide.workflow.clinic import open_fraction, virtual_station
 from isoguide.workflow.clinic.department import new_desk
 from isoguide.workflow.clinic.desk import Desk
 from isoguide.workflow.clinic.fraction_status import FractionStatus
@@ -58,6 +61,8 @@ QUICK_MU_MIN, SLOW_MU_MIN = 60_000.0, 300.0
 """A beam that is through in some seconds, and one that is on for as long as a test needs it."""
 GATE_MM, WATCHED = 3.0, Monitoring("bone, stereo pair", stale_s=0.8)
 """What the protocol asks for where it asks for monitoring; a busy computer is slow."""
+PATIENCE_S = 15.0
+"""So long a busy computer may take for an answer, or for a word of its page, before that holds a beam."""
 
 
 class PacedClock(RealTimeClock):
@@ -75,6 +80,34 @@ class PacedClock(RealTimeClock):
     def _pace(self, speed: float) -> None:
         seconds = self.seconds
         self._speed, self._zero_s = speed, self._monotonic() - seconds / speed
+
+
+@dataclass
+class _Unhurried:
+    """A gate whose permissions last until it takes them back: a look may take a busy computer seconds."""
+
+    inner: Gate
+    permit_s: float = PATIENCE_S
+
+    @property
+    def period_s(self) -> float:
+        return self.inner.period_s
+
+    def arm(self) -> None:
+        self.inner.arm()
+
+    def look(self, now: datetime) -> GateDecision:
+        return self.inner.look(now)
+
+    def end(self) -> None:
+        self.inner.end()
+
+
+class _UnhurriedGates(InThisProcess):
+    """Makes such gates."""
+
+    def gate(self, watch: TargetWatch, settings: GateSettings) -> Gate:
+        return _Unhurried(super().gate(watch, settings))
 
 
 @dataclass(frozen=True)
@@ -160,7 +193,7 @@ class BrowserDepartment:
             object.__setattr__(self.page, "build", build)
 
     @contextmanager
-    def monitored(self, gate: Gate | None = None) -> Iterator[None]:
+    def monitored(self, gate: ScriptedGate | None = None) -> Iterator[None]:
         """Let the protocol ask for monitoring; this gate decides, or a real one by what the room sees."""
 
         def asking(course: StoredCourse) -> Protocol:
@@ -171,8 +204,9 @@ class BrowserDepartment:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(open_fraction, "protocol_of", asking)
             if gate is not None:
+                gate.permit_s = PATIENCE_S
                 patched.setattr(self.station, "watch", lambda _monitoring: IdleWatch())
-            patched.setattr(self.drive, "_gates", InThisProcess() if gate is None else Gates(gate))
+            patched.setattr(self.drive, "_gates", _UnhurriedGates() if gate is None else Gates(gate))
             try:
                 yield
             finally:
@@ -269,7 +303,9 @@ def _in_place(patient: VirtualPatient, served: BrowserDepartment, kept: dict[str
     """Give the station the patient that there is, a coarse and quick imager, and a beam as the test says.
 
     His planning image is prepared once, which takes the time of a match. Each fraction repeats the first
-    day, its noise too, so that what a test meets is the same whichever ran before it.
+    day, its noise too, so that what a test meets is the same whichever ran before it. What the watched beam
+    is held for when it comes late is allowed to come later: how late counts, with a clock that a test holds,
+    in ``tests/workflow/test_room_beam.py`` and ``tests/treatment``.
     """
 
     def settings(wanted: Scenario, _fraction: int) -> RoomSettings:
@@ -277,14 +313,22 @@ def _in_place(patient: VirtualPatient, served: BrowserDepartment, kept: dict[str
         return coarse.with_changes(
             imaging=replace(coarse.imaging, delay=soon, reconstruction_delay=soon),
             couch=replace(coarse.couch, speed_mm_s=100.0, start_delay=soon),
-            beam=replace(coarse.beam, dose_rate_mu_min=served.dose_rate_mu_min),
+            beam=replace(coarse.beam, dose_rate_mu_min=served.dose_rate_mu_min, heartbeat_s=2.0 * PATIENCE_S),
             machine=replace(coarse.machine, leaf_mm_s=1000.0),
         )
 
     def first_day_again(wanted: Scenario, somebody: VirtualPatient) -> tuple[PatientDay, ...]:
         return drawn_days(wanted, somebody)[:1] * FRACTIONS
 
+    def unhurried(protocol: Protocol) -> FractionLimits:
+        limits = fraction_limits(protocol)
+        couch = replace(limits.couch, reading_age_s=PATIENCE_S)
+        beam = replace(limits.beam, heartbeat_s=PATIENCE_S, machine_heartbeat_s=2.0 * PATIENCE_S)
+        return replace(limits, couch=couch, beam=beam)
+
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(open_fraction, "fraction_limits", unhurried)
+        patched.setattr(beam_watch, "CONSOLE_S", PATIENCE_S)
         patched.setattr(virtual_station, "virtual_patient", lambda *_: patient)
         patched.setattr(virtual_station, "drawn_days", first_day_again)
         patched.setattr(virtual_station, "room_settings", settings)

@@ -1,15 +1,19 @@
 """What somebody does at the console's page: in the words that stand there."""
 
 import re
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from browser_department import BrowserDepartment
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Error, Locator, Page, Request, expect
 from signed_in_client import PASSWORDS
 
-expect.set_options(timeout=20_000)  # a busy computer is slow; what is right comes at once on any other
+PATIENCE_S = 20.0
+"""A busy computer is slow; what is right comes at once on any other."""
+expect.set_options(timeout=1000.0 * PATIENCE_S)
 
 
 @dataclass
@@ -39,7 +43,7 @@ class ConsolePage:
         self.seen()
 
     def seen(self) -> None:
-        """Wait until both images are on the screen in full."""
+        """Wait until both images are on the screen in full, with all that was changed up to now."""
         self.page.locator(".desk-views[data-seen=true]").wait_for(timeout=40_000)
 
     def button(self, name: str, **said: Any) -> Locator:
@@ -95,6 +99,8 @@ class ConsolePage:
         expect(self.page.locator(".match-banner")).to_be_visible()
         self.button("Go to the set-up position: no correction").click()
         self.focus("axial")
+        # From then on likeness is measured in the region of the match, on the screen too.
+        expect(self.page.get_by_role("checkbox", name="Region of the match")).to_be_enabled()
 
     def focus(self, view: str) -> None:
         self.page.locator(f'[data-view="{view}"]').focus()
@@ -110,12 +116,9 @@ class ConsolePage:
         shown = self.page.locator(".six-inputs input").evaluate_all("all => all.map(one => one.value)")
         return [float(text.replace("−", "-")) for text in shown]
 
-    def settled(self) -> None:
-        """Wait until the screen shows the position that the hand is at."""
-        self.likeness()
-
     def likeness(self) -> float:
         """How alike the images are on the screen, once it shows the position that the hand is at."""
+        self.seen()
         shown = self.page.locator(".likeness dd").first
         expect(shown).to_contain_text("in the three planes")
         return float(shown.inner_text().split()[0].replace("−", "-"))
@@ -131,18 +134,27 @@ class ConsolePage:
             if text[-1].isdigit():  # it may be asked anew between the two looks
                 return float(text)
 
-    def ask_for_beam(self) -> None:
-        """Open the dialog that asks once more; a click while the link is late does nothing."""
-        for _ in range(3):
-            self.page.locator(".beam-row").get_by_role("button", name="Beam on").click()
-            with suppress(AssertionError):
-                expect(self.dialog).to_have_count(1, timeout=1000)
-                break
-        expect(self.dialog).to_contain_text("Turn the beam on?")
+    def ask_for_beam(self, words: str = "Beam on") -> None:
+        """Open the dialog that asks once more."""
+        button = self.page.locator(".beam-row").get_by_role("button", name=words, exact=True)
+        self._press_while_live(button.click, dialogs=1)
 
-    def beam_on(self) -> None:
-        self.ask_for_beam()
-        self.dialog.get_by_role("button", name="Beam on", exact=True).click()
+    def beam_on(self, words: str = "Beam on", *, is_pressed_twice: bool = False) -> None:
+        """Turn the beam on, or resume it, as the button is called."""
+        self.ask_for_beam(words)
+        sure = self.dialog.get_by_role("button", name=words, exact=True)
+        self._press_while_live(sure.dblclick if is_pressed_twice else sure.click, dialogs=0)
+
+    def _press_while_live(self, press: Callable[..., None], dialogs: int) -> None:
+        """Press until so many dialogs are open: while the link is late, that does nothing."""
+        patience = time.monotonic() + PATIENCE_S
+        while True:
+            with suppress(Error):
+                press(timeout=2000)
+            with suppress(AssertionError):
+                expect(self.dialog).to_have_count(dialogs, timeout=1000)
+                return
+            assert time.monotonic() < patience, "the beam could not be asked for"
 
     def expect_state(self, words: str) -> None:
         expect(self.page.locator(".strip-course")).to_contain_text(words, timeout=30_000)

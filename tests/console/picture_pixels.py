@@ -1,18 +1,37 @@
 """What stands in the pixels of a view."""
 
 import io
+import time
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.image import imread
 from playwright.sync_api import Page
 
 _ALONE = "[data-view] > :not(canvas) { visibility: hidden }"
+_PATIENCE_S = 20.0
 
 
 def pixels_of(page: Page, view: str) -> np.ndarray:
     """Return the picture of a view without what is drawn over it, (rows, columns, 3) in 0 ... 1."""
-    shot = page.locator(f'[data-view="{view}"] canvas').screenshot(style=_ALONE)
+    shot = page.locator(f'[data-view="{view}"] canvas').first.screenshot(style=_ALONE)
     return imread(io.BytesIO(shot), format="png")[:, :, :3]
+
+
+def picture_when(page: Page, view: str, is_so: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """Return the first picture of a view that is so; after a long wait the last one, for who asserts it.
+
+    What a worker has drawn comes to the screen a little after the page says that it is drawn.
+    """
+    patience = time.monotonic() + _PATIENCE_S
+    while not is_so(picture := pixels_of(page, view)) and time.monotonic() < patience:
+        pass
+    return picture
+
+
+def is_grey(picture: np.ndarray) -> bool:
+    """Whether one image is shown alone: two are mixed in colours."""
+    return bool(np.ptp(picture, axis=2).max() == 0.0)
 
 
 def colours_in(page: Page, view: str) -> int:
@@ -26,7 +45,8 @@ def moved_px(before: np.ndarray, after: np.ndarray, most: int = 24) -> tuple[int
     middle = one[most:-most:2, most:-most:2]
 
     def misfit(columns: int, rows: int) -> float:
-        there = np.roll(other, (-rows, -columns), axis=(0, 1))[most:-most:2, most:-most:2]
+        top, left = most + rows, most + columns
+        there = other[top : top + len(one) - 2 * most : 2, left : left + one.shape[1] - 2 * most : 2]
         return float(np.mean((there - middle) ** 2))
 
     ways = range(-most, most + 1)

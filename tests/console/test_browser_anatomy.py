@@ -1,6 +1,5 @@
 """The anatomy of the day in the browser: assessed, looked at, and marked where it decides nothing."""
 
-import io
 from collections.abc import Callable
 
 import numpy as np
@@ -10,22 +9,16 @@ pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the 
 
 from browser_department import BrowserDepartment
 from known_deformation import KnowsTheDeformation
-from matplotlib.image import imread
 from operated_page import ConsolePage
-from playwright.sync_api import Page, expect
+from picture_pixels import is_grey, picture_when
+from playwright.sync_api import expect
 
 from isoguide.registration.deformable.result import FieldVerdict
 from isoguide.workflow.clinic.pictures import open_image
 
-_ALONE = "[data-view] > :not(canvas) { visibility: hidden }"
+WORK_MS = 120_000
+"""So long a busy computer may take to assess an anatomy, which is seconds of work."""
 OpenConsole = Callable[..., ConsolePage]
-
-
-def _axial(page: Page) -> np.ndarray:
-    """The axial picture that is on the screen in full, without what is drawn over it."""
-    expect(page.locator(".anatomy-views")).to_have_attribute("data-seen", "true")
-    picture = page.locator('[data-view="axial"] canvas').first
-    return imread(io.BytesIO(picture.screenshot(style=_ALONE)), format="png")[:, :, :3]
 
 
 def test_the_anatomy_of_the_day_is_assessed_and_looked_at(
@@ -46,7 +39,7 @@ def test_the_anatomy_of_the_day_is_assessed_and_looked_at(
     expect(dose).to_contain_text("the anatomy of the day has to be assessed first")
     panel.get_by_role("button", name="Assess the anatomy").click()
     verdict = panel.locator(".anatomy-verdict")
-    expect(verdict).to_contain_text("For decision")
+    expect(verdict).to_contain_text("For decision", timeout=WORK_MS)
     expect(panel.get_by_role("row").filter(has_text="PTV")).to_contain_text(" L")  # to the patient's left
     expect(page.get_by_role("region", name="Anatomy over the course")).to_contain_text("PTV")
     expect(dose).to_contain_text("There are no beam data for the machine")
@@ -58,17 +51,22 @@ def test_the_anatomy_of_the_day_is_assessed_and_looked_at(
     grid = views.locator('[data-view="axial"] .deformation-grid .deformation-line')
     assert len(grid.get_attribute("d") or "") > 100
     panel.get_by_role("radio", name="Planning only").check()
-    before = _axial(page)
+    expect(views).to_have_attribute("data-seen", "true")
+    before = picture_when(page, "axial", is_grey)
     panel.get_by_role("radio", name="After: in the day's body").check()
     expect(views).to_contain_text("Planning CT in the day's body")
-    after = _axial(page)
-    rows = min(len(before), len(after))  # a picture that lies between pixels of the page has one more
-    assert np.abs(after[:rows] - before[:rows]).max() > 0.1
+    expect(views).to_have_attribute("data-seen", "true")
+
+    def apart(picture: np.ndarray) -> float:
+        rows = min(len(before), len(picture))  # what lies between pixels of the page has one more
+        return float(np.abs(picture[:rows] - before[:rows]).max())
+
+    assert apart(picture_when(page, "axial", lambda picture: apart(picture) > 0.1)) > 0.1
     expect(views.locator(".decision-mark")).to_have_count(0)
 
     engine.verdict = FieldVerdict.NOT_FOR_DECISION
     served.clinic.gallery.cache._values.clear()
     panel.get_by_role("button", name="Assess again").click()
-    expect(verdict).to_contain_text("NOT FOR DECISION")
+    expect(verdict).to_contain_text("NOT FOR DECISION", timeout=WORK_MS)
     expect(panel.locator(".anatomy-band")).to_contain_text("NOT FOR DECISION")
     expect(views.locator(".decision-mark")).to_have_count(3)

@@ -11,7 +11,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the 
 from automatic_hand import match_by_keys
 from browser_department import BrowserDepartment
 from operated_page import ConsolePage
-from picture_pixels import moved_px, pixels_of, ruler_px_mm
+from picture_pixels import is_grey, moved_px, picture_when, ruler_px_mm
 
 from isoguide.course import ProtocolAction
 from isoguide.geometry.transforms import rotation_angle_deg
@@ -28,10 +28,12 @@ def test_a_key_moves_the_image_that_way_on_the_screen_and_the_couch_by_its_sign(
     console.open_waiting()
     console.begin_matching()
     console.page.keyboard.press("v")  # the day's image alone
+    console.seen()
     assert console.couch_would_move() == [0.0] * 6
     px_mm = ruler_px_mm(console.page, "axial")
+    picture = picture_when(console.page, "axial", is_grey)
     for key, axis, sign, (right, down) in (("ArrowRight", 0, 1.0, (1, 0)), ("ArrowUp", 2, 1.0, (0, -1))):
-        before, picture = console.couch_would_move(), pixels_of(console.page, "axial")
+        before = console.couch_would_move()
         console.page.keyboard.press(key)
         moved = np.subtract(console.couch_would_move(), before)
         expected = np.zeros(6)
@@ -39,9 +41,14 @@ def test_a_key_moves_the_image_that_way_on_the_screen_and_the_couch_by_its_sign(
         assert moved == pytest.approx(expected, abs=0.051), key
         for _ in range(9):
             console.page.keyboard.press(key)
-        console.settled()
-        moved = moved_px(picture, pixels_of(console.page, "axial"))
-        assert moved == pytest.approx((10.0 * px_mm * right, 10.0 * px_mm * down), abs=1.5), key
+        console.seen()
+        wanted = pytest.approx((10.0 * px_mm * right, 10.0 * px_mm * down), abs=1.5)
+
+        def moves(now: np.ndarray, last: np.ndarray = picture, wanted: object = wanted) -> bool:
+            return moved_px(last, now) == wanted
+
+        last, picture = picture, picture_when(console.page, "axial", moves)
+        assert moved_px(last, picture) == wanted, key
     console.page.keyboard.press("PageDown")
     assert console.couch_would_move() == pytest.approx([10.0, 1.0, 10.0, 0.0, 0.0, 0.0], abs=0.051)
 

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is absent")
 
 from operated_page import ConsolePage
-from picture_pixels import moved_px, pixels_of, ruler_px_mm
+from picture_pixels import is_grey, moved_px, picture_when, pixels_of, ruler_px_mm
 from playwright.sync_api import Browser, expect
 from small_patient import SmallPatient
 from ultrasound_course import LYING
@@ -58,11 +58,13 @@ def test_ultrasound_lies_on_its_reference_and_on_the_ct_and_a_hand_moves_it(
         page.keyboard.press("m")
         expect(page.locator(".match-banner")).to_be_visible()
         console.seen()
-        px_mm, before = ruler_px_mm(page, "coronal"), pixels_of(page, "coronal")
+        px_mm, before = ruler_px_mm(page, "coronal"), picture_when(page, "coronal", is_grey)
         for _ in range(4):
             page.keyboard.press("ArrowRight")
-        console.settled()
-        assert moved_px(before, pixels_of(page, "coronal")) == pytest.approx((4.0 * px_mm, 0.0), abs=1.5)
+        console.seen()
+        wanted = pytest.approx((4.0 * px_mm, 0.0), abs=1.5)
+        moved = picture_when(page, "coronal", lambda now: moved_px(before, now) == wanted)
+        assert moved_px(before, moved) == wanted
         assert console.couch_would_move()[0] == pytest.approx(4.0 - LYING.translation_mm[0], abs=0.051)
         assert console.likeness() < 0.7
         page.keyboard.press("Home")
@@ -72,14 +74,16 @@ def test_ultrasound_lies_on_its_reference_and_on_the_ct_and_a_hand_moves_it(
         expect(views).to_contain_text("Planning CT, ")
         console.seen()
         expect(page.locator(".likeness dd").first).to_contain_text("by eye")
+        day = pixels_of(page, "axial")
         page.keyboard.press("p")
-        page.wait_for_timeout(300)
-        on_ct = pixels_of(page, "axial")
+        console.seen()
+        on_ct = picture_when(page, "axial", lambda now: np.abs(now - day).mean() > 0.02)
         assert np.ptp(on_ct) > 0.3
         page.keyboard.press("n")
         expect(views).to_contain_text("Ultrasound reference, ")
         console.seen()
-        assert np.abs(pixels_of(page, "axial") - on_ct).mean() > 0.05
+        reference = picture_when(page, "axial", lambda now: np.abs(now - on_ct).mean() > 0.05)
+        assert np.abs(reference - on_ct).mean() > 0.05
 
 
 def test_ultrasound_matched_to_the_ct_says_that_it_is_for_review(

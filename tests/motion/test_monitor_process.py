@@ -51,10 +51,15 @@ class Room:
                 return decision
         pytest.fail(f"it did not come to that: {decision}")
 
-    def until_beam(self) -> None:
-        """A busy machine may close the gate now and then; beam has to come all the same."""
-        self.gate.arm()
-        self.until(lambda decision: decision.permits_beam)
+    def until_beam(self) -> GateDecision:
+        """A busy machine may close the gate now and then, or stop it, and it is armed again then."""
+        over_s = time.monotonic() + 3.0 * LONG_S
+        while True:
+            self.gate.arm()
+            decision = self.until(lambda one: one.permits_beam or one.state is GateState.STOPPED)
+            if decision.permits_beam:
+                return decision
+            assert time.monotonic() < over_s, "it is stopped again and again"
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +81,7 @@ class TestWatching:
         assert decision.reason == "the gate is not armed"
 
     def test_beam_passes_for_a_still_target_and_not_for_one_that_leaves(self, room: Room) -> None:
-        room.until_beam()
-        decision = room.until(lambda decision: decision.permits_beam)
+        decision = room.until_beam()
         assert isinstance(decision.probability, float)
         assert decision.sighting is not None
         assert decision.latency_s is not None
@@ -118,7 +122,8 @@ class TestWatching:
 class TestWhatGoesWrong:
     def test_a_clock_of_the_room_that_is_set_stops_it(self, room: Room) -> None:
         room.until_beam()
-        decision = room.gate.look(now() + timedelta(seconds=30.0))
+        while "silent for" in (decision := room.gate.look(now() + timedelta(seconds=30.0))).reason:
+            room.until_beam()  # the machine was too busy, and that was found first
         assert decision.state is GateState.STOPPED
         assert "s off the monitor's" in decision.reason
         assert room.look().state is GateState.STOPPED
@@ -131,7 +136,7 @@ class TestWhatGoesWrong:
         while time.monotonic() < over_s:
             records._decisions._view[:] = rubbish.tobytes()
             decision = room.gate.look(now())
-            if not decision.permits_beam:
+            if decision.state is GateState.STOPPED:
                 break
         assert decision.state is GateState.STOPPED
         assert "garbled" in decision.reason
@@ -141,7 +146,9 @@ class TestWhatGoesWrong:
         before = room.gate.process_id
         assert before is not None
         os.kill(before, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-        decision = room.until(lambda decision: decision.state is GateState.STOPPED)
+        room.gate._process.join(LONG_S)  # a busy machine takes its time to end it
+        decision = room.look()
+        assert decision.state is GateState.STOPPED
         assert decision.reason.startswith("the monitor's process has ended (exit code ")
         assert decision.holds >= 1
         room.until_beam()
@@ -207,6 +214,8 @@ class TestOtherGates:
             over_s = time.monotonic() + LONG_S
             while not (decision := gate.look(now())).permits_beam and time.monotonic() < over_s:
                 time.sleep(0.02)
+                if decision.state is GateState.STOPPED:
+                    gate.arm()  # the machine was too busy
             assert decision.permits_beam
 
     def test_a_gate_that_takes_too_long_for_a_look_lets_no_beam_pass(self) -> None:
@@ -216,7 +225,7 @@ class TestOtherGates:
             decisions = [room.look() for _ in range(40)]
             assert sum(not d.permits_beam and bool(d.reason) for d in decisions) > 20
             gate.arm()
-            for _ in range(300):
+            for _ in range(2000):  # in less than the seconds in which so many would be taken
                 gate.push(sample(1, 0.0))
             full = gate.look(now())
         assert full.state is GateState.STOPPED

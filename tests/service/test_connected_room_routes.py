@@ -170,6 +170,7 @@ def test_anybody_holds_the_beam_and_goes_on_only_by_what_he_saw(room: RoomServic
         room.run(1.0, word(room, socket))
         asking = threading.Thread(target=other.post, args=(f"{FRACTIONS}/1/hold", {"reason": "he coughs"}))
         asking.start()
+        room.room.wait_until_asked(asking)
         while asking.is_alive():
             room.run(0.25, word(room, socket))
         held = page.fraction()
@@ -202,6 +203,7 @@ def test_the_beam_is_held_although_the_records_cannot_be_read(
 
         asking = threading.Thread(target=hold)
         asking.start()
+        room.room.wait_until_asked(asking)
         while asking.is_alive():
             room.run(0.25, word(room, socket))
         assert room.room.is_off

@@ -1,7 +1,6 @@
 """The dose of a day over HTTP: after the anatomy, kept with who asked, chosen for planning, never sent."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +46,9 @@ class Dosed:
         return self.end_of(self.page.post(f"{self.address}/corrections", None, 202))
 
     def end_of(self, job: dict) -> dict:
-        """Wait beside the service: its clock stands still, and so does what it grants a client a second."""
-        patience = time.monotonic() + 60.0
-        while not self.service.state.jobs.get(job["job_id"]).is_finished:
-            assert time.monotonic() < patience, "it never came to an end"
-            time.sleep(0.01)
+        ended = self.page.wait_for(job)
         self.service.department.clock.wait(10.0)
-        return self.page.get(f"/api/jobs/{job['job_id']}")
+        return ended
 
     def choose(self, rung: str = "virtual couch shift", name: str = "berg", **said: object) -> object:
         ladder = self.now["ladder"]

@@ -122,8 +122,20 @@ class ConnectedDepartment:
         self.run(0.01)
         self.run(seconds)
 
+    def wait_until_asked(self, thread: threading.Thread) -> None:
+        """Wait until a thread has asked for the end of the beam that is watched, or has ended itself.
+
+        Time stands still meanwhile: a computer that is busy with something else would let the beam go on.
+        """
+        watch, patience = self.drive._watch, time.monotonic() + 20.0
+        while watch is not None and watch.is_running and watch._ask is None and not watch._is_shut_down:
+            if not thread.is_alive():
+                return
+            assert time.monotonic() < patience, "nobody asked"
+            time.sleep(0.0005)
+
     def meanwhile(self, call: Callable[[], object]) -> object:
-        """Make a call that waits for the watching thread, and let time pass for that."""
+        """Make a call that waits for the watching thread, and let time pass for that once it was asked."""
         answers: list[object] = []
 
         def work() -> None:
@@ -134,6 +146,7 @@ class ConnectedDepartment:
 
         thread = threading.Thread(target=work)
         thread.start()
+        self.wait_until_asked(thread)
         self.clock.stop_in(np.inf)
         thread.join(20.0)
         assert not thread.is_alive()

@@ -119,7 +119,8 @@ class InThisProcess:
     """Makes gates that decide in the thread that watches the beam."""
 
     def prepare(self, settings: GateSettings) -> None:
-        pass
+        """Compile, as the process of its own does, what would keep a beam waiting."""
+        pushed_gate(IdleWatch(), settings).warm_up()
 
     def gate(self, watch: TargetWatch, settings: GateSettings) -> Gate:
         return pushed_gate(watch, settings)

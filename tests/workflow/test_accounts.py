@@ -162,13 +162,14 @@ class TestChecking:
         assert records.audit_head() == head
 
     def test_fills_the_memory_of_two_at_once(self, accounts, monkeypatch):
-        now, most, lock = [0], [0], threading.Lock()
+        now, most, lock, pair = [0], [0], threading.Lock(), threading.Barrier(2)
 
         class Slow:
             def verify(self, _kept: str, _password: str) -> bool:
                 with lock:
                     now[0] += 1
                     most[0] = max(most[0], now[0])
+                pair.wait(20.0)  # broken, unless two are here at once
                 time.sleep(0.01)
                 with lock:
                     now[0] -= 1

@@ -136,6 +136,8 @@ export interface SliceEngineApi {
   /** True if the screen shows the newest state of everything on the full grid and all images are complete. */
   readonly settled: boolean;
   onFrame(listener: (report: FrameReport) => void): Unsubscribe;
+  /** Told at once when something that is seen changes: until the next settled frame the screen is behind. */
+  onChange(listener: () => void): Unsubscribe;
   onIsolines(listener: (result: PlaneIsolines) => void): Unsubscribe;
   onError(listener: (error: EngineError) => void): Unsubscribe;
   /** End the workers and give the memory back. */

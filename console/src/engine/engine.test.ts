@@ -171,7 +171,10 @@ test("a change makes the picture stale at once, until a frame shows it", async (
   addView();
   await engine.load("planning", source("P"));
   await settledReport();
+  const toldSettled: boolean[] = [];
+  engine.onChange(() => toldSettled.push(engine.settled));
   engine.setLook({ mode: "planning" });
+  expect(toldSettled).toEqual([false]);
   expect(engine.settled).toBe(false);
   await settledReport();
 });

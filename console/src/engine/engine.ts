@@ -81,6 +81,7 @@ export class SliceEngine implements SliceEngineApi {
   readonly #loads = new Map<string, AbortController>();
   readonly #probes = new Map<number, (probe: Probe) => void>();
   readonly #frames = new Listeners<FrameReport>();
+  readonly #changes = new Listeners<void>();
   readonly #isolines = new Listeners<PlaneIsolines>();
   readonly #errors = new Listeners<EngineError>();
   #probe = 0;
@@ -243,6 +244,10 @@ export class SliceEngine implements SliceEngineApi {
     return this.#frames.add(listener);
   }
 
+  onChange(listener: () => void): Unsubscribe {
+    return this.#changes.add(listener);
+  }
+
   onIsolines(listener: (result: PlaneIsolines) => void): Unsubscribe {
     return this.#isolines.add(listener);
   }
@@ -262,6 +267,7 @@ export class SliceEngine implements SliceEngineApi {
 
   #changed(): void {
     this.#desk.changed(performance.now());
+    this.#changes.tell();
     this.#pumpSoon();
   }
 

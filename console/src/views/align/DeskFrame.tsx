@@ -37,7 +37,7 @@ export function DeskFrame(props: DeskFrameProps) {
   // Kept beside the fraction: its answer takes the question away while the dialog still says what was recorded.
   const answered = useSignal<WaitingSignature | null>(null);
   // For whoever measures the page from outside: whether all is drawn, and how long the last frame took.
-  const isSeen = useComputed(() => String(props.isSeen.value));
+  const isSeen = useComputed(() => String((pictures?.isNewest ?? props.isSeen).value));
   const latencyMs = useComputed(() => pictures?.report.value?.latencyMs.toFixed(1));
   const isMatching = session.isMatching.value;
   const maximised = session.maximised.value;

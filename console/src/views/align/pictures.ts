@@ -12,6 +12,7 @@ import type {
 import { SliceEngine } from "../../engine/engine";
 import type { Orientation, Plane } from "../../geometry/planes";
 import { doseLevels } from "../../overlay/structures";
+import { isSamePose } from "../../state/pose";
 import type { AlignSession } from "./alignSession";
 import { headerOf, readStructures, type VolumeDocument } from "./documents";
 import type { Ground } from "./ultrasound";
@@ -60,8 +61,10 @@ export class Pictures {
   readonly noStructures: Signal<string | null> = signal(null);
   /** Further scalar volumes of which the line at zero is drawn. */
   readonly outlines: Signal<readonly string[]> = signal([]);
-  /** Whether the screen shows both images in full, in their newest state. */
+  /** Whether the screen shows both images in full, at the newest position. */
   readonly isSeen: ReadonlySignal<boolean>;
+  /** Whether it shows them in every way as they are wanted: nothing has changed since the last frame. */
+  readonly isNewest: ReadonlySignal<boolean>;
   readonly #session: AlignSession;
   readonly #engine: SliceEngine;
   #ground: Ground;
@@ -70,6 +73,8 @@ export class Pictures {
   readonly #isolines = new Map<string, Signal<PlaneIsolines | null>>();
   /** How often each image was asked for: only the newest load says how far it is. */
   readonly #asked: Record<ImageSlot, number> = { planning: 0, daily: 0 };
+  /** Something was changed that no frame has shown yet. */
+  readonly #isBehind: Signal<boolean> = signal(false);
   /** Views that the engine draws. */
   readonly #views: Signal<ReadonlySet<Orientation>> = signal(new Set());
   #isGone = false;
@@ -84,7 +89,11 @@ export class Pictures {
     this.#stops = [
       this.#engine.onFrame((report) => {
         this.report.value = report;
+        this.#isBehind.value = !report.settled;
         markFrame(report);
+      }),
+      this.#engine.onChange(() => {
+        this.#isBehind.value = true;
       }),
       this.#engine.onIsolines((result) => {
         this.linesOn(result.viewId, result.scalarId).value = result;
@@ -94,6 +103,7 @@ export class Pictures {
       }),
     ];
     this.isSeen = computed(() => this.#seen());
+    this.isNewest = computed(() => this.isSeen.value && !this.#isBehind.value);
   }
 
   #seen(): boolean {
@@ -104,6 +114,8 @@ export class Pictures {
       areThere &&
       this.failure.value === null &&
       report?.settled === true &&
+      report.planningFromDaily !== null &&
+      isSamePose(report.planningFromDaily, this.#session.shownPose.value) &&
       report.images.planning === this.#shown("planning")?.volume.sha256 &&
       report.images.daily === this.#session.key.uid
     );

@@ -60,7 +60,7 @@ export function DayViews(props: {
     pictures.outlines.value = state.outlines();
   });
   useViewKeys(session, views, name === "dose");
-  const isSeen = useComputed(() => String(pictures.isSeen.value && state.isLoaded));
+  const isSeen = useComputed(() => String(pictures.isNewest.value && state.isLoaded));
   const labels = {
     patient: personName(fraction.patient.name),
     planning: `Planning CT${props.planWords}, ${day(session.planning.taken_at)}`,
