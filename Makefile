@@ -8,6 +8,9 @@ DEMO_DIR ?= demo
 PAGE := src/isoguide/service/page/build.json
 PAGE_SOURCES := $(shell find console/src console/public -type f) $(wildcard console/*.json console/*.ts console/*.html)
 
+# Without Python's bytecode every worker rewrites all tests, and every command that they start compiles the package.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo console test check format page benchmark lock clean
 
 help:

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from small_patient import SmallPatient
 
     from isoguide.course import SimulationRecord
+
+# Before NumPy is loaded, here and in every program that a test starts: several threads of its linear algebra
+# in each of several workers wait for each other by spinning, which takes five to fifteen times the work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # The same examples in every run and no stopwatch: a test that passed fails only when the code changed.
 # To look for new examples: pytest --hypothesis-profile=default

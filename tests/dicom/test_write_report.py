@@ -246,7 +246,7 @@ finite = st.floats(-999.0, 999.0)
 angle = st.floats(-179.0, 179.0)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.tuples(finite, finite, finite, angle, angle, angle))
 def test_any_correction_survives_the_report_within_a_millionth(
     write: Callable[..., Path], values: tuple[float, float, float, float, float, float]

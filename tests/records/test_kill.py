@@ -105,7 +105,7 @@ def test_a_log_cut_anywhere_keeps_what_was_acknowledged_before_and_no_half_step(
     Where it ends earlier, as after a disk that lied, the records are those of an earlier moment, whole.
     """
     kept = set()
-    for cut in cuts(witness.ends, by_chance=20):
+    for cut in cuts(witness.ends, by_chance=10):
         acknowledged, found = look_after(cut, witness, tmp_path)
         assert found == Findings(), cut
         kept.add(acknowledged)

@@ -353,13 +353,15 @@ def _speckle_size(apart_mm: tuple[float, ...]) -> tuple[int, ...]:
 
 def _neighbours(smooth: Floats, inside: BoolArray) -> Floats:
     """Brightness of well seen tissue at every depth, (depth,)."""
-    flat, known = smooth.reshape(-1, smooth.shape[-1]), inside.reshape(-1, smooth.shape[-1])
-    bright = np.array(
-        [
-            np.percentile(flat[known[:, d], d], NEIGHBOURS_PERCENTILE) if known[:, d].any() else 0.0
-            for d in range(flat.shape[1])
-        ]
-    )
+    # The percentiles of all depths at once: one call for each took most of the time that an image takes.
+    known = inside.reshape(-1, inside.shape[-1]).T
+    ordered = np.sort(np.where(known, smooth.reshape(-1, smooth.shape[-1]).T, np.inf), axis=1)
+    ordered[~known.any(axis=1)] = 0.0
+    last = np.maximum(known.sum(axis=1) - 1, 0)
+    at = last * (NEIGHBOURS_PERCENTILE / 100.0)
+    low = at.astype(np.int64)
+    pair = np.take_along_axis(ordered, np.column_stack([low, np.minimum(low + 1, last)]), axis=1)
+    bright = pair[:, 0] + (at - low) * (pair[:, 1] - pair[:, 0])
     return ndimage.median_filter(bright, round(10.0 / STEP_MM), mode="nearest").astype(np.float32)
 
 

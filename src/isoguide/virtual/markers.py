@@ -74,6 +74,10 @@ def paint_rod(
         (np.arange(a, b)[:, None] + (np.arange(n) + 0.5) / n - 0.5).ravel()
         for a, b, n in zip(low, high, steps, strict=True)
     ]
+    # Of the points in these voxels only those in the box about the rod can lie in it.
+    thick = diameter_mm / 2.0 / grid.spacing_mm + 1e-6
+    first, last = index.min(axis=0) - thick, index.max(axis=0) + thick
+    axes = [one[(one >= a) & (one <= b)] for one, a, b in zip(axes, first, last, strict=True)]
     ijk = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     along = ends_mm[1] - ends_mm[0]
     offset = grid.xyz(ijk) - ends_mm[0]

@@ -58,7 +58,7 @@ def couch_top_mm(
     isocentre_mm, machine_isocentre_mm
         Plan isocentre in planning LPS and machine isocentre in daily LPS, (3,) each.
     """
-    kji = np.argwhere(weight.body)[::7]
+    kji = np.stack(np.unravel_index(np.flatnonzero(weight.body)[::7], weight.body.shape), axis=-1)
     ijk = kji[:, ::-1] * np.array([weight.stride[1], weight.stride[0], 1.0])
     xyz = planning.grid.xyz(ijk)
     near = np.abs(xyz[:, 2] - isocentre_mm[2]) < 100.0
