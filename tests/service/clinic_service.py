@@ -99,10 +99,11 @@ class Page:
 
     def wait_for(self, job: dict[str, Any]) -> dict[str, Any]:
         """Wait until a job is finished."""
-        patience = time.monotonic() + 60.0
+        patience, pause_s = time.monotonic() + 60.0, 0.005
         while job["state"] not in FINISHED:
             assert time.monotonic() < patience, job
-            time.sleep(0.005)
+            time.sleep(pause_s)
+            pause_s = min(1.5 * pause_s, 0.1)  # asking takes longer than most of the work that is asked about
             job = self.get(f"/api/jobs/{job['job_id']}")
         return job
 
