@@ -38,7 +38,7 @@ T = TypeVar("T")
 Steps = list[tuple[float, str]]
 _prepared: OrderedDict[str, tuple[PreparedPlanning, Steps]] = OrderedDict()
 _matched: OrderedDict[str, tuple[Registration, Steps]] = OrderedDict()
-_key_of: WeakKeyDictionary[PreparedPlanning, str] = WeakKeyDictionary()
+_keys: WeakKeyDictionary[PreparedPlanning, str] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _prepare(
     target_points_mm: Array | None = None,
     progress: Progress = silent,
 ) -> PreparedPlanning:
-    key = _key(volume, np.asarray(isocentre_mm), settings or MatchSettings(), target_points_mm)
+    key = key_of(volume, np.asarray(isocentre_mm), settings or MatchSettings(), target_points_mm)
 
     def work(report: Progress) -> PreparedPlanning:
         return prepare_planning(
@@ -72,7 +72,7 @@ def _prepare(
         )
 
     found = replace(_known(_prepared, key, work, progress), volume=volume)
-    _key_of[found] = key
+    _keys[found] = key
     return found
 
 
@@ -82,9 +82,9 @@ def _register(
     def work(report: Progress) -> Registration:
         return register_volumes(prepared, daily, initial=initial, progress=report)
 
-    if prepared not in _key_of:
+    if prepared not in _keys:
         return work(progress)
-    key = _key(daily, _key_of[prepared], initial.to_frame, initial.from_frame, initial.matrix)
+    key = key_of(daily, _keys[prepared], initial.to_frame, initial.from_frame, initial.matrix)
     return _known(_matched, key, work, progress)
 
 
@@ -110,7 +110,7 @@ def _known(
     return answer
 
 
-def _key(volume: Volume, *more: object) -> str:
+def key_of(volume: Volume, *more: object) -> str:
     """All that the engine is told but what the image is called."""
     digest = hashlib.sha256(pickle.dumps((volume.grid, volume.is_hounsfield, str(volume.values.dtype), more)))
     digest.update(volume.values.tobytes())
