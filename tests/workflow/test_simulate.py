@@ -290,11 +290,12 @@ class TestTheCourse:
             simulate(scenario(), patient=virtual, progress=stop)
 
 
-class TestAPatientFromACt:
-    @pytest.fixture(scope="class")
-    def read(self, patient: SmallPatient) -> VirtualPatient:
-        return virtual_patient(of_export(patient.planning))
+@pytest.fixture(scope="module")
+def read(patient: SmallPatient) -> VirtualPatient:
+    return virtual_patient(of_export(patient.planning))
 
+
+class TestAPatientFromACt:
     def test_an_export_is_treated_like_a_built_in_patient(
         self, patient: SmallPatient, read: VirtualPatient
     ) -> None:
