@@ -1,15 +1,10 @@
-"""The workflow's small patient, and a way to run the command as a shell would."""
+"""A way to run the command as a shell would."""
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "workflow"))
-
-from small_patient import SmallPatient, write_small_patient
+from known_matches import known_matches
 
 from isoguide.cli import main
 
@@ -22,9 +17,10 @@ class Ending(NamedTuple):
     err: str
 
 
-@pytest.fixture(scope="session")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> SmallPatient:
-    return write_small_patient(tmp_path_factory.mktemp("patient"))
+@pytest.fixture(scope="module", autouse=True)
+def _matched_once() -> Iterator[None]:
+    with known_matches():
+        yield
 
 
 @pytest.fixture

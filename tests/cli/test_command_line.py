@@ -270,7 +270,7 @@ class TestEndings:
         def interrupted(_app):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(app_module, "get_command", interrupted)
+        monkeypatch.setattr(app_module, "all_commands", interrupted)
 
         ending = isoguide("--help")
 

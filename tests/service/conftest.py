@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 from clinic_service import ClinicService, clinic_service_in, furnish
+from known_matches import known_matches
 from signed_in_client import Service, make_staffed, service_on
 from small_department import ACCESSORIES, PROTOCOL, SET_UP
 from small_patient import SmallPatient
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _matched_once() -> Iterator[None]:
+    with known_matches():
+        yield
 
 
 @pytest.fixture(scope="session")

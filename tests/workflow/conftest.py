@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from connected_department import ConnectedDepartment, OpenRoom, cached, connected_department, station_file
+from known_matches import known_matches
 from prostate_to_the_left import quick_assessment, request_of
 from small_course import coarse_room, small_course, small_patient
 from small_department import PROTOCOL, Department, copied, imaged_records, opened
@@ -27,6 +28,12 @@ from isoguide.workflow.course import Course
 from isoguide.workflow.request import AlignRequest
 from isoguide.workflow.simulate import VirtualPatient
 from isoguide.workflow.virtual_patient import virtual_patient
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _matched_once() -> Iterator[None]:
+    with known_matches():
+        yield
 
 
 @pytest.fixture(scope="session")

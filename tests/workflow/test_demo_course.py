@@ -71,6 +71,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Course]:
         patched.setattr(demo_course, "ASSESSED_MM", 5.0)
         patched.setattr(VirtualDepartment, "keep_dose", lambda *_: None)
         patched.setattr(demo_course, "PHASES", 2)
+        patched.setattr(demo_course, "EARLIER_PATIENTS", 5)
         patched.setattr(simulate, "_dosimetry", lambda *_: None)
         return folder, demonstrate(folder, site="lung", fractions=1, seed=2)
 

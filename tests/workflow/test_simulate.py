@@ -290,10 +290,16 @@ class TestTheCourse:
             simulate(scenario(), patient=virtual, progress=stop)
 
 
+@pytest.fixture(scope="module")
+def read(patient: SmallPatient) -> VirtualPatient:
+    return virtual_patient(of_export(patient.planning))
+
+
 class TestAPatientFromACt:
-    def test_an_export_is_treated_like_a_built_in_patient(self, patient: SmallPatient) -> None:
+    def test_an_export_is_treated_like_a_built_in_patient(
+        self, patient: SmallPatient, read: VirtualPatient
+    ) -> None:
         wanted = of_export(patient.planning)
-        read = virtual_patient(wanted)
         assert read.plan is not None
         assert read.name == "Patient of planning"
 
@@ -303,10 +309,10 @@ class TestAPatientFromACt:
         assert fraction.treated.residual.largest_mm < 1.0
 
     def test_an_organ_that_the_export_has_may_fill_and_one_that_it_lacks_is_refused(
-        self, patient: SmallPatient
+        self, patient: SmallPatient, read: VirtualPatient
     ) -> None:
         filling = of_export(patient.planning, "[organs]\nbladder_percent = 30.0\n")
-        fraction = simulate(filling, for_report=False).fractions[0]
+        fraction = simulate(filling, patient=read, for_report=False).fractions[0]
         assert fraction.day["bladder_ml"] > 0.0
 
         with pytest.raises(InputError, match=r"^neck: patient of planning has no neck of labelled bones"):

@@ -1,5 +1,6 @@
 """The commands and their options. Everything heavy is imported inside, so that ``--help`` is quick."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,12 +36,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+all_commands = functools.cache(get_command)
+"""Reading the options of some fifty commands takes a tenth of a second: once in a process is enough."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; a usage error becomes one sentence."""
     try:
-        code = get_command(app).main(args=list(arguments), prog_name="isoguide", standalone_mode=False)
+        code = all_commands(app).main(args=list(arguments), prog_name="isoguide", standalone_mode=False)
     except TyperException as error:
         sentence = error.format_message()
         if sentence:  # without a command, help was shown and there is nothing to add

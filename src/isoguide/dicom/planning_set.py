@@ -74,7 +74,7 @@ class PlanningSet:
 
 @tolerating_odd_values
 def load_planning_set(
-    path: Path | str,
+    path: Path | str | FolderContents,
     *,
     series_uid: str | None = None,
     plan_uid: str | None = None,
@@ -86,7 +86,7 @@ def load_planning_set(
     Parameters
     ----------
     path
-        Folder of the export, any content in any order.
+        Folder of the export, any content in any order, or what was found in it.
     series_uid, plan_uid, structure_set_uid
         What to take where there are several; the options ``--planning-series``, ``--plan``, ``--structures``.
     progress
@@ -103,7 +103,7 @@ def load_planning_set(
     UnreadableError, GeometryError
         If a chosen object is damaged or its geometry makes no sense.
     """
-    contents = scan_folder(path, part_of(progress, 0.0, 0.4))
+    contents = path if isinstance(path, FolderContents) else scan_folder(path, part_of(progress, 0.0, 0.4))
     plan_file = _choose_plan(contents, plan_uid)
     structure_file = _choose_structure_set(contents, plan_file, structure_set_uid, series_uid)
     series = _choose_series(contents, plan_file, structure_file, series_uid)

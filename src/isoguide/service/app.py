@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Security
+from fastapi import FastAPI, Security
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, APIKeyHeader
@@ -123,14 +123,13 @@ def app_without_records() -> FastAPI:
         generate_unique_id_function=_operation_name,
         lifespan=_serving,
     )
-    api = APIRouter(
-        prefix="/api",
-        responses=problem_responses(),
-        dependencies=[Security(_COOKIE), Security(_TOKEN)],
-    )
     for router in ROUTERS:
-        api.include_router(router)
-    app.include_router(api)
+        app.include_router(
+            router,
+            prefix="/api",
+            responses=problem_responses(),
+            dependencies=[Security(_COOKIE), Security(_TOKEN)],
+        )
     app.include_router(stream.router, prefix="/api")
     app.webhooks.post("events", summary="Messages of the event stream", responses=problem_responses())(
         _messages

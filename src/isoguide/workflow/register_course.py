@@ -113,15 +113,15 @@ def register_course(
         If an object is damaged or its geometry makes no sense.
     """
     choice = choice or CourseChoice()
+    contents = scan_folder(folder, part_of(progress, 0.0, 0.2))
     planning = load_planning_set(
-        folder,
+        contents,
         series_uid=choice.planning_series_uid,
         plan_uid=choice.plan_uid,
         structure_set_uid=choice.structure_set_uid,
-        progress=part_of(progress, 0.0, 0.3),
+        progress=part_of(progress, 0.2, 0.4),
     )
     planned = PlannedCourse.of(planning, folder, choice.beam, choice.target)
-    contents = scan_folder(folder, part_of(progress, 0.3, 0.4))
     phases, phase_warnings = find_phases(contents, planning.image)
     ultrasound, us_warnings = _ultrasound(planned)
     files = _Files.of(planned, phases, tuple(one.path for one in ultrasound))

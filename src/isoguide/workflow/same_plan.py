@@ -6,7 +6,7 @@ from pathlib import Path
 from isoguide.course import PatientKey, SimulationRecord
 from isoguide.dicom import PlanningSet, load_planning_set, scan_folder
 from isoguide.errors import MismatchError, MissingEvidenceError
-from isoguide.progress import Progress, silent
+from isoguide.progress import Progress, part_of, silent
 
 
 def file_sha256(path: Path) -> str:
@@ -65,7 +65,7 @@ def require_same_plan(
 
 
 def _registered_in(simulation: SimulationRecord, folder: Path | str, progress: Progress) -> PlanningSet:
-    contents = scan_folder(folder, progress)
+    contents = scan_folder(folder, part_of(progress, 0.0, 0.4))
     for what, registered, there in (
         ("plan", simulation.plan_uid, [one.sop_instance_uid for one in contents.plans]),
         (
@@ -86,7 +86,7 @@ def _registered_in(simulation: SimulationRecord, folder: Path | str, progress: P
             found = ", ".join(there)
             raise _replaced(simulation, what, f"registered was the UID {registered}, {folder} holds {found}")
     return load_planning_set(
-        folder,
+        contents,
         series_uid=simulation.planning_series_uid,
         plan_uid=simulation.plan_uid,
         structure_set_uid=simulation.structure_set_uid,
