@@ -2,7 +2,7 @@ import type { Fraction, JournalLine } from "../api/documents";
 import { SignedRecord } from "./decision/SignedRecord";
 import { dayAndTime, meterset, timeOfDay, typeset } from "./format";
 import { Panel } from "./Panel";
-import { TableFrame } from "./TableFrame";
+import { Headings, TableFrame } from "./TableFrame";
 import { capital } from "./words";
 
 /** Every step of a fraction, as it was recorded. */
@@ -12,15 +12,7 @@ export function Journal({ lines }: { lines: readonly JournalLine[] }) {
   }
   return (
     <TableFrame label="Journal">
-      <thead>
-        <tr>
-          {["At", "By", "Step", "Led to", "Details"].map((name) => (
-            <th key={name} scope="col">
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <Headings names={["At", "By", "Step", "Led to", "Details"]} />
       <tbody>
         {lines.map((line) => (
           <tr key={`${line.at} ${line.event} ${line.state_after}`}>
@@ -42,17 +34,7 @@ export function Journal({ lines }: { lines: readonly JournalLine[] }) {
 function Delivered({ fraction }: { fraction: Fraction }) {
   return (
     <TableFrame label="Delivered beams">
-      <thead>
-        <tr>
-          <th scope="col">Beam</th>
-          <th scope="col" class="number">
-            Planned
-          </th>
-          <th scope="col" class="number">
-            Delivered
-          </th>
-        </tr>
-      </thead>
+      <Headings names={["Beam", "Planned", "Delivered"]} numbers={["Planned", "Delivered"]} />
       <tbody>
         {fraction.beams.map((beam) => (
           <tr key={beam.number}>

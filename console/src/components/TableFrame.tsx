@@ -20,3 +20,18 @@ export function TableFrame(props: {
     </section>
   );
 }
+
+/** The headings of a table, those of columns of numbers to the right. */
+export function Headings(props: { readonly names: readonly string[]; readonly numbers?: readonly string[] }) {
+  return (
+    <thead>
+      <tr>
+        {props.names.map((name) => (
+          <th key={name} scope="col" class={props.numbers?.includes(name) ? "number" : undefined}>
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}

@@ -8,7 +8,7 @@ import { dayAndTime } from "../../components/format";
 import { JobProgress } from "../../components/JobProgress";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
-import { TableFrame } from "../../components/TableFrame";
+import { Headings, TableFrame } from "../../components/TableFrame";
 import { isUnderWay, once } from "../../state/actions";
 import { jobs, takeJob } from "../../state/jobs";
 import { useResource } from "../../state/resource";
@@ -90,18 +90,7 @@ function LineRow({ line }: { line: AuditLine }) {
 function Lines({ lines }: { lines: readonly AuditLine[] }) {
   return (
     <TableFrame label="Entries">
-      <thead>
-        <tr>
-          <th scope="col" class="number">
-            No.
-          </th>
-          {["At", "By", "What", "About", "Details", "Fingerprint"].map((name) => (
-            <th key={name} scope="col">
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <Headings names={["No.", "At", "By", "What", "About", "Details", "Fingerprint"]} numbers={["No."]} />
       <tbody>
         {lines.map((line) => (
           <LineRow key={line.seq} line={line} />

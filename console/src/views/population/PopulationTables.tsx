@@ -2,7 +2,7 @@ import type { Estimate, PopulationReview } from "../../api/documents";
 import { SIX_AXES } from "../../components/axes";
 import { axisValue, counted, estimate, lengthMm, percent, plain } from "../../components/format";
 import { Panel } from "../../components/Panel";
-import { TableFrame } from "../../components/TableFrame";
+import { Headings, TableFrame } from "../../components/TableFrame";
 import { capital } from "../../components/words";
 
 type Group = PopulationReview["groups"][number];
@@ -10,19 +10,9 @@ type Group = PopulationReview["groups"][number];
 const axisName = (key: string): string => SIX_AXES.find((axis) => axis.key === key)?.name ?? key;
 const axisUnit = (key: string): "mm" | "°" => SIX_AXES.find((axis) => axis.key === key)?.unit ?? "mm";
 
+/** Headings of a table whose columns after the first hold numbers. */
 function Heads({ names, first }: { names: readonly string[]; first: string }) {
-  return (
-    <thead>
-      <tr>
-        <th scope="col">{first}</th>
-        {names.map((name) => (
-          <th key={name} scope="col" class="number">
-            {name}
-          </th>
-        ))}
-      </tr>
-    </thead>
-  );
+  return <Headings names={[first, ...names]} numbers={names} />;
 }
 
 /** M, Σ and σ of each axis of a group. */

@@ -6,7 +6,7 @@ import { CheckField, SelectField } from "../../components/Fields";
 import { counted, day } from "../../components/format";
 import { ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
-import { TableFrame } from "../../components/TableFrame";
+import { Headings, TableFrame } from "../../components/TableFrame";
 import { useResource } from "../../state/resource";
 import { type ComparedValue, compareProtocols, DIFFERENCE_SIGNS } from "./compare";
 
@@ -67,15 +67,7 @@ function Values({ protocol }: { protocol: Protocol }) {
   return (
     <Panel title="Values and where they come from">
       <TableFrame label="Values">
-        <thead>
-          <tr>
-            {["Value", "Is", "Source"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Headings names={["Value", "Is", "Source"]} />
         <tbody>
           {protocol.values.map((value) => (
             <tr key={value.key}>

@@ -2,7 +2,7 @@ import type { CourseReview, FractionRecord, Six } from "../../api/documents";
 import { SIX_AXES } from "../../components/axes";
 import { axisValue, day, estimate, meterset, NOT_AVAILABLE, plain, signed } from "../../components/format";
 import { Panel } from "../../components/Panel";
-import { TableFrame } from "../../components/TableFrame";
+import { Headings, TableFrame } from "../../components/TableFrame";
 import { capital, stateWords } from "../../components/words";
 
 /** The six numbers with their signs in one cell; their units stand in the head of the column. */
@@ -66,24 +66,10 @@ export function FractionTable({ review }: { review: CourseReview }) {
       aside={<span class="dim small">six numbers: {axes}, in mm and °</span>}
     >
       <TableFrame label="Fractions in numbers">
-        <thead>
-          <tr>
-            <th scope="col" class="number">
-              No.
-            </th>
-            {["Day", "Called for", "Couch moved", "Left", "Decision"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-            <th scope="col" class="number">
-              Images
-            </th>
-            <th scope="col" class="number">
-              Delivered
-            </th>
-          </tr>
-        </thead>
+        <Headings
+          names={["No.", "Day", "Called for", "Couch moved", "Left", "Decision", "Images", "Delivered"]}
+          numbers={["No.", "Images", "Delivered"]}
+        />
         <tbody>
           {review.fractions.map((line) => (
             <FractionRow key={line.number} line={line} />
@@ -116,22 +102,14 @@ function AxisRow({ record }: { record: AxisRecord }) {
   );
 }
 
+const OF_AXES = ["Mean", "Spread (SD)", "Trend per fraction", "p of a drift, adjusted"];
+
 /** Mean, spread and trend of each axis with 95 % intervals. */
 export function AxesTable({ review }: { review: CourseReview }) {
   return (
     <Panel title="Axes" aside={<span class="dim small">value (95 % interval)</span>}>
       <TableFrame label="Axes">
-        <thead>
-          <tr>
-            <th scope="col">Axis</th>
-            {["Mean", "Spread (SD)", "Trend per fraction", "p of a drift, adjusted"].map((name) => (
-              <th key={name} scope="col" class="number">
-                {name}
-              </th>
-            ))}
-            <th scope="col">Likeliest change</th>
-          </tr>
-        </thead>
+        <Headings names={["Axis", ...OF_AXES, "Likeliest change"]} numbers={OF_AXES} />
         <tbody>
           {review.axes.map((record) => (
             <AxisRow key={record.axis} record={record} />
@@ -142,6 +120,8 @@ export function AxesTable({ review }: { review: CourseReview }) {
   );
 }
 
+const OF_DOSES = ["Exposures", "Per exposure", "Total"];
+
 /** Imaging dose per metric. */
 export function DosesTable({ review }: { review: CourseReview }) {
   return (
@@ -150,16 +130,7 @@ export function DosesTable({ review }: { review: CourseReview }) {
         <p class="dim">No exposure said what it cost.</p>
       ) : (
         <TableFrame label="Imaging dose per metric">
-          <thead>
-            <tr>
-              <th scope="col">Metric</th>
-              {["Exposures", "Per exposure", "Total"].map((name) => (
-                <th key={name} scope="col" class="number">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Headings names={["Metric", ...OF_DOSES]} numbers={OF_DOSES} />
           <tbody>
             {review.doses.map((dose) => (
               <tr key={dose.metric}>

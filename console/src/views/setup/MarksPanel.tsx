@@ -10,7 +10,7 @@ import { ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { PoseFields, typedCouch, usePoseFields } from "../../components/PoseFields";
 import { SixTable } from "../../components/SixTable";
-import { TableFrame } from "../../components/TableFrame";
+import { Headings, TableFrame } from "../../components/TableFrame";
 import { isUnderWay, once } from "../../state/actions";
 import { roomOf } from "../../state/rooms";
 
@@ -93,12 +93,7 @@ export function MarksPanel({ course, fraction }: { course: Course; fraction: Fra
       ) : (
         <>
           <TableFrame label="Marks of the plan">
-            <thead>
-              <tr>
-                <th scope="col">Mark</th>
-                <th scope="col">In the plan (left, posterior, superior)</th>
-              </tr>
-            </thead>
+            <Headings names={["Mark", "In the plan (left, posterior, superior)"]} />
             <tbody>
               {course.marks.map((mark) => (
                 <tr key={mark.name}>

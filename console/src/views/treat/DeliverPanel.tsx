@@ -10,7 +10,7 @@ import { meterset } from "../../components/format";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Panel } from "../../components/Panel";
 import { typedCouch, typedSoFar, usePoseFields } from "../../components/PoseFields";
-import { TableFrame } from "../../components/TableFrame";
+import { Headings, TableFrame } from "../../components/TableFrame";
 import { isUnderWay } from "../../state/actions";
 import { takeStep } from "../../state/fraction";
 import {
@@ -65,19 +65,10 @@ function BeamRow(props: { beam: BeamLine; typed: TypedDelivery; onInput: (typed:
 function Beams({ fraction, typed }: { fraction: Fraction; typed: Signal<Record<number, TypedDelivery>> }) {
   return (
     <TableFrame label="Beams">
-      <thead>
-        <tr>
-          <th scope="col">Beam</th>
-          <th scope="col" class="number">
-            Planned
-          </th>
-          <th scope="col" class="number">
-            So far
-          </th>
-          <th scope="col">Delivered now</th>
-          <th scope="col">Ended</th>
-        </tr>
-      </thead>
+      <Headings
+        names={["Beam", "Planned", "So far", "Delivered now", "Ended"]}
+        numbers={["Planned", "So far"]}
+      />
       <tbody>
         {fraction.beams.map((beam) => (
           <BeamRow

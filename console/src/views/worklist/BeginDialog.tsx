@@ -18,7 +18,7 @@ import { birthDate, ofTotal, personName } from "../../components/format";
 import { Mark } from "../../components/Mark";
 import { Notice, ProblemNotice } from "../../components/Notice";
 import { Silhouette } from "../../components/Silhouette";
-import { TableFrame } from "../../components/TableFrame";
+import { Headings, TableFrame } from "../../components/TableFrame";
 import { isUnderWay, once } from "../../state/actions";
 import { useResource } from "../../state/resource";
 
@@ -67,14 +67,7 @@ function Devices({ devices }: { devices: Signal<EnteredDevice[]> }) {
   }
   return (
     <TableFrame label="Devices">
-      <thead>
-        <tr>
-          <th scope="col">Expected by the simulation</th>
-          <th scope="col">Label on the couch</th>
-          <th scope="col">Index</th>
-          <th scope="col">Check</th>
-        </tr>
-      </thead>
+      <Headings names={["Expected by the simulation", "Label on the couch", "Index", "Check"]} />
       <tbody>
         {devices.value.map((device, index) => (
           <DeviceRow

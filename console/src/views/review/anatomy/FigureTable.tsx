@@ -1,22 +1,14 @@
 import type { Assessment } from "../../../api/documents";
 import { plain } from "../../../components/format";
 import { Mark } from "../../../components/Mark";
-import { TableFrame } from "../../../components/TableFrame";
+import { Headings, TableFrame } from "../../../components/TableFrame";
 import { capital } from "../../../components/words";
 
 /** Why to believe the deformation, or why not: each figure beside its limit. */
 export function FigureTable({ assessment }: { assessment: Assessment }) {
   return (
     <TableFrame label="Quality of the deformation" frame="anatomy-figures">
-      <thead>
-        <tr>
-          <th scope="col">Quality of the deformation</th>
-          <th scope="col" class="number">
-            Value
-          </th>
-          <th scope="col">Limit</th>
-        </tr>
-      </thead>
+      <Headings names={["Quality of the deformation", "Value", "Limit"]} numbers={["Value"]} />
       <tbody>
         {assessment.figures.map((figure) => (
           <tr key={figure.name}>
